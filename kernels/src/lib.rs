@@ -1,0 +1,24 @@
+//! Kernels of Coterie: stateless functions over buffers.
+//!
+//! NumPy arrays in, NumPy arrays out, the GIL released, all cores used. No protocol logic and no I/O.
+
+use pyo3::prelude::*;
+
+mod cpu;
+mod hashing;
+mod prg;
+mod ring;
+mod ristretto;
+mod trig;
+
+/// The Python module `coterie._kernels`.
+#[pymodule]
+fn _kernels(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    cpu::register(module)?;
+    hashing::register(module)?;
+    prg::register(module)?;
+    ring::register(module)?;
+    ristretto::register(module)?;
+    trig::register(module)?;
+    Ok(())
+}

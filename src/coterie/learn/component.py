@@ -1,0 +1,172 @@
+"""What a component is: a pipeline step with typed parameters, a plan, and a run.
+
+A component says beforehand, from public facts alone, what it will do (:meth:`Component.plan`), and does it
+(:meth:`Component.run`). ``plan`` is called at every participant, the dealer included, and must give equal
+results there; ``run`` is called at every participant too, and sees only that participant's own data.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from coterie.data import Dataset, VerticalFrame
+    from coterie.wire import Mesh
+
+Engine = Literal["clear", "tee", "mpc", "fl"]
+
+ResultKind = Literal["model", "coefficients", "scores", "metrics", "report", "common_ids"]
+
+
+class Params(BaseModel):
+    """Base of every component's parameters: unknown names are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+P = TypeVar("P", bound=Params)
+
+
+@dataclass(frozen=True)
+class Reveal:
+    """One value that becomes known to named parties beyond what each holds already."""
+
+    what: str
+    """A sentence that a lawyer can read, such as "score of each test row"."""
+    to: tuple[str, ...]
+    values: int
+    """How many numbers."""
+    kind: ResultKind | None = None
+    """The kind of result that the agreement must grant to each of ``to``; None for what the protocol itself shows."""
+
+
+@dataclass(frozen=True)
+class FrameShape:
+    """The public facts of a vertical frame."""
+
+    rows: int
+    columns: Mapping[str, tuple[str, ...]]
+    """Feature columns by party, in model order."""
+    label_holder: str
+    label: str
+    bound: float | None = None
+    """Every feature value lies in [-bound, bound], where a step has made sure of that."""
+
+    @property
+    def width(self) -> int:
+        """Number of features of all parties together."""
+        return sum(len(names) for names in self.columns.values())
+
+    def with_rows(self, rows: int) -> FrameShape:
+        return replace(self, rows=rows)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a step's protocol assumes and shows, as in the docs' list of protocols."""
+
+    protocol: str
+    adversary: str = "semi-honest"
+    threshold: str = "all but one of the compute parties"
+    helper: str | None = None
+    computational_bits: int = 128
+    statistical_bits: int = 40
+    leaks: str = "nothing beyond its output"
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """What one step will do. All of it is public and equal at every participant."""
+
+    step: str
+    component: str
+    params: Mapping[str, Any]
+    sent: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Payload bytes by sender, then receiver."""
+    rounds: Mapping[str, int] = field(default_factory=dict)
+    """Length of the longest chain of messages that ends at each party."""
+    reveals: tuple[Reveal, ...] = ()
+    results: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Kinds of result that the step gives, with their receivers."""
+    memory: int = 0
+    """Bytes, the largest need of any participant beyond its data."""
+    operations: int = 0
+    """Ring multiplications of the busiest participant: for the estimate of time."""
+    statement: Statement | None = None
+    digest: str | None = None
+    """Of the tape, where there is one."""
+
+
+@dataclass
+class PlanContext:
+    """What a component may look at while it plans. Data is not among it."""
+
+    engine: Engine
+    step: str
+    parties: tuple[str, ...]
+    """Compute parties, in the agreement's order."""
+    dealer: str | None
+    receivers: Mapping[str, tuple[str, ...]]
+    """Result kind to the parties that the agreement grants it to."""
+    dataset_rows: Mapping[str, int]
+    """Rows of each party's dataset."""
+    frames: MutableMapping[str, FrameShape]
+    """"all" before a split, "train" and "test" after it. A component replaces what it changes."""
+    models: MutableMapping[str, Any]
+    """Public facts of the models made so far, by step name."""
+
+
+@dataclass
+class RunContext:
+    """What a component works with while it runs, at one participant."""
+
+    engine: Engine
+    step: str
+    me: str
+    parties: tuple[str, ...]
+    dealer: str | None
+    receivers: Mapping[str, tuple[str, ...]]
+    mesh: Mesh
+    plan: StepPlan
+    planning: PlanContext
+    """The plan context as it was when this step was planned: to trace the same program again."""
+    id_key: bytes
+    """32 bytes, shared by the parties of the agreement (the dealer has zeros): keys the id hashes."""
+    dataset: Dataset | None
+    """Own dataset; None at the dealer."""
+    frames: MutableMapping[str, VerticalFrame]
+    models: MutableMapping[str, Any]
+    """Own part of each model, by step name."""
+    progress: Callable[[int, int, str], None]
+    """``progress(done, total, what)``; raises when the job was cancelled."""
+    publish: Callable[[str, str, bytes], None]
+    """``publish(kind, file name, content)``: keeps a result, where this party is a receiver of that kind."""
+
+    @property
+    def is_dealer(self) -> bool:
+        return self.me == self.dealer
+
+
+class Component(ABC, Generic[P]):
+    """A step that pipelines can name."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    """One sentence for listings."""
+    Parameters: ClassVar[type[Params]]
+    engines: ClassVar[frozenset[Engine]]
+    ends_stage: ClassVar[bool] = False
+    """True where only the run can tell the sizes that later steps plan with."""
+
+    @abstractmethod
+    def plan(self, context: PlanContext, params: P) -> StepPlan:
+        """Say what :meth:`run` will do, and update ``context.frames`` and ``context.models``."""
+
+    @abstractmethod
+    def run(self, context: RunContext, params: P) -> None:
+        """Do it, and update ``context.frames`` and ``context.models``."""
