@@ -115,6 +115,10 @@ class PlanContext:
     """Result kind to the parties that the agreement grants it to."""
     dataset_rows: Mapping[str, int]
     """Rows of each party's dataset."""
+    columns: Mapping[str, tuple[str, ...]]
+    """Feature columns that the job uses of each party's dataset, in model order."""
+    label_holder: str
+    label: str
     frames: MutableMapping[str, FrameShape]
     """"all" before a split, "train" and "test" after it. A component replaces what it changes."""
     models: MutableMapping[str, Any]
