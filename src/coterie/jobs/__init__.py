@@ -1,0 +1,32 @@
+"""Jobs: from a spec to a plan that everybody approves, to a run that does just that."""
+
+from .approval import Approval, approve, verify_approval
+from .plan import Plan, StagePlan, derive_plan, plan_difference
+from .proposal import Proposal, new_job_id, propose, request_of, roles_of
+from .registry import component, components
+from .run import Assignment, Host, run_job
+from .spec import JobSpec, Step, parse_spec, validate_spec
+
+__all__ = [
+    "Approval",
+    "Assignment",
+    "Host",
+    "JobSpec",
+    "Plan",
+    "Proposal",
+    "StagePlan",
+    "Step",
+    "approve",
+    "component",
+    "components",
+    "derive_plan",
+    "new_job_id",
+    "parse_spec",
+    "plan_difference",
+    "propose",
+    "request_of",
+    "roles_of",
+    "run_job",
+    "validate_spec",
+    "verify_approval",
+]

@@ -1,0 +1,58 @@
+"""A party's signed yes to one plan."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from coterie.crypto import Identity, PublicIdentity, canonical, now, timestamp
+from coterie.errors import CoterieError
+
+from .errors import APPROVAL_INVALID
+from .plan import Plan
+
+__all__ = ["Approval", "approve", "verify_approval"]
+
+DOMAIN = "coterie/approval/v1"
+
+
+class Approval(BaseModel):
+    """``signature``: hex, Ed25519 over the other fields in canonical form."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    job: str
+    plan: str
+    """Digest of the plan."""
+    party: str
+    time: str
+    signature: str
+
+    def signed_bytes(self) -> bytes:
+        return canonical(self.model_dump(exclude={"signature"}))
+
+
+def approve(identity: Identity, plan: Plan) -> Approval:
+    """Sign ``plan`` as the party of ``identity``."""
+    unsigned = Approval(job=plan.job, plan=plan.digest, party=identity.name, time=timestamp(now()), signature="")
+    signature = identity.sign(DOMAIN, unsigned.signed_bytes())
+    return unsigned.model_copy(update={"signature": signature.hex()})
+
+
+def verify_approval(approval: Approval, party: PublicIdentity, plan: Plan) -> None:
+    """Check that ``party`` approved just this plan.
+
+    :raises CoterieError: CT-4014.
+    """
+
+    def refuse(why: str) -> CoterieError:
+        return APPROVAL_INVALID(why, party=party.name)
+
+    if approval.party != party.name:
+        raise refuse(f"it is {approval.party!r}'s, not {party.name!r}'s")
+    if (approval.job, approval.plan) != (plan.job, plan.digest):
+        raise refuse("it is for another plan")
+    try:
+        signature = bytes.fromhex(approval.signature)
+        party.verify(DOMAIN, approval.signed_bytes(), signature)
+    except (ValueError, CoterieError) as error:
+        raise refuse("its signature is wrong") from error

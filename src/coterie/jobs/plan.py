@@ -1,0 +1,305 @@
+"""The plan: what a job will do, derived by every participant from public facts alone.
+
+A job's steps are cut into *stages* after each step whose output sizes only the run can tell. The plan that the
+parties approve covers all stages; where a size is not known yet it gives the bound. While the job runs, each
+stage is derived again from the sizes that are known then, compared between all participants, and held against
+that bound. Either way a step's messages are planned to the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from coterie.agreement import Terms
+from coterie.crypto import canonical, digest
+from coterie.learn import FrameShape, PlanContext, StepPlan
+
+from .errors import ENGINE_UNSUPPORTED, PLAN_EXCEEDED
+from .proposal import Proposal, roles_of
+from .registry import component, parameters
+
+__all__ = ["Plan", "Planner", "StagePlan", "derive_plan", "plan_difference"]
+
+FACTS_BYTES = 1024
+"""What each data party tells about its sizes at the end of a stage: JSON, padded so that its length is planned."""
+DIGEST_BYTES = 128
+"""What each participant tells of its stage plan: stage and digest, padded."""
+
+# The estimate of time is a plain sum with these constants; equal at all parties, and no promise.
+SECONDS_PER_ROUND = 0.0005
+BYTES_PER_SECOND = 200e6
+OPERATIONS_PER_SECOND = 1e9
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """The steps between two points at which sizes become known."""
+
+    index: int
+    exact: bool
+    """Whether all sizes are known; otherwise they are upper bounds."""
+    steps: tuple[StepPlan, ...]
+
+    def to_document(self) -> dict[str, Any]:
+        return {"index": self.index, "exact": self.exact, "steps": [_step_document(step) for step in self.steps]}
+
+    @property
+    def digest(self) -> str:
+        return digest(canonical(self.to_document()))
+
+    def step(self, name: str) -> StepPlan:
+        return next(step for step in self.steps if step.step == name)
+
+
+def _step_document(step: StepPlan) -> dict[str, Any]:
+    document = asdict(step)
+    document["seconds"] = round(seconds(step), 3)
+    return _plain(document)  # type: ignore[no-any-return]
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists and mappings as dictionaries, which is what JSON has."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def seconds(step: StepPlan) -> float:
+    """Estimated duration of a step."""
+    sent = max((sum(to.values()) for to in step.sent.values()), default=0)
+    rounds = max(step.rounds.values(), default=0)
+    return rounds * SECONDS_PER_ROUND + sent / BYTES_PER_SECOND + step.operations / OPERATIONS_PER_SECOND
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the parties approve. Equal at all of them, to the byte."""
+
+    job: str
+    name: str
+    agreement: str
+    engine: str
+    initiator: str
+    parties: tuple[str, ...]
+    dealer: str | None
+    stages: tuple[StagePlan, ...]
+
+    def to_document(self) -> dict[str, Any]:
+        return {
+            "version": 1,
+            "job": self.job,
+            "name": self.name,
+            "agreement": self.agreement,
+            "engine": self.engine,
+            "initiator": self.initiator,
+            "parties": list(self.parties),
+            "dealer": self.dealer,
+            "stages": [stage.to_document() for stage in self.stages],
+        }
+
+    @property
+    def digest(self) -> str:
+        return digest(canonical(self.to_document()))
+
+    @property
+    def steps(self) -> tuple[StepPlan, ...]:
+        return tuple(step for stage in self.stages for step in stage.steps)
+
+    @property
+    def participants(self) -> tuple[str, ...]:
+        """The compute parties, then the dealer."""
+        return (*self.parties, *([self.dealer] if self.dealer else []))
+
+    def summary(self) -> dict[str, Any]:
+        """Totals over all steps: bytes by sender and receiver, rounds, memory, seconds, and who learns what."""
+        sent: dict[str, dict[str, int]] = {}
+        for step in self.steps:
+            for source, targets in step.sent.items():
+                for target, count in targets.items():
+                    row = sent.setdefault(source, {})
+                    row[target] = row.get(target, 0) + count
+        learns: dict[str, list[str]] = {party: [] for party in self.participants}
+        for step in self.steps:
+            for reveal in step.reveals:
+                for party in reveal.to:
+                    learns[party].append(f"{step.step}: {reveal.what} ({reveal.values})")
+        return {
+            "sent": sent,
+            "rounds": sum(max(step.rounds.values(), default=0) for step in self.steps),
+            "memory": max((step.memory for step in self.steps), default=0),
+            "seconds": round(sum(seconds(step) for step in self.steps), 3),
+            "learns": learns,
+        }
+
+
+class Planner:
+    """Walks a proposal's steps and plans them. Every participant has one of its own.
+
+    :param proposal: the job with its public facts.
+    :param terms: of the agreement it runs under.
+    """
+
+    def __init__(self, proposal: Proposal, terms: Terms) -> None:
+        self._proposal = proposal
+        roles = roles_of(proposal, terms)
+        self.parties = roles.parties
+        self.dealer = roles.dealer
+        self.context = PlanContext(
+            engine=proposal.spec.engine,
+            step="",
+            parties=roles.parties,
+            dealer=roles.dealer,
+            receivers=roles.receivers,
+            dataset_rows={party: facts.rows for party, facts in proposal.facts.items()},
+            columns=roles.columns,
+            label_holder=roles.label_holder,
+            label=roles.label,
+            frames={},
+            models={},
+        )
+        self._next = 0
+        self._stage = 0
+        self.planned: dict[str, PlanContext] = {}
+        """Each step's context as it was before the step was planned."""
+
+    @property
+    def next_stage(self) -> int:
+        """Index of the stage that :meth:`stage` plans next."""
+        return self._stage
+
+    @property
+    def done(self) -> bool:
+        return self._next >= len(self._proposal.spec.steps)
+
+    def stage(self, *, exact: bool) -> StagePlan:
+        """Plan the steps up to the next point at which sizes become known."""
+        plans = [self._agree()]
+        while not self.done:
+            step = self._proposal.spec.steps[self._next]
+            self._next += 1
+            part = component(step.component)
+            if self.context.engine not in part.engines:
+                raise ENGINE_UNSUPPORTED(f"{step.component!r} in engine {self.context.engine!r}", step=step.name)
+            self.context.step = step.name
+            self.planned[step.name] = replace(
+                self.context, frames=dict(self.context.frames), models=dict(self.context.models)
+            )
+            plans.append(part.plan(self.context, parameters(step)))
+            if part.ends_stage:
+                break
+        self._stage += 1
+        return StagePlan(self._stage - 1, exact, tuple(plans))
+
+    def apply(self, facts: Mapping[str, int]) -> None:
+        """Take in the sizes that the stage just run has told."""
+        step = self._proposal.spec.steps[self._next - 1]
+        component(step.component).apply_facts(self.context, facts)
+
+    def _agree(self) -> StepPlan:
+        """The messages in which the participants compare sizes and plan before a stage."""
+        everybody = (*self.parties, *([self.dealer] if self.dealer else []))
+        first = self._stage == 0
+        sent = {
+            source: {
+                target: DIGEST_BYTES + (0 if first or source == self.dealer else FACTS_BYTES)
+                for target in everybody
+                if target != source
+            }
+            for source in everybody
+        }
+        alone = len(everybody) == 1
+        return StepPlan(
+            step=f"stage-{self._stage}",
+            component="plan",
+            params={},
+            sent={} if alone else sent,
+            rounds=dict.fromkeys(everybody, 0 if alone else 1 if first else 2),
+        )
+
+
+def derive_plan(proposal: Proposal, terms: Terms) -> Plan:
+    """The plan of all stages, with bounds where sizes are not known yet.
+
+    :raises CoterieError: CT-40xx, and the components' own codes for parameters that do not fit.
+    """
+    planner = Planner(proposal, terms)
+    stages = []
+    while not planner.done:
+        stages.append(planner.stage(exact=not stages))
+    return Plan(
+        job=proposal.job,
+        name=proposal.spec.name,
+        agreement=proposal.agreement,
+        engine=proposal.spec.engine,
+        initiator=proposal.initiator,
+        parties=planner.parties,
+        dealer=planner.dealer,
+        stages=tuple(stages),
+    )
+
+
+def check_within(stage: StagePlan, bound: StagePlan) -> None:
+    """Hold a stage that is about to run against what was approved.
+
+    :raises CoterieError: CT-4011, naming the step and the item.
+    """
+
+    def refuse(step: StepPlan, item: str) -> None:
+        raise PLAN_EXCEEDED(item, step=step.step)
+
+    for step, limit in zip(stage.steps, bound.steps, strict=True):
+        if (step.step, step.component, step.params) != (limit.step, limit.component, limit.params):
+            refuse(step, "another component or other parameters")
+        for source, targets in step.sent.items():
+            for target, count in targets.items():
+                if count > limit.sent.get(source, {}).get(target, 0):
+                    refuse(step, f"bytes from {source} to {target}: {count}")
+        for party, rounds in step.rounds.items():
+            if rounds > limit.rounds.get(party, 0):
+                refuse(step, f"rounds of {party}: {rounds}")
+        if step.results != limit.results:
+            refuse(step, "results")
+        if len(step.reveals) != len(limit.reveals):
+            refuse(step, "number of reveals")
+        for reveal, allowed in zip(step.reveals, limit.reveals, strict=True):
+            if replace(reveal, values=0) != replace(allowed, values=0) or reveal.values > allowed.values:
+                refuse(step, f"reveal of {reveal.what!r}")
+
+
+def plan_difference(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str | None:
+    """The first item in which two plan documents differ, in words; None where they are equal."""
+    return _difference(_plain(mine), _plain(theirs), ())
+
+
+def _difference(mine: Any, theirs: Any, path: tuple[str, ...]) -> str | None:
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        return _first(
+            _difference(mine.get(key, "nothing"), theirs.get(key, "nothing"), (*path, key))
+            for key in sorted(mine.keys() | theirs.keys())
+        )
+    if isinstance(mine, list) and isinstance(theirs, list):
+        names = [_item_name(item, index) for index, item in enumerate(mine)]
+        different = _first(
+            _difference(a, b, (*path, name)) for a, b, name in zip(mine, theirs, names, strict=False)
+        )
+        if different or len(mine) == len(theirs):
+            return different
+        return f"{'.'.join(path)}: {len(mine)} items here, {len(theirs)} there"
+    return None if mine == theirs else f"{'.'.join(path)}: {_short(mine)} here, {_short(theirs)} there"
+
+
+def _first(found: Iterable[str | None]) -> str | None:
+    return next((item for item in found if item), None)
+
+
+def _item_name(item: Any, index: int) -> str:
+    return str(item["step"]) if isinstance(item, dict) and "step" in item else str(index)
+
+
+def _short(value: Any) -> str:
+    text = canonical(value).decode()
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,132 @@
+"""A job as the initiator proposes it: the spec with the public facts that plans are derived from."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from coterie.agreement import Request, Terms
+from coterie.crypto import now, timestamp
+from coterie.data import DatasetFacts
+from coterie.learn import Params
+
+from .errors import COLUMN_UNKNOWN, DATASETS_INVALID, LABEL_INVALID
+from .registry import parameters
+from .spec import JobSpec
+
+__all__ = ["Proposal", "Roles", "new_job_id", "propose", "request_of", "roles_of"]
+
+JOB_ID = re.compile(r"^[0-9a-f]{32}$")
+
+
+def new_job_id() -> str:
+    """128 random bits as 32 hexadecimal digits."""
+    return secrets.token_hex(16)
+
+
+class Proposal(BaseModel):
+    """What the initiator sends to every participant. It holds no data."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    job: Annotated[str, Field(pattern=JOB_ID.pattern)]
+    spec: JobSpec
+    agreement: str
+    """Digest of the terms."""
+    initiator: str
+    facts: dict[str, DatasetFacts]
+    """Party to the public facts of its dataset."""
+    created: str
+
+
+def propose(spec: JobSpec, agreement: str, initiator: str, facts: Mapping[str, DatasetFacts]) -> Proposal:
+    """A new proposal under a fresh job id."""
+    return Proposal(
+        job=new_job_id(),
+        spec=spec,
+        agreement=agreement,
+        initiator=initiator,
+        facts=dict(facts),
+        created=timestamp(now()),
+    )
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Who does what in a job."""
+
+    parties: tuple[str, ...]
+    """Compute parties: those with a dataset, sorted by name."""
+    dealer: str | None
+    label_holder: str
+    label: str
+    columns: Mapping[str, tuple[str, ...]]
+    """Feature columns by party, in model order."""
+    receivers: Mapping[str, tuple[str, ...]]
+    """Result kind to the parties that may have it."""
+
+
+def roles_of(proposal: Proposal, terms: Terms) -> Roles:
+    """Read the roles off the agreement.
+
+    :raises CoterieError: CT-4004, CT-4005, CT-4006.
+    """
+    spec = proposal.spec
+    parties = tuple(sorted(spec.datasets))
+    if set(proposal.facts) != set(parties):
+        raise DATASETS_INVALID("facts are needed of just the parties that have a dataset in the job")
+    if spec.engine == "clear" and len(parties) != 1:
+        raise DATASETS_INVALID("engine clear works on data that one party owns")
+    if spec.engine == "mpc" and len(parties) < 2:
+        raise DATASETS_INVALID("engine mpc needs the datasets of two parties or more")
+    columns: dict[str, tuple[str, ...]] = {}
+    labels: list[tuple[str, str]] = []
+    for party in parties:
+        columns[party], label = _columns_of(proposal, terms, party)
+        if label is not None:
+            labels.append((party, label))
+    if len(labels) != 1:
+        raise LABEL_INVALID(f"{len(labels)} of the job's datasets have a label")
+    receivers: dict[str, tuple[str, ...]] = {}
+    for grant in terms.results:
+        receivers[grant.kind] = tuple(sorted({*receivers.get(grant.kind, ()), *grant.to}))
+    dealer = terms.dealer if spec.engine == "mpc" else None
+    return Roles(parties, dealer, labels[0][0], labels[0][1], columns, receivers)
+
+
+def _columns_of(proposal: Proposal, terms: Terms, party: str) -> tuple[tuple[str, ...], str | None]:
+    """A party's features for this job, and the label column where its dataset has one."""
+    name = proposal.spec.datasets[party]
+    granted = next((one for one in terms.datasets if one.owner == party and one.name == name), None)
+    if granted is None:
+        raise DATASETS_INVALID(f"the agreement does not list dataset {name!r} of {party!r}", party=party)
+    facts = proposal.facts[party]
+    if (facts.name, facts.owner) != (name, party):
+        raise DATASETS_INVALID(f"the facts are not those of dataset {name!r} of {party!r}", party=party)
+    by_name = {column.name: column for column in facts.dataset_schema.columns}
+    absent = [column for column in granted.columns if column not in by_name]
+    if absent:
+        raise COLUMN_UNKNOWN(f"{absent[0]!r} is agreed but not in dataset {name!r} of {party!r}", party=party)
+    features = tuple(column for column in granted.columns if by_name[column].role == "feature")
+    wanted = proposal.spec.columns.get(party, features)
+    unknown = [column for column in wanted if column not in features]
+    if unknown:
+        raise COLUMN_UNKNOWN(f"{unknown[0]!r} is not a granted feature of dataset {name!r} of {party!r}", party=party)
+    if len(set(wanted)) != len(wanted):
+        raise COLUMN_UNKNOWN(f"a column of {party!r} is named twice", party=party)
+    return tuple(wanted), granted.label
+
+
+def step_parameters(proposal: Proposal) -> list[tuple[str, Params]]:
+    """Each step's component and checked parameters."""
+    return [(step.component, parameters(step)) for step in proposal.spec.steps]
+
+
+def request_of(proposal: Proposal, terms: Terms) -> Request:
+    """What the job asks of the agreement."""
+    raise LookupError(proposal, terms)

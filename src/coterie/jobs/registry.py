@@ -1,0 +1,43 @@
+"""The components that a job can name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import ValidationError
+
+from coterie.learn import COMPONENTS, Component, Params
+
+from .errors import SPEC_INVALID, UNKNOWN_COMPONENT
+from .spec import Step
+
+__all__ = ["component", "components", "parameters"]
+
+_BY_NAME: dict[str, Component[Any]] = {one.name: one for one in COMPONENTS}
+
+
+def components() -> Mapping[str, Component[Any]]:
+    """All components by name."""
+    return MappingProxyType(_BY_NAME)
+
+
+def component(name: str) -> Component[Any]:
+    """:raises CoterieError: CT-4002 where there is none of that name."""
+    if name not in _BY_NAME:
+        raise UNKNOWN_COMPONENT(f"{name!r}; there are: {', '.join(sorted(_BY_NAME))}")
+    return _BY_NAME[name]
+
+
+def parameters(step: Step) -> Params:
+    """A step's checked parameters, defaults filled in.
+
+    :raises CoterieError: CT-4001 for an unknown or wrong parameter, CT-4002.
+    """
+    try:
+        return component(step.component).Parameters.model_validate(step.params)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SPEC_INVALID(f"step {step.name!r}, parameter {where!r}: {first['msg']}") from error

@@ -1,0 +1,255 @@
+"""Run a job at one participant: stage by stage, step by step, with plan and fact side by side."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from coterie.agreement import Terms
+from coterie.crypto import atomic_write, canonical, digest, parse_json
+from coterie.data import Dataset, DatasetSpec, VerticalFrame, load
+from coterie.errors import UNEXPECTED, CoterieError
+from coterie.learn import RunContext, StepPlan
+from coterie.wire import Mesh
+
+from .artefacts import Artefacts
+from .errors import EGRESS_DIFFERS, FACTS_DIFFER, PLAN_DIFFERS, RESULT_REFUSED
+from .journal import Journal
+from .plan import DIGEST_BYTES, FACTS_BYTES, Planner, StagePlan, check_within, derive_plan, plan_difference
+from .proposal import Proposal
+from .registry import component, parameters
+
+__all__ = ["Assignment", "Host", "run_job"]
+
+PLAN_LIMIT = 4 * 1024 * 1024
+"""Largest stage plan that is read from a peer to name a difference."""
+
+
+class Assignment(BaseModel):
+    """All that a worker is told. ``id_key`` is a secret: it never touches a disk or a command line."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    me: str
+    proposal: Proposal
+    terms: Terms
+    dataset: DatasetSpec | None
+    """Own dataset; None at a dealer."""
+    id_key: str = Field(repr=False)
+    """32 bytes in hex; zeros at a dealer."""
+    directory: Path
+    """The job's own folder."""
+
+
+class Host(Protocol):
+    """What a worker needs of the process around it."""
+
+    def progress(self, step: str, done: int, total: int, what: str) -> None:
+        """Tell how far ``step`` is. MUST raise the coded error where the job was cancelled."""
+
+    def ledger(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Write to the party's ledger. MUST return only once the entry is on disk."""
+
+    def published(self, kind: str, name: str, path: Path, content: str, size: int) -> None:
+        """A result is there: its kind, name, file, digest and size in bytes."""
+
+
+def run_job(assignment: Assignment, mesh: Mesh, host: Host) -> None:
+    """Run all stages. On failure every other participant is told the same code before this raises.
+
+    :raises CoterieError: whatever ended the job, with party and step.
+    """
+    run = _Run(assignment, mesh, host)
+    try:
+        run.all_stages()
+    except CoterieError as error:
+        error.at(party=assignment.me, step=run.step)
+        mesh.fail(error)
+        raise
+    except Exception as error:
+        failure = UNEXPECTED(type(error).__name__, party=assignment.me, step=run.step)
+        mesh.fail(failure)
+        raise failure from error
+    finally:
+        shutil.rmtree(assignment.directory / "work", ignore_errors=True)
+
+
+class _Run:
+    def __init__(self, assignment: Assignment, mesh: Mesh, host: Host) -> None:
+        self._job = assignment
+        self._mesh = mesh
+        self._host = host
+        self._planner = Planner(assignment.proposal, assignment.terms)
+        self._approved = derive_plan(assignment.proposal, assignment.terms)
+        self._journal = Journal(assignment.directory / "journal.jsonl")
+        self._artefacts = Artefacts(assignment.directory / "artefacts")
+        self._dataset: Dataset | None = None
+        self._frames: dict[str, VerticalFrame] = {}
+        self._models: dict[str, Any] = {}
+        self.step: str | None = None
+
+    def all_stages(self) -> None:
+        self._journal.append("start", plan=self._approved.digest)
+        if self._job.dataset is not None:
+            self.step = "load"
+            self._host.progress("load", 0, 1, "reading the dataset")
+            self._dataset = load(self._job.dataset, self._own_columns())
+        facts: dict[str, int] | None = None
+        while not self._planner.done:
+            facts = self._stage(facts)
+        self.step = None
+        self._journal.append("done")
+
+    def _own_columns(self) -> tuple[str, ...]:
+        """Own columns that this job uses; the others are not even read."""
+        context = self._planner.context
+        label = (context.label,) if context.label_holder == self._job.me else ()
+        return (*context.columns[self._job.me], *label)
+
+    def _stage(self, facts: Mapping[str, int] | None) -> dict[str, int]:
+        """Agree on one stage and run it; gives the sizes that it told."""
+        index = self._planner.next_stage
+        self.step = f"stage-{index}"
+        others = [name for name in self._approved.participants if name != self._job.me]
+        facts_sent = FACTS_BYTES if facts is not None and self._job.me != self._approved.dealer else 0
+        with self._mesh.step(self.step, dict.fromkeys(others, facts_sent + DIGEST_BYTES)):
+            if facts is not None:
+                self._planner.apply(self._exchange_facts(facts, others))
+            stage = self._planner.stage(exact=True)
+            check_within(stage, self._approved.stages[index])
+            self._exchange_digests(stage, others)
+            depth = self._mesh.depth
+        self._host.ledger("plan", {"job": self._approved.job, "stage": index, "plan": stage.digest})
+        self._finish(stage.steps[0], depth)
+        for step in stage.steps[1:]:
+            self._run_step(step)
+        last = stage.steps[-1]
+        context = self._context(last)
+        return component(last.component).facts(context)
+
+    def _exchange_facts(self, mine: dict[str, int], others: list[str]) -> dict[str, int]:
+        """Tell and hear the sizes of the last stage. All data parties must report the same."""
+        dealer = self._approved.dealer
+        if self._job.me != dealer:
+            record = canonical(mine).ljust(FACTS_BYTES)
+            for name in others:
+                self._mesh.to(name).send_bytes("facts", record)
+        heard: dict[str, dict[str, int]] = {} if self._job.me == dealer else {self._job.me: mine}
+        for name in others:
+            if name != dealer:
+                record = self._mesh.to(name).recv_bytes("facts", FACTS_BYTES)
+                heard[name] = _read_facts(record, name)
+        reference = heard[self._approved.parties[0]]
+        for name, told in heard.items():
+            if told != reference:
+                raise FACTS_DIFFER(f"{told} at {name}, {reference} at {self._approved.parties[0]}", party=name)
+        return reference
+
+    def _exchange_digests(self, stage: StagePlan, others: list[str]) -> None:
+        """Compare the stage's plan with everybody's; a difference is named."""
+        record = f"{stage.index} {stage.digest}".encode().ljust(DIGEST_BYTES)
+        for name in others:
+            self._mesh.to(name).send_bytes("plan", record)
+        different = [name for name in others if self._mesh.to(name).recv_bytes("plan", DIGEST_BYTES) != record]
+        if different:
+            self._name_difference(stage, different[0])
+
+    def _name_difference(self, stage: StagePlan, peer: str) -> None:
+        mine = canonical(stage.to_document())
+        with self._mesh.step(f"stage-{stage.index}-difference", {peer: PLAN_LIMIT}):
+            channel = self._mesh.to(peer)
+            channel.send_bytes("plan-document", mine[:PLAN_LIMIT])
+            theirs = channel.recv_bytes("plan-document", PLAN_LIMIT)
+        difference = plan_difference(parse_json(mine, limit=PLAN_LIMIT), parse_json(theirs, limit=PLAN_LIMIT))
+        raise PLAN_DIFFERS(f"with {peer}: {difference or 'canonical form'}", party=peer)
+
+    def _run_step(self, step: StepPlan) -> None:
+        self.step = step.step
+        self._host.progress(step.step, 0, 1, step.component)
+        self._journal.append("begin", step=step.step)
+        context = self._context(step)
+        params = parameters(next(one for one in self._job.proposal.spec.steps if one.name == step.step))
+        with self._mesh.step(step.step, step.sent.get(self._job.me, {})):
+            component(step.component).run(context, params)
+            depth = self._mesh.depth
+        self._finish(step, depth)
+        self._host.progress(step.step, 1, 1, "done")
+
+    def _finish(self, step: StepPlan, depth: int) -> None:
+        """Write plan and fact of a step to the ledger, and insist that they are equal."""
+        me = self._job.me
+        for reveal in step.reveals:
+            body = {"step": step.step, "what": reveal.what, "to": list(reveal.to), "values": reveal.values}
+            self._host.ledger("reveal", {"job": self._approved.job, **body})
+        planned = {peer: count for peer, count in step.sent.get(me, {}).items() if count}
+        traffic = self._mesh.egress().get(step.step, {})
+        sent = {peer: count.sent for peer, count in traffic.items() if count.sent}
+        received = {peer: count.received for peer, count in traffic.items() if count.received}
+        rounds = {"planned": step.rounds.get(me, 0), "used": depth}
+        self._host.ledger(
+            "egress",
+            {
+                "job": self._approved.job,
+                "step": step.step,
+                "planned": planned,
+                "sent": sent,
+                "received": received,
+                "rounds": rounds,
+            },
+        )
+        self._journal.append("end", step=step.step, sent=sent, received=received, rounds=rounds)
+        if sent != planned or rounds["planned"] != rounds["used"]:
+            raise EGRESS_DIFFERS(f"planned {planned} and {rounds['planned']} rounds, sent {sent} and {depth}")
+
+    def _context(self, step: StepPlan) -> RunContext:
+        planning = self._planner.planned[step.step]
+        return RunContext(
+            engine=planning.engine,
+            step=step.step,
+            me=self._job.me,
+            parties=planning.parties,
+            dealer=planning.dealer,
+            receivers=planning.receivers,
+            mesh=self._mesh,
+            plan=step,
+            planning=planning,
+            id_key=bytes.fromhex(self._job.id_key),
+            dataset=self._dataset,
+            frames=self._frames,
+            models=self._models,
+            progress=lambda done, total, what: self._host.progress(step.step, done, total, what),
+            publish=lambda kind, name, content: self._publish(step, kind, name, content),
+        )
+
+    def _publish(self, step: StepPlan, kind: str, name: str, content: bytes) -> None:
+        if self._job.me not in step.results.get(kind, ()):
+            raise RESULT_REFUSED(f"{kind} {name!r} for {self._job.me}")
+        key = self._artefacts.put(content)
+        path = self._job.directory / "results" / step.step / Path(name).name
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        try:
+            os.link(self._artefacts.path(key), path)
+        except OSError:  # a file system without hard links
+            atomic_write(path, content)
+        body = {"step": step.step, "kind": kind, "name": name, "content": digest(content), "size": len(content)}
+        self._host.ledger("result", {"job": self._approved.job, **body})
+        self._host.published(kind, f"{step.step}/{name}", path, digest(content), len(content))
+
+
+def _read_facts(record: bytes, peer: str) -> dict[str, int]:
+    class Facts(BaseModel):
+        model_config = ConfigDict(strict=True)
+        values: dict[str, int] = Field(max_length=64)
+
+    try:
+        return Facts(values=parse_json(record.rstrip(b" "), limit=FACTS_BYTES)).values
+    except ValidationError as error:
+        raise FACTS_DIFFER("a report of sizes that cannot be read", party=peer) from error

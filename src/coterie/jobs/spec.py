@@ -1,0 +1,108 @@
+"""The job file: what an analyst asks for, as YAML or through the SDK.
+
+::
+
+    name: joint credit score
+    agreement: credit-2026
+    engine: mpc
+    datasets: {lender: customers, payments: behaviour}
+    steps:
+      - align
+      - split: {test: 0.3}
+      - {component: fill, name: fill, params: {method: median}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from coterie.learn import Engine
+
+from .errors import SPEC_INVALID
+
+__all__ = ["JobSpec", "Step", "parse_spec"]
+
+MAX_SPEC_BYTES = 256 * 1024
+"""A job file of a hundred steps is a few kilobytes."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
+
+
+class Step(BaseModel):
+    """One use of a component. ``name`` tells two uses of one component apart; it is the component's by default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    component: Name
+    name: Name
+    params: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+def _read_step(value: Any) -> Any:
+    """Accept ``align``, ``{align: {...}}`` and the long form."""
+    if isinstance(value, str):
+        return {"component": value, "name": value}
+    if isinstance(value, Mapping) and "component" in value:
+        return {"name": value["component"], **value}
+    if isinstance(value, Mapping) and len(value) == 1:
+        component, params = next(iter(value.items()))
+        return {"component": component, "name": component, "params": params or {}}
+    return value
+
+
+class JobSpec(BaseModel):
+    """A pipeline of components under an agreement."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=100)
+    agreement: str = Field(min_length=1, max_length=100)
+    """The agreement's digest, or its name where the node knows just one of that name."""
+    engine: Engine
+    datasets: dict[str, str] = Field(min_length=1, max_length=16)
+    """Party to the name of its dataset."""
+    columns: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Party to the features to use; all granted ones where a party is not listed."""
+    steps: tuple[Annotated[Step, BeforeValidator(_read_step)], ...] = Field(min_length=1, max_length=100)
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> JobSpec:
+        names = [step.name for step in self.steps]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"two steps are named {repeated[0]!r}; give one another `name`")
+        strangers = sorted(set(self.columns) - set(self.datasets))
+        if strangers:
+            raise ValueError(f"columns are given for {strangers[0]!r}, which has no dataset in this job")
+        return self
+
+
+def parse_spec(text: str) -> JobSpec:
+    """Read a job file.
+
+    :raises CoterieError: CT-4001, naming the field.
+    """
+    if len(text.encode()) > MAX_SPEC_BYTES:
+        raise SPEC_INVALID(f"it is larger than {MAX_SPEC_BYTES} bytes")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise SPEC_INVALID(f"not YAML{f' at line {mark.line + 1}' if mark else ''}") from error
+    if not isinstance(value, dict):
+        raise SPEC_INVALID("it is not a mapping of fields")
+    return validate_spec(value)
+
+
+def validate_spec(value: Mapping[str, Any]) -> JobSpec:
+    """The same from plain values."""
+    try:
+        return JobSpec.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise SPEC_INVALID(f"{where}: {first['msg']}") from error
