@@ -42,7 +42,7 @@ class Reveal:
     values: int
     """How many numbers."""
     kind: ResultKind | None = None
-    """The kind of result that the agreement must grant to each of ``to``; None for what the protocol itself shows."""
+    """The kind of result that the agreement must grant to each of ``to``; None for what the protocol shows."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,18 @@ class StepPlan:
     """Of the tape, where there is one."""
 
 
+@dataclass(frozen=True)
+class JobFacts:
+    """What is public of the job as a whole: for reports."""
+
+    id: str
+    title: str
+    agreement: str
+    """The agreement's name and digest, as people know it."""
+    steps: tuple[StepPlan, ...] = ()
+    """The plans of all steps, those that ran with the sizes they had."""
+
+
 @dataclass
 class PlanContext:
     """What a component may look at while it plans. Data is not among it."""
@@ -150,6 +162,8 @@ class RunContext:
     """``progress(done, total, what)``; raises when the job was cancelled."""
     publish: Callable[[str, str, bytes], None]
     """``publish(kind, file name, content)``: keeps a result, where this party is a receiver of that kind."""
+    job: JobFacts | None = None
+    """None outside a job, as when a component is used by hand."""
 
     @property
     def is_dealer(self) -> bool:
@@ -174,3 +188,14 @@ class Component(ABC, Generic[P]):
     @abstractmethod
     def run(self, context: RunContext, params: P) -> None:
         """Do it, and update ``context.frames`` and ``context.models``."""
+
+    def facts(self, context: RunContext) -> dict[str, int]:  # noqa: ARG002
+        """Public sizes that only the run could tell, such as ``{"rows.all": 117}``.
+
+        Asked of every party after :meth:`run` of a component that ends a stage. The answers must be equal,
+        and all participants are told them, the dealer included: each is among the plan's reveals.
+        """
+        return {}
+
+    def apply_facts(self, context: PlanContext, facts: Mapping[str, int]) -> None:
+        """Put the sizes of :meth:`facts` in place of the bounds that :meth:`plan` worked with."""
