@@ -1,0 +1,109 @@
+"""The Rust kernels: stateless functions over NumPy arrays, GIL released, all cores used.
+
+Words are elements of Z_2^64 and wrap. A ``seed`` is 16 bytes; ``PRG(seed, id)`` is the AES-128-CTR key stream whose
+counter block is ``id`` (u64, little-endian) followed by the block number (u64, little-endian), read as little-endian
+words. Arrays given must be C-contiguous unless said otherwise. Arguments of a wrong type, shape, length or range raise
+``ValueError`` (``TypeError`` where it is not an array or number at all).
+
+The thread pool starts with the first large call, on all cores or as many as ``RAYON_NUM_THREADS`` says. A process must
+not fork after that and use these functions in the child.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Words = NDArray[np.uint64]
+Bytes = NDArray[np.uint8]
+
+def cpu_features() -> list[str]:
+    """Names of the instruction sets that kernels may use on this machine, best first."""
+
+# Random streams
+
+def prg_u64(seed: bytes, id: int, n: int, offset: int = 0) -> Words:
+    """Words ``offset .. offset+n`` of PRG(seed, id), shape (n,)."""
+
+def prg_sum_u64(seeds: Sequence[bytes], id: int, n: int) -> Words:
+    """The sum over all seeds of the first ``n`` words of PRG(seed, id): a mask that only a dealer knows whole."""
+
+def prg_sub_u64(target: Words, seeds: Sequence[bytes], id: int) -> Words:
+    """``target`` minus the sum of PRG(seed, id) over all seeds, in target's shape: the correction of a dealt value."""
+
+# Products
+
+def matmul(a: Words | NDArray[np.int32], b: Words) -> Words:
+    """``a @ b`` for ``a`` (n, d) and ``b`` (d,) or (d, m); shape (n,) or (n, m). int32 elements are sign-extended.
+
+    ``a`` may be a slice of rows or columns as long as the elements of a row lie side by side; other layouts are refused.
+    """
+
+def matmul_t(a: Words | NDArray[np.int32], b: Words) -> Words:
+    """``a.T @ b`` for ``a`` (n, d) and ``b`` (n,) or (n, m); shape (d,) or (d, m). ``a`` as in :func:`matmul`."""
+
+def prg_matmul(seed: bytes, id: int, n: int, d: int, b: Words) -> Words:
+    """``matmul(prg_u64(seed, id, n * d).reshape(n, d), b)`` without the matrix ever being in memory."""
+
+def prg_matmul_t(seed: bytes, id: int, n: int, d: int, b: Words) -> Words:
+    """``matmul_t(prg_u64(seed, id, n * d).reshape(n, d), b)`` without the matrix ever being in memory."""
+
+# Exact truncation (docs: PROTOCOLS, "Exact truncation, one round")
+
+def deal_truncation(mask: Words, shift: int) -> tuple[Words, Words]:
+    """``(mask >> shift, mask >> 63)``: what the dealer shares. ``shift`` is 0 to 62; any shape, kept."""
+
+def truncate(opened: Words, high_share: Words, msb_share: Words, shift: int, first: bool) -> Words:
+    """A party's share of ``x >> shift`` for x in [-2^62, 2^62), exact up to one unit in the last place.
+
+    ``opened`` is ``x + 2^62 + mask``, the same at all parties; ``high_share`` and ``msb_share`` are this party's shares of
+    :func:`deal_truncation`. Exactly one party is ``first``. All arrays have one shape, which the result keeps.
+    """
+
+def low_bits_pack(values: Words, bits: int) -> Bytes:
+    """The low ``bits`` (1 to 64) of every value in ``ceil(bits / 8)`` little-endian bytes each, shape (n * that,)."""
+
+def low_bits_unpack(data: Bytes | bytes, bits: int) -> Words:
+    """Inverse of :func:`low_bits_pack`, shape (n,). Bits above ``bits`` are cleared, whatever a peer put there."""
+
+# Trigonometric sums (docs: PROTOCOLS, "Sigmoid, one round")
+
+def trig_deal(mask: Words, period_bits: int, terms: int, frac: int, seeds: Sequence[bytes], id: int) -> Words:
+    """The dealer's correction for shares of sin(jθλ) and cos(jθλ), j = 1 .. terms, θ = 2π / 2^period_bits, λ = mask.
+
+    Fixed point with ``frac`` (0 to 50) fractional bits, minus PRG(seed, id) of the parties that expand their shares.
+    ``period_bits`` is 1 to 64, ``terms`` 1 to 1024. Shape (mask.size * 2 * terms,). The order of the words is internal
+    (per block of 64 elements: sin 1, cos 1, sin 2, ... of all elements of the block); only :func:`trig_eval` reads it.
+    """
+
+def trig_eval(
+    opened: Words,
+    coefficients: NDArray[np.float64],
+    period_bits: int,
+    frac: int,
+    out_frac: int,
+    shares: Words | None,
+    seed: bytes | None,
+    id: int,
+) -> Words:
+    """A party's share of ``sum_j coefficients[j-1] * sin(jθ(m - λ))`` with ``out_frac`` fractional bits, in m's shape.
+
+    ``opened`` is m = z + λ, of which the low ``period_bits`` count. The shares come from the array, or, where ``shares``
+    is None, from PRG(seed, id); exactly one of the two is given. The public factors are the same to the last bit on
+    every processor: parties with different factors would not hold shares of one value.
+    Requires ``abs(coefficient) * 2^(out_frac - frac) < 2^50``.
+    """
+
+# Keyed hashes and Ristretto255
+
+def keyed_hashes(ids: Sequence[bytes] | tuple[Bytes, NDArray[np.int64]], key: bytes) -> Bytes:
+    """BLAKE3 keyed hashes, shape (n, 32), of a list of byte strings or of (buffer, n + 1 offsets). Key: 32 bytes."""
+
+def ristretto_hash_mul(hashes: Bytes, scalar: bytes) -> Bytes:
+    """Each row of (n, 32) hashed to Ristretto255 (RFC 9380, expand_message_xmd with SHA-512), times scalar, compressed."""
+
+def ristretto_mul(points: Bytes, scalar: bytes) -> Bytes:
+    """Each compressed point of (n, 32) times scalar. ``ValueError`` with the row's index if not canonical or identity."""
+
+def ristretto_scalar(random64: bytes) -> bytes:
+    """A uniform scalar, 32 bytes, from 64 uniformly random bytes."""
