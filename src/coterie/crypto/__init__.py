@@ -1,0 +1,28 @@
+"""Identities, signatures, canonical documents, secret randomness, durable files."""
+
+from coterie.crypto.document import canonical, digest, now, parse_json, parse_timestamp, timestamp
+from coterie.crypto.files import atomic_write, sync_directory, write_error
+from coterie.crypto.identity import NAME_PATTERN, PartyName, PublicIdentity, check_name
+from coterie.crypto.keystore import Identity
+from coterie.crypto.randomness import equal, hmac_sha256, random_key, random_seed
+
+__all__ = [
+    "NAME_PATTERN",
+    "Identity",
+    "PartyName",
+    "PublicIdentity",
+    "atomic_write",
+    "canonical",
+    "check_name",
+    "digest",
+    "equal",
+    "hmac_sha256",
+    "now",
+    "parse_json",
+    "parse_timestamp",
+    "random_key",
+    "random_seed",
+    "sync_directory",
+    "timestamp",
+    "write_error",
+]
