@@ -1,0 +1,27 @@
+"""Agreements: terms that every party signs, and the decision whether a job is within them. Default deny."""
+
+from .agreement import Agreement, Revocation
+from .decision import Decision, Refusal, Request, RequestedDataset, RequestedStep, decide
+from .draft import compare, draft
+from .terms import Approval, Bound, ComponentTerms, DatasetTerms, Engine, ResultKind, ResultTerms, Terms
+
+__all__ = [
+    "Agreement",
+    "Approval",
+    "Bound",
+    "ComponentTerms",
+    "DatasetTerms",
+    "Decision",
+    "Engine",
+    "Refusal",
+    "Request",
+    "RequestedDataset",
+    "RequestedStep",
+    "ResultKind",
+    "ResultTerms",
+    "Revocation",
+    "Terms",
+    "compare",
+    "decide",
+    "draft",
+]

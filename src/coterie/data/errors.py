@@ -1,0 +1,100 @@
+"""Error codes of data: 14xx and 15xx.
+
+A detail names a dataset, a column, a line and the kind of a value, and never a value itself: errors travel to the
+other parties. Names of columns that the owner did not declare stay out of it too.
+"""
+
+from coterie.errors import BadInput, Bug, Unavailable, define
+
+SPEC_INVALID = define(
+    "CT-1401",
+    BadInput,
+    "The dataset description cannot be used",
+    "Correct the named field and add the dataset again.",
+)
+YAML_INVALID = define("CT-1402", BadInput, "The text is not YAML", "Correct the named line.")
+
+SOURCE_MISSING = define(
+    "CT-1410", BadInput, "No such data file", "Correct the path in the dataset description."
+)
+SOURCE_NOT_A_FILE = define(
+    "CT-1411", BadInput, "The data path is not a file", "Name a file, not a folder or device."
+)
+SOURCE_UNREADABLE = define(
+    "CT-1412",
+    Unavailable,
+    "The data file cannot be read",
+    "Let the node's user read the file, then try again.",
+)
+SOURCE_DAMAGED = define(
+    "CT-1413", BadInput, "The data file is damaged", "Copy the file again from where it was made."
+)
+NOT_UTF8 = define(
+    "CT-1414", BadInput, "The data file is not UTF-8 text", "Save the file again with UTF-8 encoding."
+)
+ROW_BROKEN = define(
+    "CT-1415",
+    BadInput,
+    "A row does not have as many cells as the header",
+    "Mend the row, its quotes or the delimiter.",
+)
+EMPTY_TABLE = define("CT-1416", BadInput, "The table has no rows", "Give a file with data.")
+TABLE_TOO_LARGE = define(
+    "CT-1417",
+    BadInput,
+    "The table is larger than this node can load",
+    "Give the node more memory, or fewer rows.",
+)
+
+COLUMN_MISSING = define(
+    "CT-1420", BadInput, "A declared column is not in the data", "Correct the name or take the column out."
+)
+COLUMN_TWICE = define(
+    "CT-1421", BadInput, "A declared column is in the header twice", "Rename one of the two columns."
+)
+COLUMN_UNDECLARED = define(
+    "CT-1422", BadInput, "A column is not declared", "Ask for columns that the dataset description lists."
+)
+HEADER_REPEATED = define(
+    "CT-1423", BadInput, "The header line comes again inside the data", "Take the second header line out."
+)
+
+WRONG_TYPE = define(
+    "CT-1430", BadInput, "A value does not have its column's type", "Mend the value, or declare another type."
+)
+NULL_VALUE = define(
+    "CT-1431",
+    BadInput,
+    "An empty value in a column that allows none",
+    "Fill the value, or declare the column nullable.",
+)
+NOT_FINITE = define(
+    "CT-1432",
+    BadInput,
+    "An infinite number, or one beyond the range of float64",
+    "Replace the value by a finite one.",
+)
+NOT_NUMERIC = define(
+    "CT-1433",
+    BadInput,
+    "A column of text cannot be used as numbers",
+    "Encode the column first, or leave it out.",
+)
+
+ID_DUPLICATE = define("CT-1440", BadInput, "Two rows have the same id", "Remove or merge the duplicate rows.")
+ID_NULL = define("CT-1441", BadInput, "A row has no id", "Give every row an id, or remove it.")
+KEY_INVALID = define("CT-1442", Bug, "The key of the id hashes is not 32 bytes", "Report it.")
+
+LABEL_NULL = define("CT-1501", BadInput, "A row has no label", "Remove the rows without a label.")
+LABEL_NOT_BINARY = define(
+    "CT-1502", BadInput, "The label has other values than 0 and 1", "Recode the label column to 0 and 1."
+)
+LABEL_ELSEWHERE = define(
+    "CT-1503",
+    Bug,
+    "The label was asked for at a party that does not hold it",
+    "Report it with the job's pipeline.",
+)
+FRAME_INVALID = define(
+    "CT-1504", Bug, "The parts of a frame do not fit together", "Report it with the job's pipeline."
+)
