@@ -1,0 +1,6 @@
+"""Error codes of the command line: 60xx (the SDK has 605x)."""
+
+from coterie.errors import BadInput, define
+
+FILE_MISSING = define("CT-6001", BadInput, "The file cannot be read", "Check the path and its permissions.")
+FILE_EXISTS = define("CT-6002", BadInput, "The file is there already", "Choose another path, or remove it first.")
