@@ -2,8 +2,9 @@
 
 from .approval import Approval, approve, verify_approval
 from .plan import Plan, StagePlan, derive_plan, plan_difference
-from .proposal import Proposal, new_job_id, propose, request_of, roles_of
+from .proposal import Proposal, new_job_id, propose, roles_of
 from .registry import component, components
+from .request import request_of
 from .run import Assignment, Host, run_job
 from .spec import JobSpec, Step, parse_spec, validate_spec
 

@@ -42,6 +42,12 @@ EGRESS_DIFFERS = define(
 APPROVAL_INVALID = define(
     "CT-4014", PeerMisbehaved, "An approval does not hold", "Ask the named party to approve this plan again."
 )
+TOO_FEW_COMMON = define(
+    "CT-4015",
+    NotAgreed,
+    "Fewer rows are common to the datasets than the agreement asks for",
+    "Use larger datasets, or agree on a lower minimum.",
+)
 CANCELLED = define("CT-4020", Unavailable, "The job was cancelled", "Submit it again when it is wanted.")
 RESULT_REFUSED = define(
     "CT-4021", NotAgreed, "A result is not for this party", "Agree on the receiver of this kind of result first."

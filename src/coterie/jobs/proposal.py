@@ -10,16 +10,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coterie.agreement import Request, Terms
+from coterie.agreement import Terms
 from coterie.crypto import now, timestamp
 from coterie.data import DatasetFacts
-from coterie.learn import Params
-
 from .errors import COLUMN_UNKNOWN, DATASETS_INVALID, LABEL_INVALID
-from .registry import parameters
 from .spec import JobSpec
 
-__all__ = ["Proposal", "Roles", "new_job_id", "propose", "request_of", "roles_of"]
+__all__ = ["Proposal", "Roles", "new_job_id", "propose", "roles_of"]
 
 JOB_ID = re.compile(r"^[0-9a-f]{32}$")
 
@@ -108,7 +105,7 @@ def _columns_of(proposal: Proposal, terms: Terms, party: str) -> tuple[tuple[str
     facts = proposal.facts[party]
     if (facts.name, facts.owner) != (name, party):
         raise DATASETS_INVALID(f"the facts are not those of dataset {name!r} of {party!r}", party=party)
-    by_name = {column.name: column for column in facts.dataset_schema.columns}
+    by_name = {column.name: column for column in facts.columns}
     absent = [column for column in granted.columns if column not in by_name]
     if absent:
         raise COLUMN_UNKNOWN(f"{absent[0]!r} is agreed but not in dataset {name!r} of {party!r}", party=party)
@@ -120,13 +117,3 @@ def _columns_of(proposal: Proposal, terms: Terms, party: str) -> tuple[tuple[str
     if len(set(wanted)) != len(wanted):
         raise COLUMN_UNKNOWN(f"a column of {party!r} is named twice", party=party)
     return tuple(wanted), granted.label
-
-
-def step_parameters(proposal: Proposal) -> list[tuple[str, Params]]:
-    """Each step's component and checked parameters."""
-    return [(step.component, parameters(step)) for step in proposal.spec.steps]
-
-
-def request_of(proposal: Proposal, terms: Terms) -> Request:
-    """What the job asks of the agreement."""
-    raise LookupError(proposal, terms)

@@ -15,11 +15,11 @@ from coterie.agreement import Terms
 from coterie.crypto import atomic_write, canonical, digest, parse_json
 from coterie.data import Dataset, DatasetSpec, VerticalFrame, load
 from coterie.errors import UNEXPECTED, CoterieError
-from coterie.learn import RunContext, StepPlan
+from coterie.learn import JobFacts, RunContext, StepPlan
 from coterie.wire import Mesh
 
 from .artefacts import Artefacts
-from .errors import EGRESS_DIFFERS, FACTS_DIFFER, PLAN_DIFFERS, RESULT_REFUSED
+from .errors import EGRESS_DIFFERS, FACTS_DIFFER, PLAN_DIFFERS, RESULT_REFUSED, TOO_FEW_COMMON
 from .journal import Journal
 from .plan import DIGEST_BYTES, FACTS_BYTES, Planner, StagePlan, check_within, derive_plan, plan_difference
 from .proposal import Proposal
@@ -92,6 +92,7 @@ class _Run:
         self._dataset: Dataset | None = None
         self._frames: dict[str, VerticalFrame] = {}
         self._models: dict[str, Any] = {}
+        self._ran: list[StepPlan] = []
         self.step: str | None = None
 
     def all_stages(self) -> None:
@@ -121,6 +122,7 @@ class _Run:
         with self._mesh.step(self.step, dict.fromkeys(others, facts_sent + DIGEST_BYTES)):
             if facts is not None:
                 self._planner.apply(self._exchange_facts(facts, others))
+                self._check_common_rows()
             stage = self._planner.stage(exact=True)
             check_within(stage, self._approved.stages[index])
             self._exchange_digests(stage, others)
@@ -151,6 +153,13 @@ class _Run:
                 raise FACTS_DIFFER(f"{told} at {name}, {reference} at {self._approved.parties[0]}", party=name)
         return reference
 
+    def _check_common_rows(self) -> None:
+        """The agreement's minimum holds for what the parties have in common, too."""
+        frame = self._planner.context.frames.get("all")
+        least = self._job.terms.min_rows
+        if frame is not None and frame.rows < least:
+            raise TOO_FEW_COMMON(f"{frame.rows}, and the agreement asks for {least}")
+
     def _exchange_digests(self, stage: StagePlan, others: list[str]) -> None:
         """Compare the stage's plan with everybody's; a difference is named."""
         record = f"{stage.index} {stage.digest}".encode().ljust(DIGEST_BYTES)
@@ -179,6 +188,7 @@ class _Run:
             component(step.component).run(context, params)
             depth = self._mesh.depth
         self._finish(step, depth)
+        self._ran.append(step)
         self._host.progress(step.step, 1, 1, "done")
 
     def _finish(self, step: StepPlan, depth: int) -> None:
@@ -225,6 +235,12 @@ class _Run:
             models=self._models,
             progress=lambda done, total, what: self._host.progress(step.step, done, total, what),
             publish=lambda kind, name, content: self._publish(step, kind, name, content),
+            job=JobFacts(
+                id=self._approved.job,
+                title=self._approved.name,
+                agreement=f"{self._job.terms.name} ({self._approved.agreement})",
+                steps=(*self._ran, step),
+            ),
         )
 
     def _publish(self, step: StepPlan, kind: str, name: str, content: bytes) -> None:

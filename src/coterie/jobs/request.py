@@ -1,0 +1,60 @@
+"""What a job asks of its agreement, read off the proposal and the plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coterie.agreement import Request, RequestedDataset, RequestedStep, Terms
+
+from .plan import Plan
+from .proposal import Proposal, roles_of
+from .registry import component, parameters
+
+__all__ = ["request_of"]
+
+
+def request_of(proposal: Proposal, plan: Plan, terms: Terms) -> Request:
+    """The request that :func:`coterie.agreement.decide` judges.
+
+    :raises CoterieError: CT-40xx where the proposal does not fit the terms' shape at all.
+    """
+    roles = roles_of(proposal, terms)
+    results: dict[Any, tuple[str, ...]] = {}
+    for step in plan.steps:
+        for kind, receivers in step.results.items():
+            results[kind] = tuple(sorted({*results.get(kind, ()), *receivers}))
+        for reveal in step.reveals:
+            if reveal.kind is not None:
+                results[reveal.kind] = tuple(sorted({*results.get(reveal.kind, ()), *reveal.to}))
+    datasets = []
+    for party in roles.parties:
+        facts = proposal.facts[party]
+        label = roles.label if party == roles.label_holder else None
+        datasets.append(
+            RequestedDataset(
+                name=facts.name,
+                owner=party,
+                id=facts.id.name,
+                columns=roles.columns[party],
+                label=label,
+                rows=facts.rows,
+            )
+        )
+    steps = []
+    for step in proposal.spec.steps:
+        chosen = parameters(step).model_dump(mode="json")
+        fields = component(step.component).Parameters.model_fields.items()
+        defaults = {
+            name: field.get_default(call_default_factory=True) for name, field in fields if not field.is_required()
+        }
+        steps.append(RequestedStep(component=step.component, params=chosen, defaults=defaults))
+    return Request(
+        agreement=proposal.agreement,
+        submitter=proposal.initiator,
+        engine=proposal.spec.engine,
+        parties=roles.parties,
+        dealer=roles.dealer,
+        datasets=tuple(datasets),
+        steps=tuple(steps),
+        results=results,
+    )
