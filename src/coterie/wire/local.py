@@ -1,0 +1,213 @@
+"""A mesh inside one process, for tests and twins: the same rules as over the network, without the network."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coterie.crypto import now
+from coterie.errors import CoterieError, from_record
+from coterie.wire.account import Account
+from coterie.wire.errors import CLOSED, PEER_FINISHED
+from coterie.wire.flow import WINDOW, Stall
+from coterie.wire.mesh import Mesh, Traffic, Waiting
+from coterie.wire.messages import Expected, Kind, MessageChannel, check_tag
+
+
+@dataclass(frozen=True)
+class _Message:
+    tag: str
+    kind: Kind
+    depth: int
+    data: memoryview
+
+
+@dataclass
+class _Pipe:
+    """One direction between two parties."""
+
+    messages: deque[_Message] = field(default_factory=deque)
+    unread: int = 0
+    """Bytes."""
+    stall: Stall = field(default_factory=Stall)
+    ended: bool = False
+    """The sender closed its end."""
+    error: CoterieError | None = None
+
+
+class _LocalChannel(MessageChannel):
+    def __init__(self, mesh: _LocalMesh, peer: str, out: _Pipe, back: _Pipe) -> None:
+        super().__init__(peer)
+        self._mesh = mesh
+        self._out = out
+        self._back = back
+
+    def _send(self, tag: str, kind: Kind, data: memoryview) -> None:
+        check_tag(tag)
+        mesh = self._mesh
+        with mesh.changed:
+            self._check_alive()
+            step, depth = mesh.account.spend(self.peer, data.nbytes, tag)
+            since = time.monotonic()
+            with mesh.wait(Waiting(self.peer, "send", tag, now(), step, "up")):
+                while (
+                    self._out.unread > mesh.window
+                    and not mesh.has_unread()
+                    and not self._out.stall.over(since)
+                ):
+                    mesh.changed.wait(0.1)
+                    self._check_alive()
+            self._out.messages.append(_Message(tag, kind, depth, data))
+            self._out.unread += data.nbytes
+            mesh.changed.notify_all()
+        mesh.account.on_wire(self.peer, data.nbytes, 0)
+
+    def _receive(self, expected: Expected) -> NDArray[np.uint8]:
+        mesh = self._mesh
+        with mesh.changed:
+            step = mesh.account.current_step
+            with mesh.wait(Waiting(self.peer, "receive", expected.tag, now(), step, "up")):
+                while not self._back.messages:
+                    self._check_alive()
+                    if self._back.ended:
+                        raise self._refuse(
+                            PEER_FINISHED(f"{expected.tag!r} is due", party=self.peer, step=step)
+                        )
+                    mesh.changed.wait()
+            if self._back.error:
+                raise self._back.error
+            message = self._back.messages[0]
+            error = expected.check(self.peer, message.tag, message.kind, message.data.nbytes)
+            if error:
+                raise self._refuse(error.at(step=step))
+            self._back.messages.popleft()
+            self._back.unread -= message.data.nbytes
+            self._back.stall.progress()
+            mesh.changed.notify_all()
+        mesh.account.on_wire(self.peer, 0, message.data.nbytes)
+        mesh.account.take(self.peer, message.data.nbytes, message.depth)
+        return np.array(message.data, dtype=np.uint8)
+
+    def _check_alive(self) -> None:
+        error = self._back.error or self._out.error
+        if error:
+            raise error
+        if self._mesh.closed:
+            raise CLOSED(f"the channel to {self.peer}")
+
+    def _refuse(self, error: CoterieError) -> CoterieError:
+        with self._mesh.changed:
+            self.kill(error)
+        return error
+
+    def kill(self, error: CoterieError) -> None:
+        """With the lock held. This side keeps the error itself, the peer gets it as over the network."""
+        if not self._back.error:
+            self._back.error = error
+            told = from_record(error.to_record()).at(party=self._mesh.me)
+            self._mesh.group[self.peer].channels[self._mesh.me].hear(told)
+        self._mesh.changed.notify_all()
+
+    def hear(self, error: CoterieError) -> None:
+        self._back.error = self._back.error or error
+
+
+class _LocalMesh:
+    def __init__(
+        self, me: str, group: dict[str, _LocalMesh], changed: threading.Condition, window: int
+    ) -> None:
+        self._me = me
+        self.group = group
+        self.changed = changed
+        self.window = window
+        self.account = Account()
+        self.channels: dict[str, _LocalChannel] = {}
+        self.inbound: list[_Pipe] = []
+        self.outbound: list[_Pipe] = []
+        self.closed = False
+        self._waiting: list[Waiting] = []
+
+    @property
+    def me(self) -> str:
+        return self._me
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        return tuple(self.channels)
+
+    @property
+    def depth(self) -> int:
+        return self.account.depth
+
+    def to(self, peer: str) -> _LocalChannel:
+        return self.channels[peer]
+
+    def step(self, name: str, budget: Mapping[str, int] | None = None) -> AbstractContextManager[None]:
+        return self.account.step(name, budget)
+
+    def egress(self) -> dict[str, dict[str, Traffic]]:
+        return self.account.egress()
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        with self.changed:
+            return tuple(self._waiting)
+
+    def fail(self, error: CoterieError) -> None:
+        error.at(party=self.me, step=self.account.current_step or None)
+        with self.changed:
+            for channel in self.channels.values():
+                channel.kill(error)
+            self.closed = True
+
+    def close(self) -> None:
+        with self.changed:
+            self.closed = True
+            for pipe in self.outbound:
+                pipe.ended = True
+            self.changed.notify_all()
+
+    def has_unread(self) -> bool:
+        return any(pipe.messages for pipe in self.inbound)
+
+    def wait(self, what: Waiting) -> _Wait:
+        return _Wait(self._waiting, what)
+
+
+@dataclass
+class _Wait(AbstractContextManager[None]):
+    """Lists a call in ``waiting()`` while it lasts. Used with the lock held."""
+
+    waiting: list[Waiting]
+    what: Waiting
+
+    def __enter__(self) -> None:
+        self.waiting.append(self.what)
+
+    def __exit__(self, *_: object) -> None:
+        self.waiting.remove(self.what)
+
+
+def local_meshes(names: Iterable[str], window: int = WINDOW) -> dict[str, Mesh]:
+    """One mesh for each name, joined inside this process. Each is to be used from a thread of its own.
+
+    Arrays are not copied when sent, as over the network, and the receiver gets a copy of its own.
+    """
+    changed = threading.Condition(threading.RLock())
+    group: dict[str, _LocalMesh] = {}
+    for name in names:
+        group[name] = _LocalMesh(name, group, changed, window)
+    pipes = {(a, b): _Pipe() for a in group for b in group if a != b}
+    for a, mesh in group.items():
+        for b in group:
+            if a != b:
+                mesh.channels[b] = _LocalChannel(mesh, b, pipes[a, b], pipes[b, a])
+                mesh.outbound.append(pipes[a, b])
+                mesh.inbound.append(pipes[b, a])
+    return dict(group)
