@@ -42,7 +42,7 @@ class Reveal:
     values: int
     """How many numbers."""
     kind: ResultKind | None = None
-    """The kind of result that the agreement must grant to each of ``to``; None for what the protocol shows."""
+    """The kind of result that the agreement must grant each of ``to``; None for what the protocol shows."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,88 @@
+"""Error codes of the components: 30xx. 3001 to 3049 are for preparation and evaluation."""
+
+from coterie.errors import BadInput, Bug, NotAgreed, PeerMisbehaved, define
+
+FRAME_MISSING = define(
+    "CT-3001",
+    BadInput,
+    "A step needs a frame that no step before it makes",
+    "Put `align` (and `split`) before this step.",
+)
+MODEL_MISSING = define(
+    "CT-3002",
+    BadInput,
+    "A step needs a model that no step before it makes",
+    "Put a training step before this step.",
+)
+
+TOO_MANY_PARTIES = define(
+    "CT-3010", BadInput, "Rows are aligned between two parties only", "Run the job with two data parties."
+)
+TOO_FEW_COMMON = define(
+    "CT-3011",
+    BadInput,
+    "The datasets have fewer than two rows in common",
+    "Compare the id columns' meaning, the declared id rules and the period of the data with the peer.",
+)
+
+EMPTY_PART = define(
+    "CT-3015",
+    BadInput,
+    "A part of the split has no rows",
+    "Choose another test fraction or salt, or bring more rows.",
+)
+ONE_CLASS = define(
+    "CT-3016",
+    BadInput,
+    "Rows for training or evaluation have only one of the two label values",
+    "Choose another test fraction or salt, or bring more rows with the rarer value.",
+)
+SPLIT_TWICE = define("CT-3017", BadInput, "The rows are split already", "Use one `split` step in a job.")
+
+COLUMN_ALL_NULL = define(
+    "CT-3020",
+    BadInput,
+    "A column has no value in any training row",
+    "Leave the column out of the job or repair it.",
+)
+FILL_VALUE_UNFIT = define(
+    "CT-3021",
+    BadInput,
+    "The constant does not fit the column's type",
+    "Give a constant of the columns' type.",
+)
+
+CONSTANT_FEATURE = define(
+    "CT-3025",
+    BadInput,
+    "A feature has the same value in every training row",
+    "Leave the column out of the job: it cannot tell rows apart.",
+)
+NULLS_LEFT = define(
+    "CT-3027", BadInput, "A feature has missing values", "Put a `fill` step before this step."
+)
+NOT_FINITE = define(
+    "CT-3028",
+    BadInput,
+    "A value is not finite",
+    "Repair the column: NaN and infinity cannot be used as numbers.",
+)
+
+SCORES_NOT_HERE = define(
+    "CT-3030",
+    NotAgreed,
+    "Scores go to the label holder only",
+    "Agree on the label holder as the only receiver of scores.",
+)
+RECORD_INVALID = define(
+    "CT-3031",
+    PeerMisbehaved,
+    "The record of results cannot be read",
+    "Ask the label holder's operator; its version or its node is not sound.",
+)
+RECORD_TOO_LONG = define(
+    "CT-3032",
+    Bug,
+    "The record of results does not fit its planned length",
+    "Report it with the job's parameters.",
+)

@@ -1,0 +1,7 @@
+"""Missing values."""
+
+from .clear import Filler
+from .component import Fill
+from .params import FillParams
+
+__all__ = ["Fill", "FillParams", "Filler"]

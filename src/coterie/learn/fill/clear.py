@@ -1,0 +1,98 @@
+"""Values for what is missing, learnt from one party's own columns."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict
+
+from coterie.learn.errors import COLUMN_ALL_NULL, FILL_VALUE_UNFIT, NOT_FINITE
+
+from .params import FillParams
+
+__all__ = ["Filler", "fit"]
+
+Value = bool | int | float | str
+
+
+class Filler(BaseModel):
+    """The learnt values by column. Private to the columns' owner."""
+
+    model_config = ConfigDict(frozen=True)
+
+    values: dict[str, Value]
+
+    def apply(self, table: pa.Table) -> pa.Table:
+        """The table with no null left in the learnt columns. Other columns stay as they are.
+
+        A column of integers that takes a fraction becomes float64.
+        """
+        for name, value in self.values.items():
+            column = table.column(name)
+            if column.null_count:
+                table = table.set_column(table.column_names.index(name), name, _filled(column, value))
+        return table
+
+
+def _filled(column: pa.ChunkedArray, value: Value) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(column.type):
+        text = column.cast(column.type.value_type)
+        return _filled(text, value).dictionary_encode().cast(column.type)
+    if pa.types.is_integer(column.type) and isinstance(value, float) and not value.is_integer():
+        column = column.cast(pa.float64())
+    return pc.fill_null(column, pa.scalar(value).cast(column.type))
+
+
+def fit(table: pa.Table, columns: tuple[str, ...], params: FillParams) -> Filler:
+    """Learn the value of each column from its values that are not null.
+
+    :param table: training rows.
+    :raises CoterieError: CT-3020 for a column without a value, CT-3021 for a constant that is no value of its
+        column's type, CT-3028 where a mean is beyond float64.
+    """
+    return Filler(values={name: _value(name, table.column(name), params) for name in columns})
+
+
+def _value(name: str, column: pa.ChunkedArray, params: FillParams) -> Value:
+    present = column.drop_null()
+    if not len(present):
+        raise COLUMN_ALL_NULL(f"'{name}'")
+    if pa.types.is_boolean(column.type):
+        if params.value is None:
+            return bool(pc.mode(present)[0]["mode"].as_py())
+        if params.value not in (0, 1):
+            raise FILL_VALUE_UNFIT(f"'{name}' is true or false: give 1 or 0")
+        return bool(params.value)
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        return params.text_value if params.text_value is not None else _most_frequent(present)
+    return _number(name, present, params)
+
+
+def _number(name: str, present: pa.ChunkedArray, params: FillParams) -> int | float:
+    value: int | float
+    match params.method:
+        case "constant":
+            assert params.value is not None  # the parameters' own rule
+            value = params.value
+        case "mode":
+            value = pc.mode(present)[0]["mode"].as_py()  # the smallest of equally frequent ones
+        case "mean":
+            with np.errstate(over="ignore"):
+                value = float(np.mean(present.to_numpy()))
+        case "median":
+            with np.errstate(over="ignore"):
+                value = float(np.median(present.to_numpy()))
+    if not math.isfinite(value):
+        raise NOT_FINITE(f"the {params.method} of '{name}' is beyond the range of float64")
+    return value
+
+
+def _most_frequent(present: pa.ChunkedArray) -> str:
+    """The most frequent text, the first in code point order among equals."""
+    if pa.types.is_dictionary(present.type):
+        present = present.cast(present.type.value_type)
+    counts = [(item["counts"].as_py(), item["values"].as_py()) for item in pc.value_counts(present)]
+    return str(min(counts, key=lambda pair: (-pair[0], pair[1]))[1])

@@ -1,0 +1,6 @@
+"""Training and test rows."""
+
+from .component import Split
+from .params import SplitParams
+
+__all__ = ["Split", "SplitParams"]

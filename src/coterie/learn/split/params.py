@@ -1,0 +1,14 @@
+"""Parameters of ``split``."""
+
+from pydantic import Field
+
+from coterie.learn.component import Params
+
+__all__ = ["SplitParams"]
+
+
+class SplitParams(Params):
+    test: float = Field(0.3, gt=0, lt=1)
+    """Expected share of the rows that are kept for the test."""
+    salt: str = Field("", max_length=64)
+    """Another text gives another split of the same rows."""

@@ -1,0 +1,60 @@
+"""``standardize``: all features on one scale, within known bounds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from coterie.errors import CoterieError
+from coterie.learn.component import Component, Engine, PlanContext, RunContext, StepPlan
+from coterie.learn.errors import FRAME_MISSING
+
+from .clear import fit
+from .params import StandardizeParams
+from .statement import STATEMENT
+
+__all__ = ["Standardize"]
+
+
+class Standardize(Component[StandardizeParams]):
+    """Scales every feature to mean 0 and deviation 1 of the training rows, each at its owner.
+
+    The scales are learnt from "train", or from "all" where the rows are not split, and used in every frame.
+    Values lie within ``clip`` afterwards, which later steps may rely on.
+
+    Errors: CT-3001 without aligned rows, CT-3025 for a feature that does not vary, CT-3027 for missing
+    values, CT-3028, CT-1433 for text.
+    """
+
+    name: ClassVar[str] = "standardize"
+    summary: ClassVar[str] = "Scale every feature to mean 0 and deviation 1, each at its owner, and clip it."
+    Parameters: ClassVar = StandardizeParams
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+
+    def plan(self, context: PlanContext, params: StandardizeParams) -> StepPlan:
+        if "all" not in context.frames:
+            raise FRAME_MISSING("'all'", step=context.step)
+        rows = context.frames["all"].rows
+        for name, shape in context.frames.items():
+            context.frames[name] = replace(shape, bound=params.clip)
+        return StepPlan(
+            step=context.step,
+            component=self.name,
+            params=params.model_dump(mode="json"),
+            memory=4 * 8 * rows * max((len(names) for names in context.columns.values()), default=0),
+            statement=STATEMENT,
+        )
+
+    def run(self, context: RunContext, params: StandardizeParams) -> None:
+        if context.is_dealer:
+            return
+        training = context.frames.get("train", context.frames["all"])
+        own = training.columns[context.me]
+        try:
+            scales = fit({name: training.matrix((name,))[:, 0] for name in own}, params)
+            for part, frame in context.frames.items():
+                scaled = {name: scales.apply(name, frame.matrix((name,))[:, 0]) for name in own}
+                context.frames[part] = frame.with_columns(scaled)
+        except CoterieError as error:
+            raise error.at(party=context.me, step=context.step) from None
+        context.models[context.step] = scales
