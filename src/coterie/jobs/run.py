@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -116,6 +117,7 @@ class _Run:
     def _stage(self, facts: Mapping[str, int] | None) -> dict[str, int]:
         """Agree on one stage and run it; gives the sizes that it told."""
         index = self._planner.next_stage
+        started = time.monotonic()
         self.step = f"stage-{index}"
         others = [name for name in self._approved.participants if name != self._job.me]
         facts_sent = FACTS_BYTES if facts is not None and self._job.me != self._approved.dealer else 0
@@ -127,8 +129,9 @@ class _Run:
             check_within(stage, self._approved.stages[index])
             self._exchange_digests(stage, others)
             depth = self._mesh.depth
-        self._host.ledger("plan", {"job": self._approved.job, "stage": index, "plan": stage.digest})
-        self._finish(stage.steps[0], depth)
+        body = {"stage": index, "plan": stage.digest, "sizes": dict(facts or {})}
+        self._host.ledger("plan", {"job": self._approved.job, **body})
+        self._finish(stage.steps[0], depth, started)
         for step in stage.steps[1:]:
             self._run_step(step)
         last = stage.steps[-1]
@@ -182,18 +185,20 @@ class _Run:
         self.step = step.step
         self._host.progress(step.step, 0, 1, step.component)
         self._journal.append("begin", step=step.step)
+        started = time.monotonic()
         context = self._context(step)
         params = parameters(next(one for one in self._job.proposal.spec.steps if one.name == step.step))
         with self._mesh.step(step.step, step.sent.get(self._job.me, {})):
             component(step.component).run(context, params)
             depth = self._mesh.depth
-        self._finish(step, depth)
+        self._finish(step, depth, started)
         self._ran.append(step)
         self._host.progress(step.step, 1, 1, "done")
 
-    def _finish(self, step: StepPlan, depth: int) -> None:
+    def _finish(self, step: StepPlan, depth: int, started: float) -> None:
         """Write plan and fact of a step to the ledger, and insist that they are equal."""
         me = self._job.me
+        seconds = round(time.monotonic() - started, 3)
         for reveal in step.reveals:
             body = {"step": step.step, "what": reveal.what, "to": list(reveal.to), "values": reveal.values}
             self._host.ledger("reveal", {"job": self._approved.job, **body})
@@ -211,9 +216,10 @@ class _Run:
                 "sent": sent,
                 "received": received,
                 "rounds": rounds,
+                "seconds": seconds,
             },
         )
-        self._journal.append("end", step=step.step, sent=sent, received=received, rounds=rounds)
+        self._journal.append("end", step=step.step, sent=sent, received=received, rounds=rounds, seconds=seconds)
         if sent != planned or rounds["planned"] != rounds["used"]:
             raise EGRESS_DIFFERS(f"planned {planned} and {rounds['planned']} rounds, sent {sent} and {depth}")
 
