@@ -101,3 +101,9 @@ def _write(
         writer = csv.writer(file)
         writer.writerow((key, *features))
         writer.writerows((style.format(int(row["id"])), *(row[name] for name in features)) for row in kept)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python data.py FOLDER")
+    print(cut(fetch(Path("build/cache")), Path(sys.argv[1])))

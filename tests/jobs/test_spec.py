@@ -1,0 +1,62 @@
+"""The job file."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coterie.errors import CoterieError
+from coterie.jobs import parse_spec
+
+GOOD = """
+name: score
+agreement: credit
+engine: mpc
+datasets: {lender: customers, payments: behaviour}
+steps:
+  - align
+  - split: {test: 0.25}
+  - {component: fill, name: mend, params: {method: mean}}
+"""
+
+
+def test_the_three_ways_to_write_a_step() -> None:
+    spec = parse_spec(GOOD)
+    assert [(step.component, step.name, step.params) for step in spec.steps] == [
+        ("align", "align", {}),
+        ("split", "split", {"test": 0.25}),
+        ("fill", "mend", {"method": "mean"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        (("engine: mpc", "engine: magic"), "engine"),
+        (("name: score\n", ""), "name"),
+        (("  - align\n", "  - align\n  - align\n"), "two steps are named"),
+        (("steps:", "surprise: 1\nsteps:"), "surprise"),
+        (("datasets:", "columns: {other: [a]}\ndatasets:"), "other"),
+        (("name: score", "name: [unclosed"), "not YAML at line"),
+        (("{test: 0.25}", "[1, 2]"), "steps.1"),
+    ],
+)
+def test_a_wrong_field_is_named(change: tuple[str, str], names: str) -> None:
+    with pytest.raises(CoterieError) as caught:
+        parse_spec(GOOD.replace(*change))
+    assert caught.value.code == "CT-4001"
+    assert names in caught.value.detail
+
+
+def test_an_oversized_file_is_refused() -> None:
+    with pytest.raises(CoterieError, match="CT-4001"):
+        parse_spec("# " + "x" * 300_000 + GOOD)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_refused_with_the_code(text: str) -> None:
+    try:
+        parse_spec(text)
+    except CoterieError as error:
+        assert error.code == "CT-4001"
