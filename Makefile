@@ -1,0 +1,113 @@
+# Coterie: everything a person or a machine does with a checkout. `make help` lists it.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.stamps
+WHEELS := build/wheels
+LOCKS := requirements
+
+# The first interpreter that is new enough; say PYTHON=/path/to/python to choose another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+CARGO := cargo
+MANIFEST := kernels/Cargo.toml
+NAME ?= logistic
+
+# Directories count too: their times change when a file is added or removed.
+SOURCES := $(shell find src kernels/src -not -path '*/__pycache__*' -not -name '*.so') \
+	pyproject.toml README.md LICENSE $(MANIFEST) kernels/Cargo.lock
+
+.PHONY: help demo test bench lint format imports docs install develop lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+demo: install ## train a joint credit score of two parties on real data; results in build/demo
+	$(BIN)/python examples/credit_score/demo.py
+
+test: install $(STAMPS)/test ## install what tests need and run them all
+	$(BIN)/python -m pytest
+
+bench: install ## run one benchmark, e.g. make bench NAME=logistic; results in build/bench
+	$(BIN)/python -m bench.run $(NAME)
+
+lint: install $(STAMPS)/test ## style, types, import directions, clippy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict src
+	$(BIN)/python -m tests.house.imports
+	$(CARGO) fmt --manifest-path $(MANIFEST) --check
+	PYO3_PYTHON=$(abspath $(BIN)/python) $(CARGO) clippy --manifest-path $(MANIFEST) --locked --all-targets --quiet -- -D warnings
+
+format: $(STAMPS)/test ## put Python and Rust in the house's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(CARGO) fmt --manifest-path $(MANIFEST)
+
+imports: $(STAMPS)/test ## check that imports go downwards only
+	$(BIN)/python -m tests.house.imports
+
+docs: install ## write the generated pages: docs/errors.md
+	$(BIN)/python scripts/errors_page.py docs/errors.md
+
+install: $(STAMPS)/coterie ## make .venv with the locked dependencies and the wheel
+
+develop: $(STAMPS)/locked ## like install, but edits of src/ take effect at once
+	@touch $(VENV)/.editable
+	@rm -f $(STAMPS)/coterie
+	@$(MAKE) --no-print-directory install
+
+$(STAMPS)/venv:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; say PYTHON=/path/to/python" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "making $(VENV) with $(PYTHON)"; "$(PYTHON)" -m venv $(VENV); }
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/locked: $(STAMPS)/venv $(LOCKS)/runtime.txt $(LOCKS)/build.txt
+	@echo "installing the locked dependencies"
+	@$(PIP) install --require-hashes -r $(LOCKS)/runtime.txt -r $(LOCKS)/build.txt
+	@touch $@
+
+$(STAMPS)/test: $(STAMPS)/locked $(LOCKS)/test.txt
+	@echo "installing what tests need"
+	@$(PIP) install --require-hashes -r $(LOCKS)/test.txt
+	@touch $@
+
+# One abi3 wheel holds the Python package and the compiled crate.
+$(STAMPS)/coterie: $(STAMPS)/locked $(SOURCES)
+	@command -v $(CARGO) >/dev/null || { echo "a Rust toolchain is needed (cargo)" >&2; exit 1; }
+	@if test -e $(VENV)/.editable; then \
+		echo "building coterie (editable)"; \
+		VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --locked --skip-install --quiet && \
+		$(PIP) install --no-deps --no-build-isolation --editable .; \
+	else \
+		echo "building coterie"; \
+		rm -rf $(WHEELS) && \
+		$(BIN)/maturin build --release --locked --quiet --interpreter $(BIN)/python --out $(WHEELS) && \
+		$(PIP) install --no-deps --force-reinstall $(WHEELS)/coterie-*.whl; \
+	fi
+	@touch $@
+
+# Wants Python 3.11: the peer that `make bench` compares with has no wheels for newer ones.
+LOCK_VENV := build/venvs/lock
+COMPILE := env -u PIP_FIND_LINKS CUSTOM_COMPILE_COMMAND="make lock" $(LOCK_VENV)/bin/pip-compile --quiet \
+	--generate-hashes --strip-extras --allow-unsafe \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+lock: ## renew the pinned, hashed lock files (add UPGRADE=--upgrade for newer versions)
+	python3.11 -m venv $(LOCK_VENV)
+	$(LOCK_VENV)/bin/python -m pip --disable-pip-version-check --no-input --quiet install --require-hashes -r $(LOCKS)/lock.txt
+	$(COMPILE) $(UPGRADE) -o $(LOCKS)/runtime.txt pyproject.toml
+	$(COMPILE) $(UPGRADE) --extra test -c $(LOCKS)/runtime.txt -o $(LOCKS)/test.txt pyproject.toml
+	$(COMPILE) $(UPGRADE) -o $(LOCKS)/build.txt $(LOCKS)/build.in
+	$(COMPILE) $(UPGRADE) -o $(LOCKS)/lock.txt $(LOCKS)/lock.in
+	$(COMPILE) $(UPGRADE) -o $(LOCKS)/bench-spu.txt $(LOCKS)/bench-spu.in
+
+clean: ## remove everything that was built, .venv included
+	rm -rf build dist $(VENV) kernels/target .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -f src/coterie/*.so
+	find src tests bench examples scripts -name __pycache__ -type d -exec rm -rf {} +
