@@ -4,8 +4,10 @@
 
 use pyo3::prelude::*;
 
+mod arrays;
 mod cpu;
 mod hashing;
+mod matmul;
 mod prg;
 mod ring;
 mod ristretto;
@@ -16,6 +18,7 @@ mod trig;
 fn _kernels(module: &Bound<'_, PyModule>) -> PyResult<()> {
     cpu::register(module)?;
     hashing::register(module)?;
+    matmul::register(module)?;
     prg::register(module)?;
     ring::register(module)?;
     ristretto::register(module)?;
