@@ -117,6 +117,9 @@ class Terms(_Document):
     max_runs: Count
     approval: dict[PartyName, Approval] = {}
     """Whether a party's node approves jobs within the terms by itself. A person does where nothing is said."""
+    id_key: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
+    """Commitment to the 32-byte key of the id hashes, which the owners of the datasets share outside of the terms:
+    no two of them can work with different keys."""
 
     @property
     def id(self) -> str:
