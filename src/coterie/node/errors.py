@@ -1,0 +1,205 @@
+"""Failures of the node: CT-50xx."""
+
+from __future__ import annotations
+
+from coterie.errors import BadInput, Bug, NotAgreed, PeerMisbehaved, Unavailable, define
+
+# The home
+HOME_EXISTS = define(
+    "CT-5001",
+    BadInput,
+    "This folder is a node's home already",
+    "Choose another folder, or start the node that is there.",
+)
+HOME_MISSING = define(
+    "CT-5002", BadInput, "This folder is no node's home", "Run `coterie node init` for it first."
+)
+SETTINGS_INVALID = define(
+    "CT-5003", BadInput, "node.yaml cannot be used", "Correct the named field and start again."
+)
+HOME_IN_USE = define(
+    "CT-5004", Unavailable, "A node runs in this home already", "Use the one that runs, or stop it first."
+)
+STORE_UNUSABLE = define(
+    "CT-5005",
+    Unavailable,
+    "The node's store cannot be read or written",
+    "Check the disk and the rights of the home; restore store.sqlite from a copy if it is damaged.",
+)
+
+# The REST API
+NOT_AUTHENTICATED = define(
+    "CT-5010",
+    NotAgreed,
+    "The request has no token that this node knows",
+    "Use the token in the node's home, or make one.",
+)
+NOT_PERMITTED = define(
+    "CT-5011",
+    NotAgreed,
+    "The token does not permit this",
+    "Ask the node's administrator for a token with that role.",
+)
+REQUEST_INVALID = define(
+    "CT-5012", BadInput, "The request cannot be used", "Correct the named field and send it again."
+)
+REQUEST_TOO_LARGE = define(
+    "CT-5013", BadInput, "The request is too large", "Send less; the limit is in the detail."
+)
+NO_SUCH_ROUTE = define(
+    "CT-5014", BadInput, "There is nothing at this address", "See the list of calls in docs/api.md."
+)
+NOT_FOUND = define(
+    "CT-5015", BadInput, "There is no such thing here", "List what there is, and check the name."
+)
+AMBIGUOUS = define("CT-5016", BadInput, "The name fits more than one", "Use the id instead.")
+OVERLOADED = define(
+    "CT-5017", Unavailable, "The node has too many requests at once", "Wait a moment and send it again."
+)
+
+# Peers
+PEER_UNKNOWN = define(
+    "CT-5020",
+    BadInput,
+    "No peer of this name is known here",
+    "Introduce the two parties by an invitation first.",
+)
+PEER_KEY_DIFFERS = define(
+    "CT-5021",
+    PeerMisbehaved,
+    "A peer of this name is known with another key",
+    "Compare fingerprints with its operator; remove the old one only if the peer has a new identity.",
+)
+PEER_IN_USE = define(
+    "CT-5022",
+    BadInput,
+    "The peer takes part in a job that is not over",
+    "Cancel the job first, or wait for its end.",
+)
+PEER_AWAY = define(
+    "CT-5023",
+    Unavailable,
+    "A peer's node cannot be reached",
+    "Ask its operator whether it runs, and check its address with `coterie doctor`.",
+)
+PEER_IS_SELF = define(
+    "CT-5024", BadInput, "The invitation is this node's own", "Hand it to the party that you want to invite."
+)
+NO_ADDRESS = define(
+    "CT-5025",
+    BadInput,
+    "This node cannot be dialled, so nobody can accept its invitation",
+    "Accept an invitation of the other party instead, or give this node a public address in node.yaml.",
+)
+
+# Datasets
+DATASET_EXISTS = define(
+    "CT-5030",
+    BadInput,
+    "A dataset of this name is registered already",
+    "Remove it first, or choose another name.",
+)
+DATASET_UNKNOWN = define(
+    "CT-5031",
+    BadInput,
+    "The party has no dataset of this name",
+    "List the party's datasets and check the name.",
+)
+DATASET_NOT_FOR_PEER = define(
+    "CT-5032",
+    NotAgreed,
+    "No agreement with this peer names this dataset",
+    "Agree on the dataset with its owner first.",
+)
+DATASET_CHANGED = define(
+    "CT-5033",
+    BadInput,
+    "A dataset is not what its owner registered",
+    "The owner removes it and adds it again, so that its rows and columns are known anew.",
+)
+
+# Agreements
+AGREEMENT_UNKNOWN = define(
+    "CT-5040",
+    BadInput,
+    "No such agreement is known here",
+    "List the agreements; ask the drafter to offer it to this party.",
+)
+AGREEMENT_NOT_ACTIVE = define(
+    "CT-5041",
+    NotAgreed,
+    "The agreement is not in force",
+    "Have all parties sign it, or make a new one if it has expired or was revoked.",
+)
+NOT_CONCERNED = define(
+    "CT-5042",
+    PeerMisbehaved,
+    "A peer sent an agreement that concerns not it or not this party",
+    "Ask the peer's operator.",
+)
+KEY_NOT_COMMITTED = define(
+    "CT-5043",
+    PeerMisbehaved,
+    "The key of the id hashes is not the one that the terms commit to",
+    "Ask the drafter to offer the agreement again; do not sign it.",
+)
+KEY_MISSING = define(
+    "CT-5044",
+    Unavailable,
+    "This node has not received the key of the id hashes",
+    "Ask the drafter to offer the agreement again while both nodes run.",
+)
+ALREADY_AGREED = define(
+    "CT-5045", BadInput, "These terms are stored already", "Go on with the agreement that is there."
+)
+
+# Jobs
+JOB_UNKNOWN = define("CT-5050", BadInput, "No such job is known here", "List the jobs and check the id.")
+JOB_STATE = define("CT-5051", BadInput, "The job is past this", "See its status for what is possible now.")
+NOT_INITIATOR = define(
+    "CT-5052", PeerMisbehaved, "A peer spoke for a job that is not its own", "Ask the peer's operator."
+)
+REFUSED_BY_PERSON = define(
+    "CT-5053", NotAgreed, "A party refused the job", "Ask the named party's steward for the reason."
+)
+NOT_PARTICIPANT = define(
+    "CT-5054",
+    NotAgreed,
+    "This party takes no part in the job",
+    "Name a dataset of this party in the job, or submit it at a node that takes part.",
+)
+PROPOSAL_ALTERED = define(
+    "CT-5055",
+    PeerMisbehaved,
+    "A job came back with another content under the same id",
+    "Ask the initiator's operator.",
+)
+
+# Workers
+WORKER_DIED = define(
+    "CT-5060",
+    Unavailable,
+    "A worker process ended without a word",
+    "See the node's log and the machine's memory at the named party; submit the job again.",
+)
+NODE_STOPPED = define(
+    "CT-5061",
+    Unavailable,
+    "A node stopped while the job ran",
+    "Start the node again and submit the job again.",
+)
+WORKER_UNREADABLE = define(
+    "CT-5062", Bug, "Node and worker do not understand each other", "Report it with the node's log."
+)
+WORKER_NOT_STARTED = define(
+    "CT-5063",
+    Unavailable,
+    "A worker process could not be started",
+    "See the node's log; check memory and process limits.",
+)
+PEER_SILENT = define(
+    "CT-5064",
+    Unavailable,
+    "A participant could not be reached for longer than this node's patience",
+    "Ask its operator whether its node runs; then submit the job again.",
+)

@@ -1,0 +1,295 @@
+"""What the REST API says: one frozen record for each thing that a person or a program can ask for.
+
+Times are RFC 3339 strings in UTC. Nothing here holds a secret, except the two records that exist to hand one
+over once: :class:`InvitationView` when it has just been made, and :class:`NewToken`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = [
+    "AgreementState",
+    "AgreementView",
+    "ApprovalView",
+    "Check",
+    "ColumnView",
+    "ComponentView",
+    "DatasetView",
+    "EntryView",
+    "ErrorView",
+    "HeadView",
+    "HealthView",
+    "IdentityView",
+    "InvitationView",
+    "JobState",
+    "JobView",
+    "NewToken",
+    "ParticipantView",
+    "PeerView",
+    "PlanView",
+    "ResultView",
+    "RevocationView",
+    "Role",
+    "TokenRole",
+    "TokenView",
+    "VersionView",
+    "WaitingView",
+]
+
+Role = Literal["node", "hub"]
+TokenRole = Literal["admin", "analyst", "reader"]
+AgreementState = Literal["draft", "offered", "active", "expired", "revoked"]
+JobState = Literal["proposed", "starting", "running", "finishing", "done", "failed", "refused", "cancelled"]
+
+
+class View(BaseModel):
+    """Base: frozen, and tolerant of fields that a newer node adds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ErrorView(View):
+    """A :class:`coterie.errors.CoterieError` as JSON; also the body of every failed request."""
+
+    code: str
+    family: str
+    title: str
+    detail: str
+    next_step: str
+    party: str | None = None
+    step: str | None = None
+
+
+class HealthView(View):
+    """The node is up and its store and ledger answer."""
+
+    status: Literal["ok"]
+    name: str
+    role: Role
+    time: str
+
+
+class VersionView(View):
+    coterie: str
+    api: str
+    python: str
+    platform: str
+
+
+class IdentityView(View):
+    """Who this node is, as its peers know it."""
+
+    name: str
+    role: Role
+    key: str
+    """Ed25519 public key, hex."""
+    fingerprint: str
+    address: str | None
+    """``host:port`` that peers dial; None where they cannot dial this node."""
+    api_fingerprint: str
+    """SHA-256 of the certificate of the REST API: what a client pins."""
+
+
+class PeerView(View):
+    """A party whose key is pinned here."""
+
+    name: str
+    key: str
+    fingerprint: str
+    address: str | None
+    added: str
+    last_seen: str | None = None
+
+
+class InvitationView(View):
+    """A one-time invitation. ``text`` is shown once, when it is made; whoever holds it can become a peer."""
+
+    id: str
+    expires: str
+    created: str
+    used_by: str | None = None
+    text: str | None = Field(default=None, repr=False)
+
+
+class TokenView(View):
+    id: str
+    name: str
+    role: TokenRole
+    created: str
+
+
+class NewToken(TokenView):
+    """A token that was just made; ``secret`` is shown once and kept only as a hash."""
+
+    secret: str = Field(repr=False)
+
+
+class ColumnView(View):
+    name: str
+    type: str
+    role: str
+    nullable: bool
+
+
+class DatasetView(View):
+    """A table registered at this node. Rows stay where they are; these are its public facts."""
+
+    name: str
+    owner: str
+    rows: int
+    columns: tuple[ColumnView, ...]
+    source: str
+    """Where it is read from, in words."""
+    added: str
+
+
+class RevocationView(View):
+    party: str
+    time: str
+    reason: str
+
+
+class AgreementView(View):
+    """An agreement as this node knows it. ``id`` is the digest of the signed terms."""
+
+    id: str
+    name: str
+    state: AgreementState
+    drafted_by: str
+    terms: dict[str, Any]
+    signers: tuple[str, ...]
+    """Everybody whose signature is needed."""
+    signed_by: tuple[str, ...]
+    not_offered_to: tuple[str, ...] = ()
+    """Signers that have not received it yet; the node goes on trying."""
+    revocations: tuple[RevocationView, ...] = ()
+    runs_used: int = 0
+    key_here: bool = True
+    """This node holds the key of the id hashes (a dealer never does)."""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Who has not signed yet."""
+        return tuple(name for name in self.signers if name not in self.signed_by)
+
+
+class ApprovalView(View):
+    """Where one participant's approval of the plan stands."""
+
+    party: str
+    state: Literal["waiting", "approved", "refused"]
+    mode: Literal["automatic", "person"]
+    time: str | None = None
+
+
+class WaitingView(View):
+    """A worker waits for this peer, since then, for the value with this tag."""
+
+    peer: str
+    since: str
+    what: str
+
+
+class ParticipantView(View):
+    """How far one participant's worker is, as last heard."""
+
+    party: str
+    state: JobState
+    step: str | None = None
+    what: str | None = None
+    done: int = 0
+    total: int = 0
+    waiting: tuple[WaitingView, ...] = ()
+    updated: str | None = None
+
+
+class ResultView(View):
+    """A result that this party received."""
+
+    name: str
+    kind: str
+    step: str
+    digest: str
+    size: int
+    """Bytes."""
+
+
+class JobView(View):
+    id: str
+    name: str
+    agreement: str
+    engine: str
+    initiator: str
+    state: JobState
+    created: str
+    started: str | None = None
+    ended: str | None = None
+    plan: str | None = None
+    """Digest of the plan that was derived here."""
+    steps: tuple[str, ...] = ()
+    approvals: tuple[ApprovalView, ...] = ()
+    participants: tuple[ParticipantView, ...] = ()
+    results: tuple[ResultView, ...] = ()
+    error: ErrorView | None = None
+    countersigned_by: tuple[str, ...] = ()
+    """Peers that countersigned this party's ledger at the end of the job."""
+
+    @property
+    def over(self) -> bool:
+        return self.state in ("done", "failed", "refused", "cancelled")
+
+    def participant(self, party: str) -> ParticipantView:
+        """:raises KeyError: if the party takes no part."""
+        for known in self.participants:
+            if known.party == party:
+                return known
+        raise KeyError(party)
+
+
+class PlanView(View):
+    """The plan of a job: what will be sent, computed and revealed."""
+
+    job: str
+    digest: str
+    summary: dict[str, Any]
+    document: dict[str, Any]
+
+
+class ComponentView(View):
+    """A pipeline step that this node can run."""
+
+    name: str
+    summary: str
+    engines: tuple[str, ...]
+    parameters: dict[str, Any]
+    """JSON schema."""
+
+
+class EntryView(View):
+    """One entry of this party's ledger."""
+
+    seq: int
+    time: str
+    kind: str
+    body: dict[str, Any]
+    hash: str
+
+
+class HeadView(View):
+    party: str
+    seq: int
+    hash: str
+    time: str
+    signature: str
+
+
+class Check(View):
+    """One finding of the doctor."""
+
+    name: str
+    status: Literal["ok", "warn", "fail"]
+    detail: str
+    next_step: str | None = None
