@@ -1,7 +1,9 @@
 """Datasets: sources, typed schemas, checked tables, ids compared only by keyed hash, frames over parties."""
 
-from .dataset import Dataset, draft_spec, inspect, keyed_ids, load, parse_spec
+from .dataset import Dataset, inspect, load, parse_spec
+from .draft import draft_spec
 from .frame import VerticalFrame
+from .ids import keyed_ids
 from .schema import (
     Column,
     ColumnName,
@@ -15,7 +17,9 @@ from .schema import (
     Many,
     ParquetSource,
     Schema,
+    Source,
 )
+from .yaml_text import YamlText, parse_yaml
 
 __all__ = [
     "Column",
@@ -31,10 +35,13 @@ __all__ = [
     "Many",
     "ParquetSource",
     "Schema",
+    "Source",
     "VerticalFrame",
+    "YamlText",
     "draft_spec",
     "inspect",
     "keyed_ids",
     "load",
     "parse_spec",
+    "parse_yaml",
 ]

@@ -10,9 +10,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from .schema import DatasetFacts, DatasetSpec
+from .checks import Place, checked_values
+from .csv_table import place_in_csv, read_csv
+from .errors import SPEC_INVALID
+from .ids import checked_ids, keyed_ids
+from .parquet_table import place_in_parquet, read_parquet
+from .schema import Column, CsvSource, DatasetFacts, DatasetSpec
+from .yaml_text import parse_yaml
 
-__all__ = ["Dataset", "draft_spec", "inspect", "keyed_ids", "load", "parse_spec"]
+__all__ = ["Dataset", "inspect", "load", "parse_spec"]
 
 
 @dataclass(frozen=True)
@@ -30,30 +36,48 @@ class Dataset:
         return len(self.ids)
 
     def keyed_ids(self, key: bytes) -> NDArray[np.uint8]:
-        """(rows, 32) keyed BLAKE3 hashes of the ids; ``key`` is 32 bytes."""
-        raise NotImplementedError
+        """(rows, 32) keyed BLAKE3 hashes of the ids; ``key`` is 32 bytes (CT-1442)."""
+        return keyed_ids(self.ids, key)
 
-
-def keyed_ids(ids: pa.LargeStringArray, key: bytes) -> NDArray[np.uint8]:
-    """(n, 32) keyed BLAKE3 hashes of normalised ids; ``key`` is 32 bytes."""
-    raise NotImplementedError
+    def __repr__(self) -> str:
+        return f"Dataset({self.spec.name!r}, {self.rows} rows, columns {self.table.column_names})"
 
 
 def parse_spec(text: str, *, folder: Path) -> DatasetSpec:
     """A dataset description from YAML; a relative path in it starts at ``folder`` (CT-1401, CT-1402)."""
-    raise NotImplementedError
-
-
-def draft_spec(path: Path, name: str) -> str:
-    """YAML to start a dataset description from: types from the data, the id guessed by name, no label."""
-    raise NotImplementedError
+    spec = parse_yaml(text).model(DatasetSpec, SPEC_INVALID)
+    path = str(folder / spec.source.path)
+    return spec.model_copy(update={"source": spec.source.model_copy(update={"path": path})})
 
 
 def load(spec: DatasetSpec, columns: Sequence[str] | None = None) -> Dataset:
-    """Read and check the named columns (all declared ones if None) and the ids. Nothing else is read."""
-    raise NotImplementedError
+    """Read and check the ids and the named columns (all declared ones if None). No other column is read.
+
+    The id may be among the names or not. Raises CT-1410 to CT-1441.
+    """
+    wanted = [column.name for column in spec.columns] if columns is None else list(columns)
+    others = [column for column in spec.select(wanted) if column.role != "id"]
+    table, place = _read(spec, [spec.id, *others])
+    ids = checked_ids(table[spec.id.name], spec.id.name, spec.id_rule, place)
+    checked = {column.name: checked_values(table[column.name], column, place) for column in others}
+    # One chunk a column, because rows are taken by number later on.
+    return Dataset(spec, _table(checked, table.num_rows), ids)
 
 
 def inspect(spec: DatasetSpec, owner: str) -> DatasetFacts:
-    """Read and check everything declared, and say what peers may know."""
-    raise NotImplementedError
+    """Read and check everything declared, and say what peers may know. Raises as :func:`load`."""
+    dataset = load(spec)
+    return DatasetFacts(name=spec.name, owner=owner, columns=spec.columns, rows=dataset.rows)
+
+
+def _read(spec: DatasetSpec, columns: Sequence[Column]) -> tuple[pa.Table, Place]:
+    path = Path(spec.source.path)
+    if isinstance(spec.source, CsvSource):
+        return read_csv(spec.source, path, columns), place_in_csv(spec.source, path)
+    return read_parquet(path, columns), place_in_parquet
+
+
+def _table(columns: dict[str, pa.ChunkedArray], rows: int) -> pa.Table:
+    if not columns:
+        return pa.table({"rows": pa.nulls(rows)}).select([])
+    return pa.table(columns).combine_chunks()

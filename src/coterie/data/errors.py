@@ -1,7 +1,7 @@
 """Error codes of data: 14xx and 15xx.
 
-A detail names a dataset, a column, a line and the kind of a value, and never a value itself: errors travel to the
-other parties. Names of columns that the owner did not declare stay out of it too.
+A detail names a column, a line and the kind of a value, and never a value itself: errors travel to the other
+parties. Names of columns that the owner did not declare stay out of it too.
 """
 
 from coterie.errors import BadInput, Bug, Unavailable, define

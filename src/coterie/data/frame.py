@@ -7,14 +7,24 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from .errors import (
+    COLUMN_UNDECLARED,
+    FRAME_INVALID,
+    LABEL_ELSEWHERE,
+    LABEL_NOT_BINARY,
+    LABEL_NULL,
+    NOT_NUMERIC,
+)
 
 __all__ = ["VerticalFrame"]
 
 
 @dataclass(frozen=True)
 class VerticalFrame:
-    """One party's part of a table whose rows are equal at all parties and whose columns are spread over them."""
+    """One party's part of a table: rows are the same at all parties, columns are spread over them."""
 
     rows: int
     columns: Mapping[str, tuple[str, ...]]
@@ -26,24 +36,75 @@ class VerticalFrame:
     keys: NDArray[np.uint8]
     """(rows, 32): keyed hashes of the common ids. Equal at all parties."""
 
+    def __post_init__(self) -> None:
+        if self.keys.shape != (self.rows, 32) or self.keys.dtype != np.uint8:
+            raise FRAME_INVALID(
+                f"{self.rows} rows, but keys of shape {self.keys.shape} and {self.keys.dtype}"
+            )
+        if self.table.num_rows != self.rows:
+            raise FRAME_INVALID(f"{self.rows} rows, but a table of {self.table.num_rows}")
+
     def matrix(self, columns: Sequence[str]) -> NDArray[np.float64]:
-        """Own columns as (rows, len(columns)) float64 in C order; a null becomes NaN.
+        """Own columns as (rows, len(columns)) float64 in C order; a null becomes NaN, true and false 1 and 0.
 
         Raises CT-1422 for a column that is not in the own table and CT-1433 for text.
         """
-        raise NotImplementedError
+        result = np.empty((self.rows, len(columns)), np.float64)
+        for index, name in enumerate(columns):
+            result[:, index] = _numbers(self._column(name), name)
+        return result
 
     def labels(self) -> NDArray[np.int8]:
         """The label as (rows,) int8 of zeros and ones.
 
-        Raises CT-1501 for a null, CT-1502 for any other value, CT-1503 where this party does not hold the label.
+        Raises CT-1501 for a null, CT-1502 for other values, CT-1503 where this party does not hold the label.
         """
-        raise NotImplementedError
+        if self.label not in self.table.column_names:
+            raise LABEL_ELSEWHERE(f"column '{self.label}' is at {self.label_holder}")
+        values = self.table[self.label]
+        if values.null_count:
+            raise LABEL_NULL(f"column '{self.label}'")
+        if pa.types.is_large_string(values.type):
+            raise LABEL_NOT_BINARY(f"column '{self.label}' holds texts")
+        numbers = _numbers(values, self.label)
+        binary = (numbers == 0) | (numbers == 1)
+        if not binary.all():
+            different = len(np.unique(numbers))
+            count = str(different) if different <= 10 else "more than 10"
+            raise LABEL_NOT_BINARY(f"column '{self.label}' holds {count} different values")
+        return numbers.astype(np.int8)
 
     def take(self, indices: NDArray[np.int64]) -> VerticalFrame:
         """The rows of those numbers, in that order."""
-        raise NotImplementedError
+        return replace(
+            self, rows=len(indices), table=self.table.take(pa.array(indices)), keys=self.keys[indices]
+        )
 
     def with_columns(self, values: Mapping[str, NDArray[np.float64]]) -> VerticalFrame:
-        """The frame with those own columns replaced by (rows,) float64 each; NaN is stored as null."""
-        return replace(self)
+        """The frame with those own columns replaced by (rows,) float64 each; NaN is stored as null.
+
+        Raises CT-1422 for a column that is not in the own table, CT-1504 for an array of another shape.
+        """
+        table = self.table
+        for name, numbers in values.items():
+            self._column(name)
+            if numbers.shape != (self.rows,):
+                raise FRAME_INVALID(f"column '{name}' of shape {numbers.shape} for {self.rows} rows")
+            column = pa.array(numbers, pa.float64(), from_pandas=True)
+            table = table.set_column(table.column_names.index(name), name, column)
+        return replace(self, table=table)
+
+    def _column(self, name: str) -> pa.ChunkedArray:
+        if name not in self.table.column_names:
+            raise COLUMN_UNDECLARED(f"'{name}' is not among this party's columns")
+        return self.table[name]
+
+
+def _numbers(values: pa.ChunkedArray, name: str) -> NDArray[np.float64]:
+    kind = values.type
+    if pa.types.is_boolean(kind):
+        values = pc.cast(values, pa.int8())
+    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        raise NOT_NUMERIC(f"column '{name}'")
+    numbers: NDArray[np.float64] = pc.cast(values, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return numbers

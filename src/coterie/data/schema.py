@@ -1,4 +1,4 @@
-"""What a dataset is, in words: its source, its columns, the rule for its ids, and what peers are told of it."""
+"""What a dataset is: its source, its columns, the rule for its ids, and what peers are told of it."""
 
 from __future__ import annotations
 

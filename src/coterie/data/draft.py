@@ -1,0 +1,138 @@
+"""A first dataset description, made from a file, for its owner to correct."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import TypeAdapter, ValidationError
+
+from .checks import first_refused
+from .csv_table import read_header, text_batches
+from .errors import SPEC_INVALID
+from .parquet_table import parquet_types
+from .schema import ColumnName, ColumnType, CsvSource, DatasetName
+
+__all__ = ["draft_spec"]
+
+DELIMITERS = ",;\t|"
+CATEGORY_VALUES = 50
+ID_NAMES = ("id", "uid", "customer_id", "client_id", "user_id", "person_id", "account_id", "customer", "key")
+CANDIDATES: tuple[ColumnType, ...] = ("int", "float", "bool")
+
+_NAME = TypeAdapter(DatasetName)
+_COLUMN = TypeAdapter(ColumnName)
+
+
+def draft_spec(path: Path, name: str) -> str:
+    """YAML to start a dataset description from: types from all of the data, the id guessed by name, no label.
+
+    The text says in comments what is left to decide. Where no column looks like an id, one must be given that
+    role before the description is accepted.
+
+    Raises CT-1401 for a bad dataset name, CT-1410 to CT-1416 for the file.
+    """
+    if not _accepts(_NAME, name):
+        raise SPEC_INVALID(f"name: '{name[:63]}' is not 1 to 63 of a-z, 0-9, - and _, the first a letter")
+    if path.suffix.lower() in (".parquet", ".pq"):
+        source = ["  kind: parquet", f"  path: {_quoted(str(path.absolute()))}"]
+        guesses = {column: _Guess(kind) for column, kind in parquet_types(path).items()}
+    else:
+        csv = _csv_source(path.absolute())
+        source = ["  kind: csv", f"  path: {_quoted(csv.path)}", f"  delimiter: {_quoted(csv.delimiter)}"]
+        source.append(f"  nulls: {json.dumps(list(csv.nulls))}")
+        guesses = _guess_csv(csv, path)
+    return "\n".join([f"name: {name}", "source:", *source, *_rest(guesses), ""])
+
+
+@dataclass
+class _Guess:
+    """What a column can still be, as blocks of it go by."""
+
+    type: ColumnType | None
+    nullable: bool = False
+    different: set[str] | None = field(default_factory=set)
+
+    def see(self, values: pa.Array) -> None:
+        self.nullable |= values.null_count > 0
+        trimmed = pc.utf8_trim_whitespace(values)
+        while self.type in CANDIDATES and first_refused(trimmed, self.type) is not None:
+            position = CANDIDATES.index(self.type)
+            self.type = CANDIDATES[position + 1] if position + 1 < len(CANDIDATES) else "text"
+        if self.different is not None:
+            self.different.update(values.unique().drop_null().to_pylist())
+            if len(self.different) > CATEGORY_VALUES:
+                self.different = None
+
+
+def _csv_source(path: Path) -> CsvSource:
+    widths = {
+        delimiter: len(read_header(CsvSource(path=str(path), delimiter=delimiter), path))
+        for delimiter in DELIMITERS
+    }
+    return CsvSource(path=str(path), delimiter=max(widths, key=lambda one: widths[one]))
+
+
+def _guess_csv(source: CsvSource, path: Path) -> dict[str, _Guess]:
+    header = read_header(source, path)
+    names = [name for name in dict.fromkeys(header) if header.count(name) == 1 and _accepts(_COLUMN, name)]
+    guesses = {name: _Guess("int") for name in names}
+    rows = 0
+    for batch in text_batches(source, path, names):
+        rows += batch.num_rows
+        for name in names:
+            guesses[name].see(batch[name])
+    for guess in guesses.values():
+        if guess.type == "text" and guess.different is not None and len(guess.different) * 2 < rows:
+            guess.type = "category"
+    return guesses
+
+
+def _rest(guesses: Mapping[str, _Guess]) -> list[str]:
+    known = [name for name in guesses if _accepts(_COLUMN, name)]
+    id_name = _id_among(
+        [name for name in known if guesses[name].type in ("int", "text") and not guesses[name].nullable]
+    )
+    lines = [
+        "# Steps that bring the ids of all parties to one form:",
+        "# nfkc, trim, lower, upper, digits, strip-leading-zeros.",
+        "id_rule: [nfkc, trim]",
+        "# Types: int, float, bool, text, category. Roles: id (just one), feature, label (at most one).",
+    ]
+    if id_name is None:
+        lines.append("# No column looks like an id: give one the role id.")
+    lines.append("columns:")
+    for name in known:
+        guess = guesses[name]
+        if guess.type is None:
+            lines.append(f"  # {_quoted(name)} has a type that cannot be used")
+            continue
+        role = "id" if name == id_name else "feature"
+        nullable = ", nullable: true" if guess.nullable else ""
+        lines.append(f"  - {{name: {_quoted(name)}, type: {guess.type}, role: {role}{nullable}}}")
+    if len(known) < len(guesses):
+        lines.append(f"  # {len(guesses) - len(known)} columns have names that cannot be used")
+    return lines
+
+
+def _id_among(names: list[str]) -> str | None:
+    folded = {name.strip().lower().replace(" ", "_").replace("-", "_"): name for name in names}
+    exact = next((folded[known] for known in ID_NAMES if known in folded), None)
+    return exact or next((name for key, name in folded.items() if key.endswith("_id")), None)
+
+
+def _quoted(text: str) -> str:
+    """A YAML scalar in double quotes; JSON's escapes are a subset of YAML's."""
+    return json.dumps(text)
+
+
+def _accepts(kind: TypeAdapter[str], text: str) -> bool:
+    try:
+        kind.validate_python(text)
+    except ValidationError:
+        return False
+    return True
