@@ -2,7 +2,7 @@
 
 from coterie.crypto.document import canonical, digest, now, parse_json, parse_timestamp, timestamp
 from coterie.crypto.files import atomic_write, sync_directory, write_error
-from coterie.crypto.identity import NAME_PATTERN, PartyName, PublicIdentity, check_name
+from coterie.crypto.identity import NAME_PATTERN, PartyName, PublicIdentity, check_name, verify_signature
 from coterie.crypto.keystore import Identity
 from coterie.crypto.randomness import equal, hmac_sha256, random_key, random_seed
 
@@ -24,5 +24,6 @@ __all__ = [
     "random_seed",
     "sync_directory",
     "timestamp",
+    "verify_signature",
     "write_error",
 ]

@@ -86,11 +86,16 @@ class PublicIdentity(BaseModel):
 
     def verify(self, domain: str, message: bytes, signature: bytes) -> None:
         """Check this party's signature of ``message`` under ``domain``. Errors: CT-1101."""
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.key))
-        try:
-            key.verify(signature, signed_bytes(domain, message))
-        except InvalidSignature as error:
-            raise BAD_SIGNATURE(f"{domain} by {self.name}", party=self.name) from error
+        verify_signature(self.name, self.key, domain, message, signature)
+
+
+def verify_signature(name: str, key: str, domain: str, message: bytes, signature: bytes) -> None:
+    """Check a signature where only the signer's name and raw key (hex) are known. Errors: CT-1101."""
+    public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
+    try:
+        public.verify(signature, signed_bytes(domain, message))
+    except InvalidSignature as error:
+        raise BAD_SIGNATURE(f"{domain} by {name}", party=name) from error
 
 
 def read_certificate(der: bytes) -> tuple[str, str]:
