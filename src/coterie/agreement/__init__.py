@@ -1,9 +1,11 @@
 """Agreements: terms that every party signs, and the decision whether a job is within them. Default deny."""
 
 from .agreement import Agreement, Revocation
+from .bounds import Bound
+from .compare import compare
 from .decision import Decision, Refusal, Request, RequestedDataset, RequestedStep, decide
-from .draft import compare, draft
-from .terms import Approval, Bound, ComponentTerms, DatasetTerms, Engine, ResultKind, ResultTerms, Terms
+from .draft import draft
+from .terms import Approval, ComponentTerms, DatasetTerms, Engine, ResultKind, ResultTerms, Terms
 
 __all__ = [
     "Agreement",

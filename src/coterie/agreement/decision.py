@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from coterie.crypto import parse_timestamp
 from coterie.data import Many
+from coterie.errors import ErrorCode, all_codes
 
-from .agreement import Agreement, Revocation
-from .terms import Engine, ResultKind
+from .agreement import Agreement, Revocation, unknown_keys
+from .bounds import same_value
+from .errors import (
+    COLUMN_NOT_GRANTED,
+    COMPONENT_NOT_ALLOWED,
+    DATASET_NOT_GRANTED,
+    DEALER_NOT_NAMED,
+    ENGINE_NOT_ALLOWED,
+    EXPIRED,
+    KEY_NOT_KNOWN,
+    NOT_YET_VALID,
+    OTHER_AGREEMENT,
+    PARAMETER_OUT_OF_BOUNDS,
+    PARTY_NOT_LISTED,
+    RECEIVER_NOT_GRANTED,
+    REVOKED,
+    RUNS_USED_UP,
+    TOO_FEW_ROWS,
+)
+from .terms import ComponentTerms, Engine, ResultKind, Terms
 
 __all__ = ["Decision", "Refusal", "Request", "RequestedDataset", "RequestedStep", "decide"]
+
+Reason = tuple[ErrorCode, str]
 
 
 class _Document(BaseModel):
@@ -38,7 +60,7 @@ class RequestedStep(_Document):
     params: dict[str, JsonValue]
     """Every parameter with the value that it will have."""
     defaults: dict[str, JsonValue]
-    """The component's default values, as this node's own registry has them; parameters without one are left out."""
+    """The component's default values, as this node's own registry has them; left out where it has none."""
 
 
 class Request(_Document):
@@ -74,7 +96,9 @@ class Decision(_Document):
 
     def require(self) -> None:
         """Raise the first refusal as an error of the family NotAgreed, with all reasons in its detail."""
-        raise NotImplementedError
+        if not self.allowed:
+            reasons = "; ".join(refusal.reason for refusal in self.refusals)
+            raise all_codes()[self.refusals[0].code](reasons)
 
 
 def decide(
@@ -89,7 +113,119 @@ def decide(
     """Check a job against an agreement, signatures included. Same arguments, same answer.
 
     :param runs_used: runs of this agreement that were started before this job.
-    :param revocations: all that this node has received; those of other agreements have no effect.
-    :param keys: hex public key by name of all parties and services known at this node, its own among them.
+    :param revocations: all that this node has received; those of other agreements, and those that no party
+        signed, have no effect.
+    :param keys: hex public key by name of all parties and services known here, oneself among them.
     """
-    raise NotImplementedError
+    reasons = [
+        *_document(agreement, request, keys),
+        *_validity(agreement.terms, now, runs_used, revocations),
+        *_participants(agreement.terms, request),
+        *_data(agreement.terms, request),
+        *_steps(agreement.terms, request),
+        *_results(agreement.terms, request),
+    ]
+    refusals = tuple(Refusal(code=code.code, reason=f"{code.title}: {detail}") for code, detail in reasons)
+    return Decision(allowed=not refusals, refusals=refusals)
+
+
+def _document(agreement: Agreement, request: Request, keys: Mapping[str, str]) -> Iterator[Reason]:
+    yield from agreement.faults()
+    for name in unknown_keys(agreement.terms, keys):
+        yield KEY_NOT_KNOWN, f"the key of '{name}'"
+    if request.agreement != agreement.id:
+        yield OTHER_AGREEMENT, f"this is {agreement.id}"
+
+
+def _validity(
+    terms: Terms, now: datetime, runs_used: int, revocations: Iterable[Revocation]
+) -> Iterator[Reason]:
+    for revocation in revocations:
+        if revocation.revokes(terms):
+            yield REVOKED, f"by '{revocation.party}' at {revocation.time}: {revocation.reason}"
+    if now < parse_timestamp(terms.not_before):
+        yield NOT_YET_VALID, f"it begins at {terms.not_before}"
+    if now >= parse_timestamp(terms.expires):
+        yield EXPIRED, f"it ended at {terms.expires}"
+    if runs_used >= terms.max_runs:
+        yield RUNS_USED_UP, f"{terms.max_runs} of {terms.max_runs}"
+
+
+def _participants(terms: Terms, request: Request) -> Iterator[Reason]:
+    if not request.parties:
+        yield PARTY_NOT_LISTED, "the job names no party"
+    owners = [dataset.owner for dataset in request.datasets]
+    for name in dict.fromkeys([request.submitter, *request.parties, *owners]):
+        if name not in terms.parties:
+            yield PARTY_NOT_LISTED, f"'{name}'"
+    if request.dealer is not None and request.dealer != terms.dealer:
+        yield DEALER_NOT_NAMED, f"'{request.dealer}' instead of {_or_none(terms.dealer)}"
+    if request.dealer is not None and request.dealer in request.parties:
+        yield DEALER_NOT_NAMED, f"'{request.dealer}' cannot deal and compute in one job"
+    if request.engine not in terms.engines:
+        yield ENGINE_NOT_ALLOWED, f"'{request.engine}'"
+    if request.engine == "clear" and len({*owners, *request.parties}) > 1:
+        yield ENGINE_NOT_ALLOWED, "'clear' is for data that one party owns"
+
+
+def _data(terms: Terms, request: Request) -> Iterator[Reason]:
+    if not request.datasets:
+        yield DATASET_NOT_GRANTED, "the job names no dataset"
+    for asked in request.datasets:
+        where = f"of dataset '{asked.name}' of '{asked.owner}'"
+        granted = terms.dataset(asked.owner, asked.name)
+        if granted is None:
+            yield DATASET_NOT_GRANTED, f"'{asked.name}' of '{asked.owner}'"
+            continue
+        for column in asked.columns:
+            if column not in granted.columns:
+                yield COLUMN_NOT_GRANTED, f"'{column}' {where}"
+        if asked.id != granted.id:
+            yield COLUMN_NOT_GRANTED, f"'{asked.id}' {where} as the id"
+        if asked.label is not None and asked.label != granted.label:
+            yield COLUMN_NOT_GRANTED, f"'{asked.label}' {where} as the label"
+        if asked.rows < terms.min_rows:
+            yield TOO_FEW_ROWS, f"{asked.rows} {where}, at least {terms.min_rows} are needed"
+    if request.common_rows is not None and request.common_rows < terms.min_rows:
+        yield TOO_FEW_ROWS, f"{request.common_rows} rows in common, at least {terms.min_rows} are needed"
+
+
+def _steps(terms: Terms, request: Request) -> Iterator[Reason]:
+    if not request.steps:
+        yield COMPONENT_NOT_ALLOWED, "the job names no component"
+    for step in request.steps:
+        component = terms.component(step.component)
+        if component is None:
+            yield COMPONENT_NOT_ALLOWED, f"'{step.component}'"
+        else:
+            yield from _parameters(component, step)
+
+
+def _parameters(component: ComponentTerms, step: RequestedStep) -> Iterator[Reason]:
+    for name, value in step.params.items():
+        where = f"'{name}' of component '{component.name}'"
+        bound = component.params.get(name)
+        if bound is not None:
+            outside = bound.refusal(value)
+            if outside is not None:
+                yield PARAMETER_OUT_OF_BOUNDS, f"{where} {outside}"
+        elif name not in step.defaults or not same_value(value, step.defaults[name]):
+            yield PARAMETER_OUT_OF_BOUNDS, f"{where} has no bound, so it must have its default value"
+    for name in component.params:
+        if name not in step.params:
+            yield (
+                PARAMETER_OUT_OF_BOUNDS,
+                f"'{name}' of component '{component.name}' is bounded but not stated",
+            )
+
+
+def _results(terms: Terms, request: Request) -> Iterator[Reason]:
+    for kind, receivers in request.results.items():
+        granted = terms.receivers(kind)
+        for receiver in receivers:
+            if receiver not in granted:
+                yield RECEIVER_NOT_GRANTED, f"{kind} to '{receiver}'"
+
+
+def _or_none(name: str | None) -> str:
+    return "none" if name is None else f"'{name}'"

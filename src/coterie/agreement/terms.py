@@ -1,28 +1,22 @@
-"""The terms of an agreement: who may do what with which data, until when. What is not written is not allowed."""
+"""The terms of an agreement: who may do what with which data. What is not written is not allowed."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from datetime import datetime
-from typing import Annotated, Literal, Self
+from collections.abc import Hashable, Iterable, Iterator
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from coterie.crypto import PartyName, canonical, digest, parse_timestamp
 from coterie.data import ColumnName, DatasetName, Many
+from coterie.errors import CoterieError
+
+from .bounds import Bound
 
 __all__ = [
     "Approval",
-    "Bound",
     "ComponentTerms",
     "DatasetTerms",
     "Engine",
@@ -36,23 +30,33 @@ Engine = Literal["clear", "tee", "mpc", "fl"]
 ResultKind = Literal["model", "coefficients", "scores", "metrics", "report", "common_ids"]
 Approval = Literal["automatic", "person"]
 
+V = TypeVar("V")
+H = TypeVar("H", bound=Hashable)
+Path = tuple[str | int, ...]
+
 Count = Annotated[int, Field(ge=1, lt=2**53)]
 KeyHex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 ComponentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 ParameterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 def _is_timestamp(text: str) -> str:
-    parse_timestamp(text)
+    try:
+        parse_timestamp(text)
+    except CoterieError as error:
+        raise ValueError(f"it is not a time as in 2026-11-22T20:00:00Z: {error.detail}") from error
     return text
 
 
-Timestamp = Annotated[
-    str,
-    StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$"),
-    AfterValidator(_is_timestamp),
-]
+def _by_name(mapping: dict[str, V]) -> dict[str, V]:
+    return dict(sorted(mapping.items()))
+
+
+Timestamp = Annotated[str, StringConstraints(max_length=20), AfterValidator(_is_timestamp)]
+"""RFC 3339 in UTC, to the second."""
+
+ByName = Annotated[dict[PartyName, V], Field(max_length=64), AfterValidator(_by_name)]
+"""Kept in the order of the names, because JSON objects have no other."""
 
 
 class _Document(BaseModel):
@@ -65,21 +69,10 @@ class DatasetTerms(_Document):
     name: DatasetName
     owner: PartyName
     id: ColumnName
+    """The id column: jobs may align by it."""
     columns: Many[ColumnName]
     """Feature columns that are granted. None are if the list is empty."""
     label: ColumnName | None = None
-
-
-class Bound(_Document):
-    """The values that a component's parameter may take; every given condition must hold.
-
-    ``min`` and ``max`` are for numbers, both inclusive; ``one_of`` lists values; ``equals`` is the only value.
-    """
-
-    min: Number | None = None
-    max: Number | None = None
-    one_of: Many[JsonValue] | None = None
-    equals: JsonValue | None = None
 
 
 class ComponentTerms(_Document):
@@ -97,17 +90,17 @@ class ResultTerms(_Document):
 
 
 class Terms(_Document):
-    """What the parties sign. ``parties``, ``services`` and ``approval`` are kept in the order of the names."""
+    """What the parties sign."""
 
     name: DatasetName
-    parties: Annotated[dict[PartyName, KeyHex], Field(min_length=1, max_length=64)]
+    parties: Annotated[ByName[KeyHex], Field(min_length=1)]
     """Ed25519 public key, in hex, by party."""
-    services: dict[PartyName, KeyHex] = {}
+    services: ByName[KeyHex] = {}
     """Keys of helpers that are not parties, such as a hub that deals."""
     dealer: PartyName | None = None
     """The party or service that deals correlated randomness."""
-    datasets: Many[DatasetTerms]
-    components: Many[ComponentTerms]
+    datasets: Annotated[Many[DatasetTerms], Field(max_length=256)]
+    components: Annotated[Many[ComponentTerms], Field(max_length=256)]
     engines: Many[Engine]
     results: Many[ResultTerms]
     min_rows: Count
@@ -115,11 +108,15 @@ class Terms(_Document):
     not_before: Timestamp
     expires: Timestamp
     max_runs: Count
-    approval: dict[PartyName, Approval] = {}
-    """Whether a party's node approves jobs within the terms by itself. A person does where nothing is said."""
-    id_key: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
-    """Commitment to the 32-byte key of the id hashes, which the owners of the datasets share outside of the terms:
-    no two of them can work with different keys."""
+    approval: ByName[Approval] = {}
+    """Whether a party's node approves jobs within the terms by itself; if nothing is said, a person does."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for path, problem in _problems(self):
+            # The path leads a reader of YAML to the line; see YamlText.model.
+            raise PydanticCustomError("terms", "{problem}", {"problem": problem, "path": path})
+        return self
 
     @property
     def id(self) -> str:
@@ -133,8 +130,8 @@ class Terms(_Document):
     def approval_of(self, party: str) -> Approval:
         return self.approval.get(party, "person")
 
-    def dataset(self, name: str) -> DatasetTerms | None:
-        return next((d for d in self.datasets if d.name == name), None)
+    def dataset(self, owner: str, name: str) -> DatasetTerms | None:
+        return next((d for d in self.datasets if (d.owner, d.name) == (owner, name)), None)
 
     def component(self, name: str) -> ComponentTerms | None:
         return next((c for c in self.components if c.name == name), None)
@@ -142,3 +139,55 @@ class Terms(_Document):
     def receivers(self, kind: str) -> tuple[str, ...]:
         """The parties that may receive results of that kind."""
         return next((r.to for r in self.results if r.kind == kind), ())
+
+
+def _problems(terms: Terms) -> Iterator[tuple[Path, str]]:
+    """What single fields cannot show, each with the path of the field to correct."""
+    keys = [*terms.parties.values(), *terms.services.values()]
+    if both := sorted(set(terms.parties) & set(terms.services)):
+        yield ("services", both[0]), f"'{both[0]}' is a party already"
+    if _repeated(keys) is not None:
+        yield ("parties",), "two parties or services have the same key"
+    if terms.dealer is not None and terms.dealer not in {*terms.parties, *terms.services}:
+        yield ("dealer",), f"'{terms.dealer}' is neither a party nor under services"
+    for index, dataset in enumerate(terms.datasets):
+        yield from _dataset_problems(terms, dataset, ("datasets", index))
+    yield from _twice("datasets", "dataset", [f"{d.owner}/{d.name}" for d in terms.datasets])
+    yield from _twice("components", "component", [c.name for c in terms.components])
+    yield from _twice("engines", "engine", terms.engines)
+    yield from _twice("results", "kind", [r.kind for r in terms.results])
+    for index, result in enumerate(terms.results):
+        for place, receiver in enumerate(result.to):
+            if receiver not in terms.parties:
+                yield ("results", index, "to", place), f"'{receiver}' is not a party"
+        if (name := _repeated(result.to)) is not None:
+            yield ("results", index, "to"), f"'{name}' is named twice"
+    for party in terms.approval:
+        if party not in terms.parties:
+            yield ("approval", party), f"'{party}' is not a party"
+    if terms.not_before >= terms.expires:
+        yield ("expires",), "it is not after not_before"
+    try:
+        terms.canonical()
+    except CoterieError:
+        yield ("components",), "a bound holds a value that JSON has not, such as an integer beyond 2^53"
+
+
+def _dataset_problems(terms: Terms, dataset: DatasetTerms, path: Path) -> Iterator[tuple[Path, str]]:
+    if dataset.owner not in terms.parties:
+        yield (*path, "owner"), f"'{dataset.owner}' is not a party"
+    named = [*dataset.columns, dataset.id, *([dataset.label] if dataset.label is not None else [])]
+    if (name := _repeated(named)) is not None:
+        yield (
+            (*path, "columns"),
+            f"column '{name}' is named twice: id and label are not listed among the columns",
+        )
+
+
+def _twice(field: str, what: str, names: Iterable[Any]) -> Iterator[tuple[Path, str]]:
+    if (name := _repeated(names)) is not None:
+        yield (field,), f"{what} '{name}' is listed twice"
+
+
+def _repeated(values: Iterable[H]) -> H | None:
+    return next((value for value, count in Counter(values).items() if count > 1), None)

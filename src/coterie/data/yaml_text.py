@@ -60,7 +60,10 @@ class YamlText:
             return kind.model_validate(self.value if value is None else value)
         except ValidationError as error:
             problems = error.errors(include_url=False, include_input=False)
-            told = "; ".join(self._problem(one["loc"], one["type"], one["msg"]) for one in problems[:3])
+            told = "; ".join(
+                self._problem((*one["loc"], *one.get("ctx", {}).get("path", ())), one["type"], one["msg"])
+                for one in problems[:3]
+            )
             more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise code(told + more)
 
