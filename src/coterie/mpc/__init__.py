@@ -1,0 +1,47 @@
+"""Secure multi-party computation: trace a program to a tape, deal randomness for it, run it.
+
+A program is an ordinary function over a :class:`Context`. :func:`trace` writes down all that it will do,
+:func:`run` does it at a compute party, :func:`deal` serves it at the dealer, :func:`twin` computes the same
+in the clear.
+"""
+
+from coterie.mpc.arrays import Private, Secret
+from coterie.mpc.context import FRAC, Context, Program
+from coterie.mpc.dealer import deal
+from coterie.mpc.form import Form
+from coterie.mpc.party import Inputs, Outputs, run
+from coterie.mpc.protocols import PROTOCOLS
+from coterie.mpc.ring import fits
+from coterie.mpc.seeds import Entropy
+from coterie.mpc.shares import Kept
+from coterie.mpc.statement import ProtocolStatement
+from coterie.mpc.tape import Disclosure, Setting, Tape
+from coterie.mpc.trace import trace
+from coterie.mpc.twin import TwinOutputs, twin
+
+STATEMENTS = {kind: protocol.statement for kind, protocol in PROTOCOLS.items() if protocol.statement}
+"""What each protocol assumes and shows, by kind of operation."""
+
+__all__ = [
+    "FRAC",
+    "STATEMENTS",
+    "Context",
+    "Disclosure",
+    "Entropy",
+    "Form",
+    "Inputs",
+    "Kept",
+    "Outputs",
+    "Private",
+    "Program",
+    "ProtocolStatement",
+    "Secret",
+    "Setting",
+    "Tape",
+    "TwinOutputs",
+    "deal",
+    "fits",
+    "run",
+    "trace",
+    "twin",
+]

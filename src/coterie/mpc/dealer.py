@@ -1,0 +1,165 @@
+"""The dealer: walks the tape, without data, and streams corrections to the last compute party."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from coterie._kernels import prg_matmul, prg_matmul_t
+from coterie.crypto import random_seed
+from coterie.mpc.errors import BAD_ROLES
+from coterie.mpc.form import PrivateForm
+from coterie.mpc.party import Progress
+from coterie.mpc.protocols import PROTOCOLS
+from coterie.mpc.protocols.product import bilinear
+from coterie.mpc.ring import Words
+from coterie.mpc.seeds import Entropy, SeedBook, agree
+from coterie.mpc.tape import WORD, Call, Tape, last_uses
+from coterie.wire import Mesh
+
+KEEP = 256 * 1024 * 1024
+"""Bytes of masks of private inputs that a dealer keeps; larger ones are expanded again for each product."""
+
+
+def deal(
+    tape: Tape,
+    mesh: Mesh,
+    *,
+    progress: Progress | None = None,
+    keep: int = KEEP,
+    entropy: Entropy = random_seed,
+) -> None:
+    """Deal all that the tape asks for, as the dealer ``mesh.me``.
+
+    It runs ahead of the parties as far as the channel's window lets it, and receives nothing but seeds.
+
+    :param keep: bytes of masks of private inputs to hold in memory.
+
+    Errors: CT-2105, CT-2109, and whatever the links raise.
+    """
+    if mesh.me != tape.setting.dealer:
+        raise BAD_ROLES(f"{mesh.me} is not the dealer of this tape")
+    dealer = Dealer(tape, mesh, keep)
+    dealer.book = agree(tape, mesh, entropy)
+    last = last_uses(tape.instructions)
+    for instruction in tape.instructions:
+        call = instruction.call
+        if progress:
+            progress(call.index, len(tape.instructions), call.section)
+        PROTOCOLS[call.kind].deal(instruction, dealer)
+        for number in (*call.inputs, *call.outputs):
+            if last[number] == call.index:
+                dealer.forget(number)
+
+
+class Mask:
+    """The mask of an opened array: a stream of every party, seen through views."""
+
+    def __init__(self, expand: Callable[[str | None], Words]) -> None:
+        self._expand = expand
+        self._known: dict[str | None, Words] = {}
+
+    def without(self, party: str | None) -> Words:
+        """The sum of all parties' shares but one's, or of all."""
+        if party not in self._known:
+            self._known[party] = self._expand(party)
+        return self._known[party]
+
+    @property
+    def whole(self) -> Words:
+        return self.without(None)
+
+    @staticmethod
+    def view(masks: Sequence[Mask], see: Callable[[list[Words]], Words]) -> Mask:
+        """The mask of a view of opened arrays: the same view of their masks."""
+        return Mask(lambda party: see([mask.without(party) for mask in masks]))
+
+
+class OwnerMask:
+    """The mask of a private array, which its owner and the dealer know."""
+
+    def __init__(self, book: SeedBook, form: PrivateForm, id: int, use: str, keep: bool) -> None:
+        self._book, self._form, self._id, self._use, self._keep = book, form, id, use, keep
+        self._words: Words | None = None
+
+    def words(self) -> Words:
+        """All of it, in its shape."""
+        form = self._form
+        if self._words is not None:
+            return self._words
+        words = self._book.words(form.owner, self._id, form.size, self._use).reshape(form.shape)
+        if self._keep:
+            self._words = words
+        return words
+
+    def times(self, operation: str, right: Words) -> Words:
+        """``mask @ right``, ``mask.T @ right`` or ``mask * right``, never whole in memory where it is not
+        kept."""
+        if self._keep or operation == "multiply":
+            return bilinear(operation, self.words(), right)
+        form = self._form
+        seed = self._book.seeds([form.owner], self._id, form.size, self._use)[0]
+        rows, columns = form.shape
+        expand = prg_matmul if operation == "matmul" else prg_matmul_t
+        return expand(seed, self._id, rows, columns, right)
+
+
+class Dealer:
+    """The interpreter of tapes at the dealer. Protocols use its methods."""
+
+    def __init__(self, tape: Tape, mesh: Mesh, keep: int) -> None:
+        self.setting = tape.setting
+        self.mesh = mesh
+        self.book = SeedBook({})
+        self._masks: dict[int, Mask] = {}
+        self._owners: dict[int, OwnerMask] = {}
+        self._left = keep
+
+    def open(self, number: int, call: Call, id: int, n: int, view: Callable[[Words], Words]) -> None:
+        """Remember that value ``number`` is masked by stream ``id``, seen through ``view``."""
+
+        def expand(party: str | None) -> Words:
+            labels = [label for label in self.setting.parties if label != party]
+            return view(self.book.sum(labels, id, n, f"{call.tag} mask"))
+
+        self._masks[number] = Mask(expand)
+
+    def view(self, number: int, inputs: Sequence[int], see: Callable[[list[Words]], Words]) -> None:
+        """Remember that value ``number`` is a view of others, where those are all opened."""
+        if all(value in self._masks for value in inputs):
+            self._masks[number] = Mask.view([self._masks[value] for value in inputs], see)
+
+    def mask(self, number: int) -> Mask:
+        return self._masks[number]
+
+    def own(self, number: int, form: PrivateForm, call: Call, id: int) -> None:
+        """Remember the mask of a private array."""
+        size = form.size * WORD
+        keep = size <= self._left or len(form.shape) != 2
+        if keep:
+            self._left -= size
+        self._owners[number] = OwnerMask(self.book, form, id, f"{call.tag} mask of {number}", keep)
+
+    def owned(self, number: int) -> OwnerMask:
+        return self._owners[number]
+
+    def forget(self, number: int) -> None:
+        """After the last use of a value."""
+        self._masks.pop(number, None)
+        self._owners.pop(number, None)
+
+    def new_mask(self, call: Call, id: int, n: int) -> Words:
+        """The whole mask that an operation opens its input with, used once."""
+        return self.book.sum(self.setting.parties, id, n, f"{call.tag} mask")
+
+    @property
+    def expanding(self) -> tuple[str, ...]:
+        """Parties whose dealt shares are expanded from seeds: all but the last."""
+        return self.setting.parties[:-1]
+
+    def send(self, call: Call, id: int, value: Words, part: str = "") -> None:
+        """Share a chosen value: send the last party what the others' streams lack."""
+        correction = self.book.correction(value.reshape(-1), self.expanding, id, f"{call.tag} dealt{part}")
+        self.send_raw(call, correction, part)
+
+    def send_raw(self, call: Call, correction: Words, part: str = "") -> None:
+        self.mesh.to(self.setting.last).send_array(call.tag + part, correction)

@@ -1,0 +1,23 @@
+"""The protocols, one file each; see :mod:`coterie.mpc.protocols.protocol` for their faces."""
+
+from collections.abc import Mapping
+
+from coterie.mpc.protocols import (
+    inputs,
+    linear,
+    opening,
+    product,
+    range_check,
+    reveal,
+    trigonometric,
+    truncate,
+)
+from coterie.mpc.protocols.protocol import Protocol
+
+PROTOCOLS: Mapping[str, Protocol] = {
+    protocol.kind: protocol
+    for module in (inputs, linear, opening, product, truncate, trigonometric, range_check, reveal)
+    for protocol in module.PROTOCOLS
+}
+
+__all__ = ["PROTOCOLS", "Protocol"]

@@ -1,0 +1,203 @@
+"""Bilinear products, exact: the result has the fractional bits of both factors.
+
+For secrets, with m = x + λ opened: x∘y = m_x∘m_y − m_x∘λ_y − λ_x∘m_y + λ_x∘λ_y, the last term dealt. Where K
+owns x in the clear and the others have m_x: K computes x∘(m_y − λ_{y,K}), each other i −m_x∘λ_{y,i}, and the
+dealer shares λ_x∘(λ_y − λ_{y,K}). A sum of such products is dealt as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from coterie._kernels import matmul, matmul_t
+from coterie.mpc.form import Form, PrivateForm, Shape
+from coterie.mpc.protocols.protocol import Forms, Params, Protocol
+from coterie.mpc.ring import Floats, Narrow, Words, as_words
+from coterie.mpc.shares import Held, Share
+from coterie.mpc.statement import ProtocolStatement
+from coterie.mpc.tape import WORD, Call, Cost, Instruction, Setting
+
+if TYPE_CHECKING:
+    from coterie.mpc.dealer import Dealer
+    from coterie.mpc.party import Party
+    from coterie.mpc.twin import Twin
+
+_STATEMENT = ProtocolStatement(
+    protocol="bilinear product",
+    rounds="0 beyond the openings of its factors",
+    sent="0 beyond the openings of its factors",
+    dealt="8 bytes for each element of the result",
+    learns="Nothing: beyond masked openings a party receives random shares only.",
+    source="Beaver (1991), with the dealer's share of the product of masks",
+)
+
+
+def bilinear(operation: str, left: Words | Narrow, right: Words) -> Words:
+    """``left @ right``, ``left.T @ right`` or ``left * right`` in the ring."""
+    if operation == "multiply":
+        return np.multiply(as_words(left), right)
+    right = np.ascontiguousarray(right)
+    return matmul(left, right) if operation == "matmul" else matmul_t(left, right)
+
+
+def _real(operation: str, left: Floats, right: Floats) -> Floats:
+    if operation == "multiply":
+        return left * right
+    return np.asarray(left @ right if operation == "matmul" else left.T @ right)
+
+
+def _shape(operation: str, left: Shape, right: Shape) -> tuple[Shape, int]:
+    """Of the result, and how many products each of its elements sums up."""
+    if operation == "multiply":
+        if left != right:
+            raise ValueError(f"element by element needs equal shapes, not {left} and {right}")
+        return left, 1
+    if operation not in ("matmul", "matmul_t"):
+        raise ValueError(f"no product is called {operation!r}")
+    if len(left) != 2 or len(right) not in (1, 2):
+        raise ValueError(f"no {operation} of shapes {left} and {right}")
+    rows, inner = left if operation == "matmul" else left[::-1]
+    if right[0] != inner:
+        raise ValueError(f"no {operation} of shapes {left} and {right}")
+    return (rows, *right[1:]), inner
+
+
+def _size(shape: Shape) -> int:
+    return int(np.prod(shape, dtype=np.int64))
+
+
+class SecretProduct(Protocol):
+    """Of two opened secrets."""
+
+    kind = "product"
+    statement = _STATEMENT
+
+    def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
+        left, right = forms
+        shape, inner = _shape(params["operation"], left.shape, right.shape)
+        return (Form(shape, left.frac + right.frac, left.bound * right.bound * inner),)
+
+    def ids(self, call: Call, setting: Setting) -> int:
+        return 1
+
+    def cost(self, call: Call, setting: Setting) -> Cost:
+        size = call.output_forms[0].size
+        work = size * _shape(call.params["operation"], *(form.shape for form in call.input_forms))[1]
+        rounds = ((Cost.deal(setting, size * WORD),),)
+        return Cost(rounds, party_work=3 * work, dealer_work=work, scratch=2 * size * WORD)
+
+    def deal(self, instruction: Instruction, dealer: Dealer) -> None:
+        call = instruction.call
+        left, right = (dealer.mask(number).whole for number in call.inputs)
+        dealer.send(call, instruction.ids[0], _words(call.params["operation"], left, right))
+
+    def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
+        call = instruction.call
+        operation, form = call.params["operation"], call.output_forms[0]
+        left, right = (share.opening for share in values)
+        # [first] m_x∘m_y − m_x∘λ_y = m_x∘([first] m_y − λ_y)
+        factor = right.opened - right.mask if party.is_first else np.uint64(0) - right.mask
+        result = _words(operation, left.opened, factor)
+        result -= _words(operation, left.mask, right.opened)
+        result += party.dealt(call, instruction.ids[0], form.size).reshape(form.shape)
+        return [Share(result)]
+
+    def clear_fixed(self, call: Call, twin: Twin, values: Sequence[Words]) -> Sequence[Words]:
+        return [_words(call.params["operation"], values[0], values[1])]
+
+    def clear_float(self, call: Call, twin: Twin, values: Sequence[Floats]) -> Sequence[Floats]:
+        return [_real(call.params["operation"], values[0], values[1])]
+
+
+def _words(operation: str, left: Words, right: Words) -> Words:
+    return bilinear(operation, np.ascontiguousarray(left), right)
+
+
+class PrivateProduct(Protocol):
+    """The sum over pairs of a masked private array and an opened secret."""
+
+    kind = "private_product"
+    statement = _STATEMENT
+
+    def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
+        if not forms or len(forms) % 2:
+            raise ValueError("takes pairs")
+        shapes, bound = set(), 0.0
+        for left, right in _pairs(forms):
+            if not isinstance(left, PrivateForm) or isinstance(right, PrivateForm):
+                raise ValueError("takes pairs of a private array and a secret")
+            shape, inner = _shape(params["operation"], left.shape, right.shape)
+            shapes.add((shape, left.frac + right.frac))
+            bound += _line_sum(params["operation"], left, inner) * right.bound
+        if len(shapes) > 1:
+            raise ValueError("all pairs give one shape and fixed-point format")
+        shape, frac = shapes.pop()
+        return (Form(shape, frac, bound),)
+
+    def ids(self, call: Call, setting: Setting) -> int:
+        return 1
+
+    def cost(self, call: Call, setting: Setting) -> Cost:
+        form = call.output_forms[0]
+        pairs = _pairs(call.input_forms)
+        work = sum(form.size * _shape(call.params["operation"], a.shape, b.shape)[1] for a, b in pairs)
+        rounds = ((Cost.deal(setting, form.size * WORD),),)
+        scratch = WORD * (2 * form.size + max(right.size for _, right in pairs))
+        return Cost(rounds, party_work=work, dealer_work=work, scratch=scratch)
+
+    def deal(self, instruction: Instruction, dealer: Dealer) -> None:
+        call = instruction.call
+        operation = call.params["operation"]
+        total: Words | None = None
+        numbers = list(zip(call.inputs[::2], call.inputs[1::2], strict=True))
+        for (left, right), (form, _) in zip(numbers, _pairs(call.input_forms), strict=True):
+            assert isinstance(form, PrivateForm)
+            secret = np.ascontiguousarray(dealer.mask(right).without(form.owner))
+            term = dealer.owned(left).times(operation, secret)
+            total = term if total is None else total + term
+        assert total is not None
+        dealer.send(call, instruction.ids[0], total)
+
+    def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
+        call = instruction.call
+        operation, form = call.params["operation"], call.output_forms[0]
+        result = np.zeros(form.shape, np.uint64)
+        for held, share in zip(values[::2], values[1::2], strict=True):
+            assert isinstance(held, Held)
+            opening = share.opening
+            if held.own is not None:
+                result += bilinear(operation, held.own, opening.opened - opening.mask)
+            else:
+                assert held.masked is not None
+                result -= bilinear(operation, held.masked, opening.mask)
+        result += party.dealt(call, instruction.ids[0], form.size).reshape(form.shape)
+        return [Share(result)]
+
+    def clear_fixed(self, call: Call, twin: Twin, values: Sequence[Words]) -> Sequence[Words]:
+        terms = [
+            _words(call.params["operation"], a, b) for a, b in zip(values[::2], values[1::2], strict=True)
+        ]
+        return [np.sum(terms, axis=0, dtype=np.uint64)]
+
+    def clear_float(self, call: Call, twin: Twin, values: Sequence[Floats]) -> Sequence[Floats]:
+        terms = [
+            _real(call.params["operation"], a, b) for a, b in zip(values[::2], values[1::2], strict=True)
+        ]
+        return [np.asarray(sum(terms))]
+
+
+def _pairs(forms: Sequence[Form]) -> list[tuple[Form, Form]]:
+    return list(zip(forms[::2], forms[1::2], strict=True))
+
+
+def _line_sum(operation: str, form: PrivateForm, inner: int) -> float:
+    """How large the sum of magnitudes can be that meets one factor of the other side."""
+    declared = {"matmul": form.row_sum, "matmul_t": form.column_sum, "multiply": None}[operation]
+    full = form.bound * inner
+    return full if declared is None else min(declared, full)
+
+
+PROTOCOLS = (SecretProduct(), PrivateProduct())

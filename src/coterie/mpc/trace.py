@@ -1,0 +1,122 @@
+"""The tracer: runs a program over forms alone and writes the tape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from coterie.mpc.context import Context, Program
+from coterie.mpc.errors import BAD_PROGRAM, BAD_ROLES
+from coterie.mpc.form import Form, PrivateForm
+from coterie.mpc.protocols import Protocol
+from coterie.mpc.seeds import agreement
+from coterie.mpc.tape import (
+    WORD,
+    Call,
+    Cost,
+    Disclosure,
+    Instruction,
+    Setting,
+    Tape,
+    count_bytes,
+    count_rounds,
+    last_uses,
+)
+
+
+def trace(program: Program, parties: Sequence[str], dealer: str) -> Tape:
+    """Write the tape of ``program``.
+
+    :param parties: compute parties, two or more, in the agreement's order.
+    :param dealer: who deals; not one of them.
+
+    Errors: CT-2101 (values could overflow; the operation and section are named), CT-2106, CT-2109 (roles).
+    """
+    if len(parties) < 2 or len({*parties, dealer}) != len(parties) + 1:
+        raise BAD_ROLES(f"compute parties {', '.join(parties) or 'none'}; dealer {dealer}")
+    tracer = _Tracer(Setting(tuple(parties), dealer))
+    program(tracer)
+    tracer.finish()
+    return tracer.tape()
+
+
+class _Tracer(Context):
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting.parties)
+        self._setting = setting
+        self._instructions: list[Instruction] = []
+        self._costs: list[Cost] = []
+        self._next_id = 1
+        self._used: set[int] = set()
+        self._disclosures: list[Disclosure] = []
+
+    def _interpret(self, protocol: Protocol, call: Call, values: list[Any]) -> Sequence[Any]:
+        del values
+        count = protocol.ids(call, self._setting)
+        ids = range(self._next_id, self._next_id + count)
+        if not self._used.isdisjoint(ids):
+            raise BAD_PROGRAM(f"{call.describe()}: an id of a random stream would be used twice")
+        self._used.update(ids)
+        self._next_id += count
+        self._instructions.append(Instruction(call, ids))
+        self._costs.append(protocol.cost(call, self._setting))
+        if call.kind == "reveal":
+            size = call.input_forms[0].size
+            self._disclosures.append(Disclosure(call.params["name"], tuple(call.params["to"]), size))
+        if call.kind == "check":
+            self._disclosures.append(Disclosure("whether every value was in range", self.parties, 1))
+        return [None] * len(call.outputs)
+
+    def tape(self) -> Tape:
+        setting = self._setting
+        rounds = [agreement(setting)]
+        for cost in self._costs:
+            rounds.extend(cost.rounds)
+        sent: dict[str, dict[str, int]] = {}
+        count_bytes(sent, rounds)
+        depths = dict.fromkeys((*setting.parties, setting.dealer), 0)
+        count_rounds(depths, rounds)
+        party_work = sum(cost.party_work for cost in self._costs)
+        work = dict.fromkeys(setting.parties, party_work)
+        work[setting.dealer] = sum(cost.dealer_work for cost in self._costs)
+        return Tape(
+            setting=setting,
+            instructions=tuple(self._instructions),
+            sent=sent,
+            rounds=depths,
+            disclosures=tuple(self._disclosures),
+            memory=_memory(setting, self._instructions, self._costs),
+            multiplications=work,
+        )
+
+
+def _memory(setting: Setting, instructions: Sequence[Instruction], costs: Sequence[Cost]) -> int:
+    """The largest need of a compute party: private arrays, live shares and openings, one temporary."""
+    last = last_uses(instructions)
+    live: dict[int, int] = {}
+    held = dict.fromkeys(setting.parties, 0)
+    peak = 0
+    for instruction, cost in zip(instructions, costs, strict=True):
+        call = instruction.call
+        for number, form in zip(call.outputs, call.output_forms, strict=True):
+            if isinstance(form, PrivateForm):
+                held[form.owner] += form.size * (WORD // 2 if form.narrow else WORD)
+            else:
+                live[number] = form.size * WORD
+        if call.kind == "open":
+            for number, form in zip(call.inputs, call.input_forms, strict=True):
+                live[number] = live.get(number, 0) + 2 * form.size * WORD
+        if call.kind == "mask":
+            for form in call.input_forms:
+                for party in setting.others(_owner(form)):
+                    held[party] += form.size * WORD
+        peak = max(peak, max(held.values()) + sum(live.values()) + cost.scratch)
+        for number in (*call.inputs, *call.outputs):
+            if last[number] == call.index:
+                live.pop(number, None)
+    return peak
+
+
+def _owner(form: Form) -> str:
+    assert isinstance(form, PrivateForm)
+    return form.owner

@@ -1,0 +1,77 @@
+"""The twin: the same program on one machine that sees everything, in float64 or in exact fixed point.
+
+The float twin is what a program approximates; the fixed twin is what all parties together compute, up to the
+units in the last place that protocols state. The difference of the two is what precision costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coterie.mpc.context import Context, Program
+from coterie.mpc.errors import INPUT_MISSING
+from coterie.mpc.form import PrivateForm
+from coterie.mpc.protocols import Protocol
+from coterie.mpc.ring import Floats, as_words, decode, encode, encode_input
+from coterie.mpc.tape import Call
+
+Mode = Literal["float", "fixed"]
+
+
+@dataclass
+class TwinOutputs:
+    """What a twin leaves: every value, as numbers."""
+
+    revealed: dict[str, Floats] = field(default_factory=dict)
+    kept: dict[str, Floats] = field(default_factory=dict)
+
+
+def twin(
+    program: Program, parties: Sequence[str], inputs: Mapping[str, NDArray[Any]], mode: Mode = "fixed"
+) -> TwinOutputs:
+    """Run ``program`` on the inputs of all parties together, shared ones given as numbers.
+
+    :param mode: "float" for float64, "fixed" for the ring's arithmetic.
+
+    Errors: as :func:`coterie.mpc.run`, without those of peers.
+    """
+    context = Twin(parties, inputs, mode)
+    program(context)
+    context.finish()
+    return context.outputs
+
+
+class Twin(Context):
+    """The interpreter over clear values."""
+
+    def __init__(self, parties: Sequence[str], inputs: Mapping[str, NDArray[Any]], mode: Mode) -> None:
+        super().__init__(parties)
+        self.mode: Mode = mode
+        self.outputs = TwinOutputs()
+        self._inputs = inputs
+
+    def _interpret(self, protocol: Protocol, call: Call, values: list[Any]) -> Sequence[Any]:
+        if self.mode == "fixed":
+            return protocol.clear_fixed(call, self, values)
+        return protocol.clear_float(call, self, values)
+
+    def input(self, call: Call) -> NDArray[Any]:
+        """An input in the form of this mode."""
+        form, name = call.output_forms[0], call.params["name"]
+        values = self._inputs.get(name)
+        if values is None or values.shape != form.shape:
+            raise INPUT_MISSING(f"{name!r} must be an array of shape {form.shape}")
+        if isinstance(form, PrivateForm):
+            words = as_words(encode_input(values, form.frac, form.bound, name))
+        else:
+            words = encode(values, form.frac)
+        return words if self.mode == "fixed" else values.astype(np.float64)
+
+    def number(self, value: NDArray[Any], frac: int) -> Floats:
+        """A value of this mode as numbers."""
+        return decode(value, frac) if self.mode == "fixed" else value
