@@ -38,9 +38,6 @@ class Filler(BaseModel):
 
 
 def _filled(column: pa.ChunkedArray, value: Value) -> pa.ChunkedArray:
-    if pa.types.is_dictionary(column.type):
-        text = column.cast(column.type.value_type)
-        return _filled(text, value).dictionary_encode().cast(column.type)
     if pa.types.is_integer(column.type) and isinstance(value, float) and not value.is_integer():
         column = column.cast(pa.float64())
     return pc.fill_null(column, pa.scalar(value).cast(column.type))
@@ -92,7 +89,5 @@ def _number(name: str, present: pa.ChunkedArray, params: FillParams) -> int | fl
 
 def _most_frequent(present: pa.ChunkedArray) -> str:
     """The most frequent text, the first in code point order among equals."""
-    if pa.types.is_dictionary(present.type):
-        present = present.cast(present.type.value_type)
     counts = [(item["counts"].as_py(), item["values"].as_py()) for item in pc.value_counts(present)]
     return str(min(counts, key=lambda pair: (-pair[0], pair[1]))[1])

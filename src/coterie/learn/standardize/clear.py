@@ -68,13 +68,26 @@ def _scale(name: str, values: Column, params: StandardizeParams) -> ColumnScale:
         raise CONSTANT_FEATURE(f"'{name}'")
     quantiles = None
     if params.method == "quantile":
-        steps = np.linspace(0, 1, min(params.knots, len(values)))
-        quantiles = tuple(np.maximum.accumulate(np.quantile(values, steps)).tolist())
-        values = _ranks(values, np.array(quantiles))
+        knots = _quantiles(values, min(params.knots, len(values)))
+        values = _ranks(values, knots)
+        quantiles = tuple(knots.tolist())
     mean, deviation = _moments(values)
     if not deviation > 0:
         raise CONSTANT_FEATURE(f"'{name}', but for differences too small for float64")
     return ColumnScale(quantiles=quantiles, mean=mean, deviation=deviation)
+
+
+def _quantiles(values: Column, count: int) -> Column:
+    """(count,) quantiles at even steps from the least to the largest value, by linear interpolation.
+
+    Positions are integers and remainders, so that a value that is many quantiles is so to the last bit.
+    """
+    ordered = np.sort(values)
+    position, remainder = np.divmod(np.arange(count, dtype=np.int64) * (len(values) - 1), count - 1)
+    low, high = ordered[position], ordered[np.minimum(position + 1, len(values) - 1)]
+    part = remainder / (count - 1)
+    between = np.where(low == high, low, low * (1 - part) + high * part)
+    return np.asarray(np.maximum.accumulate(between), dtype=np.float64)
 
 
 def _moments(values: Column) -> tuple[float, float]:
