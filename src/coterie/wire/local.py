@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie.crypto import now
 from coterie.errors import CoterieError, from_record
 from coterie.wire.account import Account
 from coterie.wire.errors import CLOSED, PEER_FINISHED
 from coterie.wire.flow import WINDOW, Stall
 from coterie.wire.mesh import Mesh, Traffic, Waiting
 from coterie.wire.messages import Expected, Kind, MessageChannel, check_tag
+from coterie.wire.waits import Waits
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class _LocalChannel(MessageChannel):
             self._check_alive()
             step, depth = mesh.account.spend(self.peer, data.nbytes, tag)
             since = time.monotonic()
-            with mesh.wait(Waiting(self.peer, "send", tag, now(), step, "up")):
+            with mesh.waits.during(self.peer, "send", tag, step):
                 while (
                     self._out.unread > mesh.window
                     and not mesh.has_unread()
@@ -73,7 +73,7 @@ class _LocalChannel(MessageChannel):
         mesh = self._mesh
         with mesh.changed:
             step = mesh.account.current_step
-            with mesh.wait(Waiting(self.peer, "receive", expected.tag, now(), step, "up")):
+            with mesh.waits.during(self.peer, "receive", expected.tag, step):
                 while not self._back.messages:
                     self._check_alive()
                     if self._back.ended:
@@ -132,7 +132,7 @@ class _LocalMesh:
         self.inbound: list[_Pipe] = []
         self.outbound: list[_Pipe] = []
         self.closed = False
-        self._waiting: list[Waiting] = []
+        self.waits = Waits(lambda _: "up")
 
     @property
     def me(self) -> str:
@@ -156,8 +156,7 @@ class _LocalMesh:
         return self.account.egress()
 
     def waiting(self) -> tuple[Waiting, ...]:
-        with self.changed:
-            return tuple(self._waiting)
+        return self.waits.list()
 
     def fail(self, error: CoterieError) -> None:
         error.at(party=self.me, step=self.account.current_step or None)
@@ -175,23 +174,6 @@ class _LocalMesh:
 
     def has_unread(self) -> bool:
         return any(pipe.messages for pipe in self.inbound)
-
-    def wait(self, what: Waiting) -> _Wait:
-        return _Wait(self._waiting, what)
-
-
-@dataclass
-class _Wait(AbstractContextManager[None]):
-    """Lists a call in ``waiting()`` while it lasts. Used with the lock held."""
-
-    waiting: list[Waiting]
-    what: Waiting
-
-    def __enter__(self) -> None:
-        self.waiting.append(self.what)
-
-    def __exit__(self, *_: object) -> None:
-        self.waiting.remove(self.what)
 
 
 def local_meshes(names: Iterable[str], window: int = WINDOW) -> dict[str, Mesh]:
