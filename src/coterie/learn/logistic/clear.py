@@ -6,10 +6,11 @@ Objective, for n rows, labels y in {0, 1} and standardised features x::
 
 The intercept b is not penalised. scikit-learn's ``LogisticRegression(C=1 / (l2 * n))`` has the same minimum.
 
-``nesterov`` is accelerated gradient descent [Nesterov 2004, scheme 2.2.19, with the momentum of a fixed condition
-number], preconditioned by blocks: each party's block of the Hessian bound X_Kᵀ X_K / 4n + l2 [Böhning & Lindsay
-1988] is inverted by its owner alone. With k blocks the largest eigenvalue of the preconditioned bound is at most k,
-so 1/k is a step that never diverges. No line search and no restart: what a step does never depends on data.
+``nesterov`` is accelerated gradient descent [Nesterov 2004, scheme 2.2.19, with the momentum of a fixed
+condition number], preconditioned by blocks: each party's block of the Hessian bound X_Kᵀ X_K / 4n + l2
+[Böhning & Lindsay 1988] is inverted by its owner alone. With k blocks the largest eigenvalue of the
+preconditioned bound is at most k, so 1/k is a step that never diverges. No line search and no restart: what
+a step does never depends on data.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from coterie.learn.logistic.params import LogisticParams
 __all__ = ["Fit", "fit", "momentum", "preconditioner", "sigmoid", "start_intercept"]
 
 CONDITION = 30.0
-"""Condition number that the momentum is made for. The bound's 1/4 against true curvatures p(1 - p) of about 0.05,
-times the correlation between parties, is about that; measured on three credit and marketing tables, values from 10
-to 100 converge within 60 passes."""
+"""Condition number that the momentum is made for: the bound's 1/4 against true curvatures p(1 - p) of about
+0.05, times the correlation between parties. On three credit and marketing tables, values from 10 to 100 come
+within 1e-2 of the minimum's coefficients in 40 passes, and this one within 2e-3."""
 EIGENVALUE_FLOOR = 1e-3
-"""Smallest eigenvalue of X_Kᵀ X_K / n that a preconditioner inverts: bounds its entries by 4 / (floor + 4 l2)."""
+"""Smallest eigenvalue of X_Kᵀ X_K / n that a preconditioner inverts; bounds its entries."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def momentum(step: int) -> float:
-    """Weight of the last move in step 0, 1, ...: rises like t / (t + 3) up to the constant of :data:`CONDITION`."""
+    """Weight of the last move in step 0, 1, ...: t / (t + 3), up to the constant of :data:`CONDITION`."""
     root = CONDITION**0.5
     return min(step / (step + 3.0), (root - 1.0) / (root + 1.0))
 
@@ -63,7 +64,7 @@ def preconditioner(features: NDArray[np.float64], l2: float) -> NDArray[np.float
 
 
 def start_intercept(labels: NDArray[np.int8]) -> float:
-    """Logit of the base rate, which the label holder knows: where every coefficient is zero, the best intercept."""
+    """Logit of the base rate, which the label holder knows: the best intercept of coefficients zero."""
     rate = float(np.mean(labels))
     return float(np.log(rate / (1.0 - rate)))
 
@@ -91,11 +92,15 @@ def fit(
 
     start = np.zeros(x.shape[1])
     start[0] = start_intercept(labels)
-    w = step(blocks, start, gradient, params, progress or (lambda done, total, what: None))
+    w = step(blocks, start, gradient, params, progress or _silent)
     return Fit(float(w[0]), w[1:])
 
 
 Weights = NDArray[np.float64]
+
+
+def _silent(done: int, total: int, what: str) -> None:
+    """No progress is wanted."""
 
 
 def _nesterov(
