@@ -1,6 +1,10 @@
-//! What this machine's processor offers, found at run time.
+//! What this machine's processor offers, found at run time, and running a kernel with it.
 
 use pyo3::prelude::*;
+
+#[cfg(target_arch = "x86_64")]
+use crate::simd::{Avx2, Avx512};
+use crate::simd::{Portable, Simd};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -11,102 +15,85 @@ enum Kind {
     Portable,
 }
 
-/// An instruction set that this machine has: only [`Level::best`] and [`Level::all`] make one.
+/// An instruction set that this machine has: only [`Level::all`] makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level(Kind);
-
-impl Level {
-    /// The fastest that this machine has. The standard library caches the detection.
-    pub fn best() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
-                return Level(Kind::Avx512);
-            }
-            if is_x86_feature_detected!("avx2") {
-                return Level(Kind::Avx2);
-            }
-        }
-        Level(Kind::Portable)
-    }
-
-    /// All that this machine has, best first: tests compare their results.
-    #[cfg(test)]
-    pub fn all() -> Vec<Self> {
-        let mut levels = vec![Level::best()];
-        #[cfg(target_arch = "x86_64")]
-        if levels[0] == Level(Kind::Avx512) && is_x86_feature_detected!("avx2") {
-            levels.push(Level(Kind::Avx2));
-        }
-        if levels[0] != Level(Kind::Portable) {
-            levels.push(Level(Kind::Portable));
-        }
-        levels
-    }
-
-    /// Runs a kernel compiled for this level.
-    #[inline]
-    pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
-        match self.0 {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: a Level of this kind is made only after both features were detected.
-            Kind::Avx512 => unsafe { avx512(kernel) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: a Level of this kind is made only after the feature was detected.
-            Kind::Avx2 => unsafe { avx2(kernel) },
-            Kind::Portable => portable(kernel),
-        }
-    }
-}
 
 /// An inner loop that is compiled once per instruction set.
 ///
 /// `run` and all that it calls must be `#[inline(always)]`: only then the compiler builds the loop with the
-/// instructions of the level. `WIDE_MUL` says whether a vector multiplication of 64-bit words exists (else
-/// loops do better by building it from 32-bit ones themselves).
+/// instructions of the level.
 pub trait Kernel {
-    /// What the kernel returns.
-    type Output;
     /// The loop.
-    fn run<const WIDE_MUL: bool>(self) -> Self::Output;
+    fn run<S: Simd>(self);
+}
+
+impl Level {
+    /// All that this machine has, best first. The standard library caches the detection.
+    pub fn all() -> Vec<Self> {
+        let mut levels = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+                levels.push(Level(Kind::Avx512));
+            }
+            if is_x86_feature_detected!("avx2") {
+                levels.push(Level(Kind::Avx2));
+            }
+        }
+        levels.push(Level(Kind::Portable));
+        levels
+    }
+
+    /// The fastest that this machine has.
+    pub fn best() -> Self {
+        static BEST: std::sync::OnceLock<Level> = std::sync::OnceLock::new();
+        *BEST.get_or_init(|| Level::all()[0])
+    }
+
+    /// Runs a kernel compiled for this level.
+    #[inline]
+    pub fn run<K: Kernel>(self, kernel: K) {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a Level of this kind exists only where both features were detected.
+            Kind::Avx512 => unsafe { avx512(kernel) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a Level of this kind exists only where the feature was detected.
+            Kind::Avx2 => unsafe { avx2(kernel) },
+            Kind::Portable => kernel.run::<Portable>(),
+        }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq")]
-fn avx512<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<true>()
+fn avx512<K: Kernel>(kernel: K) {
+    kernel.run::<Avx512>();
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn avx2<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<false>()
-}
-
-// Elsewhere (NEON) a scalar 64-bit multiplication per element is as good as anything built from 32-bit lanes.
-fn portable<K: Kernel>(kernel: K) -> K::Output {
-    if cfg!(target_arch = "x86_64") {
-        kernel.run::<false>()
-    } else {
-        kernel.run::<true>()
-    }
+fn avx2<K: Kernel>(kernel: K) {
+    kernel.run::<Avx2>();
 }
 
 /// Names of the instruction sets that kernels may use on this machine, best first.
 #[pyfunction]
 fn cpu_features() -> Vec<&'static str> {
     let mut found = Vec::new();
+    for level in Level::all() {
+        match level.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => found.push("avx512"),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => found.push("avx2"),
+            Kind::Portable => {}
+        }
+    }
     #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
-            found.push("avx512");
-        }
-        if is_x86_feature_detected!("avx2") {
-            found.push("avx2");
-        }
-        if is_x86_feature_detected!("aes") {
-            found.push("aes");
-        }
+    if is_x86_feature_detected!("aes") {
+        found.push("aes");
     }
     #[cfg(target_arch = "aarch64")]
     {

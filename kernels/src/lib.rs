@@ -9,8 +9,10 @@ mod cpu;
 mod hashing;
 mod matmul;
 mod prg;
+mod products;
 mod ring;
 mod ristretto;
+mod simd;
 mod trig;
 
 /// The Python module `coterie._kernels`.

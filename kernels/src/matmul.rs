@@ -9,8 +9,7 @@ use std::ops::Range;
 
 use numpy::ndarray::{ArrayView2, Ix2};
 use numpy::{
-    Element, PyArrayDescrMethods, PyArrayDyn, PyReadonlyArrayDyn, PyUntypedArray,
-    PyUntypedArrayMethods,
+    PyArrayDescrMethods, PyArrayDyn, PyReadonlyArrayDyn, PyUntypedArray, PyUntypedArrayMethods,
 };
 use pyo3::prelude::*;
 use rayon::prelude::*;
@@ -19,73 +18,22 @@ use crate::arrays::{
     CHUNK_WORDS, SERIAL_WORDS, array, contiguous, count, finished, fresh, refuse, seed as seed_of,
     whole,
 };
-use crate::cpu::{Kernel, Level};
+use crate::cpu::Level;
 use crate::prg::Stream;
+use crate::products::{Dots, GROUP, Outer, WeightedSum, Word};
 
 /// Words of a block that is first written to a buffer: 16 KiB stay in the first-level cache.
 const BLOCK_WORDS: usize = 2048;
 
-/// Rows taken at once by the inner loops.
-const GROUP: usize = 4;
-
-/// An element of the left matrix.
-trait Word: Element + Copy + Default + Send + Sync {
-    /// The element in Z_2^64.
-    fn word(self) -> u64;
-
-    /// Cuts a factor into halves (l, h), f = l + 2^32 h, that suit `product`.
-    fn halves(factor: u64) -> (u64, u64);
-
-    /// (p, q) with p + 2^32 q = element * factor, made of 32-bit multiplications.
-    fn product(self, low: u64, high: u64) -> (u64, u64);
-}
-
-const LOW: u64 = 0xffff_ffff;
-
-impl Word for u64 {
-    #[inline(always)]
-    fn word(self) -> u64 {
-        self
-    }
-
-    #[inline(always)]
-    fn halves(factor: u64) -> (u64, u64) {
-        (factor & LOW, factor >> 32)
-    }
-
-    #[inline(always)]
-    fn product(self, low: u64, high: u64) -> (u64, u64) {
-        let crossed = ((self >> 32) * low).wrapping_add((self & LOW) * high);
-        ((self & LOW) * low, crossed)
-    }
-}
-
-impl Word for i32 {
-    #[inline(always)]
-    fn word(self) -> u64 {
-        i64::from(self) as u64
-    }
-
-    // The low half is signed too, so that one signed multiplication gives its whole product.
-    #[inline(always)]
-    fn halves(factor: u64) -> (u64, u64) {
-        let low = i64::from(factor as i32) as u64;
-        (low, factor.wrapping_sub(low) >> 32)
-    }
-
-    #[inline(always)]
-    fn product(self, low: u64, high: u64) -> (u64, u64) {
-        let exact = i64::from(self).wrapping_mul(i64::from(low as i32)) as u64;
-        (exact, u64::from(self as u32) * high)
-    }
-}
+/// Up to this many right-hand vectors, rows are multiplied with one after another; beyond, tiles are faster.
+const FEW: usize = 4;
 
 /// A matrix that can give any of its rows, side by side.
 trait Rows: Sync {
     type Word: Word;
 
-    /// How many rows to ask for at once, of those that a task has to do.
-    fn block_rows(&self, width: usize, rows: usize) -> usize;
+    /// Whether rows are where they are, rather than written to the buffer.
+    const IN_PLACE: bool;
 
     /// The rows, in memory or written to the buffer.
     fn rows<'a>(&'a self, range: Range<usize>, buffer: &'a mut Vec<Self::Word>)
@@ -99,34 +47,24 @@ struct InMemory<'a, W> {
 
 impl<W: Word> Rows for InMemory<'_, W> {
     type Word = W;
-
-    fn block_rows(&self, _width: usize, rows: usize) -> usize {
-        rows
-    }
+    const IN_PLACE: bool = true;
 
     fn rows<'a>(&'a self, range: Range<usize>, _buffer: &'a mut Vec<W>) -> &'a [W] {
         &self.words[range.start * self.width..range.end * self.width]
     }
 }
 
-/// Full blocks of whole groups, so that a block begins with an even word of a stream.
-fn buffered_rows(width: usize, rows: usize) -> usize {
-    (BLOCK_WORDS / width.max(1))
-        .next_multiple_of(GROUP)
-        .clamp(GROUP, rows.max(GROUP))
-}
-
 impl<W: Word> Rows for ArrayView2<'_, W> {
     type Word = W;
-
-    fn block_rows(&self, width: usize, rows: usize) -> usize {
-        buffered_rows(width, rows)
-    }
+    const IN_PLACE: bool = false;
 
     fn rows<'a>(&'a self, range: Range<usize>, buffer: &'a mut Vec<W>) -> &'a [W] {
         buffer.clear();
         for row in range {
-            buffer.extend(self.row(row).iter());
+            match self.row(row).to_slice() {
+                Some(words) => buffer.extend_from_slice(words),
+                None => buffer.extend(self.row(row)),
+            }
         }
         buffer
     }
@@ -139,10 +77,7 @@ struct Expanded {
 
 impl Rows for Expanded {
     type Word = u64;
-
-    fn block_rows(&self, width: usize, rows: usize) -> usize {
-        buffered_rows(width, rows)
-    }
+    const IN_PLACE: bool = false;
 
     fn rows<'a>(&'a self, range: Range<usize>, buffer: &'a mut Vec<u64>) -> &'a [u64] {
         buffer.resize(range.len() * self.width, 0);
@@ -151,144 +86,25 @@ impl Rows for Expanded {
     }
 }
 
-/// The products of some rows with each of several vectors, which lie one after another in `vectors`.
-struct Dots<'a, W> {
-    rows: &'a [W],
-    width: usize,
-    vectors: &'a [u64],
-    out: &'a mut [u64],
-}
-
-#[inline(always)]
-fn dots<W: Word, const N: usize, const WIDE_MUL: bool>(
-    rows: [&[W]; N],
-    vector: &[u64],
-) -> [u64; N] {
-    let rows = rows.map(|row| &row[..vector.len()]);
-    let (mut low, mut high) = ([0u64; N], [0u64; N]);
-    for (k, factor) in vector.iter().enumerate() {
-        if WIDE_MUL {
-            for (sum, row) in low.iter_mut().zip(rows) {
-                *sum = sum.wrapping_add(row[k].word().wrapping_mul(*factor));
-            }
-        } else {
-            let (l, h) = W::halves(*factor);
-            for ((low, high), row) in low.iter_mut().zip(&mut high).zip(rows) {
-                let (p, q) = row[k].product(l, h);
-                *low = low.wrapping_add(p);
-                *high = high.wrapping_add(q);
-            }
-        }
-    }
-    std::array::from_fn(|n| low[n].wrapping_add(high[n] << 32))
-}
-
-impl<W: Word> Kernel for Dots<'_, W> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const WIDE_MUL: bool>(self) {
-        let (width, count) = (self.width, self.vectors.len() / self.width);
-        let (groups, singles) = (
-            self.rows.chunks_exact(GROUP * width),
-            self.rows.chunks_exact(GROUP * width).remainder(),
-        );
-        let done = groups.len() * GROUP * count;
-        let (out_groups, out_singles) = self.out.split_at_mut(done);
-        for (group, out) in groups.zip(out_groups.chunks_exact_mut(GROUP * count)) {
-            let rows: [&[W]; GROUP] = std::array::from_fn(|r| &group[r * width..(r + 1) * width]);
-            for (j, vector) in self.vectors.chunks_exact(width).enumerate() {
-                let sums = dots::<W, GROUP, WIDE_MUL>(rows, vector);
-                for (r, sum) in sums.iter().enumerate() {
-                    out[r * count + j] = *sum;
-                }
-            }
-        }
-        for (row, out) in singles
-            .chunks_exact(width)
-            .zip(out_singles.chunks_exact_mut(count))
-        {
-            for (vector, sum) in self.vectors.chunks_exact(width).zip(out) {
-                [*sum] = dots::<W, 1, WIDE_MUL>([row], vector);
-            }
-        }
-    }
-}
-
-/// Adds to each of several sums of rows, which lie one after another in `sums`, the rows times their factors:
-/// row i has factor j of sum j in `factors[i * count + j]`.
-struct Sums<'a, W> {
-    rows: &'a [W],
-    width: usize,
-    factors: &'a [u64],
-    sums: &'a mut [u64],
-}
-
-#[inline(always)]
-fn add_rows<W: Word, const N: usize, const WIDE_MUL: bool>(
-    rows: [&[W]; N],
-    factors: [u64; N],
-    sum: &mut [u64],
-) {
-    let rows = rows.map(|row| &row[..sum.len()]);
-    let halves = factors.map(W::halves);
-    for (k, total) in sum.iter_mut().enumerate() {
-        let (mut low, mut high) = (0u64, 0u64);
-        for r in 0..N {
-            if WIDE_MUL {
-                low = low.wrapping_add(rows[r][k].word().wrapping_mul(factors[r]));
-            } else {
-                let (p, q) = rows[r][k].product(halves[r].0, halves[r].1);
-                low = low.wrapping_add(p);
-                high = high.wrapping_add(q);
-            }
-        }
-        *total = total.wrapping_add(low).wrapping_add(high << 32);
-    }
-}
-
-impl<W: Word> Kernel for Sums<'_, W> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const WIDE_MUL: bool>(self) {
-        let (width, count) = (self.width, self.sums.len() / self.width);
-        let groups = self.rows.chunks_exact(GROUP * width);
-        let singles = groups.remainder();
-        let factor_groups = self.factors.chunks_exact(GROUP * count);
-        let factor_singles = factor_groups.remainder();
-        for (group, factors) in groups.zip(factor_groups) {
-            let rows: [&[W]; GROUP] = std::array::from_fn(|r| &group[r * width..(r + 1) * width]);
-            for (j, sum) in self.sums.chunks_exact_mut(width).enumerate() {
-                let factors = std::array::from_fn(|r| factors[r * count + j]);
-                add_rows::<W, GROUP, WIDE_MUL>(rows, factors, sum);
-            }
-        }
-        for (row, factors) in singles
-            .chunks_exact(width)
-            .zip(factor_singles.chunks_exact(count))
-        {
-            for (factor, sum) in factors.iter().zip(self.sums.chunks_exact_mut(width)) {
-                add_rows::<W, 1, WIDE_MUL>([row], [*factor], sum);
-            }
-        }
-    }
-}
-
 /// Rows of one task: whole groups, some CHUNK_WORDS, everything if that is not worth sharing.
-fn rows_each(n: usize, width: usize) -> usize {
-    if n.saturating_mul(width) < SERIAL_WORDS {
+fn rows_each(n: usize, width: usize, m: usize) -> usize {
+    if n.saturating_mul(width).saturating_mul(m) < SERIAL_WORDS {
         n.max(1)
     } else {
         (CHUNK_WORDS / width).next_multiple_of(GROUP).max(GROUP)
     }
 }
 
-fn blocks(range: Range<usize>, each: usize) -> impl Iterator<Item = Range<usize>> {
+/// Cuts a task into blocks of whole groups, so that a block begins with an even word of a stream; or not at all.
+fn blocks(range: Range<usize>, width: usize, cut: bool) -> impl Iterator<Item = Range<usize>> {
+    let each = if cut {
+        (BLOCK_WORDS / width).next_multiple_of(GROUP).max(GROUP)
+    } else {
+        range.len().max(1)
+    };
     let end = range.end;
-    range
-        .step_by(each)
-        .map(move |from| from..(from + each).min(end))
+    let starts = range.step_by(each);
+    starts.map(move |from| from..end.min(from + each))
 }
 
 /// out (n, m) = rows (n, width) times b (width, m).
@@ -296,26 +112,41 @@ fn multiply<R: Rows>(rows: &R, width: usize, b: &[u64], m: usize, out: &mut [u64
     if out.is_empty() || width == 0 {
         return out.fill(0);
     }
-    let vectors: Cow<'_, [u64]> = if m == 1 {
-        b.into()
-    } else {
-        (0..m)
-            .flat_map(|j| b.iter().skip(j).step_by(m).copied())
-            .collect()
+    let vectors: Cow<'_, [u64]> = match m {
+        1 => b.into(),
+        2..=FEW => (0..m * width)
+            .map(|at| b[at % width * m + at / width])
+            .collect(),
+        _ => Cow::Borrowed(&[]),
     };
-    let (n, vectors) = (out.len() / m, &vectors[..]);
-    let each = rows_each(n, width);
+    let (n, far) = (out.len() / m, R::IN_PLACE);
+    let each = rows_each(n, width, m);
     let task = |from: usize, part: &mut [u64]| {
         let mut buffer = Vec::new();
-        let to = from + part.len() / m;
-        let step = rows.block_rows(width, to - from);
-        for (range, out) in blocks(from..to, step).zip(part.chunks_mut(step * m)) {
-            level.run(Dots {
-                rows: rows.rows(range, &mut buffer),
-                width,
-                vectors,
-                out,
-            });
+        for range in blocks(from..from + part.len() / m, width, !R::IN_PLACE) {
+            let out = &mut part[(range.start - from) * m..(range.end - from) * m];
+            let rows = rows.rows(range, &mut buffer);
+            if m <= FEW {
+                let vectors = &vectors;
+                level.run(Dots {
+                    rows,
+                    width,
+                    vectors,
+                    out,
+                    far,
+                });
+            } else {
+                out.fill(0);
+                let (vectors, factors) = (b, rows);
+                level.run(Outer {
+                    vectors,
+                    width: m,
+                    factors,
+                    step: 1,
+                    stride: width,
+                    out,
+                });
+            }
         }
     };
     if each >= n {
@@ -328,30 +159,35 @@ fn multiply<R: Rows>(rows: &R, width: usize, b: &[u64], m: usize, out: &mut [u64
 }
 
 /// The transpose of (rows (n, width), transposed, times b (n, m)): m sums of rows, one after another.
-fn multiply_t<R: Rows>(
-    rows: &R,
-    n: usize,
-    width: usize,
-    b: &[u64],
-    m: usize,
-    level: Level,
-) -> Vec<u64> {
+fn multiply_t<R: Rows>(rows: &R, width: usize, b: &[u64], m: usize, level: Level) -> Vec<u64> {
     let zeros = || vec![0u64; m * width];
-    if n == 0 || width == 0 || m == 0 {
+    if b.is_empty() || width == 0 {
         return zeros();
     }
-    let each = rows_each(n, width);
+    let n = b.len() / m;
+    let each = rows_each(n, width, m);
     let task = |mut sums: Vec<u64>, part: Range<usize>| {
         let mut buffer = Vec::new();
-        let step = rows.block_rows(width, part.len());
-        for range in blocks(part, step) {
+        for range in blocks(part, width, m > 1 || !R::IN_PLACE) {
             let factors = &b[range.start * m..range.end * m];
-            level.run(Sums {
-                rows: rows.rows(range, &mut buffer),
-                width,
-                factors,
-                sums: &mut sums,
-            });
+            let (rows, out) = (rows.rows(range, &mut buffer), &mut sums[..]);
+            if m == 1 {
+                level.run(WeightedSum {
+                    rows,
+                    factors,
+                    sum: out,
+                    far: R::IN_PLACE,
+                });
+            } else {
+                level.run(Outer {
+                    vectors: rows,
+                    width,
+                    factors,
+                    step: m,
+                    stride: 1,
+                    out,
+                });
+            }
         }
         sums
     };
@@ -421,7 +257,7 @@ fn product_t<'py, R: Rows>(
     let mut out = fresh::<u64>(py, &result_shape(d, &b))?;
     let (given, words) = (b.as_slice()?, out.as_slice_mut()?);
     py.detach(|| {
-        let sums = multiply_t(rows, n, d, given, m, Level::best());
+        let sums = multiply_t(rows, d, given, m, Level::best());
         for (j, sum) in sums.chunks_exact(d.max(1)).enumerate() {
             for (k, word) in sum.iter().enumerate() {
                 words[k * m + j] = *word;

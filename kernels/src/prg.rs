@@ -3,8 +3,13 @@
 //! A stream is as good as random to whoever lacks the seed, and every word of it can be reached at once, so
 //! that parties who share a seed agree on a mask without a message, and each core makes its own part.
 
-use aes::Aes128;
-use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
+use aes::cipher::consts::U16;
+use aes::cipher::typenum::Unsigned;
+use aes::cipher::{
+    Array, BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser,
+    KeyInit, ParBlocks,
+};
+use aes::{Aes128, Block};
 use numpy::{PyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use rayon::prelude::*;
@@ -16,6 +21,23 @@ use crate::arrays::{
 
 /// Words encrypted in one call of the cipher: 4 KiB stay in the first-level cache.
 const BATCH_WORDS: usize = 512;
+
+/// The most blocks that any processor encrypts at once.
+const MAX_GROUP: usize = 64;
+
+/// 0, 0, 0, 1, 0, 2, … : ids to be added, and the numbers of blocks.
+const NUMBERS: [u64; 2 * MAX_GROUP] = {
+    let mut words = [0; 2 * MAX_GROUP];
+    let mut k = 0;
+    while k < MAX_GROUP {
+        words[2 * k + 1] = k as u64;
+        k += 1;
+    }
+    words
+};
+
+#[cfg(target_endian = "big")]
+compile_error!("words are read in little-endian order without conversion");
 
 /// PRG(seed, id).
 pub struct Stream {
@@ -48,10 +70,8 @@ impl Stream {
             *first = self.pair(block)[1];
             block = block.wrapping_add(1);
         }
-        for batch in body.chunks_mut(BATCH_WORDS) {
-            self.fill_blocks(block, batch);
-            block = block.wrapping_add(batch.len() as u64 / 2);
-        }
+        self.fill_blocks(block, body);
+        block = block.wrapping_add(body.len() as u64 / 2);
         if let Some(last) = tail.first_mut() {
             *last = self.pair(block)[0];
         }
@@ -64,20 +84,49 @@ impl Stream {
     }
 
     fn fill_blocks(&self, first: u64, words: &mut [u64]) {
-        let (id, mut block) = (self.id.to_le(), first);
-        for pair in words.chunks_exact_mut(2) {
-            pair[0] = id;
-            pair[1] = block.to_le();
-            block = block.wrapping_add(1);
-        }
         let blocks: &mut [[u8; 16]] = bytemuck::cast_slice_mut(words);
-        self.cipher
-            .encrypt_blocks(Array::cast_slice_from_core_mut(blocks));
-        if cfg!(target_endian = "big") {
-            words
-                .iter_mut()
-                .for_each(|word| *word = u64::from_le(*word));
+        self.cipher.encrypt_with_backend(Counters {
+            id: self.id,
+            first,
+            out: Array::cast_slice_from_core_mut(blocks),
+        });
+    }
+}
+
+/// Encrypted counter blocks. The cipher compiles this for the processor's instructions, counting included.
+struct Counters<'a> {
+    id: u64,
+    first: u64,
+    out: &'a mut [Block],
+}
+
+impl BlockSizeUser for Counters<'_> {
+    type BlockSize = U16;
+}
+
+impl BlockCipherEncClosure for Counters<'_> {
+    #[inline(always)]
+    fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
+        // The counter blocks of one group as words: all of it is plain vector addition.
+        let group_blocks = B::ParBlocksSize::USIZE.min(MAX_GROUP);
+        let mut counters = NUMBERS;
+        for (k, word) in counters.iter_mut().enumerate() {
+            *word = word.wrapping_add(if k % 2 == 0 { self.id } else { self.first });
         }
+        let (groups, rest) = ParBlocks::<B>::slice_as_chunks_mut(self.out);
+        for group in groups {
+            let blocks: &[[u8; 16]] = bytemuck::cast_slice(&counters[..2 * group_blocks]);
+            let (whole, _) = ParBlocks::<B>::slice_as_chunks(Array::cast_slice_from_core(blocks));
+            backend.encrypt_par_blocks((&whole[0], group).into());
+            for (k, word) in counters.iter_mut().enumerate() {
+                *word = word.wrapping_add(if k % 2 == 0 { 0 } else { group_blocks as u64 });
+            }
+        }
+        let blocks: &[[u8; 16]] = bytemuck::cast_slice(&counters[..2 * rest.len()]);
+        for (out, counter) in rest.iter_mut().zip(blocks) {
+            out.0 = *counter;
+        }
+        backend.encrypt_tail_blocks(rest.into());
     }
 }
 

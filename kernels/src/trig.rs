@@ -21,6 +21,7 @@ use crate::arrays::{
 };
 use crate::cpu::{Kernel, Level};
 use crate::prg::{Stream, fill_sum, in_pieces};
+use crate::simd::Simd;
 
 /// Elements of a block. Its shares lie term by term: sin 1 of all elements, cos 1 of all, sin 2 of all, …
 const BLOCK: usize = 64;
@@ -123,10 +124,8 @@ struct Corrections<'a> {
 }
 
 impl Kernel for Corrections<'_> {
-    type Output = ();
-
     #[inline(always)]
-    fn run<const WIDE_MUL: bool>(self) {
+    fn run<S: Simd>(self) {
         let (rows, scale) = (self.masks.len(), self.scale);
         let mut angles = Multiples::new(self.masks, self.period_bits);
         for pair in self.shares.chunks_exact_mut(2 * rows) {
@@ -152,10 +151,8 @@ struct Sums<'a> {
 }
 
 impl Kernel for Sums<'_> {
-    type Output = ();
-
     #[inline(always)]
-    fn run<const WIDE_MUL: bool>(self) {
+    fn run<S: Simd>(self) {
         let rows = self.opened.len();
         let mut totals = [0u64; BLOCK];
         let mut angles = Multiples::new(self.opened, self.period_bits);

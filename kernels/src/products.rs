@@ -1,0 +1,377 @@
+//! The inner loops of matrix products in Z_2^64.
+
+use numpy::Element;
+
+use crate::cpu::Kernel;
+use crate::simd::Simd;
+
+/// Rows taken at once.
+pub const GROUP: usize = 4;
+
+/// How far ahead of the row at work memory is asked for. Processors follow several rows at once badly by
+/// themselves: measured, this doubles the speed.
+pub const AHEAD: usize = 8 << 10;
+
+/// An element of a matrix.
+pub trait Word: Element + Copy + Default + Send + Sync {
+    /// The element in Z_2^64.
+    fn word(self) -> u64;
+    /// As many elements as a vector has lanes.
+    fn load<S: Simd>(words: &[Self]) -> S::Words;
+    /// Fewer elements.
+    fn load_part<S: Simd>(words: &[Self]) -> S::Words;
+}
+
+impl Word for u64 {
+    #[inline(always)]
+    fn word(self) -> u64 {
+        self
+    }
+
+    #[inline(always)]
+    fn load<S: Simd>(words: &[u64]) -> S::Words {
+        S::load(words)
+    }
+
+    #[inline(always)]
+    fn load_part<S: Simd>(words: &[u64]) -> S::Words {
+        S::load_part(words)
+    }
+}
+
+impl Word for i32 {
+    #[inline(always)]
+    fn word(self) -> u64 {
+        i64::from(self) as u64
+    }
+
+    #[inline(always)]
+    fn load<S: Simd>(words: &[i32]) -> S::Words {
+        S::load_i32(words)
+    }
+
+    #[inline(always)]
+    fn load_part<S: Simd>(words: &[i32]) -> S::Words {
+        S::load_i32_part(words)
+    }
+}
+
+/// The products of rows with each of `vectors`, which lie one after another; `out` is (rows, vectors).
+pub struct Dots<'a, W> {
+    /// Whole rows.
+    pub rows: &'a [W],
+    /// Elements of a row, not 0.
+    pub width: usize,
+    /// Not empty.
+    pub vectors: &'a [u64],
+    /// What is written.
+    pub out: &'a mut [u64],
+    /// Whether the rows come from memory.
+    pub far: bool,
+}
+
+#[inline(always)]
+fn dots<S: Simd, W: Word, const N: usize>(rows: [&[W]; N], vector: &[u64]) -> [u64; N] {
+    let mut sums = [S::zero(); N];
+    let mut chunks = rows.map(|row| row.chunks_exact(S::LANES));
+    let factors = vector.chunks_exact(S::LANES);
+    let last = factors.remainder();
+    for words in factors {
+        let factor = S::factor(S::load(words));
+        for (sum, chunks) in sums.iter_mut().zip(&mut chunks) {
+            if let Some(words) = chunks.next() {
+                *sum = S::mul_add(*sum, W::load::<S>(words), factor);
+            }
+        }
+    }
+    if !last.is_empty() {
+        let factor = S::factor(S::load_part(last));
+        for (sum, chunks) in sums.iter_mut().zip(&chunks) {
+            *sum = S::mul_add(*sum, W::load_part::<S>(chunks.remainder()), factor);
+        }
+    }
+    sums.map(S::total)
+}
+
+impl<W: Word> Dots<'_, W> {
+    #[inline(always)]
+    fn group<S: Simd, const N: usize>(&mut self, first: usize) {
+        let (width, count) = (self.width, self.vectors.len() / self.width);
+        let rows: [&[W]; N] =
+            std::array::from_fn(|r| &self.rows[(first + r) * width..(first + r + 1) * width]);
+        let out = &mut self.out[first * count..(first + N) * count];
+        for (j, vector) in self.vectors.chunks_exact(width).enumerate() {
+            let sums = dots::<S, W, N>(rows, vector);
+            for (r, sum) in sums.iter().enumerate() {
+                out[r * count + j] = *sum;
+            }
+        }
+    }
+}
+
+impl<W: Word> Kernel for Dots<'_, W> {
+    #[inline(always)]
+    fn run<S: Simd>(mut self) {
+        let rows = self.rows.len() / self.width;
+        let grouped = rows / GROUP * GROUP;
+        for first in (0..grouped).step_by(GROUP) {
+            if self.far {
+                let group = &self.rows[first * self.width..(first + GROUP) * self.width];
+                S::prefetch(group, AHEAD);
+            }
+            self.group::<S, GROUP>(first);
+        }
+        for row in grouped..rows {
+            self.group::<S, 1>(row);
+        }
+    }
+}
+
+/// Adds to `sum` the rows, each times its factor.
+pub struct WeightedSum<'a, W> {
+    /// Whole rows, as long as the sum.
+    pub rows: &'a [W],
+    /// One for each row.
+    pub factors: &'a [u64],
+    /// What is added to; not empty.
+    pub sum: &'a mut [u64],
+    /// Whether the rows come from memory.
+    pub far: bool,
+}
+
+#[inline(always)]
+fn add_rows<S: Simd, W: Word, const N: usize>(rows: [&[W]; N], factors: &[u64], sum: &mut [u64]) {
+    let factors: [S::Factor; N] = std::array::from_fn(|r| S::splat(factors[r]));
+    let mut chunks = rows.map(|row| row.chunks_exact(S::LANES));
+    let mut out = sum.chunks_exact_mut(S::LANES);
+    for part in &mut out {
+        let mut total = S::zero();
+        for (factor, chunks) in factors.iter().zip(&mut chunks) {
+            if let Some(words) = chunks.next() {
+                total = S::mul_add(total, W::load::<S>(words), *factor);
+            }
+        }
+        S::add_to(total, part);
+    }
+    let last = out.into_remainder();
+    if !last.is_empty() {
+        let mut total = S::zero();
+        for (factor, chunks) in factors.iter().zip(&chunks) {
+            total = S::mul_add(total, W::load_part::<S>(chunks.remainder()), *factor);
+        }
+        S::add_to_part(total, last);
+    }
+}
+
+impl<W: Word> Kernel for WeightedSum<'_, W> {
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let width = self.sum.len();
+        let groups = self.rows.chunks_exact(GROUP * width);
+        let factors = self.factors.chunks_exact(GROUP);
+        let (rows_left, factors_left) = (groups.remainder(), factors.remainder());
+        for (group, factors) in groups.zip(factors) {
+            if self.far {
+                S::prefetch(group, AHEAD);
+            }
+            let rows: [&[W]; GROUP] = std::array::from_fn(|r| &group[r * width..(r + 1) * width]);
+            add_rows::<S, W, GROUP>(rows, factors, self.sum);
+        }
+        let singles = rows_left.chunks_exact(width);
+        for (row, factor) in singles.zip(factors_left.chunks_exact(1)) {
+            add_rows::<S, W, 1>([row], factor, self.sum);
+        }
+    }
+}
+
+/// Adds a product of matrices to `out` (count, width): out[j] += Σ_k vectors[k] * factors[k * step + j * stride].
+/// Tiles of it stay in registers. Both matrices should fit into a near cache.
+pub struct Outer<'a, V, F> {
+    /// Rows of `width` elements.
+    pub vectors: &'a [V],
+    /// Elements of a row, not 0.
+    pub width: usize,
+    /// One for each row of vectors and of out.
+    pub factors: &'a [F],
+    /// From a row of vectors to the next.
+    pub step: usize,
+    /// From a row of out to the next.
+    pub stride: usize,
+    /// What is added to.
+    pub out: &'a mut [u64],
+}
+
+impl<V: Word, F: Word> Outer<'_, V, F> {
+    /// J rows and Q vectors of out from one place on. Is the last vector of them but a part?
+    #[inline(always)]
+    fn tile<S: Simd, const J: usize, const Q: usize, const PART: bool>(
+        &mut self,
+        j: usize,
+        at: usize,
+    ) {
+        let mut sums = [[S::zero(); Q]; J];
+        for (k, row) in self.vectors.chunks_exact(self.width).enumerate() {
+            let row = &row[at..];
+            let words: [S::Words; Q] = std::array::from_fn(|q| {
+                if PART {
+                    V::load_part::<S>(row)
+                } else {
+                    V::load::<S>(&row[q * S::LANES..])
+                }
+            });
+            let factors = &self.factors[k * self.step + j * self.stride..];
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let factor = S::splat(factors[r * self.stride].word());
+                for (sum, words) in sums.iter_mut().zip(words) {
+                    *sum = S::mul_add(*sum, words, factor);
+                }
+            }
+        }
+        for (r, sums) in sums.into_iter().enumerate() {
+            let row = &mut self.out[(j + r) * self.width..(j + r + 1) * self.width][at..];
+            for (q, sum) in sums.into_iter().enumerate() {
+                if PART {
+                    S::add_to_part(sum, row);
+                } else {
+                    S::add_to(sum, &mut row[q * S::LANES..]);
+                }
+            }
+        }
+    }
+
+    /// J rows of out, all their vectors.
+    #[inline(always)]
+    fn rows<S: Simd, const J: usize, const Q: usize>(&mut self, j: usize) {
+        let mut at = 0;
+        while at + Q * S::LANES <= self.width {
+            self.tile::<S, J, Q, false>(j, at);
+            at += Q * S::LANES;
+        }
+        while at + S::LANES <= self.width {
+            self.tile::<S, J, 1, false>(j, at);
+            at += S::LANES;
+        }
+        if at < self.width {
+            self.tile::<S, J, 1, true>(j, at);
+        }
+    }
+
+    #[inline(always)]
+    fn all<S: Simd, const J: usize, const Q: usize>(&mut self) {
+        let count = self.out.len() / self.width;
+        let tiled = count / J * J;
+        for j in (0..tiled).step_by(J) {
+            self.rows::<S, J, Q>(j);
+        }
+        for j in tiled..count {
+            self.rows::<S, 1, Q>(j);
+        }
+    }
+}
+
+impl<V: Word, F: Word> Kernel for Outer<'_, V, F> {
+    // As many sums as there are registers for: 16 of 32, or 4 pairs in 16.
+    #[inline(always)]
+    fn run<S: Simd>(mut self) {
+        if S::LANES == 8 {
+            self.all::<S, 4, 4>();
+        } else {
+            self.all::<S, 2, 2>();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::Level;
+
+    fn random(n: usize, salt: u64) -> Vec<u64> {
+        let word = |k: u64| (k ^ salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (0..n as u64)
+            .map(|k| word(k) ^ word(k).rotate_left(29))
+            .collect()
+    }
+
+    /// Σ_k a(k) b(k).
+    fn inner(n: usize, a: impl Fn(usize) -> u64, b: impl Fn(usize) -> u64) -> u64 {
+        (0..n).fold(0, |sum, k| sum.wrapping_add(a(k).wrapping_mul(b(k))))
+    }
+
+    fn check<W: Word>(convert: impl Fn(u64) -> W) {
+        for (n, d, m) in [
+            (1, 1, 1),
+            (9, 7, 3),
+            (6, 8, 5),
+            (13, 37, 6),
+            (5, 33, 17),
+            (4, 64, 8),
+        ] {
+            let a: Vec<W> = random(n * d, 1).into_iter().map(&convert).collect();
+            let (b, c) = (random(d * m, 2), random(n * m, 3));
+            let product = |i: usize, j: usize| inner(d, |k| a[i * d + k].word(), |k| b[k * m + j]);
+            let product_t =
+                |k: usize, j: usize| inner(n, |i| a[i * d + k].word(), |i| c[i * m + j]);
+            let transposed: Vec<u64> = (0..m * d).map(|at| b[at % d * m + at / d]).collect();
+            let weights: Vec<u64> = c.iter().copied().step_by(m).collect();
+            for level in Level::all() {
+                let mut out = vec![9; n * m];
+                level.run(Dots {
+                    rows: &a,
+                    width: d,
+                    vectors: &transposed,
+                    out: &mut out,
+                    far: true,
+                });
+                assert!(
+                    (0..n * m).all(|at| out[at] == product(at / m, at % m)),
+                    "{level:?}"
+                );
+                let mut out = vec![0; n * m];
+                level.run(Outer {
+                    vectors: &b,
+                    width: m,
+                    factors: &a,
+                    step: 1,
+                    stride: d,
+                    out: &mut out,
+                });
+                assert!(
+                    (0..n * m).all(|at| out[at] == product(at / m, at % m)),
+                    "{level:?}"
+                );
+                let mut out = vec![0; m * d];
+                level.run(Outer {
+                    vectors: &a,
+                    width: d,
+                    factors: &c,
+                    step: m,
+                    stride: 1,
+                    out: &mut out,
+                });
+                assert!(
+                    (0..m * d).all(|at| out[at] == product_t(at % d, at / d)),
+                    "{level:?}"
+                );
+                let mut sum = vec![0; d];
+                level.run(WeightedSum {
+                    rows: &a,
+                    factors: &weights,
+                    sum: &mut sum,
+                    far: true,
+                });
+                assert!((0..d).all(|k| sum[k] == product_t(k, 0)), "{level:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn words() {
+        check(|word| word);
+    }
+
+    #[test]
+    fn signed_numbers() {
+        check(|word| word as i32);
+    }
+}
