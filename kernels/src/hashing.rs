@@ -70,15 +70,15 @@ fn check_offsets(offsets: &[i64], length: usize) -> Result<(), String> {
         return Err(format!("offsets go back after row {row}"));
     }
     if u64::try_from(*last).is_ok_and(|last| last > length as u64) {
-        return Err(format!("offsets go beyond the {length} bytes of the buffer"));
+        return Err(format!(
+            "offsets go beyond the {length} bytes of the buffer"
+        ));
     }
     Ok(())
 }
 
 /// Whether this is (buffer, offsets) and not a list of byte strings.
-fn as_column<'a, 'py>(
-    ids: &'a Bound<'py, PyAny>,
-) -> Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+fn as_column<'py>(ids: &Bound<'py, PyAny>) -> Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
     let pair = ids.cast::<PyTuple>().ok()?;
     let (buffer, offsets) = (pair.get_item(0).ok()?, pair.get_item(1).ok()?);
     (pair.len() == 2 && buffer.cast::<PyUntypedArray>().is_ok()).then_some((buffer, offsets))

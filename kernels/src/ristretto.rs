@@ -93,7 +93,7 @@ fn multiply(
     element: impl Fn(&Row) -> Option<RistrettoPoint> + Sync + Send,
     out: &mut [Row],
 ) -> Result<(), usize> {
-    let half = Zeroizing::new(scalar * &*HALF);
+    let half = Zeroizing::new(scalar * *HALF);
     let bad = AtomicUsize::new(usize::MAX);
     out.par_chunks_mut(PIECE)
         .zip(given.par_chunks(PIECE))
@@ -139,7 +139,9 @@ fn rows_of<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<PyReadonlyArr
     let array = contiguous::<u8>(name, value)?;
     match array.shape() {
         [_, WIDTH] => Ok(array),
-        shape => refuse(format!("{name} must have shape (n, {WIDTH}), not {shape:?}")),
+        shape => refuse(format!(
+            "{name} must have shape (n, {WIDTH}), not {shape:?}"
+        )),
     }
 }
 
@@ -210,4 +212,183 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(ristretto_hash_mul, module)?)?;
     module.add_function(wrap_pyfunction!(ristretto_mul, module)?)?;
     module.add_function(wrap_pyfunction!(ristretto_scalar, module)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unhex(text: &str) -> Vec<u8> {
+        (0..text.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal"))
+            .collect()
+    }
+
+    fn rows(texts: &[&str]) -> Vec<Row> {
+        texts
+            .iter()
+            .map(|text| unhex(text).try_into().expect("32 bytes"))
+            .collect()
+    }
+
+    /// RFC 9380, appendix K.3.
+    #[test]
+    fn messages_expand_as_the_rfc_says() {
+        const TAG: &[u8] = b"QUUX-V01-CS02-with-expander-SHA512-256";
+        let (q128, a512) = (
+            format!("q128_{}", "q".repeat(128)),
+            format!("a512_{}", "a".repeat(512)),
+        );
+        let vectors = [
+            (
+                "",
+                "6b9a7312411d92f921c6f68ca0b6380730a1a4d982c507211a90964c394179ba",
+            ),
+            (
+                "abc",
+                "0da749f12fbe5483eb066a5f595055679b976e93abe9be6f0f6318bce7aca8dc",
+            ),
+            (
+                "abcdef0123456789",
+                "087e45a86e2939ee8b91100af1583c4938e0f5fc6c9db4b107b83346bc967f58",
+            ),
+            (
+                &q128,
+                "7336234ee9983902440f6bc35b348352013becd88938d2afec44311caf8356b3",
+            ),
+            (
+                &a512,
+                "57b5f7e766d5be68a6bfe1768e3c2b7f1228b3e4b3134956dd73a59b954c66f4",
+            ),
+            (
+                "",
+                "41b037d1734a5f8df225dd8c7de38f851efdb45c372887be655212d07251b921\
+                 b052b62eaed99b46f72f2ef4cc96bfaf254ebbbec091e1a3b9e4fb5e5b619d2e\
+                 0c5414800a1d882b62bb5cd1778f098b8eb6cb399d5d9d18f5d5842cf5d13d7e\
+                 b00a7cff859b605da678b318bd0e65ebff70bec88c753b159a805d2c89c55961",
+            ),
+            (
+                "abc",
+                "7f1dddd13c08b543f2e2037b14cefb255b44c83cc397c1786d975653e36a6b11\
+                 bdd7732d8b38adb4a0edc26a0cef4bb45217135456e58fbca1703cd6032cb134\
+                 7ee720b87972d63fbf232587043ed2901bce7f22610c0419751c065922b48843\
+                 1851041310ad659e4b23520e1772ab29dcdeb2002222a363f0c2b1c972b3efe1",
+            ),
+            (
+                "abcdef0123456789",
+                "3f721f208e6199fe903545abc26c837ce59ac6fa45733f1baaf0222f8b7acb04\
+                 24814fcb5eecf6c1d38f06e9d0a6ccfbf85ae612ab8735dfdf9ce84c372a77c8\
+                 f9e1c1e952c3a61b7567dd0693016af51d2745822663d0c2367e3f4f0bed827f\
+                 eecc2aaf98c949b5ed0d35c3f1023d64ad1407924288d366ea159f46287e61ac",
+            ),
+            (
+                &q128,
+                "b799b045a58c8d2b4334cf54b78260b45eec544f9f2fb5bd12fb603eaee70db7\
+                 317bf807c406e26373922b7b8920fa29142703dd52bdf280084fb7ef69da78af\
+                 df80b3586395b433dc66cde048a258e476a561e9deba7060af40adf30c64249c\
+                 a7ddea79806ee5beb9a1422949471d267b21bc88e688e4014087a0b592b695ed",
+            ),
+            (
+                &a512,
+                "05b0bfef265dcee87654372777b7c44177e2ae4c13a27f103340d9cd11c86cb2\
+                 426ffcad5bd964080c2aee97f03be1ca18e30a1f14e27bc11ebbd650f305269c\
+                 c9fb1db08bf90bfc79b42a952b46daf810359e7bc36452684784a64952c343c5\
+                 2e5124cd1f71d474d5197fefc571a92929c9084ffe1112cf5eea5192ebff330b",
+            ),
+        ];
+        for (message, expected) in vectors {
+            let expected = unhex(expected);
+            let mut out = vec![0; expected.len()];
+            expand_message(message.as_bytes(), TAG, &mut out);
+            assert_eq!(out, expected, "{} bytes of {message:?}", out.len());
+        }
+    }
+
+    /// RFC 9496, appendix A.3. The first inputs are SHA-512 of texts; the last four give one element, because the
+    /// top bit of each half is ignored and each half is reduced.
+    #[test]
+    fn elements_derive_as_the_rfc_says() {
+        let texts = [
+            "Ristretto is traditionally a short shot of espresso coffee",
+            "made with the normal amount of ground coffee but extracted with",
+            "about half the amount of water in the same amount of time",
+            "by using a finer grind.",
+            "This produces a concentrated shot of coffee per volume.",
+            "Just pulling a normal shot short will produce a weaker shot",
+            "and is not a Ristretto as some believe.",
+        ];
+        let (zero, ones) = ("00".repeat(31), "ff".repeat(31));
+        let equivalent = [
+            format!("ed{ones}ff{ones}"),
+            format!("ed{}7fff{ones}", "ff".repeat(30)),
+            format!("{zero}80{ones}7f"),
+            format!("{zero}0012{}80", "00".repeat(30)),
+        ];
+        let uniform: Vec<[u8; 64]> = texts
+            .iter()
+            .map(|text| Sha512::digest(text).into())
+            .chain(
+                equivalent
+                    .iter()
+                    .map(|text| unhex(text).try_into().expect("64 bytes")),
+            )
+            .collect();
+        let same = "304282791023b73128d277bdcb5c7746ef2eac08dde9f2983379cb8e5ef0517f";
+        let expected = rows(&[
+            "3066f82a1a747d45120d1740f14358531a8f04bbffe6a819f86dfe50f44a0a46",
+            "f26e5b6f7d362d2d2a94c5d0e7602cb4773c95a2e5c31a64f133189fa76ed61b",
+            "006ccd2a9e6867e6a2c5cea83d3302cc9de128dd2a9a57dd8ee7b9d7ffe02826",
+            "f8f0c87cf237953c5890aec3998169005dae3eca1fbb04548c635953c817f92a",
+            "ae81e7dedf20a497e10c304a765c1767a42d6e06029758d2d7e8ef7cc4c41179",
+            "e2705652ff9f5e44d3e841bf1c251cf7dddb77d140870d1ab2ed64f1a9ce8628",
+            "80bd07262511cdde4863f8a7434cef696750681cb9510eea557088f76d9e5065",
+            same,
+            same,
+            same,
+            same,
+        ]);
+        let numbered: Vec<Row> = (0..uniform.len()).map(|row| [row as u8; WIDTH]).collect();
+        let mut out = vec![[0; WIDTH]; uniform.len()];
+        let derive = |row: &Row| {
+            Some(RistrettoPoint::from_uniform_bytes(
+                &uniform[row[0] as usize],
+            ))
+        };
+        assert_eq!(multiply(&numbered, &Scalar::ONE, derive, &mut out), Ok(()));
+        assert_eq!(out, expected);
+    }
+
+    /// The batched encoding against one by one, with fewer rows than a piece, a whole number of pieces, and more.
+    #[test]
+    fn batches_encode_as_single_elements_do() {
+        let scalar = Scalar::from_bytes_mod_order([0xa7; WIDTH]);
+        for count in [1, PIECE, PIECE + 1] {
+            let given: Vec<Row> = (0..count)
+                .map(|row| {
+                    Sha512::digest(row.to_le_bytes())[..WIDTH]
+                        .try_into()
+                        .unwrap()
+                })
+                .collect();
+            let mut out = vec![[0; WIDTH]; count];
+            let hashed = |row: &Row| Some(hash_to_group(row));
+            assert_eq!(multiply(&given, &scalar, hashed, &mut out), Ok(()));
+            for (row, bytes) in given.iter().zip(out) {
+                assert_eq!((hash_to_group(row) * scalar).compress().to_bytes(), bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_bad_row_is_named_whatever_the_order_of_work() {
+        let scalar = Scalar::from(3u8);
+        let good = curve25519_dalek::constants::RISTRETTO_BASEPOINT_COMPRESSED.to_bytes();
+        let mut given = vec![good; 3 * PIECE];
+        let mut out = vec![[0; WIDTH]; given.len()];
+        for bad in [2 * PIECE + 7, 2 * PIECE, PIECE - 1, 0] {
+            given[bad] = [0; WIDTH];
+            assert_eq!(multiply(&given, &scalar, decode, &mut out), Err(bad));
+        }
+    }
 }
