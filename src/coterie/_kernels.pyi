@@ -9,7 +9,7 @@ The thread pool starts with the first large call, on all cores or as many as ``R
 not fork after that and use these functions in the child.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,14 +96,26 @@ def trig_eval(
 
 # Keyed hashes and Ristretto255
 
-def keyed_hashes(ids: Sequence[bytes] | tuple[Bytes, NDArray[np.int64]], key: bytes) -> Bytes:
-    """BLAKE3 keyed hashes, shape (n, 32), of a list of byte strings or of (buffer, n + 1 offsets). Key: 32 bytes."""
+def keyed_hashes(ids: Iterable[bytes] | tuple[Bytes, NDArray[np.int64]], key: bytes) -> Bytes:
+    """BLAKE3 keyed hashes, shape (n, 32), of byte strings or of a column: (buffer, n + 1 offsets). Key: 32 bytes.
+
+    The offsets are those of an Arrow string column; those of a slice need not start at 0. No offsets at all are an empty
+    column, too.
+    """
 
 def ristretto_hash_mul(hashes: Bytes, scalar: bytes) -> Bytes:
-    """Each row of (n, 32) hashed to Ristretto255 (RFC 9380, expand_message_xmd with SHA-512), times scalar, compressed."""
+    """Each row of (n, 32) hashed to Ristretto255, times scalar, encoded; shape (n, 32).
+
+    RFC 9380, hash_to_ristretto255: expand_message_xmd with SHA-512 and a tag of this project's, then RFC 9496,
+    section 4.3.4. The scalar is canonical, not zero, and used in constant time.
+    """
 
 def ristretto_mul(points: Bytes, scalar: bytes) -> Bytes:
-    """Each compressed point of (n, 32) times scalar. ``ValueError`` with the row's index if not canonical or identity."""
+    """Each encoded element of (n, 32) times scalar, encoded; shape (n, 32).
+
+    Raises ``ValueError`` that names the first row that is not the canonical encoding of an element (RFC 9496,
+    section 4.3.1) or encodes the identity.
+    """
 
 def ristretto_scalar(random64: bytes) -> bytes:
-    """A uniform scalar, 32 bytes, from 64 uniformly random bytes."""
+    """A uniform scalar other than zero, 32 bytes, from 64 uniformly random bytes."""
