@@ -97,17 +97,17 @@ def trig_eval(
 # Keyed hashes and Ristretto255
 
 def keyed_hashes(ids: Iterable[bytes] | tuple[Bytes, NDArray[np.int64]], key: bytes) -> Bytes:
-    """BLAKE3 keyed hashes, shape (n, 32), of byte strings or of a column: (buffer, n + 1 offsets). Key: 32 bytes.
+    """BLAKE3 keyed hashes, shape (n, 32), of byte strings or of a column: (buffer, n + 1 offsets).
 
-    The offsets are those of an Arrow string column; those of a slice need not start at 0. No offsets at all are an empty
-    column, too.
+    The key has 32 bytes. The offsets are those of an Arrow string column; those of a slice need not start at 0.
+    No offsets at all are an empty column, too.
     """
 
 def ristretto_hash_mul(hashes: Bytes, scalar: bytes) -> Bytes:
     """Each row of (n, 32) hashed to Ristretto255, times scalar, encoded; shape (n, 32).
 
-    RFC 9380, hash_to_ristretto255: expand_message_xmd with SHA-512 and a tag of this project's, then RFC 9496,
-    section 4.3.4. The scalar is canonical, not zero, and used in constant time.
+    RFC 9380, hash_to_ristretto255: expand_message_xmd with SHA-512 and a tag of this project's, then
+    RFC 9496, section 4.3.4. The scalar is canonical, not zero, and used in constant time.
     """
 
 def ristretto_mul(points: Bytes, scalar: bytes) -> Bytes:

@@ -1,4 +1,4 @@
-"""Ristretto255 (RFC 9496) and hashing to it (RFC 9380) in integers: slow, and plain to read beside the RFCs."""
+"""Ristretto255 (RFC 9496) and hashing to it (RFC 9380) in integers: to be read beside the RFCs."""
 
 from __future__ import annotations
 

@@ -57,8 +57,9 @@ def test_an_arrow_column_and_a_slice_of_it() -> None:
 
 def test_nothing_gives_nothing() -> None:
     nothing = np.zeros(0, dtype=np.uint8)
-    for empty in ([], (), (nothing, np.zeros(1, dtype=np.int64)), (nothing, np.zeros(0, dtype=np.int64))):
-        assert keyed_hashes(empty, KEY).shape == (0, 32)
+    assert keyed_hashes([], KEY).shape == (0, 32)
+    for offsets in (np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int64)):
+        assert keyed_hashes((nothing, offsets), KEY).shape == (0, 32)
 
 
 def test_another_key_gives_other_hashes() -> None:
