@@ -1,6 +1,7 @@
 """Jobs: from a spec to a plan that everybody approves, to a run that does just that."""
 
 from .approval import Approval, approve, verify_approval
+from .errors import CANCELLED, PLAN_DIFFERS
 from .plan import Plan, StagePlan, derive_plan, plan_difference
 from .proposal import Proposal, new_job_id, propose, roles_of
 from .registry import component, components
@@ -9,6 +10,8 @@ from .run import Assignment, Host, run_job
 from .spec import JobSpec, Step, parse_spec, validate_spec
 
 __all__ = [
+    "CANCELLED",
+    "PLAN_DIFFERS",
     "Approval",
     "Assignment",
     "Host",
