@@ -10,6 +10,7 @@ from coterie.mpc.context import FRAC, Context, Program
 from coterie.mpc.dealer import deal
 from coterie.mpc.form import Form
 from coterie.mpc.party import Inputs, Outputs, run
+from coterie.mpc.plaintext import RowBlocks
 from coterie.mpc.protocols import PROTOCOLS
 from coterie.mpc.ring import fits
 from coterie.mpc.seeds import Entropy
@@ -35,6 +36,7 @@ __all__ = [
     "Private",
     "Program",
     "ProtocolStatement",
+    "RowBlocks",
     "Secret",
     "Setting",
     "Tape",

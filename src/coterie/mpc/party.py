@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coterie.crypto import random_seed
 from coterie.mpc.context import Context, Program
-from coterie.mpc.errors import BAD_ROLES, DIVERGED, INPUT_MISSING, OUT_OF_BOUND, UNPLANNED_REVEAL
+from coterie.mpc.errors import BAD_ROLES, DIVERGED, INPUT_MISSING, UNPLANNED_REVEAL
 from coterie.mpc.form import Form, PrivateForm
+from coterie.mpc.plaintext import Plaintext, as_blocks, encode_input
 from coterie.mpc.protocols import Protocol
-from coterie.mpc.ring import Floats, Narrow, Words, encode_input
+from coterie.mpc.ring import Floats, Words
 from coterie.mpc.seeds import Entropy, SeedBook, agree
 from coterie.mpc.shares import Kept
 from coterie.mpc.tape import Call, Instruction, Tape
@@ -33,8 +34,8 @@ class Outputs:
     kept: dict[str, Kept] = field(default_factory=dict)
 
 
-Inputs = Mapping[str, "NDArray[Any] | Kept"]
-"""By name: own plaintext as numbers, and shares of an earlier run."""
+Inputs: TypeAlias = Mapping[str, Plaintext | Kept]
+"""By name: own plaintext as numbers, whole or in blocks, and shares of an earlier run."""
 
 
 def run(
@@ -95,21 +96,11 @@ class Party(Context):
             if call.kind == "private" and call.params["owner"] == self.me:
                 form = call.output_forms[0]
                 assert isinstance(form, PrivateForm)
-                self._inputs[call.params["name"]] = self._encoded(inputs, call.params["name"], form)
+                name = call.params["name"]
+                self._inputs[name] = encode_input(as_blocks(inputs.get(name), form, name), form, name)
             elif call.kind == "shared":
-                self._inputs[call.params["name"]] = self._share(
-                    inputs, call.params["name"], call.output_forms[0]
-                )
-
-    def _encoded(self, inputs: Inputs, name: str, form: PrivateForm) -> Words | Narrow:
-        values = inputs.get(name)
-        if not isinstance(values, np.ndarray) or values.shape != form.shape:
-            raise INPUT_MISSING(f"{name!r} must be an array of shape {form.shape}", party=self.me)
-        words = encode_input(values, form.frac, form.bound, name)
-        for limit, axis, what in ((form.row_sum, 1, "row"), (form.column_sum, 0, "column")):
-            if limit is not None and np.max(_magnitudes(values, axis), initial=0.0) > limit:
-                raise OUT_OF_BOUND(f"a {what} of input {name!r} sums to more than {limit:.6g}", party=self.me)
-        return words
+                name = call.params["name"]
+                self._inputs[name] = self._share(inputs, name, call.output_forms[0])
 
     def _share(self, inputs: Inputs, name: str, form: Form) -> Words:
         kept = inputs.get(name)
@@ -168,18 +159,3 @@ class Party(Context):
         if self.is_last:
             return self.mesh.to(self.setting.dealer).recv_array(call.tag + part, np.uint64, (n,))
         return self.book.words(self.me, id, n, f"{call.tag} dealt{part}")
-
-
-def _magnitudes(values: NDArray[Any], axis: int) -> Floats:
-    """Sums of magnitudes along an axis, without a second array of the size of ``values``."""
-    if axis == 1:
-        parts = [np.abs(part).sum(axis=1) for part in _row_blocks(values)]
-        return np.concatenate(parts) if parts else np.zeros(0)
-    total: Floats = np.zeros(values.shape[1])
-    for part in _row_blocks(values):
-        total += np.abs(part).sum(axis=0)
-    return total
-
-
-def _row_blocks(values: NDArray[Any], rows: int = 16384) -> list[NDArray[Any]]:
-    return [values[start : start + rows] for start in range(0, len(values), rows)]

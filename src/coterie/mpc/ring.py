@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie.mpc.errors import NOT_FINITE, OUT_OF_BOUND, OVERFLOW
+from coterie.mpc.errors import OVERFLOW
 
 Words: TypeAlias = NDArray[np.uint64]
 Narrow: TypeAlias = NDArray[np.int32]
@@ -18,8 +18,6 @@ HEADROOM = 62
 """Magnitudes stay below 2^62: exact truncation needs that, and it leaves a factor of two for rounding."""
 NARROW = 31
 """Own plaintext whose encoding stays below 2^31 is stored in 32 bits."""
-CHUNK = 1 << 20
-"""Words that are handled at once where an array as large as the data must not be doubled."""
 
 
 def fits(bound: float, frac: int) -> bool:
@@ -52,31 +50,6 @@ def encode_scalar(value: float, frac: int) -> int:
 def is_narrow(bound: float, frac: int) -> bool:
     """Whether the encoding of such values fits 32 bits."""
     return bound * 2.0**frac < 2.0**NARROW - 1
-
-
-def encode_input(values: NDArray[np.generic], frac: int, bound: float, name: str) -> Words | Narrow:
-    """An owner's plaintext as it is kept: int32 where it fits, else uint64; checked, chunk by chunk.
-
-    Errors: CT-2103 for NaN and infinities, CT-2102 for values outside ``[-bound, bound]``. They count the
-    values but do not show them.
-    """
-    if values.dtype.kind not in "fiub":
-        raise OUT_OF_BOUND(f"input {name!r} is of type {values.dtype}, not numbers")
-    narrow = is_narrow(bound, frac)
-    flat = values.reshape(-1)
-    result = np.empty(flat.shape, np.int32 if narrow else np.int64)
-    for start in range(0, flat.size, CHUNK):
-        part = flat[start : start + CHUNK].astype(np.float64)
-        if not np.isfinite(part).all():
-            raise NOT_FINITE(
-                f"input {name!r} holds {np.count_nonzero(~np.isfinite(part))} such values or more"
-            )
-        outside = np.count_nonzero(np.abs(part) > bound)
-        if outside:
-            raise OUT_OF_BOUND(f"input {name!r} holds {outside} values or more outside ±{bound:.6g}")
-        result[start : start + CHUNK] = np.rint(part * 2.0**frac)
-    shaped = result.reshape(values.shape)
-    return shaped if narrow else shaped.view(np.uint64)
 
 
 def as_words(values: Words | Narrow) -> Words:

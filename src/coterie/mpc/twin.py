@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from coterie.mpc.context import Context, Program
 from coterie.mpc.errors import INPUT_MISSING
 from coterie.mpc.form import PrivateForm
+from coterie.mpc.plaintext import Plaintext, as_blocks, encode_input
 from coterie.mpc.protocols import Protocol
-from coterie.mpc.ring import Floats, as_words, decode, encode, encode_input
+from coterie.mpc.ring import Floats, as_words, encode
 from coterie.mpc.tape import Call
 
 Mode = Literal["float", "fixed"]
@@ -32,7 +33,7 @@ class TwinOutputs:
 
 
 def twin(
-    program: Program, parties: Sequence[str], inputs: Mapping[str, NDArray[Any]], mode: Mode = "fixed"
+    program: Program, parties: Sequence[str], inputs: Mapping[str, Plaintext], mode: Mode = "fixed"
 ) -> TwinOutputs:
     """Run ``program`` on the inputs of all parties together, shared ones given as numbers.
 
@@ -49,7 +50,7 @@ def twin(
 class Twin(Context):
     """The interpreter over clear values."""
 
-    def __init__(self, parties: Sequence[str], inputs: Mapping[str, NDArray[Any]], mode: Mode) -> None:
+    def __init__(self, parties: Sequence[str], inputs: Mapping[str, Plaintext], mode: Mode) -> None:
         super().__init__(parties)
         self.mode: Mode = mode
         self.outputs = TwinOutputs()
@@ -64,14 +65,9 @@ class Twin(Context):
         """An input in the form of this mode."""
         form, name = call.output_forms[0], call.params["name"]
         values = self._inputs.get(name)
-        if values is None or values.shape != form.shape:
-            raise INPUT_MISSING(f"{name!r} must be an array of shape {form.shape}")
         if isinstance(form, PrivateForm):
-            words = as_words(encode_input(values, form.frac, form.bound, name))
-        else:
-            words = encode(values, form.frac)
-        return words if self.mode == "fixed" else values.astype(np.float64)
-
-    def number(self, value: NDArray[Any], frac: int) -> Floats:
-        """A value of this mode as numbers."""
-        return decode(value, frac) if self.mode == "fixed" else value
+            blocks = as_blocks(values, form, name)
+            return as_words(encode_input(blocks, form, name)) if self.mode == "fixed" else blocks.whole()
+        if not isinstance(values, np.ndarray) or values.shape != form.shape:
+            raise INPUT_MISSING(f"{name!r} must be an array of shape {form.shape}")
+        return encode(values, form.frac) if self.mode == "fixed" else values.astype(np.float64)

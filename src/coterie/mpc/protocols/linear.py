@@ -221,6 +221,22 @@ class Refine(_Local):
         return values[0]
 
 
+class Within(_Local):
+    """A tighter bound on the same values, on the author's word."""
+
+    kind = "within"
+
+    def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
+        form = forms[0]
+        return (Form(form.shape, form.frac, min(form.bound, params["bound"])),)
+
+    def ring(self, call: Call, values: Sequence[Words], first: bool) -> Words:
+        return values[0]
+
+    def real(self, call: Call, values: Sequence[Floats]) -> Floats:
+        return values[0]
+
+
 class Sum(_Local):
     """The sum of all elements, or along one axis."""
 
@@ -302,6 +318,7 @@ PROTOCOLS = (
     ScaleBy(),
     Ldexp(),
     Refine(),
+    Within(),
     Sum(),
     Slice(),
     Reshape(),

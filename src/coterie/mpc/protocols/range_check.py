@@ -1,40 +1,48 @@
-"""The guard of periodic functions: no value leaves the range of a trigonometric sum unseen.
+"""The guard of ranges: no value leaves its range unseen, at the price of no round and 16 dealt bytes.
 
-A sum of period 2T takes z and z + 2T for the same. So the opening that it needs anyway is made with 16 bits
-more above the period, and for each element the dealer shares a table of eight 16-bit entries, the public bits
-of m = z + λ choosing one. Cut the period into eight buckets of T/4, shift z by limit = 5T/8, and let δ be the
-bucket of m minus the bucket of λ, counted beyond the period as well. δ is z's bucket, or one more where the
-lower bits carry. z is in range if δ is 0 … 5. For each value i of the lowest three bits of m's bucket, entry
-i is what the 16 bits above the period must then be: λ's, plus one where i is below λ's three bits; or, where
-the difference of i and λ's bits is 6 or 7, something that they cannot be. So
+What is evaluated periodically takes z and z + 2T for the same, and what is bounded by hope alone may
+overflow. So z is opened in a window: 24 bits of the period 2T and 16 bits above. Where z has more fractional
+bits, untruncated products for instance, each party first drops the low bits of its share by itself: among
+values with a period that costs n − 1 units in the last kept place.
+
+For each element the dealer shares a table of eight 16-bit entries, of which the public bits of m = z + λ
+choose one. Cut the period into eight buckets of T/4, shift z by limit = 5T/8, and let δ be the bucket of m
+minus the bucket of λ, counted on beyond the period. δ is the bucket of z, or one more where the lower bits
+carry: z is in range if δ is 0 … 5. For each value i of the lowest three bits of m's bucket, entry i is what
+the 16 bits above the period must then be: those of λ, plus one where i is below λ's three bits; or, where the
+difference of i and λ's bits is 6 or 7, something that they cannot be. So
 
 - entry minus public bits is 0 for every z in [−limit, limit), and
-- it is not 0 for any |z| >= 1.4 limit, up to 2^14 periods;
+- it is not 0 for any |z| >= 1.4 limit, up to 2^15 − 1 periods, which the trace makes sure of;
 
-in between it depends on λ. No comparison circuit, no round, 16 bytes dealt for each element. The parties add
-up their shares of eight random public combinations of all differences, over all calls, and at the end reveal
-only whether the sums are zero: multiplied by a random secret matrix, so that a failure tells one bit and not
-which row it was.
+in between it depends on λ. The parties add up their shares of eight random public combinations of all
+differences, over all calls, and at the end reveal only whether the sums are zero: multiplied by a random
+secret matrix, so that a failure tells one bit and not which row it was. Why this and not a comparison of each
+value: that is six rounds and four times the bytes, so it could be afforded once at the end, and would not see
+what happened before.
 
-A difference k != 0 has k = 2^v · odd, where |k| is about how many periods z is off, or odd where z is in the
-last two buckets. Eight combinations miss it with probability 2^(-8(16-v)): below 2^-40 for all |z| < 2^11
-periods.
+A difference is odd where z is in the last two buckets of its period, else it is about the number of periods
+that z is off, say 2^v · odd. Eight combinations miss it with probability 2^(−8(16−v)): less than 2^−40 below
+2^11 periods.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coterie._kernels import low_bits_pack, low_bits_unpack
 from coterie.mpc.errors import OUT_OF_RANGE
-from coterie.mpc.form import Form
+from coterie.mpc.form import Form, PrivateForm
 from coterie.mpc.protocols.protocol import Forms, Params, Protocol
 from coterie.mpc.protocols.reveal import zero_share
-from coterie.mpc.ring import Floats, Words
+from coterie.mpc.ring import BITS, Floats, Words
 from coterie.mpc.seeds import COMMON
+from coterie.mpc.shares import Share
 from coterie.mpc.statement import ProtocolStatement
 from coterie.mpc.tape import WORD, Call, Cost, Instruction, Setting
 
@@ -45,19 +53,84 @@ if TYPE_CHECKING:
 
 Lanes = NDArray[np.uint16]
 
+PERIOD_BITS = 24
 ABOVE = 16
-"""Bits opened above the period."""
-PERIODS = 2**14
-"""Values are off by fewer periods than this; the trace makes sure."""
+OPENED_BITS = PERIOD_BITS + ABOVE
+OPENED_BYTES = OPENED_BITS // 8
+PERIODS = 2**15 - 1
 WORDS_PER_ROW = 2
 """Eight entries of 16 bits."""
 COMBINATIONS = 8
+LIMIT, ALARM = 0.625, 0.875
+"""In units of T: values up to the first pass, from the second on they fail."""
+CHUNK = 1 << 16
+"""Rows that are dealt at once: tables are larger than the values themselves."""
+FORM = Form((COMBINATIONS,), 0, 0.0)
+"""Of the sums: zero, in a run without accident. They live in the top 16 bits of the ring."""
+
 _BUCKETS = 8
 _ACCEPTED = 6
-_NEVER = PERIODS + 1  # odd, and no difference of periods
-_TOP = np.uint64(64 - ABOVE)
-FORM = Form((COMBINATIONS,), 0, 0.0)
-"""Of the sums: zero, in an honest run without accident. They live in the top 16 bits of the ring."""
+_NEVER = 2**15 + 1  # odd, and no difference of less than 2^15 − 1 periods
+_TOP = np.uint64(BITS - ABOVE)
+_MASK = np.uint64((1 << OPENED_BITS) - 1)
+_OFFSET = np.uint64(5 << (PERIOD_BITS - 4))  # limit = 5/16 of the period
+
+
+def chunks(n: int) -> Iterator[tuple[int, int]]:
+    """First row and end of each chunk."""
+    for start in range(0, n, CHUNK):
+        yield start, min(start + CHUNK, n)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where the period's 24 bits and the 16 above lie in a value of this form."""
+
+    form: Form
+    half_period: int
+    """T, a power of two."""
+
+    def check(self) -> None:
+        """Raises ValueError for a form that the window cannot watch."""
+        if isinstance(self.form, PrivateForm):
+            raise ValueError("of a secret, not of own plaintext")
+        if self.half_period & (self.half_period - 1):
+            raise ValueError(f"half a period of {self.half_period} is no power of two")
+        if self.shift > BITS - OPENED_BITS:
+            raise ValueError(f"{self.form.frac} fractional bits are too many: truncate first")
+        if self.form.bound >= PERIODS * 2 * self.half_period:
+            raise ValueError(f"values up to {self.form.bound:.3g} are beyond what the range check sees")
+
+    @property
+    def shift(self) -> int:
+        """How many low bits are dropped."""
+        return self.form.frac + (2 * self.half_period).bit_length() - 1 - PERIOD_BITS
+
+    def reduce(self, words: Words) -> Words:
+        """Low bits dropped, in a new flat array."""
+        flat, shift = words.reshape(-1), self.shift
+        return flat >> np.uint64(shift) if shift >= 0 else flat << np.uint64(-shift)
+
+    def alarm(self, z: Floats) -> NDArray[np.bool_]:
+        """(8,): whether any value is so far out that the check fails for sure."""
+        return np.full(COMBINATIONS, bool(np.any(np.abs(z) >= ALARM * self.half_period)))
+
+    def open(self, party: Party, call: Call, words: Words, id: int) -> Words:
+        """The window's bits of z + λ, flat and public among the compute parties. One round."""
+        masked = self.reduce(words)
+        masked += party.mask_share(call, id, masked.size)
+        packed = low_bits_pack(masked, OPENED_BITS)
+        for theirs in party.broadcast(call, packed):
+            masked += low_bits_unpack(theirs, OPENED_BITS)
+        masked &= _MASK
+        return masked
+
+    @staticmethod
+    def mask(dealer: Dealer, call: Call, id: int, n: int) -> Words:
+        """The dealer's λ for :meth:`open`."""
+        mask = dealer.new_mask(call, id, n)
+        mask &= _MASK
+        return mask
 
 
 def _entries() -> Lanes:
@@ -71,53 +144,112 @@ def _entries() -> Lanes:
 _ENTRIES = _entries()
 
 
-def split(words: Words, period_bits: int) -> tuple[NDArray[np.intp], Lanes]:
+def _split(words: Words) -> tuple[NDArray[np.intp], Lanes]:
     """The lowest three bits of the bucket, and the 16 bits above the period."""
-    low = (words >> np.uint64(period_bits - 3)).astype(np.uint16) & np.uint16(_BUCKETS - 1)
-    return low.astype(np.intp), (words >> np.uint64(period_bits)).astype(np.uint16)
+    low = (words >> np.uint64(PERIOD_BITS - 3)).astype(np.uint16) & np.uint16(_BUCKETS - 1)
+    return low.astype(np.intp), (words >> np.uint64(PERIOD_BITS)).astype(np.uint16)
 
 
-def tables(mask: Words, period_bits: int) -> Lanes:
-    """(n, 8): the dealer's tables for masks λ."""
-    low, high = split(mask, period_bits)
-    table: Lanes = _ENTRIES[low]
-    table += high[:, None]
-    return table
-
-
-def lanes(words: Words) -> Lanes:
+def _lanes(words: Words) -> Lanes:
     """(n, 8): a random stream of two words for each row, as table entries."""
     return words.view(np.uint16).reshape(-1, _BUCKETS)
 
 
-def differences(table: Lanes, opened: Words, period_bits: int, first: bool) -> Lanes:
-    """A party's shares, mod 2^16, of entry minus public bits."""
-    low, high = split(opened, period_bits)
+def deal_tables(dealer: Dealer, call: Call, id: int, mask: Words, part: str) -> None:
+    """Share the tables of a chunk of rows."""
+    low, high = _split(mask)
+    table: Lanes = _ENTRIES[low]
+    table += high[:, None]
+    for label in dealer.expanding:
+        words = mask.size * WORDS_PER_ROW
+        table -= _lanes(dealer.book.words(label, id, words, f"{call.tag} dealt{part}"))
+    dealer.send_raw(call, table.reshape(-1).view(np.uint64), part)
+
+
+def differences(party: Party, call: Call, id: int, opened: Words, part: str) -> Lanes:
+    """This party's shares, mod 2^16, of entry minus public bits, for a chunk of rows."""
+    table = _lanes(party.dealt(call, id, opened.size * WORDS_PER_ROW, part))
+    low, high = _split(opened + _OFFSET)
     chosen: Lanes = np.take_along_axis(table, low[:, None], axis=1)[:, 0]
-    return chosen - high if first else chosen
+    return chosen - high if party.is_first else chosen
 
 
 def combine(party: Party, call: Call, id: int, start: int, total: int, shares: Lanes) -> Words:
     """Shares of eight random public combinations of the rows ``start`` and following, of ``total``."""
-    n = shares.size
-    use = f"{call.tag} public coins"
-    coins = party.book.part(COMMON, id, total * WORDS_PER_ROW, start * WORDS_PER_ROW, n * WORDS_PER_ROW, use)
-    sums = np.einsum("nk,n->k", lanes(coins), shares)
-    words: Words = sums.astype(np.uint64)
+    n, use = shares.size * WORDS_PER_ROW, f"{call.tag} public coins"
+    coins = party.book.part(COMMON, id, total * WORDS_PER_ROW, start * WORDS_PER_ROW, n, use)
+    words: Words = np.einsum("nk,n->k", _lanes(coins), shares).astype(np.uint64)
     return words << _TOP
 
 
+class Range(Protocol):
+    """The same secret, known to be in range once the program's check has passed; and sums of differences."""
+
+    kind = "range"
+    statement = ProtocolStatement(
+        protocol="range guard",
+        rounds="1, or none beside a sigmoid",
+        sent="5 bytes for each element, from each compute party to each other",
+        dealt="16 bytes for each element",
+        learns="Nothing: what is opened is uniformly random to those who have but a share of its mask.",
+        source="this file",
+        statistical_bits=40,
+    )
+
+    def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
+        form, half_period = forms[0], params["half_period"]
+        Window(form, half_period).check()
+        return (Form(form.shape, form.frac, min(form.bound, ALARM * half_period)), FORM)
+
+    def ids(self, call: Call, setting: Setting) -> int:
+        return 2 + len(list(chunks(call.input_forms[0].size)))
+
+    def cost(self, call: Call, setting: Setting) -> Cost:
+        n = call.input_forms[0].size
+        messages = (
+            *Cost.broadcast(setting, n * OPENED_BYTES),
+            Cost.deal(setting, n * WORDS_PER_ROW * WORD),
+        )
+        return Cost((messages,), scratch=8 * n * WORD)
+
+    def deal(self, instruction: Instruction, dealer: Dealer) -> None:
+        call, (mask_id, _, *chunk_ids) = instruction.call, instruction.ids
+        mask = Window.mask(dealer, call, mask_id, call.input_forms[0].size)
+        for part, ((start, stop), id) in enumerate(zip(chunks(mask.size), chunk_ids, strict=True)):
+            deal_tables(dealer, call, id, mask[start:stop], f"/{part}")
+
+    def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
+        call, (mask_id, coin_id, *chunk_ids) = instruction.call, instruction.ids
+        window = Window(call.input_forms[0], call.params["half_period"])
+        opened = window.open(party, call, values[0].words, mask_id)
+        guard = np.zeros(COMBINATIONS, np.uint64)
+        for part, ((start, stop), id) in enumerate(zip(chunks(opened.size), chunk_ids, strict=True)):
+            rows = differences(party, call, id, opened[start:stop], f"/{part}")
+            guard += combine(party, call, coin_id, start, opened.size, rows)
+        return [values[0], Share(guard)]
+
+    def clear_fixed(self, call: Call, twin: Twin, values: Sequence[Words]) -> Sequence[Words]:
+        window = Window(call.input_forms[0], call.params["half_period"])
+        numbers = values[0].view(np.int64) / 2.0**window.form.frac
+        return [values[0], window.alarm(numbers).astype(np.uint64)]
+
+    def clear_float(self, call: Call, twin: Twin, values: Sequence[Floats]) -> Sequence[Floats]:
+        window = Window(call.input_forms[0], call.params["half_period"])
+        return [values[0], window.alarm(values[0]).astype(np.float64)]
+
+
 class Check(Protocol):
-    """Reveal to all compute parties whether the sums are zero."""
+    """Reveal to all compute parties whether all sums of differences are zero."""
 
     kind = "check"
     statement = ProtocolStatement(
         protocol="range check",
         rounds="2",
         sent="128 bytes from each compute party to each other, for the whole program",
-        dealt="64 bytes for the whole program, and 16 bytes for each guarded element",
+        dealt="64 bytes for the whole program",
         learns="Every compute party learns whether all values were in range; if not, the job ends.",
         source="this file; multiplied opening: Cramer, Damgård, Nielsen (2015), section 5",
+        statistical_bits=40,
     )
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
@@ -150,12 +282,15 @@ class Check(Protocol):
         return ()
 
     def clear_fixed(self, call: Call, twin: Twin, values: Sequence[Words]) -> Sequence[Words]:
-        if values[0].any():
-            raise OUT_OF_RANGE("in at least one row")
-        return ()
+        return self._clear(values[0])
 
     def clear_float(self, call: Call, twin: Twin, values: Sequence[Floats]) -> Sequence[Floats]:
-        if values[0].any():
+        self._clear(values[0])
+        return ()
+
+    @staticmethod
+    def _clear(sums: NDArray[Any]) -> tuple[()]:
+        if sums.any():
             raise OUT_OF_RANGE("in at least one row")
         return ()
 
@@ -166,4 +301,4 @@ def _times(factor: Words, sums: Words) -> Words:
     return products
 
 
-PROTOCOLS = (Check(),)
+PROTOCOLS = (Range(), Check())

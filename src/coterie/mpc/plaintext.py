@@ -1,0 +1,81 @@
+"""A party's own plaintext on its way into a run: checked, encoded block by block, kept in as few bits as it
+needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coterie.mpc.errors import INPUT_MISSING, NOT_FINITE, OUT_OF_BOUND
+from coterie.mpc.form import PrivateForm, Shape
+from coterie.mpc.ring import Floats, Narrow, Words
+
+BLOCK = 1 << 20
+"""Elements that are handled at once, so that an array as large as the data is never doubled."""
+
+
+@dataclass(frozen=True)
+class RowBlocks:
+    """An array that is computed block by block when it is needed, and never as a whole."""
+
+    shape: Shape
+    rows: Callable[[int, int], NDArray[Any]]
+    """``rows(start, stop)``: those rows."""
+
+    def blocks(self) -> Iterator[tuple[int, Floats]]:
+        """First row and values of each block, float64."""
+        if not self.shape:
+            yield 0, np.asarray(self.rows(0, 1), dtype=np.float64)
+            return
+        width = max(1, int(np.prod(self.shape[1:])))
+        step = max(1, BLOCK // width)
+        for start in range(0, self.shape[0], step):
+            yield start, np.asarray(self.rows(start, min(start + step, self.shape[0])), dtype=np.float64)
+
+    def whole(self) -> Floats:
+        """All of it."""
+        if not self.shape:
+            return next(self.blocks())[1]
+        return np.concatenate([np.zeros((0, *self.shape[1:])), *(block for _, block in self.blocks())])
+
+
+Plaintext: TypeAlias = NDArray[Any] | RowBlocks
+
+
+def as_blocks(values: Any, form: PrivateForm, name: str) -> RowBlocks:
+    """Own input of any kind. Errors: CT-2107 for another shape than planned, or no numbers."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
+        array = values
+        values = RowBlocks(array.shape, lambda start, stop: array[start:stop] if array.ndim else array)
+    if not isinstance(values, RowBlocks) or values.shape != form.shape:
+        raise INPUT_MISSING(f"{name!r} must be numbers of shape {form.shape}")
+    return values
+
+
+def encode_input(values: RowBlocks, form: PrivateForm, name: str) -> Words | Narrow:
+    """An owner's plaintext as it is kept: int32 where it fits, else uint64.
+
+    Errors: CT-2103 for NaN and infinities, CT-2102 for what exceeds a declared bound. They name the input but
+    show no value of it.
+    """
+    result = np.empty(form.shape, np.int32 if form.narrow else np.int64)
+    columns: Floats | float = 0.0
+    for start, block in values.blocks():
+        if not np.isfinite(block).all():
+            raise NOT_FINITE(f"input {name!r}")
+        magnitudes = np.abs(block)
+        if magnitudes.max(initial=0.0) > form.bound:
+            raise OUT_OF_BOUND(f"input {name!r} leaves ±{form.bound:.6g}")
+        if form.row_sum is not None and magnitudes.sum(axis=1).max(initial=0.0) > form.row_sum:
+            raise OUT_OF_BOUND(f"a row of input {name!r} adds up to more than {form.row_sum:.6g}")
+        if form.column_sum is not None:
+            columns = columns + magnitudes.sum(axis=0)
+        target = result[start : start + len(block)] if form.shape else result
+        np.rint(block * 2.0**form.frac, out=target, casting="unsafe")
+    if form.column_sum is not None and np.max(columns, initial=0.0) > form.column_sum:
+        raise OUT_OF_BOUND(f"a column of input {name!r} adds up to more than {form.column_sum:.6g}")
+    return result if form.narrow else result.view(np.uint64)
