@@ -110,6 +110,10 @@ class Terms(_Document):
     max_runs: Count
     approval: ByName[Approval] = {}
     """Whether a party's node approves jobs within the terms by itself; if nothing is said, a person does."""
+    id_key: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
+    """Commitment to the 32-byte key of the id hashes, which the owners of the datasets share outside of the
+    terms: no two of them can work with different keys. The drafter's node fills it in.
+    """
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
