@@ -118,6 +118,10 @@ DATASET_CHANGED = define(
     "The owner removes it and adds it again, so that its rows and columns are known anew.",
 )
 
+HUB_HOLDS_NO_DATA = define(
+    "CT-5034", BadInput, "A hub holds no data and starts no jobs", "Do this at a party's own node."
+)
+
 # Agreements
 AGREEMENT_UNKNOWN = define(
     "CT-5040",
@@ -151,6 +155,12 @@ KEY_MISSING = define(
 )
 ALREADY_AGREED = define(
     "CT-5045", BadInput, "These terms are stored already", "Go on with the agreement that is there."
+)
+TOO_MANY_OFFERS = define(
+    "CT-5046",
+    Unavailable,
+    "Too many agreements wait for this party's signature",
+    "Its steward signs them or revokes what is not wanted.",
 )
 
 # Jobs

@@ -73,6 +73,8 @@ class HealthView(View):
 
 
 class VersionView(View):
+    """What runs here."""
+
     coterie: str
     api: str
     python: str
@@ -115,6 +117,8 @@ class InvitationView(View):
 
 
 class TokenView(View):
+    """A token of the REST API, without its secret."""
+
     id: str
     name: str
     role: TokenRole
@@ -128,6 +132,8 @@ class NewToken(TokenView):
 
 
 class ColumnView(View):
+    """A declared column of a dataset."""
+
     name: str
     type: str
     role: str
@@ -147,6 +153,8 @@ class DatasetView(View):
 
 
 class RevocationView(View):
+    """A party's word that an agreement holds no longer."""
+
     party: str
     time: str
     reason: str
@@ -191,6 +199,8 @@ class WaitingView(View):
     peer: str
     since: str
     what: str
+    link: str = "up"
+    """State of the link in words."""
 
 
 class ParticipantView(View):
@@ -218,6 +228,8 @@ class ResultView(View):
 
 
 class JobView(View):
+    """A job as this node sees it."""
+
     id: str
     name: str
     agreement: str
@@ -279,6 +291,8 @@ class EntryView(View):
 
 
 class HeadView(View):
+    """The end of this party's ledger, signed."""
+
     party: str
     seq: int
     hash: str

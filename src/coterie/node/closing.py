@@ -1,0 +1,140 @@
+"""The end of a job that went well: all have finished; then they countersign each other's ledgers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from coterie.crypto import now, timestamp
+from coterie.errors import CoterieError, Unavailable, from_record
+
+from .core import Core
+from .errors import JOB_UNKNOWN, PEER_SILENT
+from .jobbook import JobBook
+from .messages import HeadAnswer, HeadOffer, JobAnswer, JobQuestion
+from .network import Network
+from .views import JobState
+
+__all__ = ["Closing"]
+
+log = logging.getLogger("coterie.node")
+
+ASK_SECONDS = 3.0
+"""After which a participant that has not reported its end is asked, and between two questions."""
+
+RETRY_SECONDS = 1.0
+
+End = Callable[[str, JobState, CoterieError], Awaitable[None]]
+
+
+class Closing:
+    """Follows each job from the end of the own worker to ``done``."""
+
+    def __init__(self, core: Core, network: Network, book: JobBook, end: End) -> None:
+        self._core = core
+        self._network = network
+        self._book = book
+        self._end = end
+        self._following: set[str] = set()
+        self._news: dict[tuple[str, str], asyncio.Event] = {}
+
+    def finished(self, job: str, party: str) -> None:
+        """A participant's worker is through."""
+        if self._book.over(job):
+            return
+        done = self._book.row(job).finished
+        if party not in done:
+            self._book.change(job, finished=[*done, party])
+        if (job, party) in self._news:
+            self._news[job, party].set()
+        view = self._book.progress_of(job, party, "running")
+        self._book.progress(job, view.model_copy(update={"state": "finishing", "waiting": ()}))
+        if self._book.state(job) == "finishing":
+            self.resume(job)
+
+    def resume(self, job: str) -> None:
+        """See a finishing job through, once."""
+        if job not in self._following:
+            self._following.add(job)
+            self._core.spawn(f"closing of {job}", self._follow(job))
+
+    async def _follow(self, job: str) -> None:
+        try:
+            await asyncio.gather(*(self._await_peer(job, peer) for peer in self._book.others(job)))
+            if not self._book.over(job):
+                await self._conclude(job)
+        except CoterieError as error:
+            await self._end(job, "failed", error)
+        finally:
+            self._following.discard(job)
+
+    async def _await_peer(self, job: str, peer: str) -> None:
+        """Until the peer has finished, or the job has ended otherwise. A silent peer is asked.
+
+        :raises CoterieError: CT-5064, or what has ended the job at the peer.
+        """
+        clock = asyncio.get_running_loop().time
+        heard = clock()
+        news = self._news.setdefault((job, peer), asyncio.Event())
+        while not self._book.over(job) and peer not in self._book.row(job).finished:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), ASK_SECONDS)
+                continue
+            try:
+                answer = await self._network.ask(peer, JobQuestion(job=job), JobAnswer)
+            except Unavailable:
+                if clock() - heard > self._core.home.settings.patience:
+                    raise PEER_SILENT(peer, party=peer) from None
+                continue
+            heard = clock()
+            if answer.error is not None:
+                raise from_record(answer.error.model_dump()).at(party=peer)
+            if answer.finished:
+                self.finished(job, peer)
+            elif answer.state == "proposed":
+                raise JOB_UNKNOWN(f"{peer} has not started it", party=peer)
+        self._news.pop((job, peer), None)
+
+    async def _conclude(self, job: str) -> None:
+        """Write down the end, have the ledger countersigned, and call the job done."""
+        await self._core.record("job", {"job": job, "event": "ended", "state": "done"})
+        head = await asyncio.to_thread(self._core.ledger.head)
+        offer = HeadOffer(job=job, head=head)
+        told = await asyncio.gather(*(self._countersigned_by(peer, offer) for peer in self._book.others(job)))
+        signed = [name for name in told if name is not None]
+        for party in self._book.row(job).participants:
+            view = self._book.progress_of(job, party, "done")
+            self._book.progress(job, view.model_copy(update={"state": "done", "waiting": ()}))
+        self._book.change(job, countersigned=signed, state="done", ended=timestamp(now()))
+
+    async def _countersigned_by(self, peer: str, offer: HeadOffer) -> str | None:
+        """The peer, once it has countersigned; None where it does not. The results stand either way."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._core.home.settings.patience
+        identity = self._core.peer(peer)
+        while True:
+            try:
+                answer = await self._network.ask(peer, offer, HeadAnswer)
+                await asyncio.to_thread(
+                    self._core.ledger.record_countersignature, identity, answer.countersignature
+                )
+                return peer
+            except Unavailable as error:
+                if clock() > deadline:
+                    log.warning("%s has not countersigned: %s", peer, error)
+                    return None
+            except CoterieError as error:
+                log.warning("%s does not countersign: %s", peer, error)
+                return None
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def answer_head(self, peer: str, offer: HeadOffer) -> HeadAnswer:
+        """Countersign a participant's ledger. :raises CoterieError: CT-1308, CT-1309, CT-5050."""
+        if peer not in self._book.row(offer.job).participants:
+            raise JOB_UNKNOWN(offer.job)
+        identity = self._core.peer(peer)
+        return HeadAnswer(
+            countersignature=await asyncio.to_thread(self._core.ledger.countersign, identity, offer.head)
+        )

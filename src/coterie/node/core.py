@@ -1,0 +1,130 @@
+"""What all services of a node share: its identity, its store, its ledger, and the pinned peers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from coterie.crypto import Identity, PublicIdentity
+from coterie.errors import CoterieError
+from coterie.ledger import Entry, Kind, Ledger
+
+from .errors import PEER_UNKNOWN
+from .home import Home
+from .messages import Failure
+from .store import PeerRow, Store
+from .views import ErrorView
+
+__all__ = ["Core", "error_view", "failure_of"]
+
+log = logging.getLogger("coterie.node")
+
+
+class Core:
+    """The node's belongings. Only the event loop's thread uses the store."""
+
+    def __init__(self, home: Home, identity: Identity, store: Store, ledger: Ledger) -> None:
+        self.home = home
+        self.identity = identity
+        self.store = store
+        self.ledger = ledger
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def name(self) -> str:
+        return self.identity.name
+
+    @property
+    def is_hub(self) -> bool:
+        return self.home.settings.role == "hub"
+
+    async def record(self, kind: Kind, body: Mapping[str, Any]) -> Entry:
+        """Write to the ledger; when this returns, it is on disk. :raises CoterieError: CT-1303."""
+        return await asyncio.to_thread(self.ledger.append, kind, body)
+
+    async def record_refusal(self, error: CoterieError, **about: Any) -> None:
+        """Write a refusal down. A ledger that cannot be written does not hide the refusal itself."""
+        body = {"code": error.code, "title": error.title, "detail": error.detail, **about}
+        try:
+            await self.record("refusal", {name: value for name, value in body.items() if value is not None})
+        except CoterieError as failure:
+            log.error("refusal not recorded: %s", failure)
+
+    def peer(self, name: str) -> PublicIdentity:
+        """The pinned identity. :raises CoterieError: CT-5020."""
+        with self.store.session() as session:
+            row = session.get(PeerRow, name)
+        if row is None:
+            raise PEER_UNKNOWN(repr(name[:40]), party=name[:40])
+        return PublicIdentity(name=row.name, key=row.key, certificate=row.certificate)
+
+    def public(self, name: str) -> PublicIdentity:
+        """A peer's identity, or the own one."""
+        return self.identity.public if name == self.name else self.peer(name)
+
+    def keys(self) -> dict[str, str]:
+        """Hex public key by name of everybody known here, this party among them."""
+        with self.store.session() as session:
+            known = {row.name: row.key for row in session.scalars(select(PeerRow))}
+        return {**known, self.name: self.identity.public.key}
+
+    def spawn(self, name: str, work: Any) -> asyncio.Task[Any]:
+        """Run a coroutine in the background; a failure is logged, never lost."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, CoterieError):
+            log.warning("%s: %s", task.get_name(), error)
+        elif error is not None:
+            log_unexpected(task.get_name(), error)
+
+    async def close(self) -> None:
+        """End the background tasks."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def log_unexpected(where: str, error: BaseException) -> None:
+    """Log a failure that nobody foresaw by its type and place. Its message may quote data and is left out."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    log.error("%s: %s at %s", where, type(error).__name__, " < ".join(reversed(frames)))
+
+
+def failure_of(error: CoterieError) -> Failure:
+    """The error as it goes to peers and into the store."""
+    limits = {"code": 7, "detail": 500, "next_step": 500, "party": 64, "step": 64}
+    record = error.to_record()
+    return Failure.model_validate(
+        {name: (record[name] or "")[:limit] or None for name, limit in limits.items()}
+    )
+
+
+def error_view(error: CoterieError) -> ErrorView:
+    """The error as the REST API says it."""
+    return ErrorView(
+        code=error.code,
+        family=error.family,
+        title=error.title,
+        detail=error.detail,
+        next_step=error.next_step,
+        party=error.party,
+        step=error.step,
+    )

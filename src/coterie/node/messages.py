@@ -1,0 +1,170 @@
+"""What nodes say to each other over the peer channel: typed requests and answers.
+
+Both ends are authenticated by then. What a peer may say about which agreement or job, the receiver checks.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from coterie.agreement import Agreement, Revocation
+from coterie.data import DatasetFacts
+from coterie.jobs import Approval, Proposal
+from coterie.ledger import Countersignature, SignedHead
+
+from .views import JobState, ParticipantView, Role
+
+__all__ = [
+    "AgreementPull",
+    "AgreementPush",
+    "ApprovalPush",
+    "FactsAnswer",
+    "FactsQuestion",
+    "Failure",
+    "HeadAnswer",
+    "HeadOffer",
+    "Hello",
+    "HelloAnswer",
+    "JobAnswer",
+    "JobEnd",
+    "JobProgress",
+    "JobQuestion",
+    "JobStart",
+    "Ok",
+    "Propose",
+    "ProposeAnswer",
+]
+
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+JobId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+Text = Annotated[str, StringConstraints(max_length=500)]
+
+
+class Message(BaseModel):
+    """Base: nothing unknown is accepted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Ok(Message):
+    """Taken."""
+
+
+class Hello(Message):
+    """Are you there?"""
+
+
+class HelloAnswer(Message):
+    """Yes, and this is my version and my clock."""
+
+    name: str
+    role: Role
+    version: str
+    time: str
+
+
+class AgreementPush(Message):
+    """An agreement with the signatures and revocations that the sender has. Taken as often as it comes."""
+
+    agreement: Agreement
+    revocations: tuple[Revocation, ...] = Field(default=(), max_length=64)
+    drafted_by: str
+    id_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None, repr=False
+    )
+    """Key of the id hashes, for owners of datasets alone."""
+
+
+class AgreementPull(Message):
+    """What do you have of this agreement? Answered by :class:`AgreementPush`."""
+
+    agreement: Digest
+
+
+class FactsQuestion(Message):
+    """The public facts of a dataset that an agreement names."""
+
+    agreement: Digest
+    dataset: Annotated[str, StringConstraints(max_length=100)]
+
+
+class FactsAnswer(Message):
+    facts: DatasetFacts
+
+
+class Propose(Message):
+    """The initiator's proposal, with the plan that it has derived."""
+
+    proposal: Proposal
+    plan: dict[str, Any]
+
+
+class ProposeAnswer(Message):
+    """The plan is the same here and within the agreement. ``approval`` is None where a person is asked."""
+
+    mode: Literal["automatic", "person"]
+    approval: Approval | None
+
+
+class ApprovalPush(Message):
+    """A participant's approval, given by a person after the proposal."""
+
+    approval: Approval
+
+
+class JobStart(Message):
+    """All approvals are there: start."""
+
+    job: JobId
+    approvals: tuple[Approval, ...] = Field(max_length=64)
+
+
+class Failure(Message):
+    """A coded error, as its origin tells it."""
+
+    code: Annotated[str, StringConstraints(max_length=7)]
+    detail: Text | None = None
+    next_step: Text | None = None
+    party: Annotated[str, StringConstraints(max_length=64)] | None = None
+    step: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+
+class JobProgress(Message):
+    """How far the sender's worker is."""
+
+    job: JobId
+    view: ParticipantView
+
+
+class JobEnd(Message):
+    """The sender's part of a job is over. Other than ``done``, it ends the job for everybody."""
+
+    job: JobId
+    state: Literal["done", "failed", "refused", "cancelled"]
+    error: Failure | None = None
+
+
+class JobQuestion(Message):
+    """In which state is this job at your side? For a node that has heard nothing for long."""
+
+    job: JobId
+
+
+class JobAnswer(Message):
+    state: JobState
+    finished: bool
+    """The answerer's own worker has finished its part."""
+    error: Failure | None = None
+
+
+class HeadOffer(Message):
+    """The sender's ledger ends here: countersign it."""
+
+    job: JobId
+    head: SignedHead
+
+
+class HeadAnswer(Message):
+    countersignature: Countersignature

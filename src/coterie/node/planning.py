@@ -1,0 +1,53 @@
+"""Derive a plan and hold it against the agreement: the same at proposal and, once more, at the start."""
+
+from __future__ import annotations
+
+import asyncio
+
+from coterie.agreement import Agreement, decide
+from coterie.crypto import now
+from coterie.errors import UNEXPECTED, CoterieError
+from coterie.jobs import Plan, Proposal, derive_plan, request_of
+
+from .agreements import Agreements
+from .core import Core, log_unexpected
+
+__all__ = ["Planning"]
+
+
+class Planning:
+    """Plans are derived in threads: tracing a long program takes seconds."""
+
+    def __init__(self, core: Core, agreements: Agreements) -> None:
+        self._core = core
+        self._agreements = agreements
+
+    async def derive(self, proposal: Proposal, agreement: Agreement) -> Plan:
+        """:raises CoterieError: CT-40xx and the components' own."""
+        try:
+            return await asyncio.to_thread(derive_plan, proposal, agreement.terms)
+        except CoterieError as error:
+            raise error.at(party=self._core.name) from None
+        except Exception as error:
+            log_unexpected(f"planning {proposal.job}", error)
+            raise UNEXPECTED(f"{type(error).__name__} while planning", party=self._core.name) from error
+
+    async def require(self, proposal: Proposal, plan: Plan, agreement: Agreement) -> None:
+        """The agreement's answer now, with its signatures, dates, revocations and runs.
+
+        :raises CoterieError: CT-16xx, with every reason in the detail. It is in the ledger then.
+        """
+        revocations = self._agreements.revocations(agreement.id)
+        runs, keys = self._agreements.runs_used(agreement.id), self._core.keys()
+
+        def ask() -> None:
+            request = request_of(proposal, plan, agreement.terms)
+            answer = decide(agreement, request, now=now(), runs_used=runs, revocations=revocations, keys=keys)
+            answer.require()
+
+        try:
+            await asyncio.to_thread(ask)
+        except CoterieError as error:
+            error.at(party=self._core.name)
+            await self._core.record_refusal(error, job=proposal.job, agreement=agreement.id)
+            raise

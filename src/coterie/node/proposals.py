@@ -1,0 +1,258 @@
+"""From a job file to a plan that every participant has approved."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from coterie.agreement import Agreement
+from coterie.data import DatasetFacts
+from coterie.errors import CoterieError, NotAgreed, PeerIncompatible
+from coterie.jobs import (
+    PLAN_DIFFERS,
+    Approval,
+    JobSpec,
+    Plan,
+    Proposal,
+    approve,
+    parse_spec,
+    plan_difference,
+    propose,
+    roles_of,
+    verify_approval,
+)
+
+from .agreements import Agreements
+from .core import Core
+from .datasets import Datasets
+from .errors import (
+    HUB_HOLDS_NO_DATA,
+    JOB_STATE,
+    NOT_INITIATOR,
+    NOT_PARTICIPANT,
+    PROPOSAL_ALTERED,
+)
+from .jobbook import JobBook, mode_of
+from .messages import ApprovalPush, FactsAnswer, FactsQuestion, Ok, Propose, ProposeAnswer
+from .network import Network
+from .outbox import Outbox
+from .planning import Planning
+from .runs import Runs
+from .views import JobState, PlanView
+
+__all__ = ["Proposals"]
+
+log = logging.getLogger("coterie.node")
+
+
+class Proposals:
+    """Submitting, checking and approving jobs."""
+
+    def __init__(
+        self,
+        core: Core,
+        network: Network,
+        outbox: Outbox,
+        agreements: Agreements,
+        datasets: Datasets,
+        planning: Planning,
+        book: JobBook,
+        runs: Runs,
+    ) -> None:
+        self._core = core
+        self._network = network
+        self._outbox = outbox
+        self._agreements = agreements
+        self._datasets = datasets
+        self._planning = planning
+        self._book = book
+        self._runs = runs
+        self._receiving: dict[str, asyncio.Lock] = {}
+
+    # -- at the initiator
+
+    async def preview(self, text: str) -> PlanView:
+        """Plan a job without proposing it; refusals are raised as :meth:`submit` would."""
+        proposal, plan, _ = await self._prepare(parse_spec(text))
+        return PlanView(
+            job=proposal.job, digest=plan.digest, summary=plan.summary(), document=plan.to_document()
+        )
+
+    async def submit(self, text: str) -> str:
+        """Propose a job; gives its id once every participant has checked it.
+
+        :raises CoterieError: why this or another party refuses it; the job is over then, at everybody.
+        """
+        proposal, plan, agreement = await self._prepare(parse_spec(text))
+        self._book.add(proposal, plan, agreement.terms)
+        await self._record_plan(proposal, plan)
+        message = Propose(proposal=proposal, plan=plan.to_document())
+        others = self._book.others(proposal.job)
+        answers = await asyncio.gather(
+            *(self._network.ask(peer, message, ProposeAnswer) for peer in others), return_exceptions=True
+        )
+        try:
+            for peer, answer in zip(others, answers, strict=True):
+                self._take_answer(peer, answer, plan)
+            if mode_of(agreement.terms, self._core.name) == "automatic":
+                await self._approve_own(plan)
+        except CoterieError as error:
+            state: JobState = "refused" if isinstance(error, NotAgreed | PeerIncompatible) else "failed"
+            await self._runs.end(proposal.job, state, error)
+            raise
+        self._runs.try_start(proposal.job)
+        return proposal.job
+
+    async def _prepare(self, spec: JobSpec) -> tuple[Proposal, Plan, Agreement]:
+        """The proposal with everybody's facts, its plan, and the agreement, which allows it."""
+        if self._core.is_hub:
+            raise HUB_HOLDS_NO_DATA(self._core.name)
+        agreement = await self._agreements.in_force(spec.agreement)
+        if self._core.name not in spec.datasets:
+            raise NOT_PARTICIPANT(f"the job uses no dataset of {self._core.name!r}", party=self._core.name)
+        asked = [self._facts(party, name, agreement) for party, name in spec.datasets.items()]
+        facts = dict(zip(spec.datasets, await asyncio.gather(*asked), strict=True))
+        proposal = propose(spec, agreement.id, self._core.name, facts)
+        plan = await self._planning.derive(proposal, agreement)
+        await self._planning.require(proposal, plan, agreement)
+        return proposal, plan, agreement
+
+    async def _facts(self, party: str, name: str, agreement: Agreement) -> DatasetFacts:
+        if party == self._core.name:
+            return await self._own_facts(party, name, agreement)
+        question = FactsQuestion(agreement=agreement.id, dataset=name)
+        return (await self._network.ask(party, question, FactsAnswer)).facts
+
+    def _take_answer(self, peer: str, answer: ProposeAnswer | BaseException, plan: Plan) -> None:
+        if isinstance(answer, CoterieError):
+            raise answer.at(party=peer)
+        if isinstance(answer, BaseException):
+            raise answer
+        if answer.approval is not None:
+            verify_approval(answer.approval, self._core.peer(peer), plan)
+            self._book.approve(plan.job, answer.approval)
+
+    # -- at the other participants
+
+    async def answer_facts(self, peer: str, question: FactsQuestion) -> FactsAnswer:
+        """:raises CoterieError: CT-5031 to CT-5033, CT-5040."""
+        agreement = await self._agreements.in_force(question.agreement)
+        return FactsAnswer(facts=await self._own_facts(peer, question.dataset, agreement))
+
+    async def _own_facts(self, peer: str, name: str, agreement: Agreement) -> DatasetFacts:
+        try:
+            facts = self._datasets.facts_for(peer, agreement, name)
+            await self._datasets.check_unchanged(name)
+        except CoterieError as error:
+            raise error.at(party=self._core.name) from None
+        return facts
+
+    async def receive(self, peer: str, message: Propose) -> ProposeAnswer:
+        """Check a peer's proposal: own facts, own plan, the agreement. A refusal is in the ledger.
+
+        :raises CoterieError: why it is refused.
+        """
+        proposal = message.proposal
+        lock = self._receiving.setdefault(proposal.job, asyncio.Lock())
+        try:
+            async with lock:
+                return await self._receive(peer, message)
+        except CoterieError as error:
+            # What the agreement refuses is written down where it is decided.
+            if not isinstance(error, NotAgreed):
+                await self._core.record_refusal(
+                    error, job=proposal.job, agreement=proposal.agreement, peer=peer
+                )
+            raise error.at(party=self._core.name) from None
+        finally:
+            self._receiving.pop(proposal.job, None)
+
+    async def _receive(self, peer: str, message: Propose) -> ProposeAnswer:
+        proposal = message.proposal
+        if proposal.initiator != peer:
+            raise NOT_INITIATOR(f"{peer!r} proposes for {proposal.initiator!r}", party=peer)
+        agreement = await self._agreements.in_force(proposal.agreement, ask=peer)
+        mode = mode_of(agreement.terms, self._core.name)
+        if self._book.known(proposal.job):
+            return self._repeated(peer, proposal, mode)
+        proposal = await self._with_own_facts(proposal, agreement)
+        plan = await self._planning.derive(proposal, agreement)
+        difference = plan_difference(plan.to_document(), message.plan)
+        if difference is not None:
+            raise PLAN_DIFFERS(f"{self._core.name} and {peer} differ in {difference}", party=self._core.name)
+        if self._core.name not in plan.participants:
+            raise NOT_PARTICIPANT(self._core.name, party=self._core.name)
+        await self._planning.require(proposal, plan, agreement)
+        self._book.add(proposal, plan, agreement.terms)
+        await self._record_plan(proposal, plan)
+        approval = await self._approve_own(plan) if mode == "automatic" else None
+        return ProposeAnswer(mode=mode, approval=approval)
+
+    def _repeated(self, peer: str, proposal: Proposal, mode: str) -> ProposeAnswer:
+        known = self._book.proposal(proposal.job)
+        if (known.spec, known.agreement, known.initiator) != (proposal.spec, proposal.agreement, peer):
+            raise PROPOSAL_ALTERED(proposal.job, party=peer)
+        approval = self._book.approvals(proposal.job).get(self._core.name)
+        return ProposeAnswer.model_validate({"mode": mode, "approval": approval})
+
+    async def _with_own_facts(self, proposal: Proposal, agreement: Agreement) -> Proposal:
+        """The proposal with own facts in place of what the initiator says of them."""
+        me = self._core.name
+        roles = roles_of(proposal, agreement.terms)
+        if me not in roles.parties:
+            if me != roles.dealer:
+                raise NOT_PARTICIPANT(me, party=me)
+            return proposal
+        own = await self._own_facts(me, proposal.spec.datasets[me], agreement)
+        return proposal.model_copy(update={"facts": {**proposal.facts, me: own}})
+
+    async def receive_approval(self, peer: str, message: ApprovalPush) -> Ok:
+        """A participant's person has approved. :raises CoterieError: CT-4014, CT-5050."""
+        approval = message.approval
+        row = self._book.row(approval.job)
+        plan = await self._plan_of(approval.job)
+        verify_approval(approval, self._core.peer(peer), plan)
+        if peer in row.participants and not self._book.over(approval.job):
+            self._book.approve(approval.job, approval)
+            self._runs.try_start(approval.job)
+        return Ok()
+
+    # -- what a steward does
+
+    async def approve(self, job: str) -> None:
+        """Approve in this party's name, if the agreement still allows it.
+
+        :raises CoterieError: CT-5050, CT-5051, CT-16xx.
+        """
+        if self._book.state(job) != "proposed":
+            raise JOB_STATE(f"it is {self._book.state(job)}")
+        if self._core.name in self._book.approvals(job):
+            raise JOB_STATE(f"{self._core.name} has approved it already")
+        plan = await self._plan_of(job)
+        agreement = self._agreements.get(plan.agreement)
+        await self._planning.require(self._book.proposal(job), plan, agreement)
+        approval = await self._approve_own(plan)
+        await self._outbox.send(self._book.others(job), f"approval {job}", ApprovalPush(approval=approval))
+        self._runs.try_start(job)
+
+    async def _plan_of(self, job: str) -> Plan:
+        proposal = self._book.proposal(job)
+        return await self._planning.derive(proposal, self._agreements.get(proposal.agreement))
+
+    async def _approve_own(self, plan: Plan) -> Approval:
+        approval = approve(self._core.identity, plan)
+        await self._core.record("approval", approval.model_dump())
+        self._book.approve(plan.job, approval)
+        return approval
+
+    async def _record_plan(self, proposal: Proposal, plan: Plan) -> None:
+        body = {
+            "job": proposal.job,
+            "name": proposal.spec.name,
+            "agreement": proposal.agreement,
+            "initiator": proposal.initiator,
+            "participants": list(plan.participants),
+            "plan": plan.digest,
+            "learns": plan.summary()["learns"],
+        }
+        await self._core.record("plan", body)

@@ -1,0 +1,384 @@
+"""A job's run at this node: start, progress, end. Whatever ends a job here ends it at every participant."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from coterie.crypto import now, timestamp
+from coterie.errors import CoterieError, NotAgreed, Unavailable, from_record
+from coterie.jobs import CANCELLED, Approval, Assignment, verify_approval
+
+from .agreements import Agreements
+from .closing import Closing
+from .core import Core, failure_of, log_unexpected
+from .datasets import Datasets
+from .errors import (
+    JOB_STATE,
+    NODE_STOPPED,
+    NOT_INITIATOR,
+    NOT_PARTICIPANT,
+    REFUSED_BY_PERSON,
+    WORKER_UNREADABLE,
+)
+from .jobbook import JobBook
+from .messages import JobAnswer, JobEnd, JobProgress, JobQuestion, JobStart, Ok
+from .network import Network
+from .outbox import Outbox
+from .pipe import Begin, LedgerCall, Peer, Progress, Published
+from .planning import Planning
+from .store import PeerRow, ResultRow, RunRow
+from .supervisor import WorkerProcess
+from .views import JobState, ParticipantView
+
+__all__ = ["Runs"]
+
+log = logging.getLogger("coterie.node")
+
+PUSH_SECONDS = 0.5
+"""Between two reports of progress to the other participants."""
+
+RETRY_SECONDS = 1.0
+
+
+class Runs:
+    """Starts workers when everybody has approved, and is told by them how it goes."""
+
+    def __init__(
+        self,
+        core: Core,
+        network: Network,
+        outbox: Outbox,
+        agreements: Agreements,
+        datasets: Datasets,
+        planning: Planning,
+        book: JobBook,
+    ) -> None:
+        self._core = core
+        self._network = network
+        self._outbox = outbox
+        self._agreements = agreements
+        self._datasets = datasets
+        self._planning = planning
+        self._book = book
+        self._workers: dict[str, WorkerProcess] = {}
+        self._unsent: set[str] = set()
+        self.closing = Closing(core, network, book, self.end)
+
+    # -- start
+
+    def try_start(self, job: str) -> None:
+        """At the initiator: start, once every participant has approved."""
+        row = self._book.row(job)
+        if row.initiator != self._core.name or self._book.state(job) != "proposed":
+            return
+        if set(self._book.approvals(job)) >= set(row.participants):
+            self._book.change(job, state="starting")
+            self._core.spawn(f"start of {job}", self._start(job))
+
+    async def _start(self, job: str) -> None:
+        try:
+            approvals = self._book.approvals(job)
+            await self._check(job, tuple(approvals.values()))
+            message = JobStart(job=job, approvals=tuple(approvals.values()))
+            await asyncio.gather(*(self._tell_start(peer, message) for peer in self._book.others(job)))
+            await self._launch(job)
+        except CoterieError as error:
+            await self.end(job, "refused" if isinstance(error, NotAgreed) else "failed", error)
+
+    async def _tell_start(self, peer: str, message: JobStart) -> None:
+        """Tell a participant; one that is away for a moment is waited for."""
+        deadline = asyncio.get_running_loop().time() + self._core.home.settings.patience
+        while not self._book.over(message.job):
+            try:
+                await self._network.ask(peer, message, Ok)
+                return
+            except Unavailable as error:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise error.at(party=peer) from None
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def receive_start(self, peer: str, message: JobStart) -> Ok:
+        """The initiator says that everybody has approved: check all of it again, and start.
+
+        :raises CoterieError: CT-4014, CT-16xx, CT-5050, CT-5051, CT-5052.
+        """
+        row = self._book.row(message.job)
+        if row.initiator != peer:
+            raise NOT_INITIATOR(f"{peer!r} starts a job of {row.initiator!r}", party=peer)
+        state = self._book.state(message.job)
+        if state in ("starting", "running", "finishing"):
+            return Ok()
+        if state != "proposed" or self._core.name not in self._book.approvals(message.job):
+            raise JOB_STATE(f"at {self._core.name} it is {state}", party=self._core.name)
+        self._book.change(message.job, state="starting")
+        try:
+            await self._check(message.job, message.approvals)
+            await self._launch(message.job)
+        except CoterieError as error:
+            await self.end(message.job, "refused" if isinstance(error, NotAgreed) else "failed", error)
+            raise
+        return Ok()
+
+    async def _check(self, job: str, approvals: Sequence[Approval]) -> None:
+        """Every signature, and the agreement as it is now: it may have been revoked since the approval."""
+        row = self._book.row(job)
+        proposal = self._book.proposal(job)
+        agreement = self._agreements.get(row.agreement)
+        plan = await self._planning.derive(proposal, agreement)
+        given = {approval.party: approval for approval in approvals}
+        absent = [name for name in row.participants if name not in given]
+        if absent:
+            raise JOB_STATE(f"{absent[0]} has not approved it", party=absent[0])
+        known = self._book.approvals(job)
+        for name in row.participants:
+            verify_approval(given[name], self._core.public(name), plan)
+            if name not in known:
+                self._book.approve(job, given[name])
+                await self._core.record("approval", given[name].model_dump())
+        await self._planning.require(proposal, plan, agreement)
+
+    async def _launch(self, job: str) -> None:
+        """Count the run, write it down, start the worker."""
+        if self._book.over(job):
+            return
+        row = self._book.row(job)
+        begin = self._begin(job)
+        with self._core.store.session() as session:
+            session.add(RunRow(job=job, agreement=row.agreement, started=timestamp(now())))
+        await self._core.record("job", {"job": job, "event": "started", "plan": row.plan_digest})
+        worker = WorkerProcess(self._core, job, self)
+        self._workers[job] = worker
+        await worker.start(begin)
+        if self._book.over(job):
+            worker.kill()
+            return
+        self._book.change(job, state="running", started=timestamp(now()))
+        self._book.progress(
+            job, ParticipantView(party=self._core.name, state="running", updated=timestamp(now()))
+        )
+        self._core.spawn(f"progress of {job}", self._push_progress(job))
+
+    def _begin(self, job: str) -> Begin:
+        proposal = self._book.proposal(job)
+        agreement = self._agreements.get(proposal.agreement)
+        dataset = proposal.spec.datasets.get(self._core.name)
+        assignment = Assignment(
+            me=self._core.name,
+            proposal=proposal,
+            terms=agreement.terms,
+            dataset=None if dataset is None else self._datasets.spec(dataset),
+            id_key=self._agreements.id_key(agreement).hex(),
+            directory=self._core.home.job(job),
+        )
+        return Begin(
+            home=self._core.home.path,
+            assignment=assignment,
+            peers=tuple(self._peer(name) for name in self._book.others(job)),
+            listens=self._core.home.settings.address is not None,
+            patience=self._core.home.settings.patience,
+        )
+
+    def _peer(self, name: str) -> Peer:
+        identity = self._core.peer(name)
+        with self._core.store.session() as session:
+            row = session.get_one(PeerRow, name)
+        return Peer(identity=identity, host=row.host, port=row.port)
+
+    # -- links
+
+    def hand_over(self, job: str, connection: socket.socket) -> bool:
+        """Give a peer's connection to the job's worker; False where no worker runs for it here."""
+        worker = self._workers.get(job)
+        if worker is None:
+            return False
+        worker.hand_over(connection)
+        return True
+
+    # -- what the worker says
+
+    async def progressed(self, job: str, progress: Progress) -> None:
+        """Remember it, and tell the others soon."""
+        if self._book.over(job):
+            return
+        values = progress.model_dump(exclude={"op"})
+        view = ParticipantView(party=self._core.name, state="running", updated=timestamp(now()), **values)
+        self._book.progress(job, view)
+        self._unsent.add(job)
+
+    async def ledger(self, job: str, call: LedgerCall) -> None:
+        """Write a worker's entry, which is always about its own job."""
+        await self._core.record(call.kind, {**call.body, "job": job})
+
+    async def published(self, job: str, result: Published) -> None:
+        """Keep where a result lies. :raises CoterieError: CT-5062 for a place outside the job's folder."""
+        folder = self._core.home.job(job).resolve()
+        if not result.path.resolve().is_relative_to(folder):
+            raise WORKER_UNREADABLE(f"result {result.name!r} is not in the job's folder")
+        row = ResultRow(
+            job=job,
+            name=result.name,
+            kind=result.kind,
+            step=result.name.partition("/")[0],
+            digest=result.digest,
+            size=result.size,
+            path=str(result.path),
+        )
+        self._book.add_result(row)
+
+    async def ended(self, job: str, error: CoterieError | None) -> None:
+        """The worker is gone."""
+        self._workers.pop(job, None)
+        if self._book.over(job):
+            return
+        if error is not None:
+            await self.end(job, "cancelled" if error.code == CANCELLED.code else "failed", error)
+            return
+        self._book.change(job, state="finishing")
+        view = self._book.progress_of(job, self._core.name, "finishing")
+        self._book.progress(job, view.model_copy(update={"state": "finishing", "waiting": ()}))
+        self.closing.finished(job, self._core.name)
+        await self._outbox.send(self._book.others(job), f"end {job}", JobEnd(job=job, state="done"))
+
+    # -- end
+
+    async def end(self, job: str, state: JobState, error: CoterieError, *, tell: bool = True) -> None:
+        """End a job before its time; the first reason counts, and every participant gets to know it."""
+        if self._book.over(job):
+            return
+        error.at(party=self._core.name)
+        self._book.close(job, state, error)
+        log.info("job %s is %s: %s", job, state, error)
+        failure = failure_of(error)
+        worker = self._workers.get(job)
+        if worker is not None:
+            self._core.spawn(f"stop of {job}", worker.stop(error))
+        if tell:
+            self._tell_end(job, state, error)
+        body = {"job": job, "event": "ended", "state": state, **failure.model_dump(exclude={"next_step"})}
+        try:
+            await self._core.record("job", {name: value for name, value in body.items() if value is not None})
+        except CoterieError as problem:
+            log.error("the end of job %s is not in the ledger: %s", job, problem)
+
+    def _tell_end(self, job: str, state: JobState, error: CoterieError) -> None:
+        message = JobEnd.model_validate({"job": job, "state": state, "error": failure_of(error)})
+        others = self._book.others(job)
+        try:
+            self._outbox.put(others, f"end {job}", message)
+        except CoterieError:  # the store is full: then the peers hear it now or learn it from the links
+            for peer in others:
+                self._core.spawn(f"end of {job} to {peer}", self._network.ask(peer, message, Ok))
+        else:
+            for peer in others:
+                self._core.spawn(f"end of {job} to {peer}", self._outbox.flush(peer))
+
+    async def cancel(self, job: str, reason: str) -> None:
+        """:raises CoterieError: CT-5050, CT-5051."""
+        self._refuse_over(job)
+        await self.end(job, "cancelled", CANCELLED(reason or f"by {self._core.name}", party=self._core.name))
+
+    async def refuse(self, job: str, reason: str) -> None:
+        """This party's steward says no. :raises CoterieError: CT-5050, CT-5051."""
+        self._refuse_over(job)
+        if self._book.state(job) != "proposed":
+            raise JOB_STATE("it has been started; cancel it instead")
+        error = REFUSED_BY_PERSON(reason or f"by {self._core.name}", party=self._core.name)
+        self._book.refuse(job, self._core.name)
+        await self._core.record_refusal(error, job=job)
+        await self.end(job, "refused", error)
+
+    def _refuse_over(self, job: str) -> None:
+        if self._book.over(job):
+            raise JOB_STATE(f"it is {self._book.state(job)}")
+
+    async def agreement_revoked(self, agreement: str) -> None:
+        """End the jobs under an agreement that does not hold any more."""
+        for row in self._book.active(agreement):
+            proposal = self._book.proposal(row.id)
+            document = self._agreements.get(agreement)
+            try:
+                plan = await self._planning.derive(proposal, document)
+                await self._planning.require(proposal, plan, document)
+            except CoterieError as error:
+                await self.end(row.id, "refused" if row.state == "proposed" else "cancelled", error)
+
+    # -- what peers say
+
+    def _check_participant(self, peer: str, job: str) -> None:
+        if peer not in self._book.row(job).participants:
+            raise NOT_PARTICIPANT(peer, party=peer)
+
+    async def receive_progress(self, peer: str, message: JobProgress) -> Ok:
+        """:raises CoterieError: CT-5050, CT-5054."""
+        self._check_participant(peer, message.job)
+        if not self._book.over(message.job):
+            self._book.progress(message.job, message.view.model_copy(update={"party": peer}))
+        return Ok()
+
+    async def receive_end(self, peer: str, message: JobEnd) -> Ok:
+        """:raises CoterieError: CT-5054."""
+        if not self._book.known(message.job):
+            return Ok()  # refused here already, or never proposed
+        self._check_participant(peer, message.job)
+        if message.state == "done":
+            self.closing.finished(message.job, peer)
+            return Ok()
+        failure = message.error.model_dump() if message.error else {"code": CANCELLED.code}
+        error = from_record(failure).at(party=peer)
+        if message.state == "refused":
+            self._book.refuse(message.job, peer)
+        await self.end(message.job, message.state, error, tell=False)
+        return Ok()
+
+    async def answer_question(self, peer: str, message: JobQuestion) -> JobAnswer:
+        """:raises CoterieError: CT-5050, CT-5054."""
+        self._check_participant(peer, message.job)
+        view = self._book.view(message.job)
+        finished = self._core.name in self._book.row(message.job).finished
+        error: Any = None
+        if view.error is not None:
+            error = failure_of(from_record(view.error.model_dump(exclude={"family", "title"})))
+        return JobAnswer(state=view.state, finished=finished, error=error)
+
+    async def _push_progress(self, job: str) -> None:
+        """Keep the other participants up to date; one that does not listen is no reason to stop."""
+        others = self._book.others(job)
+        while not self._book.over(job):
+            await asyncio.sleep(PUSH_SECONDS)
+            if job not in self._unsent:
+                continue
+            self._unsent.discard(job)
+            message = JobProgress(job=job, view=self._book.progress_of(job, self._core.name, "running"))
+            told = await asyncio.gather(
+                *(self._network.ask(peer, message, Ok) for peer in others), return_exceptions=True
+            )
+            for problem in told:
+                if isinstance(problem, BaseException) and not isinstance(problem, CoterieError):
+                    log_unexpected(f"progress of {job}", problem)
+        self._unsent.discard(job)
+
+    # -- the node's own start and end
+
+    async def recover(self) -> None:
+        """After a start of the node: end what ran when it stopped, go on with what only waits."""
+        for row in self._book.active():
+            if row.state in ("starting", "running") or (
+                row.state == "finishing" and self._core.name not in row.finished
+            ):
+                await self.end(row.id, "failed", NODE_STOPPED(self._core.name, party=self._core.name))
+            elif row.state == "finishing":
+                self.closing.resume(row.id)
+            else:
+                self.try_start(row.id)
+
+    async def shut_down(self) -> None:
+        """Before the node stops: end the running jobs, and wait until their workers are gone."""
+        for row in self._book.active():
+            if row.state in ("starting", "running"):
+                await self.end(row.id, "failed", NODE_STOPPED(self._core.name, party=self._core.name))
+        stopping = [worker.stop(NODE_STOPPED(self._core.name)) for worker in list(self._workers.values())]
+        await asyncio.gather(*stopping, return_exceptions=True)

@@ -1,0 +1,223 @@
+"""The node's store: what it must still know after a restart. SQLite, one writer: the daemon's event loop.
+
+Documents (agreements, revocations, proposals, approvals) are kept as the JSON text that was checked on arrival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import JSON, Engine, LargeBinary, UniqueConstraint, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from .errors import STORE_UNUSABLE
+
+__all__ = [
+    "AgreementRow",
+    "ApprovalRow",
+    "DatasetRow",
+    "InvitationRow",
+    "JobRow",
+    "OutboxRow",
+    "PeerRow",
+    "ResultRow",
+    "RevocationRow",
+    "RunRow",
+    "Store",
+    "TokenRow",
+]
+
+
+class Row(DeclarativeBase):
+    """Base of all tables."""
+
+    type_annotation_map = {dict[str, Any]: JSON, list[str]: JSON, bytes: LargeBinary}  # noqa: RUF012
+
+
+class PeerRow(Row):
+    """A pinned party."""
+
+    __tablename__ = "peers"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str]
+    certificate: Mapped[str]
+    host: Mapped[str | None]
+    port: Mapped[int | None]
+    added: Mapped[str]
+    last_seen: Mapped[str | None]
+
+
+class InvitationRow(Row):
+    """An invitation that this node gave. Its secret is kept until it is used."""
+
+    __tablename__ = "invitations"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    secret: Mapped[bytes | None]
+    created: Mapped[str]
+    expires: Mapped[str]
+    used_by: Mapped[str | None]
+
+
+class TokenRow(Row):
+    """A bearer token, as the SHA-256 of its secret (256 random bits need no slow hash)."""
+
+    __tablename__ = "tokens"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    role: Mapped[str]
+    hash: Mapped[str] = mapped_column(unique=True)
+    created: Mapped[str]
+
+
+class DatasetRow(Row):
+    """A registered table."""
+
+    __tablename__ = "datasets"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    spec: Mapped[str]
+    facts: Mapped[str]
+    stamp: Mapped[str]
+    """Tells whether the file is still the one that was read."""
+    added: Mapped[str]
+
+
+class AgreementRow(Row):
+    """An agreement in any state."""
+
+    __tablename__ = "agreements"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(index=True)
+    document: Mapped[str]
+    """Terms with the signatures received so far."""
+    drafted_by: Mapped[str]
+    offered: Mapped[bool]
+    id_key: Mapped[bytes | None]
+    created: Mapped[str]
+
+
+class RevocationRow(Row):
+    """A party's revocation of an agreement."""
+
+    __tablename__ = "revocations"
+    agreement: Mapped[str] = mapped_column(primary_key=True)
+    party: Mapped[str] = mapped_column(primary_key=True)
+    document: Mapped[str]
+
+
+class JobRow(Row):
+    """A job from its proposal on."""
+
+    __tablename__ = "jobs"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    agreement: Mapped[str] = mapped_column(index=True)
+    engine: Mapped[str]
+    initiator: Mapped[str]
+    state: Mapped[str] = mapped_column(index=True)
+    proposal: Mapped[str]
+    plan: Mapped[str]
+    """The plan's document, JSON."""
+    plan_digest: Mapped[str]
+    summary: Mapped[dict[str, Any]]
+    participants: Mapped[list[str]]
+    created: Mapped[str]
+    started: Mapped[str | None]
+    ended: Mapped[str | None]
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    finished: Mapped[list[str]]
+    """Participants whose workers have reported success."""
+    countersigned: Mapped[list[str]]
+
+
+class ApprovalRow(Row):
+    """One participant's yes or no to a job's plan."""
+
+    __tablename__ = "approvals"
+    job: Mapped[str] = mapped_column(primary_key=True)
+    party: Mapped[str] = mapped_column(primary_key=True)
+    mode: Mapped[str]
+    state: Mapped[str]
+    time: Mapped[str | None]
+    document: Mapped[str | None]
+
+
+class ResultRow(Row):
+    """A result that this party received."""
+
+    __tablename__ = "results"
+    job: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    step: Mapped[str]
+    digest: Mapped[str]
+    size: Mapped[int]
+    path: Mapped[str]
+
+
+class RunRow(Row):
+    """A run that counts against the agreement's number of runs."""
+
+    __tablename__ = "runs"
+    job: Mapped[str] = mapped_column(primary_key=True)
+    agreement: Mapped[str] = mapped_column(index=True)
+    started: Mapped[str]
+
+
+class OutboxRow(Row):
+    """A message that a peer has not taken yet. ``topic`` is what it is about: a newer one replaces it."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (UniqueConstraint("peer", "topic"),)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    peer: Mapped[str]
+    topic: Mapped[str]
+    kind: Mapped[str]
+    body: Mapped[str]
+    created: Mapped[str]
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+class Store:
+    """Short transactions; each either happens as a whole or raises."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create. :raises CoterieError: CT-5005."""
+        self._path = path
+        self._engine: Engine = create_engine(f"sqlite:///{path}")
+        event.listen(self._engine, "connect", _prepare)
+        try:
+            Row.metadata.create_all(self._engine)
+            path.chmod(0o600)
+        except (DBAPIError, OSError) as error:
+            raise self._unusable(error) from error
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """One transaction: committed at the end, undone by any error. Rows stay readable afterwards.
+
+        :raises CoterieError: CT-5005.
+        """
+        try:
+            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except DBAPIError as error:
+            raise self._unusable(error) from error
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _unusable(self, error: Exception) -> Exception:
+        # Only SQLite's own words: the statement and its values stay out of logs and answers.
+        cause = getattr(error, "orig", None) or error
+        return STORE_UNUSABLE(f"{self._path}: {str(cause)[:200]}")

@@ -1,0 +1,203 @@
+"""The node's side of a worker process: start it, serve its calls, hand it connections, see it end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import struct
+import sys
+from pathlib import Path
+from typing import Protocol
+
+from coterie.errors import CoterieError, from_record
+
+from .core import Core, failure_of
+from .errors import WORKER_DIED, WORKER_NOT_STARTED, WORKER_UNREADABLE
+from .pipe import (
+    LIMIT,
+    PREFIX,
+    Ack,
+    Begin,
+    Done,
+    Failed,
+    LedgerCall,
+    Progress,
+    Published,
+    Record,
+    Stop,
+    frame,
+    read_from_worker,
+)
+
+__all__ = ["Listener", "WorkerProcess"]
+
+log = logging.getLogger("coterie.node")
+
+GRACE_SECONDS = 5.0
+"""Between the word to stop and the kill: the worker tells its peers meanwhile."""
+
+
+class Listener(Protocol):
+    """Who wants to know what a worker says."""
+
+    async def progressed(self, job: str, progress: Progress) -> None:
+        """It has come further."""
+
+    async def ledger(self, job: str, call: LedgerCall) -> None:
+        """Write this down. :raises CoterieError: told to the worker."""
+
+    async def published(self, job: str, result: Published) -> None:
+        """A result is there. :raises CoterieError: told to the worker."""
+
+    async def ended(self, job: str, error: CoterieError | None) -> None:
+        """The worker is gone, for this reason; None after success."""
+
+
+class WorkerProcess:
+    """One process for one job."""
+
+    def __init__(self, core: Core, job: str, listener: Listener) -> None:
+        self.job = job
+        self._core = core
+        self._listener = listener
+        self._outcome: Done | Failed | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._links: socket.socket | None = None
+
+    async def start(self, begin: Begin) -> None:
+        """:raises CoterieError: CT-5063."""
+        mine, its = socket.socketpair()
+        links, its_links = socket.socketpair()
+        with its, its_links:
+            try:
+                self._process = await self._spawn(begin.assignment.directory, its, its_links)
+            except OSError as error:
+                mine.close()
+                links.close()
+                raise WORKER_NOT_STARTED(error.strerror or "", party=self._core.name) from error
+        links.setblocking(False)
+        self._links = links
+        reader, self._writer = await asyncio.open_connection(sock=mine)
+        self._core.spawn(f"worker of {self.job}", self._follow(reader))
+        await self._send(begin)
+
+    async def _spawn(
+        self, folder: Path, pipe: socket.socket, links: socket.socket
+    ) -> asyncio.subprocess.Process:
+        descriptor = os.open(
+            folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
+        )
+        try:
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "coterie.node.worker",
+                str(pipe.fileno()),
+                str(links.fileno()),
+                pass_fds=(pipe.fileno(), links.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=descriptor,
+                stderr=descriptor,
+                start_new_session=True,  # Ctrl-C in the node's terminal goes to the node, which ends its jobs
+            )
+        finally:
+            os.close(descriptor)
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    def hand_over(self, connection: socket.socket) -> None:
+        """Give the worker a peer's connection. Where that fails it is closed, and the peer dials again."""
+        with connection:
+            if self._links is None:
+                return
+            try:
+                socket.send_fds(self._links, [b"\0"], [connection.fileno()])
+            except OSError as error:
+                log.warning("job %s: a connection was not handed over: %s", self.job, error.strerror)
+
+    async def stop(self, error: CoterieError) -> None:
+        """Tell the worker why the job is over, and see that it ends."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(OSError):
+            await self._send(Stop(error=failure_of(error)))
+        try:
+            await asyncio.wait_for(process.wait(), GRACE_SECONDS)
+        except TimeoutError:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the process at once."""
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def _send(self, record: Record) -> None:
+        if self._writer is not None:
+            self._writer.write(frame(record))
+            await self._writer.drain()
+
+    async def _follow(self, reader: asyncio.StreamReader) -> None:
+        """Serve the worker until it has ended, then say how."""
+        assert self._process is not None
+        broken: CoterieError | None = None
+        try:
+            while (body := await _read(reader)) is not None:
+                await self._serve(read_from_worker(body))
+        except CoterieError as error:
+            broken = error
+            self.kill()
+        finally:
+            if self._writer is not None:
+                self._writer.close()
+            if self._links is not None:
+                self._links.close()
+                self._links = None
+        code = await self._process.wait()
+        await self._listener.ended(self.job, self._reason(code, broken))
+
+    def _reason(self, code: int, broken: CoterieError | None) -> CoterieError | None:
+        if isinstance(self._outcome, Failed):
+            return from_record(self._outcome.error.model_dump())
+        if broken is not None:
+            return broken.at(party=self._core.name)
+        if self._outcome is None or code != 0:
+            how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+            return WORKER_DIED(how, party=self._core.name)
+        return None
+
+    async def _serve(self, record: Progress | LedgerCall | Published | Done | Failed) -> None:
+        if isinstance(record, Progress):
+            await self._listener.progressed(self.job, record)
+        elif isinstance(record, Done | Failed):
+            self._outcome = record
+        else:
+            error: CoterieError | None = None
+            try:
+                if isinstance(record, LedgerCall):
+                    await self._listener.ledger(self.job, record)
+                else:
+                    await self._listener.published(self.job, record)
+            except CoterieError as refusal:
+                error = refusal.at(party=self._core.name)
+            with contextlib.suppress(OSError):
+                await self._send(Ack(number=record.number, error=failure_of(error) if error else None))
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes | None:
+    """The next record's bytes; None at the end of the pipe."""
+    try:
+        (size,) = PREFIX.unpack(await reader.readexactly(PREFIX.size))
+        if size > LIMIT:
+            raise WORKER_UNREADABLE(f"a record of {size} bytes")
+        return await reader.readexactly(size)
+    except (asyncio.IncompleteReadError, ConnectionError, struct.error):
+        return None

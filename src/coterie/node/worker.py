@@ -1,0 +1,244 @@
+"""The process that runs one job at one participant: ``python -m coterie.node.worker PIPE LINKS``.
+
+Its arguments are the numbers of two inherited socket descriptors, see :mod:`coterie.node.pipe`. It ends with
+its job, with a word from the node, or when the node is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from coterie.crypto import Identity, timestamp
+from coterie.errors import UNEXPECTED, CoterieError, from_record
+from coterie.jobs import run_job
+from coterie.wire import LinkMesh, PeerAddress
+
+from .core import failure_of, log_unexpected
+from .errors import NODE_STOPPED, WORKER_UNREADABLE
+from .pipe import (
+    LIMIT,
+    PREFIX,
+    Ack,
+    Begin,
+    Done,
+    Failed,
+    LedgerCall,
+    Progress,
+    Published,
+    Record,
+    Stop,
+    frame,
+    read_from_node,
+)
+from .views import WaitingView
+
+__all__ = ["main"]
+
+log = logging.getLogger("coterie.worker")
+
+REPORT_SECONDS = 0.5
+"""Between two reports of progress: a person looks at them."""
+
+
+class Pipe:
+    """The worker's end of the pair."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._sending = threading.Lock()
+
+    def send(self, record: Record) -> None:
+        with self._sending:
+            self._sock.sendall(frame(record))
+
+    def read(self) -> Begin | Ack | Stop | None:
+        """The next record; None when the node is gone."""
+        head = self._exactly(PREFIX.size)
+        if head is None:
+            return None
+        (size,) = PREFIX.unpack(head)
+        if size > LIMIT:
+            raise WORKER_UNREADABLE(f"a record of {size} bytes")
+        body = self._exactly(size)
+        return None if body is None else read_from_node(body)
+
+    def _exactly(self, size: int) -> bytes | None:
+        parts = bytearray()
+        while len(parts) < size:
+            try:
+                part = self._sock.recv(min(size - len(parts), 2**20))
+            except OSError:
+                return None
+            if not part:
+                return None
+            parts += part
+        return bytes(parts)
+
+
+class WorkerHost:
+    """The node, as the job sees it. Implements :class:`coterie.jobs.Host`."""
+
+    def __init__(self, pipe: Pipe, mesh: LinkMesh) -> None:
+        self._pipe = pipe
+        self._mesh = mesh
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+        self._answers: dict[int, Ack] = {}
+        self._answered = threading.Condition(self._lock)
+        self._last = Progress(step=None, what="starting", done=0, total=1)
+        self._reported: Progress | None = None
+        self._stopped: CoterieError | None = None
+
+    def progress(self, step: str, done: int, total: int, what: str) -> None:
+        """Keep it for the next report. :raises CoterieError: why the node has stopped the job."""
+        with self._lock:
+            self._last = Progress(step=step, what=what[:200], done=done, total=total)
+            stopped = self._stopped
+        if stopped is not None:
+            raise stopped
+
+    def ledger(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Returns when the entry is on disk. :raises CoterieError: CT-1303 and whatever else hindered it."""
+        number = next(self._numbers)
+        self._call(number, LedgerCall.model_validate({"number": number, "kind": kind, "body": dict(body)}))
+
+    def published(self, kind: str, name: str, path: Path, content: str, size: int) -> None:
+        """Tell the node of a result."""
+        number = next(self._numbers)
+        record = Published(number=number, kind=kind, name=name, path=path, digest=content, size=size)
+        self._call(number, record)
+
+    def _call(self, number: int, record: Record) -> None:
+        self._pipe.send(record)
+        with self._answered:
+            while number not in self._answers:
+                if self._stopped is not None:
+                    raise self._stopped
+                self._answered.wait()
+            answer = self._answers.pop(number)
+        if answer.error is not None:
+            raise from_record(answer.error.model_dump())
+
+    def answer(self, ack: Ack) -> None:
+        with self._answered:
+            self._answers[ack.number] = ack
+            self._answered.notify_all()
+
+    def stop(self, error: CoterieError) -> None:
+        """End the run: whatever it waits for, it wakes with this error."""
+        with self._answered:
+            self._stopped = self._stopped or error
+            self._answered.notify_all()
+        self._mesh.fail(error)
+
+    def report(self) -> None:
+        """Tell the node what has changed since the last report."""
+        waiting = tuple(
+            WaitingView(
+                peer=one.peer, since=timestamp(one.since), what=f"{one.doing} {one.tag}", link=one.link
+            )
+            for one in self._mesh.waiting()
+        )
+        with self._lock:
+            present = self._last.model_copy(update={"waiting": waiting})
+            if present == self._reported:
+                return
+            self._reported = present
+        self._pipe.send(present)
+
+
+def listen_to_node(pipe: Pipe, host: WorkerHost) -> None:
+    """Thread: take acknowledgements, and the order to stop. A node that is gone ends this process."""
+    while True:
+        record = pipe.read()
+        if isinstance(record, Ack):
+            host.answer(record)
+        elif isinstance(record, Stop):
+            host.stop(from_record(record.error.model_dump()))
+        else:
+            log.error("the node is gone")
+            host.stop(NODE_STOPPED("", party=None))
+            os._exit(3)  # the main thread may be in the middle of anything, and nobody is left to tell
+
+
+def take_links(sock: socket.socket, mesh: LinkMesh) -> None:
+    """Thread: take the connections that the node's front door hands over."""
+    while True:
+        try:
+            message, descriptors, _, _ = socket.recv_fds(sock, 16, 1)
+        except OSError:
+            return
+        if not message and not descriptors:
+            return
+        for descriptor in descriptors:
+            mesh.accept(socket.socket(fileno=descriptor))
+
+
+def report_often(host: WorkerHost, ended: threading.Event) -> None:
+    """Thread: tell the node how far the job is."""
+    with contextlib.suppress(OSError):
+        while not ended.wait(REPORT_SECONDS):
+            host.report()
+
+
+def run(begin: Begin, pipe: Pipe, links: socket.socket) -> None:
+    """:raises CoterieError: whatever ended the job."""
+    identity = Identity.load(begin.home)
+    peers = {one.identity.name: PeerAddress(one.identity, one.host, one.port) for one in begin.peers}
+    job = begin.assignment.proposal.job
+    mesh = LinkMesh(identity, job, peers, listens=begin.listens, patience=begin.patience)
+    host = WorkerHost(pipe, mesh)
+    ended = threading.Event()
+    for target, arguments in (
+        (listen_to_node, (pipe, host)),
+        (take_links, (links, mesh)),
+        (report_often, (host, ended)),
+    ):
+        threading.Thread(target=target, args=arguments, name=target.__name__, daemon=True).start()
+    try:
+        run_job(begin.assignment, mesh, host)
+        mesh.close()
+        host.report()
+    finally:
+        ended.set()
+
+
+def main() -> int:
+    """Run the job that the node gives."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s"
+    )
+    pipe = Pipe(socket.socket(fileno=int(sys.argv[1])))
+    links = socket.socket(fileno=int(sys.argv[2]))
+    try:
+        begin = pipe.read()
+        if not isinstance(begin, Begin):
+            return 3
+        run(begin, pipe, links)
+    except CoterieError as error:
+        return _fail(pipe, error)
+    except Exception as error:  # noqa: BLE001 - the last resort: everything below is meant to raise codes
+        log_unexpected("worker", error)
+        return _fail(pipe, UNEXPECTED(type(error).__name__))
+    pipe.send(Done())
+    return 0
+
+
+def _fail(pipe: Pipe, error: CoterieError) -> int:
+    log.error("%s", error)
+    with contextlib.suppress(OSError):
+        pipe.send(Failed(error=failure_of(error)))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
