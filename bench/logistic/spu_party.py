@@ -44,16 +44,17 @@ def program(spec: dict[str, Any], sigmoid: str, cached: bool) -> Any:
     activation = sigmoids(sigmoid)
     step = spec["step"]
 
-    def descend(left: Any, right: Any, label: Any) -> Any:
+    def descend(left: Any, right: Any, label: Any, start: Any) -> Any:
         if cached:
             left, right = make_cached_var(left), make_cached_var(right)
-        w_left = jnp.zeros(left.shape[1], jnp.float32)
-        w_right = jnp.zeros(right.shape[1], jnp.float32)
+        edge = 1 + left.shape[1]
+        intercept, w_left, w_right = start[:1], start[1:edge], start[edge:]
         for _ in range(spec["passes"]):
-            error = activation(left @ w_left + right @ w_right) - label
+            error = activation(intercept + left @ w_left + right @ w_right) - label
+            intercept = intercept - step * jnp.sum(error)
             w_left = w_left - step * (left.T @ error)
             w_right = w_right - step * (right.T @ error)
-        return jnp.concatenate([w_left, w_right])
+        return jnp.concatenate([intercept, w_left, w_right])
 
     return descend
 
@@ -102,9 +103,12 @@ class Party:
     def compile(self, name: str, sigmoid: str, cached: bool) -> Any:
         """The program's executable; equal at every party."""
         rows, left, right = (self.spec[what] for what in ("rows", "left", "right"))
-        shapes = [np.zeros(shape, np.float32) for shape in ((rows, left), (rows, right), (rows,))]
+        shapes = [
+            np.zeros(shape, np.float32)
+            for shape in ((rows, left), (rows, right), (rows,), (1 + left + right,))
+        ]
         descend = program(self.spec, sigmoid, cached)
-        inputs, kinds = ["left", "right", "label"], [SECRET] * 3
+        inputs, kinds = ["left", "right", "label", "start"], [SECRET] * 4
         return frontend.compile(frontend.Kind.JAX, descend, shapes, {}, inputs, kinds, lambda _: [name])[0]
 
     def reveal(self, name: str) -> list[float] | None:
@@ -132,7 +136,7 @@ def main(spec_path: str, rank: str, result_path: str) -> None:
     folder = Path(spec["folder"])
     inputs = [
         party.share(name, owner, folder / f"{name}.npy")
-        for name, owner in (("left", 0), ("right", 1), ("label", 0))
+        for name, owner in (("left", 0), ("right", 1), ("label", 0), ("start", 0))
     ]
     programs = []
     for name, sigmoid, cached in spec["programs"]:

@@ -71,7 +71,7 @@ def measure(work: Work, folder: Path, protocol: Protocol, truth: NDArray[np.floa
     """Run every program of a protocol once, in fresh processes.
 
     :param folder: holds the inputs.
-    :param truth: coefficients (columns,) of the same passes in float64.
+    :param truth: coefficients, intercept first, of the same passes in float64.
     :raises PeerMissing: where SPU cannot be installed.
     :raises RuntimeError: where a party fails.
     """

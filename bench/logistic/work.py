@@ -1,6 +1,7 @@
 """The work: full-batch gradient descent for logistic regression on columns that two parties hold.
 
-One pass is z = X_a w_a + X_b w_b, e = sigmoid(z) - y, w -= rate / n * X^T e, from w = 0, without intercept.
+One pass is z = b + X_a w_a + X_b w_b, e = sigmoid(z) - y, w -= rate / n * X^T e, b -= rate / n * sum(e). It
+starts from w = 0 and the logit of the base rate, which the label holder knows and puts in as a secret.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Data:
 
 
 def generate(work: Work, directory: Path) -> tuple[Data, Path]:
-    """The work's data, equal in every run, and the folder with it as left.npy, right.npy and label.npy."""
+    """The work's data, equal in every run, and the folder with it as npy files."""
     generator = np.random.Generator(np.random.PCG64(20261122))
     raw = generator.standard_normal((work.rows, work.columns))
     raw = (raw - raw.mean(axis=0)) / raw.std(axis=0)
@@ -71,7 +72,16 @@ def generate(work: Work, directory: Path) -> tuple[Data, Path]:
     np.save(folder / "left.npy", data.features[:, : work.left])
     np.save(folder / "right.npy", data.features[:, work.left :])
     np.save(folder / "label.npy", data.labels)
+    np.save(folder / "start.npy", start(work, data).astype(np.float32))
     return data, folder
+
+
+def start(work: Work, data: Data) -> NDArray[np.float64]:
+    """The first coefficients, intercept first: (1 + columns,)."""
+    rate = float(data.labels.mean(dtype=np.float64))
+    coefficients = np.zeros(1 + work.columns)
+    coefficients[0] = np.log(rate / (1.0 - rate))
+    return coefficients
 
 
 def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -80,16 +90,17 @@ def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(1.0 / (1.0 + np.exp(-z)))
 
 
-def train(work: Work, data: Data) -> tuple[NDArray[np.float64], float]:
-    """Coefficients (columns,) after the work's passes in float64, and seconds per pass."""
+def train(work: Work, data: Data, passes: int) -> tuple[NDArray[np.float64], float]:
+    """Coefficients in float64, intercept first (1 + columns,), and seconds per pass."""
     left = data.features[:, : work.left].astype(np.float64)
     right = data.features[:, work.left :].astype(np.float64)
     labels = data.labels.astype(np.float64)
-    w_left, w_right = np.zeros(left.shape[1]), np.zeros(right.shape[1])
+    intercept, w_left, w_right = np.split(start(work, data), [1, 1 + work.left])
     started = time.perf_counter()
-    for _ in range(work.passes):
-        error = sigmoid(left @ w_left + right @ w_right) - labels
+    for _ in range(passes):
+        error = sigmoid(intercept + left @ w_left + right @ w_right) - labels
+        intercept = intercept - work.step * error.sum()
         w_left -= work.step * (left.T @ error)
         w_right -= work.step * (right.T @ error)
-    seconds = (time.perf_counter() - started) / work.passes
-    return np.concatenate([w_left, w_right]), seconds
+    seconds = (time.perf_counter() - started) / passes
+    return np.concatenate([intercept, w_left, w_right]), seconds
