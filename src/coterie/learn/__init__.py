@@ -1,0 +1,42 @@
+"""Components: what a job's pipeline is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coterie.learn.align import Align
+from coterie.learn.component import (
+    Component,
+    Engine,
+    FrameShape,
+    JobFacts,
+    Params,
+    PlanContext,
+    ResultKind,
+    Reveal,
+    RunContext,
+    Statement,
+    StepPlan,
+)
+from coterie.learn.evaluate import Evaluate
+from coterie.learn.fill import Fill
+from coterie.learn.split import Split
+from coterie.learn.standardize import Standardize
+
+__all__ = [
+    "COMPONENTS",
+    "Component",
+    "Engine",
+    "FrameShape",
+    "JobFacts",
+    "Params",
+    "PlanContext",
+    "ResultKind",
+    "Reveal",
+    "RunContext",
+    "Statement",
+    "StepPlan",
+]
+
+COMPONENTS: tuple[Component[Any], ...] = (Align(), Split(), Fill(), Standardize(), Evaluate())
+"""One instance of each, in the order in which a pipeline usually has them."""

@@ -10,7 +10,17 @@ from coterie.crypto import canonical, parse_json
 from coterie.errors import CoterieError
 from coterie.learn.errors import RECORD_INVALID, RECORD_TOO_LONG
 
-__all__ = ["CalibrationBand", "Curves", "Evaluation", "LiftBand", "Metrics", "pack", "packed_size", "unpack"]
+__all__ = [
+    "CalibrationBand",
+    "Curves",
+    "Evaluation",
+    "LiftBand",
+    "Metrics",
+    "number_count",
+    "pack",
+    "packed_size",
+    "unpack",
+]
 
 
 class _Document(BaseModel):
@@ -84,14 +94,14 @@ class Evaluation(_Document):
     frame: str = Field(max_length=64)
     joint: Metrics
     """Of the model."""
-    baseline: Metrics | None
+    baseline: Metrics | None = None
     """Of a model that the label holder trained on its own columns alone; None where there is none."""
-    auc_gain: float | None
+    auc_gain: float | None = None
     """AUC of the model less AUC of the baseline, on the same rows."""
-    auc_gain_low: float | None
+    auc_gain_low: float | None = None
     """95 % interval, paired [DeLong et al. 1988]."""
-    auc_gain_high: float | None
-    ks_gain: float | None
+    auc_gain_high: float | None = None
+    ks_gain: float | None = None
 
 
 class Curves(_Document):
@@ -112,6 +122,10 @@ class Record(_Document):
     curves: Curves | None = None
     baseline_curves: Curves | None = None
 
+    def numbers_only(self) -> Record:
+        """The record for a receiver that may have the metrics and not the report."""
+        return Record(evaluation=self.evaluation)
+
 
 def packed_size(bins: int, *, baseline: bool, curves: bool) -> int:
     """Bytes of every record of these parameters, whatever its numbers are.
@@ -121,6 +135,13 @@ def packed_size(bins: int, *, baseline: bool, curves: bool) -> int:
     """
     models = 2 if baseline else 1
     return 1024 + models * (1024 + 768 * bins + (8192 if curves else 0))
+
+
+def number_count(bins: int, *, baseline: bool, curves: bool) -> int:
+    """At most how many numbers a record has."""
+    one = 13 + bins * (len(LiftBand.model_fields) + len(CalibrationBand.model_fields))
+    one += 2 * 202 + 41 + 2 * 40 if curves else 0
+    return 2 * one + 4 if baseline else one
 
 
 def pack(record: Record, size: int) -> bytes:

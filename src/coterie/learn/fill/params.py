@@ -12,6 +12,8 @@ __all__ = ["FillParams"]
 
 
 class FillParams(Params):
+    """What a job may choose of ``fill``."""
+
     method: Literal["mean", "median", "mode", "constant"] = "median"
     """For numbers. Columns of true and false take their mode unless it is ``constant``."""
     value: float | None = Field(None, allow_inf_nan=False)

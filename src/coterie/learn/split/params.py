@@ -8,6 +8,8 @@ __all__ = ["SplitParams"]
 
 
 class SplitParams(Params):
+    """What a job may choose of ``split``."""
+
     test: float = Field(0.3, gt=0, lt=1)
     """Expected share of the rows that are kept for the test."""
     salt: str = Field("", max_length=64)

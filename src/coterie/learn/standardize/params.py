@@ -10,6 +10,8 @@ __all__ = ["StandardizeParams"]
 
 
 class StandardizeParams(Params):
+    """What a job may choose of ``standardize``."""
+
     method: Literal["zscore", "quantile"] = "zscore"
     """``quantile`` replaces a value by its rank among the training rows first, which tames long tails."""
     knots: int = Field(1000, ge=2, le=100_000)

@@ -1,0 +1,118 @@
+"""``align``: the rows that all parties have, in one order."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow import csv
+
+from coterie import psi
+from coterie.data import VerticalFrame
+from coterie.learn.component import (
+    Component,
+    Engine,
+    FrameShape,
+    PlanContext,
+    Reveal,
+    RunContext,
+    StepPlan,
+)
+from coterie.learn.errors import TOO_FEW_COMMON, TOO_MANY_PARTIES
+from coterie.learn.keys import hash_order
+
+from .params import AlignParams
+from .statement import STATEMENT
+
+__all__ = ["Align"]
+
+FEWEST = 2
+"""With one common row, every sum over the rows is that row."""
+
+
+class Align(Component[AlignParams]):
+    """Finds the common rows of the parties' datasets by keyed id hashes and makes the frame "all" of them.
+
+    In engine ``mpc`` two parties intersect their ids (:mod:`coterie.psi`). In engine ``clear`` the one party
+    has all columns, and its rows come in the order of their hashes.
+
+    Errors: CT-3010 for more than two parties, CT-3011 for fewer than two common rows.
+    """
+
+    name: ClassVar[str] = "align"
+    summary: ClassVar[str] = "Find the rows that the parties have in common, without showing the others."
+    Parameters: ClassVar = AlignParams
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    ends_stage: ClassVar[bool] = True
+
+    def plan(self, context: PlanContext, params: AlignParams) -> StepPlan:
+        parties = context.parties
+        if len(parties) > 2:
+            raise TOO_MANY_PARTIES(f"{len(parties)} parties: {', '.join(parties)}", step=context.step)
+        rows = min(context.dataset_rows[party] for party in parties)
+        context.frames["all"] = FrameShape(rows, dict(context.columns), context.label_holder, context.label)
+        told = tuple(party for party in context.receivers.get("common_ids", ()) if party in parties)
+        everybody = (*parties, *([context.dealer] if context.dealer else []))
+        reveals = [Reveal("number of common rows", everybody, 1)]
+        if len(parties) > 1:
+            reveals.insert(0, Reveal("which of its own rows are common", parties, rows))
+        if told:
+            reveals.append(
+                Reveal("list of the common ids, as the receiver itself writes them", told, rows, "common_ids")
+            )
+        cost = psi.cost(*(context.dataset_rows[party] for party in parties)) if len(parties) > 1 else None
+        return StepPlan(
+            step=context.step,
+            component=self.name,
+            params=params.model_dump(mode="json"),
+            sent={}
+            if cost is None
+            else dict(zip(parties, ({parties[1]: cost.sent[0]}, {parties[0]: cost.sent[1]}), strict=True)),
+            rounds=dict.fromkeys(everybody, 0)
+            | ({} if cost is None else dict(zip(parties, cost.rounds, strict=True))),
+            reveals=tuple(reveals),
+            results={"common_ids": told} if told else {},
+            memory=256 * max(context.dataset_rows.values()),
+            statement=STATEMENT,
+        )
+
+    def run(self, context: RunContext, params: AlignParams) -> None:  # noqa: ARG002
+        dataset = context.dataset
+        if context.is_dealer or dataset is None:
+            return
+        hashes = dataset.keyed_ids(context.id_key)
+        rows = self._common(context, hashes)
+        if len(rows) < FEWEST:
+            raise TOO_FEW_COMMON(f"{len(rows)} common", party=context.me, step=context.step)
+        planning = context.planning
+        context.frames["all"] = VerticalFrame(
+            rows=len(rows),
+            columns=dict(planning.columns),
+            label_holder=planning.label_holder,
+            label=planning.label,
+            table=dataset.table.take(pa.array(rows)),
+            keys=hashes[rows],
+        )
+        if context.me in context.plan.results.get("common_ids", ()):
+            ids = pa.table({dataset.spec.id.name: dataset.ids.take(pa.array(np.sort(rows)))})
+            text = io.BytesIO()
+            csv.write_csv(ids, text)
+            context.publish("common_ids", "common_ids.csv", text.getvalue())
+
+    def _common(self, context: RunContext, hashes: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Own row numbers of the common rows, in the common order."""
+        peers = [party for party in context.parties if party != context.me]
+        if not peers:
+            return hash_order(hashes)
+        peer_rows = context.planning.dataset_rows[peers[0]]
+        return psi.align(context.mesh, peers[0], hashes, peer_rows).indices
+
+    def facts(self, context: RunContext) -> dict[str, int]:
+        return {"rows.all": context.frames["all"].rows}
+
+    def apply_facts(self, context: PlanContext, facts: Mapping[str, int]) -> None:
+        context.frames["all"] = context.frames["all"].with_rows(facts["rows.all"])

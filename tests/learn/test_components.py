@@ -1,0 +1,142 @@
+"""Components that send nothing, run as a job runs them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from coterie.errors import CoterieError
+from coterie.learn.align import Align
+from coterie.learn.fill import Fill
+from coterie.learn.split import Split
+from coterie.learn.standardize import Standardize
+
+from .pipeline import ID_KEY, Outcome, Steps, dataset, people, run
+
+ALIGN = ("align", Align(), {})
+SPLIT = ("split", Split(), {"test": 0.3})
+FILL = ("fill", Fill(), {"method": "mean"})
+STANDARDIZE = ("standardize", Standardize(), {"method": "zscore", "clip": 3.0})
+ROWS = 200
+
+
+def columns(seed: int = 0) -> tuple[list[str], dict[str, Any]]:
+    ids, random = people(ROWS, seed)
+    income = np.where(random.random(ROWS) < 0.1, np.nan, random.normal(30, 9, ROWS))
+    given = {"age": random.integers(18, 80, ROWS), "income": income, "bad": random.integers(0, 2, ROWS)}
+    return ids, given
+
+
+def alone(steps: Steps, changes: Mapping[str, Any] | None = None, **more: Any) -> Outcome:
+    """Run in the clear at one party that has all columns."""
+    ids, given = columns()
+    table = dataset(ids, {**given, **(changes or {})}, label="bad")
+    return run({"lender": table}, steps, label="bad", label_holder="lender", engine="clear", **more)["lender"]
+
+
+def refusal(steps: Steps, changes: Mapping[str, Any] | None = None) -> CoterieError:
+    with pytest.raises(CoterieError) as caught:
+        alone(steps, changes)
+    return caught.value
+
+
+def test_a_table_in_the_clear_goes_through() -> None:
+    outcome = alone((ALIGN, SPLIT, FILL, STANDARDIZE))
+    frames = outcome.frames
+    assert set(frames) == {"all", "train", "test"}
+    assert frames["train"].rows + frames["test"].rows == frames["all"].rows == ROWS
+    shapes = outcome.last.planning.frames
+    assert {name: shapes[name].rows for name in frames} == {name: frames[name].rows for name in frames}
+    train = frames["train"].matrix(("age", "income"))
+    assert train.mean(axis=0) == pytest.approx([0, 0], abs=0.02)
+    assert train.std(axis=0) == pytest.approx([1, 1], abs=0.05)
+    assert np.abs(frames["all"].matrix(("age", "income"))).max() <= 3
+    assert frames["all"].columns == {"lender": ("age", "income")}
+    assert outcome.plans["standardize"].sent == {}
+
+
+def test_rows_in_the_clear_come_in_the_order_of_their_hashes() -> None:
+    frame = alone((ALIGN,)).frames["all"]
+    ids, given = columns()
+    table = dataset(ids, given, label="bad")
+    hashes = [row.tobytes() for row in table.keyed_ids(ID_KEY)]
+    order = sorted(range(ROWS), key=lambda row: hashes[row])
+    assert [key.tobytes() for key in frame.keys] == sorted(hashes)
+    assert frame.table["age"].to_pylist() == [int(given["age"][row]) for row in order]
+    assert frame.labels().tolist() == [int(given["bad"][row]) for row in order]
+
+
+def test_later_steps_plan_with_the_bound_of_the_standardized_values() -> None:
+    outcome = alone(
+        (ALIGN, STANDARDIZE, ("again", Standardize(), {"clip": 2})), {"income": np.arange(float(ROWS))}
+    )
+    assert outcome.last.planning.frames["all"].bound == 3.0
+
+
+def test_training_rows_alone_decide_what_is_filled_and_scaled() -> None:
+    fitted = alone((ALIGN, SPLIT, FILL, STANDARDIZE)).last.models
+    train = alone((ALIGN, SPLIT)).frames["train"]
+    wanted = np.nanmean(train.matrix(("income",)))
+    assert fitted["fill"].values["income"] == pytest.approx(wanted)
+    assert fitted["standardize"].columns["age"].mean == pytest.approx(train.matrix(("age",)).mean())
+
+
+def test_without_a_split_all_rows_are_for_training() -> None:
+    outcome = alone((ALIGN, FILL, STANDARDIZE))
+    assert outcome.frames["all"].matrix(("age",)).mean() == pytest.approx(0, abs=0.02)
+
+
+def test_the_label_is_never_filled_or_scaled() -> None:
+    frame = alone((ALIGN, FILL, STANDARDIZE)).frames["all"]
+    assert sorted(set(frame.labels().tolist())) == [0, 1]
+
+
+def test_the_text_of_a_plan_names_no_data() -> None:
+    plans = alone((ALIGN, SPLIT, FILL, STANDARDIZE)).plans
+    assert [one.what for one in plans["split"].reveals] == ["number of training rows and number of test rows"]
+    assert plans["fill"].reveals == plans["standardize"].reveals == ()
+
+
+@pytest.mark.parametrize(
+    ("steps", "changes", "code", "names"),
+    [
+        ((SPLIT,), {}, "CT-3001", "'all'"),
+        ((FILL,), {}, "CT-3001", "'all'"),
+        ((STANDARDIZE,), {}, "CT-3001", "'all'"),
+        ((ALIGN, SPLIT, ("again", Split(), {})), {}, "CT-3017", "again"),
+        ((ALIGN, ("split", Split(), {"test": 1e-9})), {}, "CT-3015", "'test'"),
+        ((ALIGN, ("split", Split(), {"test": 1 - 1e-9})), {}, "CT-3015", "'train'"),
+        ((ALIGN, SPLIT), {"bad": np.zeros(ROWS, dtype=int)}, "CT-3016", "'train'"),
+        ((ALIGN, SPLIT), {"bad": np.arange(ROWS) % 3}, "CT-1502", "'bad'"),
+        ((ALIGN, SPLIT), {"bad": [None, *[1, 0] * (ROWS // 2 - 1), 1]}, "CT-1501", "'bad'"),
+        ((ALIGN, FILL), {"income": [None] * ROWS}, "CT-3020", "'income'"),
+        ((ALIGN, STANDARDIZE), {}, "CT-3027", "'income'"),
+        ((ALIGN, FILL, STANDARDIZE), {"income": [4.25] * ROWS}, "CT-3025", "'income'"),
+        ((ALIGN, FILL, STANDARDIZE), {"income": ["much"] * ROWS}, "CT-1433", "'income'"),
+    ],
+)
+def test_bad_input_is_refused_by_code(
+    steps: Steps, changes: Mapping[str, Any], code: str, names: str
+) -> None:
+    error = refusal(steps, changes)
+    assert error.code == code
+    assert names in str(error)
+    assert "4.25" not in str(error)
+
+
+def test_one_row_is_too_few() -> None:
+    table = dataset(["a"], {"age": [3], "bad": [1]}, label="bad")
+    with pytest.raises(CoterieError) as caught:
+        run({"lender": table}, (ALIGN,), label="bad", label_holder="lender", engine="clear")
+    assert caught.value.code == "CT-3011"
+
+
+def split_by_two(steps: Steps) -> dict[str, Outcome]:
+    """Two parties with the same rows in the same order, as after an alignment."""
+    ids, given = columns()
+    lender = dataset(ids, {"age": given["age"], "bad": given["bad"]}, label="bad")
+    payments = dataset(ids, {"income": given["income"]})
+    return run(
+        {"lender": lender, "payments": payments}, steps, label="bad", label_holder="lender", dealer="hub"
+    )
