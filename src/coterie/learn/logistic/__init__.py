@@ -3,7 +3,6 @@
 Exports are lazy where they pull in an engine; see :mod:`coterie.learn.logistic.component`.
 """
 
-from coterie.learn.logistic.clear import Fit, fit, sigmoid
 from coterie.learn.logistic.component import Logistic
 from coterie.learn.logistic.model import ClearModel, SharedModel
 from coterie.learn.logistic.params import LogisticParams
@@ -11,12 +10,9 @@ from coterie.learn.logistic.scores import score_plan, score_run
 
 __all__ = [
     "ClearModel",
-    "Fit",
     "Logistic",
     "LogisticParams",
     "SharedModel",
-    "fit",
     "score_plan",
     "score_run",
-    "sigmoid",
 ]
