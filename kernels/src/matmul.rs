@@ -143,6 +143,7 @@ fn multiply<R: Rows>(rows: &R, width: usize, b: &[u64], m: usize, out: &mut [u64
                     width: m,
                     factors,
                     step: 1,
+                    far,
                     stride: width,
                     out,
                 });
@@ -184,6 +185,7 @@ fn multiply_t<R: Rows>(rows: &R, width: usize, b: &[u64], m: usize, level: Level
                     width,
                     factors,
                     step: m,
+                    far: false,
                     stride: 1,
                     out,
                 });

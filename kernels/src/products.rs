@@ -199,6 +199,8 @@ pub struct Outer<'a, V, F> {
     pub stride: usize,
     /// What is added to.
     pub out: &'a mut [u64],
+    /// Whether the factors are rows from memory (step is 1).
+    pub far: bool,
 }
 
 impl<V: Word, F: Word> Outer<'_, V, F> {
@@ -261,6 +263,9 @@ impl<V: Word, F: Word> Outer<'_, V, F> {
         let count = self.out.len() / self.width;
         let tiled = count / J * J;
         for j in (0..tiled).step_by(J) {
+            if self.far {
+                S::prefetch(&self.factors[j * self.stride..(j + J) * self.stride], AHEAD);
+            }
             self.rows::<S, J, Q>(j);
         }
         for j in tiled..count {
@@ -333,6 +338,7 @@ mod tests {
                     width: m,
                     factors: &a,
                     step: 1,
+                    far: true,
                     stride: d,
                     out: &mut out,
                 });
@@ -346,6 +352,7 @@ mod tests {
                     width: d,
                     factors: &c,
                     step: m,
+                    far: false,
                     stride: 1,
                     out: &mut out,
                 });
