@@ -1,6 +1,11 @@
 """Links between parties: meshes of channels, the front door, control records, introductions."""
 
 from coterie.wire.address import PeerAddress, check_host, parse_address
+from coterie.wire.clienthello import ClientHello, parse_client_hello
+from coterie.wire.control import PeerClient, PeerServer, Turnstile
+from coterie.wire.enrol import EnrolServer, Invitation, Invitations, accept_invitation
+from coterie.wire.frontdoor import FrontDoor, Splice, Take, read_link_name
+from coterie.wire.handoff import Inbound, handoff_pair, recv_fd, send_fd
 from coterie.wire.linkmesh import LinkMesh, dial_tcp
 from coterie.wire.local import local_meshes
 from coterie.wire.mesh import OUTSIDE, RECORD_LIMIT, Channel, Mesh, Traffic, Waiting
@@ -9,13 +14,30 @@ __all__ = [
     "OUTSIDE",
     "RECORD_LIMIT",
     "Channel",
+    "ClientHello",
+    "EnrolServer",
+    "FrontDoor",
+    "Inbound",
+    "Invitation",
+    "Invitations",
     "LinkMesh",
     "Mesh",
     "PeerAddress",
+    "PeerClient",
+    "PeerServer",
+    "Splice",
+    "Take",
     "Traffic",
+    "Turnstile",
     "Waiting",
+    "accept_invitation",
     "check_host",
     "dial_tcp",
+    "handoff_pair",
     "local_meshes",
     "parse_address",
+    "parse_client_hello",
+    "read_link_name",
+    "recv_fd",
+    "send_fd",
 ]

@@ -5,10 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
 
 from coterie.wire.errors import OVER_BUDGET, STEP_MISUSE
 from coterie.wire.mesh import OUTSIDE, Traffic
+
+
+@dataclass(slots=True)
+class _Total:
+    sent: int = 0
+    received: int = 0
+    wire_sent: int = 0
+    wire_received: int = 0
 
 
 class Account:
@@ -16,7 +24,7 @@ class Account:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._traffic: dict[tuple[str, str], Traffic] = {}
+        self._totals: dict[tuple[str, str], _Total] = {}
         self._step = OUTSIDE
         self._left: dict[str, int] | None = None
         self._depth = 0
@@ -54,31 +62,35 @@ class Account:
                         f"{tag!r} to {peer} has {size} bytes; {left} are left in the budget", step=self._step
                     )
                 self._left[peer] = left - size
-            key = (self._step, peer)
-            old = self._traffic.get(key, Traffic())
-            self._traffic[key] = replace(old, sent=old.sent + size)
+            self._total(self._step, peer).sent += size
             return self._step, self._depth + 1
 
-    def take(self, peer: str, size: int, depth: int) -> None:
-        """Account a message that the program has taken."""
+    def take(self, peer: str, size: int, depth: int, wire: int) -> None:
+        """Account a message that the program has taken: ``size`` payload bytes, ``wire`` bytes of frames."""
         with self._lock:
-            key = (self._step, peer)
-            old = self._traffic.get(key, Traffic())
-            self._traffic[key] = replace(old, received=old.received + size)
+            total = self._total(self._step, peer)
+            total.received += size
+            total.wire_received += wire
             self._depth = max(self._depth, depth)
 
-    def on_wire(self, peer: str, sent: int, received: int) -> None:
-        """Account frame bytes, to the step that is open now."""
+    def on_wire(self, peer: str, sent: Mapping[str | None, int], received: int = 0) -> None:
+        """Account frames: written ones by step (None: the open one), and received ones that hold no
+        message.
+        """
         with self._lock:
-            key = (self._step, peer)
-            old = self._traffic.get(key, Traffic())
-            self._traffic[key] = replace(
-                old, wire_sent=old.wire_sent + sent, wire_received=old.wire_received + received
-            )
+            for step, count in sent.items():
+                self._total(self._step if step is None else step, peer).wire_sent += count
+            if received:
+                self._total(self._step, peer).wire_received += received
+
+    def _total(self, step: str, peer: str) -> _Total:
+        return self._totals.setdefault((step, peer), _Total())
 
     def egress(self) -> dict[str, dict[str, Traffic]]:
         with self._lock:
             result: dict[str, dict[str, Traffic]] = {}
-            for (step, peer), traffic in self._traffic.items():
-                result.setdefault(step, {})[peer] = traffic
+            for (step, peer), total in self._totals.items():
+                result.setdefault(step, {})[peer] = Traffic(
+                    total.sent, total.received, total.wire_sent, total.wire_received
+                )
             return result

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from coterie.crypto import PublicIdentity
 from coterie.wire.errors import NO_TLS, TOO_LARGE
-from coterie.wire.frames import HELLO_LIMIT, Hello, decode_hello, encode_hello
+from coterie.wire.frames import HELLO_LIMIT, WELCOME, Hello, check_welcome, decode_hello, encode_hello
 from coterie.wire.tls import peer_of, tls_error
 
 
@@ -72,7 +72,18 @@ class Connection:
         return Lost(str(error))
 
     def send_hello(self, hello: Hello, deadline: float) -> None:
-        data = memoryview(encode_hello(hello))
+        self._write_all(encode_hello(hello), deadline)
+
+    def send_welcome(self, deadline: float) -> None:
+        """Tell the caller that it was let in."""
+        self._write_all(WELCOME, deadline)
+
+    def read_welcome(self, deadline: float) -> None:
+        """Errors: CT-1217, CT-1221 where the peer did not let this party in."""
+        check_welcome(self._read_exactly(len(WELCOME), deadline), self.peer.name)
+
+    def _write_all(self, message: bytes, deadline: float) -> None:
+        data = memoryview(message)
         while data:
             sent = self.write(data)
             data = data[sent:]

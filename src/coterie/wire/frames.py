@@ -15,10 +15,16 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from coterie.crypto import PartyName, canonical
 from coterie.errors import CoterieError, from_record
-from coterie.wire.errors import BAD_FRAME, OTHER_VERSION
+from coterie.wire.errors import BAD_FRAME, NO_TLS, OTHER_VERSION
 from coterie.wire.messages import MESSAGE_LIMIT, TAG_LIMIT, Kind, read_record
 
 VERSION = 1
+
+WELCOME = b"coterie" + bytes([VERSION])
+"""What the accepting side says as soon as it has accepted the caller's certificate, on every Coterie
+protocol. The caller waits for it: only then does it know that it was let in (TLS 1.3 tells clients late),
+and why not.
+"""
 
 CHUNK = 1 << 20
 """Payload bytes of a frame. Small enough that little is sent again after a lost connection and that an error
@@ -216,6 +222,15 @@ class Hello(BaseModel):
     where the job has no worker any more, or none yet; with ``failure`` where there is a reason.
     """
     failure: Failure | None = None
+
+
+def check_welcome(welcome: bytes, peer: str) -> None:
+    """Errors: CT-1217 for another version, CT-1222 for anything else."""
+    if welcome == WELCOME:
+        return
+    if welcome[:-1] == WELCOME[:-1]:
+        raise OTHER_VERSION(f"{peer} speaks version {welcome[-1]}, this node {VERSION}", party=peer)
+    raise NO_TLS(f"{peer} does not speak the protocol that was asked for", party=peer)
 
 
 class _Version(BaseModel):

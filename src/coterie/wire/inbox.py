@@ -31,6 +31,8 @@ class Incoming:
     filled: int = 0
     """Bytes of frames that have arrived whole."""
     charge: int = 0
+    wire: int = 0
+    """Bytes of its frames."""
     wanted: bool = False
     """The program waits for this message: what arrives is taken at once."""
     complete: bool = False
@@ -152,6 +154,7 @@ class Inbox:
         assert message is not None
         charge = header.length + (MESSAGE_CHARGE if header.kind is FrameKind.MESSAGE else 0)
         self._charge += charge
+        message.wire += HEADER_SIZE + header.tag_length + header.length
         message.filled += header.length
         if message.wanted:
             self.taken += charge

@@ -213,6 +213,7 @@ class Keeper(threading.Thread):
         raw = self._dial(link.address, HANDSHAKE_SECONDS)
         connection = self._open(raw, link.address, deadline)
         try:
+            connection.read_welcome(deadline)
             hello, generation = link.prepare(status)
             connection.send_hello(hello, deadline)
             answer = connection.read_hello(deadline)

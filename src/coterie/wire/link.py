@@ -121,7 +121,7 @@ class Link:
             if self.outbox.outstanding > self._window:
                 self._wait_for_window(tag, step)
             queued = self.outbox.has_unsent
-            self.outbox.add(encoded_tag, kind, depth, data)
+            self.outbox.add(encoded_tag, kind, depth, data, step)
             if not queued and data.nbytes <= INLINE_BYTES and self.pump and not self.pump.wants_write:
                 self.turn()
             if self.outbox.has_unsent:
@@ -266,10 +266,9 @@ class Link:
         return more
 
     def _after_turn(self, pump: Pump) -> None:
-        if pump.wire_sent or pump.wire_received:
-            self.host.account.on_wire(self.peer, pump.wire_sent, pump.wire_received)
-            pump.moved += pump.wire_sent + pump.wire_received
-            pump.wire_sent = pump.wire_received = 0
+        if pump.sent or pump.control_received:
+            self.host.account.on_wire(self.peer, pump.sent, pump.control_received)
+            pump.sent, pump.control_received = {}, 0
         if pump.peer_failure and not self.error:
             self.heard_error = True
             self.error = pump.peer_failure
@@ -342,10 +341,12 @@ class Link:
             if generation != self._generation:
                 raise Lost("replaced by a newer connection")
             self._peer_session = hello.session
+            before = self.outbox.acknowledged
             self.outbox.acknowledge(hello.received, hello.taken)
             self.outbox.rewind(hello.received)
             self.outbox.window = min(self._window, hello.window)
             self.pump = Pump(connection, self.inbox, self.outbox)
+            self.pump.fruitful = hello.received > before  # the lost connection was of use
             self.was_up = True
             if self.error:
                 self.pump.report(self.error)

@@ -58,7 +58,7 @@ class _LinkChannel(MessageChannel):
             message = self._link.receive(expected)
         except CoterieError as error:
             raise self._spread(error) from None
-        self._mesh.account.take(self.peer, message.total, message.depth)
+        self._mesh.account.take(self.peer, message.total, message.depth, message.wire)
         return message.data
 
     def _refuse(self, error: CoterieError) -> CoterieError:
@@ -234,6 +234,7 @@ class LinkMesh:
             connection.close()
 
     def _answer(self, connection: Connection, link: Link, deadline: float) -> None:
+        connection.send_welcome(deadline)
         greeting = connection.read_hello(deadline)
         error: CoterieError | None = None
         if greeting.status == "probe":

@@ -67,7 +67,7 @@ class _LocalChannel(MessageChannel):
             self._out.messages.append(_Message(tag, kind, depth, data))
             self._out.unread += data.nbytes
             mesh.changed.notify_all()
-        mesh.account.on_wire(self.peer, data.nbytes, 0)
+        mesh.account.on_wire(self.peer, {step: data.nbytes})
 
     def _receive(self, expected: Expected) -> NDArray[np.uint8]:
         mesh = self._mesh
@@ -91,8 +91,7 @@ class _LocalChannel(MessageChannel):
             self._back.unread -= message.data.nbytes
             self._back.stall.progress()
             mesh.changed.notify_all()
-        mesh.account.on_wire(self.peer, 0, message.data.nbytes)
-        mesh.account.take(self.peer, message.data.nbytes, message.depth)
+        mesh.account.take(self.peer, message.data.nbytes, message.depth, message.data.nbytes)
         return np.array(message.data, dtype=np.uint8)
 
     def _check_alive(self) -> None:

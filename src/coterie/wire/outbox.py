@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from coterie.wire.errors import OUT_OF_ORDER, OVER_WINDOW
 from coterie.wire.flow import MESSAGE_CHARGE, WINDOW
 from coterie.wire.frames import CHUNK, FrameKind, Header
+from coterie.wire.mesh import OUTSIDE
 from coterie.wire.messages import Kind
 
 _JOINED = 16 * 1024 - 512
@@ -30,6 +31,8 @@ class _Outgoing:
     """Sequence number of its first frame."""
     charge: int
     """Window bytes of everything before it."""
+    step: str
+    """To which its bytes on the wire are accounted, however late or often they go."""
 
     @property
     def last(self) -> int:
@@ -59,12 +62,12 @@ class Outbox:
         self._taken = 0
         self.farewell = False
 
-    def add(self, tag: bytes, kind: Kind, depth: int, data: memoryview) -> None:
-        self._put(_Outgoing(kind, tag, depth, data, self._queued + 1, self._charge))
+    def add(self, tag: bytes, kind: Kind, depth: int, data: memoryview, step: str) -> None:
+        self._put(_Outgoing(kind, tag, depth, data, self._queued + 1, self._charge, step))
 
     def add_farewell(self) -> None:
         self.farewell = True
-        self._put(_Outgoing(None, b"", 0, memoryview(b""), self._queued + 1, self._charge))
+        self._put(_Outgoing(None, b"", 0, memoryview(b""), self._queued + 1, self._charge, OUTSIDE))
 
     def _put(self, message: _Outgoing) -> None:
         self._unsent.append(message)
@@ -75,6 +78,11 @@ class Outbox:
     def outstanding(self) -> int:
         """Window bytes of what the peer's program has not taken yet, as far as is known here."""
         return self._charge - self._taken
+
+    @property
+    def acknowledged(self) -> int:
+        """The last sequence number that the peer has received in full."""
+        return self._acked
 
     @property
     def has_unsent(self) -> bool:
@@ -89,8 +97,10 @@ class Outbox:
         """Whether a message, not only the farewell, lacks its acknowledgement."""
         return self._acked < self._queued - self.farewell
 
-    def next_frame(self, acked: int, taken: int) -> list[memoryview] | None:
-        """The next frame as buffers to write in turn; None when all is written or the window is full."""
+    def next_frame(self, acked: int, taken: int) -> tuple[list[memoryview], str] | None:
+        """The next frame as buffers to write in turn, and its step; None when all is written or the window
+        full.
+        """
         if not self._unsent:
             return None
         message = self._unsent[0]
@@ -110,8 +120,8 @@ class Outbox:
         if number == message.first:
             head += message.tag
         if part.nbytes <= _JOINED:
-            return [memoryview(head + part)]
-        return [memoryview(head), part]
+            return [memoryview(head + part)], message.step
+        return [memoryview(head), part], message.step
 
     def _header(self, message: _Outgoing, number: int, length: int, acked: int, taken: int) -> Header:
         if message.kind is None:

@@ -9,7 +9,7 @@ import time
 from coterie.crypto import canonical
 from coterie.errors import CoterieError
 from coterie.wire.connection import Connection
-from coterie.wire.frames import Failure, FrameKind, Header, error_of, failure_of
+from coterie.wire.frames import HEADER_SIZE, Failure, FrameKind, Header, error_of, failure_of
 from coterie.wire.inbox import FrameReader, Inbox
 from coterie.wire.messages import read_record
 from coterie.wire.outbox import Outbox
@@ -40,10 +40,12 @@ class Pump:
         self.connection = connection
         self.heard = time.monotonic()
         """When the last byte came."""
-        self.wire_sent = 0
-        self.wire_received = 0
+        self.sent: dict[str | None, int] = {}
+        """Bytes written since the link last looked, by step; None for the step that is open."""
+        self.control_received = 0
+        """Bytes of frames without message that came since the link last looked."""
         self.moved = 0
-        """Bytes in both directions on this connection, as of the link's last look."""
+        """Bytes in both directions on this connection."""
         self.fruitful = False
         """Something sequenced came or was acknowledged on this connection."""
         self.news = False
@@ -59,6 +61,7 @@ class Pump:
         self._reader = FrameReader(inbox, self._peer, self._on_header, self._on_frame)
         self._scratch = memoryview(bytearray(_SCRATCH))
         self._writing: list[memoryview] = []
+        self._step: str | None = None
         self._spoke = self.heard
         self._acked = inbox.received  # what the hello told, or the last frame
         self._taken = inbox.taken
@@ -111,33 +114,34 @@ class Pump:
         sent = 0
         while sent < TURN_BYTES:
             if not self._writing and not self._next():
-                return self._count_sent(sent, False)
+                return False
             count = self.connection.write(self._writing[0])
             if not count:
-                return self._count_sent(sent, False)
+                return False
+            self._count_sent(count)
             sent += count
             if count == self._writing[0].nbytes:
                 self._writing.pop(0)
             else:
                 self._writing[0] = self._writing[0][count:]
-        return self._count_sent(sent, True)
+        return True
 
-    def _count_sent(self, sent: int, more: bool) -> bool:
-        if sent:
-            self.wire_sent += sent
-            self._spoke = time.monotonic()
-        return more
+    def _count_sent(self, count: int) -> None:
+        self.moved += count
+        self.sent[self._step] = self.sent.get(self._step, 0) + count
+        self._spoke = time.monotonic()
 
     def _next(self) -> bool:
         """Put the next frame into ``_writing``; False where there is none."""
         inbox = self._inbox
         if self._writing:
             return True
+        self._step = None
         if self._report:
             head = Header(FrameKind.FAIL, 0, inbox.received, inbox.taken, len(self._report))
             self._writing, self._report = [memoryview(head.encode() + self._report)], None
         elif frame := self._outbox.next_frame(inbox.received, inbox.taken):
-            self._writing = frame
+            self._writing, self._step = frame
         elif self.acknowledgement_due or time.monotonic() >= self.heartbeat_due:
             self._writing = [memoryview(Header(FrameKind.STATE, 0, inbox.received, inbox.taken).encode())]
         else:
@@ -174,7 +178,7 @@ class Pump:
 
     def _count_read(self, got: int, more: bool) -> bool:
         if got:
-            self.wire_received += got
+            self.moved += got
             self.heard = time.monotonic()
         return more
 
@@ -186,6 +190,8 @@ class Pump:
         self.fruitful = self.fruitful or header.seq > 0 or self.window_moved
 
     def _on_frame(self, header: Header, payload: bytes) -> None:
+        if header.kind not in (FrameKind.MESSAGE, FrameKind.CHUNK):
+            self.control_received += HEADER_SIZE + header.length
         if header.kind is FrameKind.FAIL:
             self.peer_failure = error_of(read_record(payload, Failure, len(payload), self._peer), self._peer)
         elif header.kind is FrameKind.BYE:

@@ -1,0 +1,252 @@
+"""Requests and answers between nodes: typed, small, one connection for each request.
+
+A request is a record ``{"kind": ..., "body": {...}}``, its answer ``{"body": {...}}`` or ``{"error":
+{...}}``. Who asks is known by certificate. What is asked is known by the schema of its kind; nothing else is
+let in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from coterie.crypto import Identity, PublicIdentity, canonical
+from coterie.errors import UNEXPECTED, CoterieError
+from coterie.wire.address import PeerAddress
+from coterie.wire.clienthello import ClientHello
+from coterie.wire.errors import BAD_MESSAGE, CANNOT_CONNECT, UNKNOWN_REQUEST
+from coterie.wire.frames import VERSION, Failure, Hello, encode_hello, error_of, failure_of
+from coterie.wire.mesh import M
+from coterie.wire.messages import read_record
+from coterie.wire.stream import Stream, accepted, connected, translated
+from coterie.wire.tls import LINK_PROTOCOL, PEER_PROTOCOL, client_context, server_context
+
+CONTROL_LIMIT = 1 << 20
+"""Bytes of a control record: the longest are plans, with some hundred bytes for each of a few hundred
+steps.
+"""
+
+CONVERSATIONS = 128
+"""Connections of peers that are served at a time."""
+
+ANSWER_SECONDS = 60.0
+"""For an answer: handlers read and write files, they do not run jobs."""
+
+IDLE_SECONDS = 30.0
+"""For the next request on an open connection."""
+
+log = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=BaseModel)
+
+Handler = Callable[[PublicIdentity, Any], Awaitable[BaseModel]]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    kind: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9/-]{0,63}$")]
+    body: dict[str, Any]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    body: dict[str, Any] | None = None
+    error: Failure | None = None
+
+
+@dataclass(frozen=True)
+class _Known:
+    request: type[BaseModel]
+    handler: Handler
+
+
+class PeerPins:
+    """The peers that may call now, and TLS contexts for them: made anew when the peers change."""
+
+    def __init__(
+        self, identity: Identity, peers: Callable[[], Iterable[PublicIdentity]], protocol: str
+    ) -> None:
+        self._identity = identity
+        self._peers = peers
+        self._protocol = protocol
+        self._now: tuple[PublicIdentity, ...] | None = None
+        self._context: ssl.SSLContext | None = None
+
+    def current(self) -> tuple[ssl.SSLContext, tuple[PublicIdentity, ...]]:
+        peers = tuple(self._peers())
+        if self._context is None or peers != self._now:
+            self._context = server_context(self._identity, peers, self._protocol)
+            self._now = peers
+        return self._context, peers
+
+
+class PeerServer:
+    """Answers peers' requests. Give it to the front door as ``peer``."""
+
+    def __init__(
+        self, identity: Identity, peers: Callable[[], Iterable[PublicIdentity]], limit: int = CONTROL_LIMIT
+    ) -> None:
+        """:param peers: the parties that may call, asked anew for each connection."""
+        self._pins = PeerPins(identity, peers, PEER_PROTOCOL)
+        self._limit = limit
+        self._known: dict[str, _Known] = {}
+        self._live = 0
+        self._refused: deque[CoterieError] = deque(maxlen=20)
+
+    @property
+    def refused(self) -> tuple[CoterieError, ...]:
+        """The last callers that were turned away, with the reason."""
+        return tuple(self._refused)
+
+    def handle(
+        self, kind: str, request: type[R], handler: Callable[[PublicIdentity, R], Awaitable[BaseModel]]
+    ) -> None:
+        """Answer requests of ``kind`` with what ``handler(peer, request)`` gives or raises."""
+        self._known[kind] = _Known(request, handler)
+
+    async def __call__(self, raw: socket.socket, _hello: ClientHello) -> None:
+        if self._live >= CONVERSATIONS:
+            return
+        self._live += 1
+        try:
+            context, peers = self._pins.current()
+            async with accepted(raw, context, peers) as stream:
+                await self._converse(stream)
+        except CoterieError as error:
+            self._refused.append(error)
+            log.warning("refused a caller: %s", error)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
+            pass  # the caller has gone
+        finally:
+            self._live -= 1
+
+    async def _converse(self, stream: Stream) -> None:
+        assert stream.peer is not None
+        while True:
+            try:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    data = await stream.read_record(self._limit, stream.peer.name)
+            except CoterieError as error:
+                # Too long to be read, so there is no next request to be found on this connection.
+                await stream.write_record(canonical(_Answer(error=failure_of(error))))
+                raise
+            answer = await self._answer(stream.peer, data)
+            await stream.write_record(canonical(answer))
+
+    async def _answer(self, peer: PublicIdentity, data: bytes) -> _Answer:
+        try:
+            request = read_record(data, _Request, self._limit, peer.name)
+            known = self._known.get(request.kind)
+            if known is None:
+                raise UNKNOWN_REQUEST(request.kind)
+            body = read_record(canonical(request.body), known.request, self._limit, peer.name)
+            result = await known.handler(peer, body)
+            return _Answer(body=result.model_dump(mode="json"))
+        except CoterieError as error:
+            return _Answer(error=failure_of(error))
+        except Exception:
+            log.exception("a request of %s failed unexpectedly", peer.name)
+            return _Answer(error=failure_of(UNEXPECTED("while answering a peer")))
+
+
+class PeerClient:
+    """Asks peers."""
+
+    def __init__(self, identity: Identity, limit: int = CONTROL_LIMIT) -> None:
+        self._identity = identity
+        self._limit = limit
+
+    async def call(
+        self,
+        address: PeerAddress,
+        kind: str,
+        request: BaseModel,
+        answer: type[M],
+        seconds: float = ANSWER_SECONDS,
+    ) -> M:
+        """One request. Raises what the peer's handler raised, with the peer as its party.
+
+        Errors besides: CT-1219, CT-1220, CT-1221, CT-1222 (no connection), CT-1234 (no answer in
+        ``seconds``), CT-1203 and CT-1204 (not the right answer), CT-1207 (the request is too long).
+        """
+        name = address.name
+        if not address.listens:
+            raise CANNOT_CONNECT(f"{name} has no address", party=name)
+        body = canonical({"kind": kind, "body": request.model_dump(mode="json")})
+        if len(body) > self._limit:
+            raise BAD_MESSAGE(f"the request {kind} has {len(body)} bytes; {self._limit} are allowed")
+        context = client_context(self._identity, address.identity, PEER_PROTOCOL)
+        async with connected(address, context, f"{name}.coterie") as stream:
+            with translated(name):
+                async with asyncio.timeout(seconds):
+                    await stream.write_record(body)
+                    data = await stream.read_record(self._limit, name)
+        found = read_record(data, _Answer, self._limit, name)
+        if found.error:
+            raise error_of(found.error, name)
+        return read_record(canonical(found.body), answer, self._limit, name)
+
+    def ask(
+        self,
+        address: PeerAddress,
+        kind: str,
+        request: BaseModel,
+        answer: type[M],
+        seconds: float = ANSWER_SECONDS,
+    ) -> M:
+        """:meth:`call` for threads without an event loop."""
+        return asyncio.run(self.call(address, kind, request, answer, seconds))
+
+
+class Turnstile:
+    """Answers links whose job has no worker here: a peer learns, authenticated, that it need not wait."""
+
+    def __init__(self, identity: Identity, peers: Callable[[], Iterable[PublicIdentity]]) -> None:
+        self._name = identity.name
+        self._pins = PeerPins(identity, peers, LINK_PROTOCOL)
+        self._live = 0
+
+    async def turn_away(
+        self, raw: socket.socket, job: str, failure: CoterieError | None = None, *, later: bool = False
+    ) -> None:
+        """Tell the caller that ``job`` has no worker here any more, and why; or, with ``later``, that it has
+        none yet. Then hang up."""
+        if self._live >= CONVERSATIONS:
+            return
+        self._live += 1
+        answer = Hello.model_validate(
+            {
+                "version": VERSION,
+                "job": job,
+                "party": self._name,
+                "session": "0" * 32,
+                "peer_session": None,
+                "received": 0,
+                "taken": 0,
+                "window": 1 << 30,
+                "status": "not-yet" if later else "gone",
+                "failure": failure_of(failure).model_dump() if failure else None,
+            }
+        )
+        try:
+            context, peers = self._pins.current()
+            async with accepted(raw, context, peers) as stream, asyncio.timeout(IDLE_SECONDS):
+                await stream.read_record(CONTROL_LIMIT, "a caller")
+                stream.writer.write(encode_hello(answer))
+                await stream.writer.drain()
+        except CoterieError as error:
+            log.warning("refused a link: %s", error)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
+            pass  # the caller has gone
+        finally:
+            self._live -= 1
