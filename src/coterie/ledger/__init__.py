@@ -1,8 +1,10 @@
 """The ledger: a party's append-only, hash-chained, signed log, with heads that peers countersign."""
 
 from .entry import Countersignature, Entry, Kind, SignedHead
-from .ledger import Ledger, read_entries
-from .verify import Damage, Finding, Report, peer_heads, verify
+from .files import read_entries
+from .ledger import Ledger
+from .report import Damage, Finding, Report
+from .verify import peer_heads, verify
 
 __all__ = [
     "Countersignature",

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
-from coterie.crypto import PartyName
+from coterie.crypto import Identity, PartyName, PublicIdentity, canonical, digest, timestamp
+from coterie.errors import CoterieError
 
-__all__ = ["Countersignature", "Entry", "Kind", "SignedHead"]
+__all__ = ["MAX_ENTRY", "Countersignature", "Entry", "Kind", "SignedHead", "first_link"]
+
+MAX_ENTRY = 1024 * 1024
+"""Largest entry, in bytes of its line."""
+
+ENTRY_DOMAIN = "coterie/ledger/v1"
+HEAD_DOMAIN = "coterie/ledger-head/v1"
+COUNTERSIGN_DOMAIN = "coterie/ledger-countersign/v1"
 
 Kind = Literal[
     "agreement",
@@ -28,46 +38,107 @@ Kind = Literal[
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 SignatureHex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
 Time = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")]
-Number = Annotated[int, Field(ge=1, lt=2**53)]
 
 
 class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class _Signed(_Document):
+    signature: SignatureHex
+
+    def _message(self) -> bytes:
+        return canonical(self.model_dump(mode="json", exclude={"signature"}))
+
+
 class Entry(_Document):
     """One line of a ledger."""
 
-    seq: Number
+    seq: Annotated[int, Field(ge=1, lt=2**53)]
     """1, 2, 3, …"""
     prev: Digest
-    """Hash of the entry before; of the first entry, a digest of the party's key."""
+    """Hash of the entry before; of the first entry, :func:`first_link`."""
     time: Time
-    kind: Kind
+    """Never before that of the entry before."""
+    kind: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,30}$")]
+    """A :data:`Kind`, or one of a later version."""
     body: dict[str, JsonValue]
     hash: Digest
     """Digest of the canonical form of the fields above."""
     signature: SignatureHex
     """Ed25519 over ``hash``, domain ``coterie/ledger/v1``."""
 
+    @classmethod
+    def make(
+        cls, identity: Identity, seq: int, prev: str, time: str, kind: str, body: Mapping[str, Any]
+    ) -> Self:
+        fields = {"seq": seq, "prev": prev, "time": time, "kind": kind, "body": dict(body)}
+        name = digest(canonical(fields))
+        signature = identity.sign(ENTRY_DOMAIN, name.encode()).hex()
+        return cls.model_validate({**fields, "hash": name, "signature": signature})
 
-class SignedHead(_Document):
+    def hash_fits(self) -> bool:
+        """Whether ``hash`` is that of the other fields."""
+        return self.hash == digest(canonical(self.model_dump(mode="json", exclude={"hash", "signature"})))
+
+    def signed_by(self, party: PublicIdentity) -> bool:
+        return _holds(party, ENTRY_DOMAIN, self.hash.encode(), self.signature)
+
+
+class SignedHead(_Signed):
     """A party's word how long its ledger is: entry ``seq`` is the last and has this hash."""
 
     party: PartyName
     seq: Annotated[int, Field(ge=0, lt=2**53)]
-    """0 for an empty ledger."""
+    """0 for an empty ledger, whose hash is :func:`first_link`."""
     hash: Digest
     time: Time
     signature: SignatureHex
-    """Ed25519 over the canonical form of the fields above, domain ``coterie/ledger-head/v1``."""
+    """Ed25519 over the canonical form of the other fields, domain ``coterie/ledger-head/v1``."""
+
+    @classmethod
+    def make(cls, identity: Identity, seq: int, hash: str, moment: datetime) -> Self:
+        fields = {"party": identity.name, "seq": seq, "hash": hash, "time": timestamp(moment)}
+        return cls.model_validate(
+            {**fields, "signature": identity.sign(HEAD_DOMAIN, canonical(fields)).hex()}
+        )
+
+    def signed_by(self, party: PublicIdentity) -> bool:
+        return self.party == party.name and _holds(party, HEAD_DOMAIN, self._message(), self.signature)
 
 
-class Countersignature(_Document):
-    """A peer's word that it has seen a head. From then on the ledger cannot be shortened or changed unseen."""
+class Countersignature(_Signed):
+    """A peer's word that it has seen a head. What the head covers cannot be dropped or changed unseen."""
 
     head: SignedHead
     peer: PartyName
     time: Time
     signature: SignatureHex
-    """The peer's Ed25519 over the canonical form of the fields above, domain ``coterie/ledger-countersign/v1``."""
+    """The peer's, over the canonical form of the other fields, domain ``coterie/ledger-countersign/v1``."""
+
+    @classmethod
+    def make(cls, identity: Identity, head: SignedHead, moment: datetime) -> Self:
+        fields = {
+            "head": head.model_dump(mode="json"),
+            "peer": identity.name,
+            "time": timestamp(moment),
+        }
+        return cls.model_validate(
+            {**fields, "signature": identity.sign(COUNTERSIGN_DOMAIN, canonical(fields)).hex()}
+        )
+
+    def signed_by(self, peer: PublicIdentity) -> bool:
+        return self.peer == peer.name and _holds(peer, COUNTERSIGN_DOMAIN, self._message(), self.signature)
+
+
+def first_link(party: PublicIdentity) -> str:
+    """What the first entry of a party's ledger is chained to: a digest of the party's key."""
+    return digest(ENTRY_DOMAIN.encode() + b"\0" + bytes.fromhex(party.key))
+
+
+def _holds(party: PublicIdentity, domain: str, message: bytes, signature: str) -> bool:
+    try:
+        party.verify(domain, message, bytes.fromhex(signature))
+    except CoterieError:
+        return False
+    return True
