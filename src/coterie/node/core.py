@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 from sqlalchemy import select
@@ -12,6 +13,7 @@ from sqlalchemy import select
 from coterie.crypto import Identity, PublicIdentity
 from coterie.errors import CoterieError
 from coterie.ledger import Entry, Kind, Ledger
+from coterie.wire import PeerAddress
 
 from .errors import PEER_UNKNOWN
 from .home import Home
@@ -22,6 +24,8 @@ from .views import ErrorView
 __all__ = ["Core", "error_view", "failure_of"]
 
 log = logging.getLogger("coterie.node")
+
+VERSION = version("coterie")
 
 
 class Core:
@@ -62,9 +66,22 @@ class Core:
             raise PEER_UNKNOWN(repr(name[:40]), party=name[:40])
         return PublicIdentity(name=row.name, key=row.key, certificate=row.certificate)
 
+    def address(self, name: str) -> PeerAddress:
+        """Where a peer is. :raises CoterieError: CT-5020."""
+        identity = self.peer(name)
+        with self.store.session() as session:
+            row = session.get_one(PeerRow, name)
+        return PeerAddress(identity, row.host, row.port)
+
     def public(self, name: str) -> PublicIdentity:
         """A peer's identity, or the own one."""
         return self.identity.public if name == self.name else self.peer(name)
+
+    def peers(self) -> list[PublicIdentity]:
+        """Everybody whose key is pinned."""
+        with self.store.session() as session:
+            rows = session.scalars(select(PeerRow).order_by(PeerRow.name))
+            return [PublicIdentity(name=row.name, key=row.key, certificate=row.certificate) for row in rows]
 
     def keys(self) -> dict[str, str]:
         """Hex public key by name of everybody known here, this party among them."""

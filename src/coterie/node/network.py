@@ -1,26 +1,77 @@
-"""Talking with the nodes of pinned peers: what the services need of it, apart from how it is done."""
+"""Requests to the nodes of pinned peers, and the answers to theirs."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
+from sqlalchemy import update
+
+from coterie.crypto import PublicIdentity, now, timestamp
+from coterie.errors import UNEXPECTED, CoterieError
+from coterie.wire import PeerClient, PeerServer
+
+from . import messages
+from .core import Core, log_unexpected
 from .messages import Message
+from .store import PeerRow
 
-__all__ = ["Handler", "Network"]
+__all__ = ["LIMIT", "Network"]
 
+LIMIT = 8 * 2**20
+"""Bytes of one request: a proposal holds the facts of wide tables and the whole plan."""
+
+KINDS: dict[type[Message], str] = {
+    messages.Hello: "hello",
+    messages.AgreementPush: "agreement/push",
+    messages.AgreementPull: "agreement/pull",
+    messages.FactsQuestion: "facts",
+    messages.Propose: "job/propose",
+    messages.ApprovalPush: "job/approval",
+    messages.JobStart: "job/start",
+    messages.JobProgress: "job/progress",
+    messages.JobEnd: "job/end",
+    messages.JobQuestion: "job/state",
+    messages.HeadOffer: "job/head",
+}
+
+Q = TypeVar("Q", bound=Message)
 A = TypeVar("A", bound=Message)
 
-Handler = Callable[[str, Message], Awaitable[Message]]
-"""``handler(peer, request)``: the answer, or a CoterieError that the peer gets to know."""
 
+class Network:
+    """Who is asked and who asks is known by certificate."""
 
-class Network(Protocol):
-    """Requests to peers."""
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._client = PeerClient(core.identity, LIMIT)
+        self.server = PeerServer(core.identity, core.peers, LIMIT)
 
     async def ask(self, peer: str, request: Message, answer: type[A]) -> A:
         """The peer's answer.
 
-        :raises CoterieError: CT-5020 (no such peer); a code of family Unavailable where it cannot be reached;
+        :raises CoterieError: CT-5020 (no such peer); CT-12xx where it cannot be reached or is somebody else;
             or the error that the peer answers with.
         """
+        found = await self._client.call(self._core.address(peer), KINDS[type(request)], request, answer)
+        self._seen(peer)
+        return found
+
+    def answer(self, request: type[Q], handler: Callable[[str, Q], Awaitable[Message]]) -> None:
+        """Answer requests of that type with what ``handler(peer, request)`` gives or raises."""
+
+        async def handle(peer: PublicIdentity, body: Q) -> Message:
+            self._seen(peer.name)
+            try:
+                return await handler(peer.name, body)
+            except CoterieError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a bug here must not look like the peer's fault
+                log_unexpected(f"{KINDS[request]} of {peer.name}", error)
+                raise UNEXPECTED(f"{type(error).__name__}", party=self._core.name) from None
+
+        self.server.handle(KINDS[request], request, handle)
+
+    def _seen(self, peer: str) -> None:
+        with self._core.store.session() as session:
+            session.execute(update(PeerRow).where(PeerRow.name == peer).values(last_seen=timestamp(now())))

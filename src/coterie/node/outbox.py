@@ -24,6 +24,9 @@ log = logging.getLogger("coterie.node")
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
 
+_WIRE = "CT-12"
+"""Codes of connections: what is wrong, such as a stranger at the peer's address, may be mended."""
+
 _KINDS: dict[str, type[messages.Message]] = {
     one.__name__: one for one in (messages.AgreementPush, messages.ApprovalPush, messages.JobEnd)
 }
@@ -110,6 +113,8 @@ class Outbox:
                 except Unavailable:
                     return False
                 except CoterieError as error:
+                    if error.code.startswith(_WIRE):
+                        return False
                     # The peer has read it and says no: it will not say yes to the same bytes later.
                     log.warning("%s does not take %s: %s", peer, row.topic, error)
                 with self._core.store.session() as session:

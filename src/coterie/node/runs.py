@@ -18,6 +18,7 @@ from .core import Core, failure_of, log_unexpected
 from .datasets import Datasets
 from .errors import (
     JOB_STATE,
+    JOB_UNKNOWN,
     NODE_STOPPED,
     NOT_INITIATOR,
     NOT_PARTICIPANT,
@@ -30,7 +31,7 @@ from .network import Network
 from .outbox import Outbox
 from .pipe import Begin, LedgerCall, Peer, Progress, Published
 from .planning import Planning
-from .store import PeerRow, ResultRow, RunRow
+from .store import ResultRow, RunRow
 from .supervisor import WorkerProcess
 from .views import JobState, ParticipantView
 
@@ -183,20 +184,27 @@ class Runs:
         )
 
     def _peer(self, name: str) -> Peer:
-        identity = self._core.peer(name)
-        with self._core.store.session() as session:
-            row = session.get_one(PeerRow, name)
-        return Peer(identity=identity, host=row.host, port=row.port)
+        address = self._core.address(name)
+        return Peer(identity=address.identity, host=address.host, port=address.port)
 
     # -- links
 
-    def hand_over(self, job: str, connection: socket.socket) -> bool:
+    def hand_over(self, job: str, connection: socket.socket, caller: str) -> bool:
         """Give a peer's connection to the job's worker; False where no worker runs for it here."""
         worker = self._workers.get(job)
         if worker is None:
             return False
-        worker.hand_over(connection)
+        worker.hand_over(connection, caller)
         return True
+
+    def why_not(self, job: str) -> tuple[bool, CoterieError | None]:
+        """Why no worker runs: whether one may come yet, and else the error that ended the job here."""
+        if not self._book.known(job):
+            return False, JOB_UNKNOWN(job, party=self._core.name)
+        view = self._book.view(job)
+        if view.error is not None:
+            return False, from_record(view.error.model_dump(exclude={"family", "title"}))
+        return view.state in ("proposed", "starting"), None
 
     # -- what the worker says
 

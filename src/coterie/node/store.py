@@ -1,6 +1,6 @@
 """The node's store: what it must still know after a restart. SQLite, one writer: the daemon's event loop.
 
-Documents (agreements, revocations, proposals, approvals) are kept as the JSON text that was checked on arrival.
+Documents (agreements, proposals, approvals) are kept as the JSON text that was checked on arrival.
 """
 
 from __future__ import annotations
@@ -52,11 +52,10 @@ class PeerRow(Row):
 
 
 class InvitationRow(Row):
-    """An invitation that this node gave. Its secret is kept until it is used."""
+    """An invitation that this node gave; its secret is in a file of its own while it is open."""
 
     __tablename__ = "invitations"
     id: Mapped[str] = mapped_column(primary_key=True)
-    secret: Mapped[bytes | None]
     created: Mapped[str]
     expires: Mapped[str]
     used_by: Mapped[str | None]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from coterie.errors import CoterieError, from_record
+from coterie.wire import Inbound, handoff_pair, send_fd
 
 from .core import Core, failure_of
 from .errors import WORKER_DIED, WORKER_NOT_STARTED, WORKER_UNREADABLE
@@ -72,7 +73,7 @@ class WorkerProcess:
     async def start(self, begin: Begin) -> None:
         """:raises CoterieError: CT-5063."""
         mine, its = socket.socketpair()
-        links, its_links = socket.socketpair()
+        links, its_links = handoff_pair()
         with its, its_links:
             try:
                 self._process = await self._spawn(begin.assignment.directory, its, its_links)
@@ -112,15 +113,16 @@ class WorkerProcess:
     def pid(self) -> int | None:
         return None if self._process is None else self._process.pid
 
-    def hand_over(self, connection: socket.socket) -> None:
+    def hand_over(self, connection: socket.socket, caller: str) -> None:
         """Give the worker a peer's connection. Where that fails it is closed, and the peer dials again."""
-        with connection:
-            if self._links is None:
-                return
-            try:
-                socket.send_fds(self._links, [b"\0"], [connection.fileno()])
-            except OSError as error:
-                log.warning("job %s: a connection was not handed over: %s", self.job, error.strerror)
+        if self._links is None:
+            connection.close()
+            return
+        inbound = Inbound(job=self.job, party=self._core.name, caller=caller)
+        try:
+            send_fd(self._links, connection, inbound)
+        except CoterieError as error:
+            log.warning("job %s: %s", self.job, error)
 
     async def stop(self, error: CoterieError) -> None:
         """Tell the worker why the job is over, and see that it ends."""

@@ -20,7 +20,7 @@ from typing import Any
 from coterie.crypto import Identity, timestamp
 from coterie.errors import UNEXPECTED, CoterieError, from_record
 from coterie.jobs import run_job
-from coterie.wire import LinkMesh, PeerAddress
+from coterie.wire import LinkMesh, PeerAddress, recv_fd
 
 from .core import failure_of, log_unexpected
 from .errors import NODE_STOPPED, WORKER_UNREADABLE
@@ -174,13 +174,13 @@ def take_links(sock: socket.socket, mesh: LinkMesh) -> None:
     """Thread: take the connections that the node's front door hands over."""
     while True:
         try:
-            message, descriptors, _, _ = socket.recv_fds(sock, 16, 1)
-        except OSError:
+            taken = recv_fd(sock)
+        except CoterieError as error:
+            log.error("no more connections from the node: %s", error)
             return
-        if not message and not descriptors:
+        if taken is None:
             return
-        for descriptor in descriptors:
-            mesh.accept(socket.socket(fileno=descriptor))
+        mesh.accept(taken[0])
 
 
 def report_often(host: WorkerHost, ended: threading.Event) -> None:

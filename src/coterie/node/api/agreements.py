@@ -1,0 +1,65 @@
+"""Routes of agreements. Signing is a call of its own, which only an administrator's token may make."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from coterie.node.views import AgreementView
+
+from .access import ADMIN, READER, services_of
+
+__all__ = ["routes"]
+
+routes = APIRouter(prefix="/agreements")
+
+
+class DraftBody(BaseModel):
+    """The terms, YAML."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str
+
+
+class ReasonBody(BaseModel):
+    """Why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reason: str = Field(default="", max_length=500)
+
+
+@routes.get("", dependencies=[READER])
+async def agreements(request: Request) -> list[AgreementView]:
+    return services_of(request).agreements.views()
+
+
+@routes.post("", dependencies=[ADMIN])
+async def draft(request: Request, body: DraftBody) -> AgreementView:
+    return services_of(request).agreements.draft(body.text)
+
+
+@routes.get("/{name}", dependencies=[READER])
+async def agreement(request: Request, name: str) -> AgreementView:
+    return services_of(request).agreements.show(name)
+
+
+@routes.post("/{name}/offer", dependencies=[ADMIN])
+async def offer(request: Request, name: str) -> AgreementView:
+    return await services_of(request).agreements.offer(name)
+
+
+@routes.post("/{name}/sign", dependencies=[ADMIN])
+async def sign(request: Request, name: str) -> AgreementView:
+    return await services_of(request).agreements.sign(name)
+
+
+@routes.post("/{name}/sync", dependencies=[ADMIN])
+async def sync(request: Request, name: str) -> AgreementView:
+    return await services_of(request).agreements.sync(name)
+
+
+@routes.post("/{name}/revoke", dependencies=[ADMIN])
+async def revoke(request: Request, name: str, body: ReasonBody) -> AgreementView:
+    return await services_of(request).agreements.revoke(name, body.reason)

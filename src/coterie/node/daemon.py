@@ -1,0 +1,174 @@
+"""The daemon: one asyncio process behind one port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+import uvicorn
+
+from coterie.ledger import Ledger
+from coterie.wire import ClientHello, FrontDoor, Splice, Turnstile, read_link_name
+
+from .api import build_app
+from .core import Core, log_unexpected
+from .home import Home, HomeLock
+from .services import Services
+from .store import Store
+
+__all__ = ["Node", "run"]
+
+log = logging.getLogger("coterie.node")
+
+LOG_BYTES = 10 * 2**20
+KEEP_ALIVE_SECONDS = 60
+STOP_SECONDS = 3
+
+
+class ApiServer(uvicorn.Server):
+    """Uvicorn without its own signal handlers: the daemon ends in its own order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the daemon."""
+        yield
+
+
+class Node:
+    """The running node of one home."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self._core = services.core
+        self._turnstile = Turnstile(self._core.identity, self._core.peers)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Open the port and serve; end everything in order. :raises CoterieError: CT-1230."""
+        settings = self._core.home.settings
+        folder = Path(tempfile.mkdtemp(prefix="coterie-"))  # short, as paths of Unix sockets must be
+        door = FrontDoor(
+            link=self._take_link,
+            peer=self.services.network.server,
+            enrol=self.services.introductions.server,
+            api=Splice(folder / "api"),
+        )
+        try:
+            async with self._api(folder / "api"):
+                await door.open(settings.listen_host, settings.listen_port)
+                log.info("%s %s listens on %s", settings.role, settings.name, settings.listen)
+                try:
+                    await self.services.runs.recover()
+                    self.services.outbox.start()
+                    yield
+                finally:
+                    await self.services.runs.shut_down()
+                    await door.close()
+        finally:
+            await self._core.close()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextlib.asynccontextmanager
+    async def _api(self, path: Path) -> AsyncIterator[None]:
+        """The REST API behind a Unix socket that only this process's front door knows of."""
+        identity = self._core.identity
+        config = uvicorn.Config(
+            build_app(self.services),
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=STOP_SECONDS,
+            ssl_keyfile=identity.api_key_path,
+            ssl_certfile=identity.api_certificate_path,
+        )
+        server = ApiServer(config)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(str(path))
+            serving = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
+            try:
+                yield
+            finally:
+                server.should_exit = True
+                await serving
+
+    async def _take_link(self, raw: socket.socket, hello: ClientHello) -> None:
+        """A worker's connection: to the job's worker here, or away with the reason."""
+        wanted = read_link_name(hello.server_name)
+        if wanted is None or wanted[1] != self._core.name:
+            return
+        runs = self.services.runs
+        if not runs.hand_over(wanted[0], raw, _caller(raw)):
+            later, failure = runs.why_not(wanted[0])
+            await self._turnstile.turn_away(raw, wanted[0], failure, later=later)
+
+
+def _caller(raw: socket.socket) -> str:
+    try:
+        return str(raw.getpeername()[0])[:100]
+    except OSError:
+        return "gone"
+
+
+async def serve(home: Home, store: Store, ledger: Ledger) -> None:
+    """Run until SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_loop_trouble)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    core = Core(home, home.identity(), store, ledger)
+    async with Node(Services.of(core)).running():
+        await stop.wait()
+        log.info("stopping")
+
+
+def _loop_trouble(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    error = context.get("exception")
+    if isinstance(error, BaseException):
+        log_unexpected(str(context.get("message", "event loop")), error)
+    else:
+        log.error("event loop: %s", context.get("message"))
+
+
+def run(path: Path) -> None:
+    """Run the daemon of a home until it is told to stop.
+
+    :raises CoterieError: where it cannot start: CT-5002 to CT-5005, CT-11xx, CT-13xx, CT-1230.
+    """
+    home = Home.open(path)
+    _log_to(home)
+    with HomeLock(home):
+        store = Store(home.store_file)
+        try:
+            with Ledger(home.ledger, home.identity()) as ledger:
+                asyncio.run(serve(home, store, ledger))
+        finally:
+            store.close()
+
+
+def _log_to(home: Home) -> None:
+    form = logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s")
+    handlers: list[logging.Handler] = [
+        RotatingFileHandler(home.log_file, maxBytes=LOG_BYTES, backupCount=5, encoding="utf-8"),
+        logging.StreamHandler(sys.stderr),
+    ]
+    home.log_file.chmod(0o600)
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    for handler in handlers:
+        handler.setFormatter(form)
+        root.addHandler(handler)

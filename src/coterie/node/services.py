@@ -1,0 +1,89 @@
+"""The services of a node, put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from coterie.crypto import now, timestamp
+
+from . import messages
+from .agreements import Agreements
+from .core import VERSION, Core
+from .datasets import Datasets
+from .doctor import Doctor
+from .introductions import Introductions
+from .jobbook import JobBook
+from .network import Network
+from .outbox import Outbox
+from .planning import Planning
+from .proposals import Proposals
+from .runs import Runs
+from .tokens import Tokens
+
+__all__ = ["Services"]
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the API and the peers reach."""
+
+    core: Core
+    network: Network
+    outbox: Outbox
+    tokens: Tokens
+    introductions: Introductions
+    datasets: Datasets
+    agreements: Agreements
+    book: JobBook
+    proposals: Proposals
+    runs: Runs
+    doctor: Doctor
+
+    @classmethod
+    def of(cls, core: Core) -> Services:
+        """All services on one core, answering peers."""
+        network = Network(core)
+        outbox = Outbox(core, network)
+        datasets = Datasets(core)
+        agreements = Agreements(core, network, outbox)
+        planning = Planning(core, agreements)
+        book = JobBook(core)
+        runs = Runs(core, network, outbox, agreements, datasets, planning, book)
+        agreements.on_revoked = runs.agreement_revoked
+        made = cls(
+            core=core,
+            network=network,
+            outbox=outbox,
+            tokens=Tokens(core.store, core.home.token_file.read_text(encoding="ascii").strip()),
+            introductions=Introductions(core, book),
+            datasets=datasets,
+            agreements=agreements,
+            book=book,
+            proposals=Proposals(core, network, outbox, agreements, datasets, planning, book, runs),
+            runs=runs,
+            doctor=Doctor(core, network),
+        )
+        made._answer_peers()
+        return made
+
+    def _answer_peers(self) -> None:
+        network = self.network
+        network.answer(messages.Hello, self._hello)
+        network.answer(messages.AgreementPush, self.agreements.receive)
+        network.answer(messages.AgreementPull, self._agreement)
+        network.answer(messages.FactsQuestion, self.proposals.answer_facts)
+        network.answer(messages.Propose, self.proposals.receive)
+        network.answer(messages.ApprovalPush, self.proposals.receive_approval)
+        network.answer(messages.JobStart, self.runs.receive_start)
+        network.answer(messages.JobProgress, self.runs.receive_progress)
+        network.answer(messages.JobEnd, self.runs.receive_end)
+        network.answer(messages.JobQuestion, self.runs.answer_question)
+        network.answer(messages.HeadOffer, self.runs.closing.answer_head)
+
+    async def _hello(self, _peer: str, _request: messages.Hello) -> messages.HelloAnswer:
+        core = self.core
+        role = core.home.settings.role
+        return messages.HelloAnswer(name=core.name, role=role, version=VERSION, time=timestamp(now()))
+
+    async def _agreement(self, peer: str, request: messages.AgreementPull) -> messages.AgreementPush:
+        return self.agreements.answer_pull(peer, request)
