@@ -358,6 +358,8 @@ def test_heads_are_countersigned_and_kept(tmp_path: Path, lender: Identity, paym
         assert [SignedHead.model_validate(one.body["head"]) for one in noted] == [head]
     report = verify(tmp_path / "lender", peers=[tmp_path / "payments"])
     assert (report.ok, report.countersigned) == (True, {"payments": 9})
+    with Ledger(tmp_path / "lender", lender) as later:  # which has forgotten what it showed
+        assert later.record_countersignature(payments.public, made).seq == 11
 
 
 def test_heads_that_do_not_hold(

@@ -37,6 +37,7 @@ from .files import ENTRIES, HEAD, PARTY, parse_entry, read_entries, read_head, r
 __all__ = ["Ledger"]
 
 LOCK = "ledger.lock"
+REMEMBERED_HEADS = 256  # so that a countersignature that comes soon needs no search
 MAX_DEPTH = 28  # of a body, so that the entry around it stays within what is read
 
 
@@ -57,6 +58,7 @@ class Ledger:
         self._identity = identity
         self._mutex = threading.RLock()
         self._peers: dict[str, SignedHead] | None = None
+        self._shown: dict[int, str] = {}
         self._closed = False
         self._broken = False
         self._size = 0
@@ -97,6 +99,9 @@ class Ledger:
     def head(self) -> SignedHead:
         """The present end, signed: what peers countersign."""
         with self._mutex:
+            self._shown[self._seq] = self._hash
+            while len(self._shown) > REMEMBERED_HEADS:
+                del self._shown[next(iter(self._shown))]
             return SignedHead.make(self._identity, self._seq, self._hash, now())
 
     def countersign(
@@ -288,8 +293,8 @@ class Ledger:
 
     def _hash_of(self, seq: int) -> str | None:
         with self._mutex:
-            if seq == self._seq:
-                return self._hash
+            if seq in self._shown:
+                return self._shown[seq]
         return next((entry.hash for entry in self.entries() if entry.seq == seq), None)
 
 
