@@ -1,12 +1,14 @@
 """The Rust kernels: stateless functions over NumPy arrays, GIL released, all cores used.
 
-Words are elements of Z_2^64 and wrap. A ``seed`` is 16 bytes; ``PRG(seed, id)`` is the AES-128-CTR key stream whose
-counter block is ``id`` (u64, little-endian) followed by the block number (u64, little-endian), read as little-endian
-words. Arrays given must be C-contiguous unless said otherwise. Arguments of a wrong type, shape, length or range raise
-``ValueError`` (``TypeError`` where it is not an array or number at all).
+Words are elements of Z_2^64 and wrap. A ``seed`` is 16 bytes; ``PRG(seed, id)`` is the AES-128-CTR key
+stream whose counter block is ``id`` (u64, little-endian) followed by the block number (u64, little-endian),
+read as little-endian words. Arrays given must be C-contiguous unless said otherwise. Arguments of a wrong
+element type, shape, length or range raise ``ValueError``; what is no array, number or bytes at all raises
+``TypeError``.
 
-The thread pool starts with the first large call, on all cores or as many as ``RAYON_NUM_THREADS`` says. A process must
-not fork after that and use these functions in the child.
+The thread pool starts with the first large call, on all cores or as many as ``RAYON_NUM_THREADS`` says. A
+process must not fork after that and use these functions in the child. No result depends on the number of
+threads or on the processor.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,21 +28,25 @@ def prg_u64(seed: bytes, id: int, n: int, offset: int = 0) -> Words:
     """Words ``offset .. offset+n`` of PRG(seed, id), shape (n,)."""
 
 def prg_sum_u64(seeds: Sequence[bytes], id: int, n: int) -> Words:
-    """The sum over all seeds of the first ``n`` words of PRG(seed, id): a mask that only a dealer knows whole."""
+    """The sum over all seeds of the first ``n`` words of PRG(seed, id): a mask that only a dealer knows."""
 
 def prg_sub_u64(target: Words, seeds: Sequence[bytes], id: int) -> Words:
-    """``target`` minus the sum of PRG(seed, id) over all seeds, in target's shape: the correction of a dealt value."""
+    """``target`` minus the sum of PRG(seed, id) over all seeds: the correction of a dealt value.
+
+    Target has any shape, which the result keeps.
+    """
 
 # Products
 
 def matmul(a: Words | NDArray[np.int32], b: Words) -> Words:
-    """``a @ b`` for ``a`` (n, d) and ``b`` (d,) or (d, m); shape (n,) or (n, m). int32 elements are sign-extended.
+    """``a @ b`` for ``a`` (n, d) and ``b`` (d,) or (d, m); shape (n,) or (n, m).
 
-    ``a`` may be a slice of rows or columns as long as the elements of a row lie side by side; other layouts are refused.
+    int32 elements are sign-extended. ``a`` may be a slice of rows or columns as long as the elements of a row
+    lie side by side (a slice of columns costs a copy within the cache); other layouts are refused.
     """
 
 def matmul_t(a: Words | NDArray[np.int32], b: Words) -> Words:
-    """``a.T @ b`` for ``a`` (n, d) and ``b`` (n,) or (n, m); shape (d,) or (d, m). ``a`` as in :func:`matmul`."""
+    """``a.T @ b`` for ``a`` (n, d) as in :func:`matmul` and ``b`` (n,) or (n, m); shape (d,) or (d, m)."""
 
 def prg_matmul(seed: bytes, id: int, n: int, d: int, b: Words) -> Words:
     """``matmul(prg_u64(seed, id, n * d).reshape(n, d), b)`` without the matrix ever being in memory."""
@@ -48,7 +54,7 @@ def prg_matmul(seed: bytes, id: int, n: int, d: int, b: Words) -> Words:
 def prg_matmul_t(seed: bytes, id: int, n: int, d: int, b: Words) -> Words:
     """``matmul_t(prg_u64(seed, id, n * d).reshape(n, d), b)`` without the matrix ever being in memory."""
 
-# Exact truncation (docs: PROTOCOLS, "Exact truncation, one round")
+# Exact truncation
 
 def deal_truncation(mask: Words, shift: int) -> tuple[Words, Words]:
     """``(mask >> shift, mask >> 63)``: what the dealer shares. ``shift`` is 0 to 62; any shape, kept."""
@@ -56,24 +62,26 @@ def deal_truncation(mask: Words, shift: int) -> tuple[Words, Words]:
 def truncate(opened: Words, high_share: Words, msb_share: Words, shift: int, first: bool) -> Words:
     """A party's share of ``x >> shift`` for x in [-2^62, 2^62), exact up to one unit in the last place.
 
-    ``opened`` is ``x + 2^62 + mask``, the same at all parties; ``high_share`` and ``msb_share`` are this party's shares of
-    :func:`deal_truncation`. Exactly one party is ``first``. All arrays have one shape, which the result keeps.
+    ``opened`` is ``x + 2^62 + mask``, the same at all parties; ``high_share`` and ``msb_share`` are this
+    party's shares of :func:`deal_truncation`. Exactly one party is ``first``. All arrays have one shape,
+    which the result keeps. The shares' sum is ``x >> shift`` (rounded down) or one more.
     """
 
 def low_bits_pack(values: Words, bits: int) -> Bytes:
-    """The low ``bits`` (1 to 64) of every value in ``ceil(bits / 8)`` little-endian bytes each, shape (n * that,)."""
+    """The low ``bits`` (1 to 64) of every value, little-endian, shape (n * ceil(bits / 8),)."""
 
 def low_bits_unpack(data: Bytes | bytes, bits: int) -> Words:
-    """Inverse of :func:`low_bits_pack`, shape (n,). Bits above ``bits`` are cleared, whatever a peer put there."""
+    """Inverse of :func:`low_bits_pack`, shape (n,). Bits above ``bits`` are cleared, whatever a peer sent."""
 
-# Trigonometric sums (docs: PROTOCOLS, "Sigmoid, one round")
+# Trigonometric sums
 
 def trig_deal(mask: Words, period_bits: int, terms: int, frac: int, seeds: Sequence[bytes], id: int) -> Words:
-    """The dealer's correction for shares of sin(jθλ) and cos(jθλ), j = 1 .. terms, θ = 2π / 2^period_bits, λ = mask.
+    """The dealer's correction for shares of sin(jθλ) and cos(jθλ), θ = 2π / 2^period_bits, λ = mask.
 
-    Fixed point with ``frac`` (0 to 50) fractional bits, minus PRG(seed, id) of the parties that expand their shares.
-    ``period_bits`` is 1 to 64, ``terms`` 1 to 1024. Shape (mask.size * 2 * terms,). The order of the words is internal
-    (per block of 64 elements: sin 1, cos 1, sin 2, ... of all elements of the block); only :func:`trig_eval` reads it.
+    j is 1 to ``terms`` (at most 1024), ``period_bits`` 1 to 64. Fixed point with ``frac`` (0 to 50)
+    fractional bits, minus PRG(seed, id) of the parties that expand their shares. Shape
+    (mask.size * 2 * terms,). The order of the words is a matter between this and :func:`trig_eval`: per block
+    of 64 elements (the last may be shorter), sin 1 of all its elements, cos 1 of all, sin 2 of all, ...
     """
 
 def trig_eval(
@@ -86,11 +94,13 @@ def trig_eval(
     seed: bytes | None,
     id: int,
 ) -> Words:
-    """A party's share of ``sum_j coefficients[j-1] * sin(jθ(m - λ))`` with ``out_frac`` fractional bits, in m's shape.
+    """A party's share of ``sum_j coefficients[j-1] * sin(jθ(m - λ))``, in m's shape.
 
-    ``opened`` is m = z + λ, of which the low ``period_bits`` count. The shares come from the array, or, where ``shares``
-    is None, from PRG(seed, id); exactly one of the two is given. The public factors are the same to the last bit on
-    every processor: parties with different factors would not hold shares of one value.
+    ``opened`` is m = z + λ, of which the low ``period_bits`` count. The shares of :func:`trig_deal` come from
+    the array, or, where ``shares`` is None, from PRG(seed, id); exactly one of the two is given. The result
+    has ``out_frac`` (0 to 62) fractional bits. Its error is at most sum(abs(coefficients)) * 2^-frac +
+    terms * 2^(frac - out_frac): the rounding of dealt values and of public factors. The factors are the same
+    to the last bit on every processor: parties with different ones would not hold shares of one value.
     Requires ``abs(coefficient) * 2^(out_frac - frac) < 2^50``.
     """
 
@@ -99,8 +109,8 @@ def trig_eval(
 def keyed_hashes(ids: Iterable[bytes] | tuple[Bytes, NDArray[np.int64]], key: bytes) -> Bytes:
     """BLAKE3 keyed hashes, shape (n, 32), of byte strings or of a column: (buffer, n + 1 offsets).
 
-    The key has 32 bytes. The offsets are those of an Arrow string column; those of a slice need not start at 0.
-    No offsets at all are an empty column, too.
+    The key has 32 bytes. The offsets are those of an Arrow string column; those of a slice need not start
+    at 0. No offsets at all are an empty column, too.
     """
 
 def ristretto_hash_mul(hashes: Bytes, scalar: bytes) -> Bytes:
