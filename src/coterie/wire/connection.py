@@ -39,7 +39,7 @@ class Connection:
         """Bytes read into ``room``, at most one TLS record; 0 when none are there now."""
         try:
             count = self._tls.recv_into(room)
-        except ssl.SSLWantReadError:
+        except (ssl.SSLWantReadError, BlockingIOError):
             return 0
         except ssl.SSLWantWriteError:
             self.wants_write = True
@@ -111,7 +111,9 @@ class Connection:
         return bytes(data)
 
     def shut(self) -> None:
-        """Say that no more bytes follow, without waiting for anything."""
+        """Say that no more bytes follow, without waiting for anything. What is read from now on is not
+        decrypted.
+        """
         with contextlib.suppress(OSError, ValueError):
             self._tls.shutdown(socket.SHUT_WR)
 

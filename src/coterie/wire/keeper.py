@@ -23,7 +23,7 @@ PATIENCE = 60.0
 """Seconds that a link may be down before its peer counts as gone; an operator's choice."""
 
 LINGER = 3.0
-"""Seconds in which a dead link still tries to tell its peer why."""
+"""Seconds in which a link that is over still sees to it that its last words arrive."""
 
 FIRST_DELAY = 0.05
 LONGEST_DELAY = 2.0
@@ -69,7 +69,7 @@ class Keeper(threading.Thread):
         self._delay = FIRST_DELAY
         self._next_attempt = 0.0
         self._key_trouble: CoterieError | None = None
-        self._dead_since: float | None = None
+        self._over_since: float | None = None
         self._moved = 0
 
     def run(self) -> None:
@@ -113,11 +113,11 @@ class Keeper(threading.Thread):
         assert pump is not None
         now = time.monotonic()
         aside = link.driving or now - link.driven < ASIDE
-        if link.error:
+        if link.error or link.finished:
             try:
                 pump.drain()
             except (Lost, CoterieError):
-                link.drop("closed after a failure")
+                link.drop("closed")
             link.told = link.told or pump.reported
             if link.pump is None:
                 return
@@ -137,7 +137,7 @@ class Keeper(threading.Thread):
         link = self._link
         pump = link.pump
         assert pump is not None
-        if link.error:
+        if link.error or link.finished:
             seconds = 0.05
         descriptor, writable = pump.connection.fileno(), pump.wants_write
         link.keeper_polls = True
@@ -162,13 +162,13 @@ class Keeper(threading.Thread):
 
     def _over(self) -> bool:
         link = self._link
-        if link.error:
-            now = time.monotonic()
-            if self._dead_since is None:
-                self._dead_since = self._next_attempt = now
-            told = link.heard_error or link.told
-            return (told and link.pump is None) or now - self._dead_since > LINGER
-        return link.finished and (link.pump is None or not link.pump.has_words)
+        if not link.error and not link.finished:
+            return False
+        now = time.monotonic()
+        if self._over_since is None:
+            self._over_since = self._next_attempt = now
+        told = link.finished or link.heard_error or link.told
+        return (told and link.pump is None) or now - self._over_since > LINGER
 
     def _due(self) -> str | None:
         """What is to be tried now. Raises the coded error when patience is over."""
@@ -182,6 +182,9 @@ class Keeper(threading.Thread):
             due = link.address.listens and now >= self._next_attempt
             return "gone" if due else None
         if down > self._patience:
+            if link.outbox.farewell and not link.outbox.undelivered:
+                link.peer_finished()
+                return None
             raise self._key_trouble or link.gone(f"no connection for {down:.0f} s; {link.trouble}")
         if link.fruitful:
             link.fruitful = False

@@ -214,7 +214,10 @@ class Link:
         """
         with self.lock:
             with self.host.waits.during(self.peer, "close", "", self.host.account.current_step):
-                while not (self.outbox.all_acknowledged or self.inbox.ended or self.error):
+                while not (self.outbox.all_acknowledged or self.error):
+                    # Once the peer has said farewell too, a lost connection does not come back.
+                    if self.inbox.ended and not self.pump:
+                        break
                     self.changed.wait(PARK)
             self.finished = not self.error
             self.kick()
@@ -323,8 +326,7 @@ class Link:
             with self.lock:
                 self.heard_error = True
                 if hello.failure is None and self.outbox.farewell:
-                    self.inbox.ended = True
-                    self.changed.notify_all()
+                    self.peer_finished()
                     raise Lost("the peer has finished")
             raise error_of(hello.failure, self.peer) if hello.failure else self.gone("its node says so")
         if hello.status == "not-yet":
@@ -352,6 +354,11 @@ class Link:
                 self.pump.report(self.error)
             self.changed.notify_all()
             self.kick()
+
+    def peer_finished(self) -> None:
+        """With the lock held: the peer needs nothing more, although its farewell did not come through."""
+        self.inbox.ended = True
+        self.changed.notify_all()
 
     def gone(self, why: str) -> CoterieError:
         return PEER_GONE(f"{self.peer}: {why}", party=self.peer)

@@ -237,7 +237,7 @@ class LinkMesh:
         connection.send_welcome(deadline)
         greeting = connection.read_hello(deadline)
         error: CoterieError | None = None
-        if greeting.status == "probe":
+        if greeting.status == "probe" and not link.error and not link.finished:
             connection.send_hello(link.prepare("probe")[0], deadline)
             connection.close()
             return

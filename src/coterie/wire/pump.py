@@ -54,7 +54,7 @@ class Pump:
         """Since the link last looked: the peer took something."""
         self.peer_failure: CoterieError | None = None
         self.reported = False
-        """The peer was told of the failure here."""
+        """The last words are written."""
         self._inbox = inbox
         self._outbox = outbox
         self._peer = connection.peer.name
@@ -85,8 +85,9 @@ class Pump:
         return not self.connection.wants_write and self._next() and self._write()
 
     def drain(self) -> None:
-        """After a failure: send the report, then read and forget what comes, so that closing does not
-        destroy it on its way. Raises Lost when the peer has hung up."""
+        """At the end: send the report or the last acknowledgement, then read and forget what comes, so that
+        closing does not destroy the last words on their way. Raises Lost when the peer has hung up.
+        """
         if not self.reported:
             self._write()
             if self._writing or self._report:
@@ -99,11 +100,6 @@ class Pump:
     @property
     def wants_write(self) -> bool:
         return self.connection.wants_write
-
-    @property
-    def has_words(self) -> bool:
-        """Whether something begun or due is still to be written, data apart."""
-        return bool(self._writing) or self._report is not None or self.acknowledgement_due
 
     @property
     def heartbeat_due(self) -> float:
