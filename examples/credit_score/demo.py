@@ -60,15 +60,21 @@ def agree(clients: dict[str, Client], tables: data.Tables) -> None:
 def run(lender: Client) -> JobView:
     """Submit the job at the lender, and follow it."""
     job = lender.submit((HERE / "job.yaml").read_text(encoding="utf-8"))
-    columns = (TextColumn("{task.fields[step]:<16}"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.fields[step]:<16}"),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("starting", step="", total=None)
 
         def show(view: JobView) -> None:
             mine = view.participant("lender")
-            progress.update(
-                task, step=mine.step or view.state, description=mine.what or "", completed=mine.done, total=mine.total or None
-            )
+            total = mine.total or None
+            what = mine.what or ""
+            step = mine.step or view.state
+            progress.update(task, step=step, description=what, completed=mine.done, total=total)
 
         return lender.wait(job.id, show)
 
@@ -89,7 +95,12 @@ def facts_of(client: Client, job: str) -> dict[str, Any]:
 def audit(homes: dict[str, Path]) -> str:
     """Check all ledgers offline, each against those of the others."""
     for name, home in homes.items():
-        others = [str(item) for peer, other in homes.items() if peer != name for item in ("--peer", other / "ledger")]
+        others = [
+            str(item)
+            for peer, other in homes.items()
+            if peer != name
+            for item in ("--peer", other / "ledger")
+        ]
         command = [str(servers.COTERIE), "audit", "verify", str(home / "ledger"), *others]
         if subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode != 0:
             return f"{name}'s ledger is not in order"
@@ -101,7 +112,11 @@ def result_of(
 ) -> dict[str, Any]:
     sides = {party: facts_of(clients[party], job.id) for party in ("lender", "payments")}
     mine = sides["lender"]
-    sizes = [entry.body["sizes"] for entry in clients["lender"].ledger(kind="plan", job=job.id) if "sizes" in entry.body]
+    sizes = [
+        entry.body["sizes"]
+        for entry in clients["lender"].ledger(kind="plan", job=job.id)
+        if "sizes" in entry.body
+    ]
     rows = next(int(told["rows.all"]) for told in sizes if "rows.all" in told)
     return {
         "auc": outcome.auc,
@@ -116,7 +131,9 @@ def result_of(
             for step in mine
         },
         "rounds": {
-            step: {key: max(side[step]["rounds"][key] for side in sides.values()) for key in ("planned", "used")}
+            step: {
+                key: max(side[step]["rounds"][key] for side in sides.values()) for key in ("planned", "used")
+            }
             for step in mine
         },
         "job": job.id,
@@ -159,12 +176,14 @@ def show_result(result: dict[str, Any], learned: dict[str, list[str]]) -> None:
         )
     console.print(steps)
     console.print(
-        f"{result['rows_aligned']:,} common borrowers; largest coefficient difference from the same optimiser in "
-        f"float64: {result['coefficient_difference']:.1e}; audit: {result['audit']}; "
+        f"{result['rows_aligned']:,} common borrowers; largest coefficient difference from the same optimiser "
+        f"in float64: {result['coefficient_difference']:.1e}; audit: {result['audit']}; "
         f"{result['seconds_total']:.1f} s in all",
         highlight=False,
     )
-    console.print(f"report  {result['report']}\nnumbers {OUTPUT / 'result.json'}", highlight=False, soft_wrap=True)
+    console.print(
+        f"report  {result['report']}\nnumbers {OUTPUT / 'result.json'}", highlight=False, soft_wrap=True
+    )
 
 
 def main() -> int:

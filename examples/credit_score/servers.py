@@ -30,7 +30,19 @@ def free_port() -> int:
 
 def initialise(role: str, name: str, home: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
-    command = [COTERIE, "--home", home, role, "init", "--name", name, "--listen", address, "--address", address]
+    command = [
+        COTERIE,
+        "--home",
+        home,
+        role,
+        "init",
+        "--name",
+        name,
+        "--listen",
+        address,
+        "--address",
+        address,
+    ]
     subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
 
 

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 __all__ = [
-    "Bug",
     "BadInput",
+    "Bug",
     "CoterieError",
     "ErrorCode",
     "NotAgreed",
@@ -45,7 +45,9 @@ class CoterieError(Exception):
         self.step = step
 
     def __str__(self) -> str:
-        where = "".join(f" [{name} {value}]" for name, value in (("party", self.party), ("step", self.step)) if value)
+        where = "".join(
+            f" [{name} {value}]" for name, value in (("party", self.party), ("step", self.step)) if value
+        )
         sentence = f"{self.title}: {self.detail}" if self.detail else self.title
         return f"{self.code}{where} {sentence}. Next: {self.next_step}"
 
@@ -112,7 +114,12 @@ class ErrorCode:
     next_step: str
 
     def __call__(
-        self, detail: str = "", *, next_step: str | None = None, party: str | None = None, step: str | None = None
+        self,
+        detail: str = "",
+        *,
+        next_step: str | None = None,
+        party: str | None = None,
+        step: str | None = None,
     ) -> CoterieError:
         return self.family(self.code, self.title, detail, next_step or self.next_step, party=party, step=step)
 
@@ -142,10 +149,16 @@ def all_codes() -> Mapping[str, ErrorCode]:
 
 
 UNKNOWN_CODE = define(
-    "CT-1001", PeerIncompatible, "A peer reported an error code that this version does not know", "Compare versions with the peer."
+    "CT-1001",
+    PeerIncompatible,
+    "A peer reported an error code that this version does not know",
+    "Compare versions with the peer.",
 )
 UNEXPECTED = define(
-    "CT-1002", Bug, "Unexpected failure", "Report it with the log of this node; nothing has left beyond what the ledger shows."
+    "CT-1002",
+    Bug,
+    "Unexpected failure",
+    "Report it with the log of this node; nothing has left beyond what the ledger shows.",
 )
 
 
@@ -160,5 +173,8 @@ def from_record(record: Mapping[str, str | None]) -> CoterieError:
     declared = _CODES.get(code, UNKNOWN_CODE)
     detail = text("detail", 500) if code in _CODES else f"{code}: {text('detail', 500)}"
     return declared(
-        detail, next_step=text("next_step", 500) or None, party=text("party", 64) or None, step=text("step", 64) or None
+        detail,
+        next_step=text("next_step", 500) or None,
+        party=text("party", 64) or None,
+        step=text("step", 64) or None,
     )

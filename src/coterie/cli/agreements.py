@@ -28,7 +28,9 @@ def draft(context: typer.Context, file: Annotated[Path, typer.Argument(help="The
 def _step(name: str, summary: str) -> None:
     """A command that takes one step with one agreement."""
 
-    def command(context: typer.Context, agreement: Annotated[str, typer.Argument(help="Name or id.")]) -> None:
+    def command(
+        context: typer.Context, agreement: Annotated[str, typer.Argument(help="Name or id.")]
+    ) -> None:
         state = state_of(context)
         with state.client() as client:
             call = getattr(Client, f"{name}_agreement")
@@ -61,7 +63,10 @@ def list_agreements(context: typer.Context) -> None:
     with state.client() as client:
         found = client.agreements()
     if not show(state, found):
-        rows = [(one.name, one.state, ", ".join(one.missing) or "all signed", one.runs_used, one.id) for one in found]
+        rows = [
+            (one.name, one.state, ", ".join(one.missing) or "all signed", one.runs_used, one.id)
+            for one in found
+        ]
         table("Agreements", ("name", "state", "still to sign", "runs used", "id"), rows)
 
 
@@ -76,7 +81,9 @@ def show_agreement(context: typer.Context, agreement: str) -> None:
 def _print(state: State, view: AgreementView) -> None:
     if show(state, view):
         return
-    console.print(yaml.safe_dump(view.terms, sort_keys=False, allow_unicode=True), highlight=False, markup=False)
+    console.print(
+        yaml.safe_dump(view.terms, sort_keys=False, allow_unicode=True), highlight=False, markup=False
+    )
     rows = [
         ("id", view.id),
         ("state", view.state),

@@ -21,10 +21,12 @@ def verify_ledger(
     directory: Annotated[Path, typer.Argument(help="A ledger's folder.")],
     peer: Annotated[
         list[Path] | None,
-        typer.Option("--peer", help="Another party's ledger folder: its countersigned heads are held against this one."),
+        typer.Option(
+            "--peer", help="Another party's ledger folder; its countersigned heads are held against this one."
+        ),
     ] = None,
 ) -> None:
-    """Check every entry's hash, order and signature, and the heads that peers countersigned. Needs no network."""
+    """Check every entry's hash, order and signature, and the heads that peers countersigned, offline."""
     state = state_of(context)
     report = verify(directory, peers=peer or [])
     if not show(state, report):

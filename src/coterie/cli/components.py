@@ -19,7 +19,11 @@ def list_components(context: typer.Context) -> None:
     with state.client() as client:
         found = client.components()
     if not show(state, found):
-        table("Components", ("name", "engines", ""), [(one.name, ", ".join(one.engines), one.summary) for one in found])
+        table(
+            "Components",
+            ("name", "engines", ""),
+            [(one.name, ", ".join(one.engines), one.summary) for one in found],
+        )
 
 
 @app.command("show")

@@ -21,7 +21,9 @@ app = typer.Typer(no_args_is_help=True)
 def draft(
     path: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
     name: Annotated[str, typer.Option(help="The dataset's name.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the description to this file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the description to this file.")
+    ] = None,
 ) -> None:
     """Look at a table and draft its description: columns, types, roles. Read it, correct it, then add it."""
     text = draft_spec(path.absolute(), name)
@@ -40,7 +42,9 @@ def add(context: typer.Context, spec: Annotated[Path, typer.Argument(help="The d
     with state.client() as client:
         made = client.add_dataset(read_text(spec))
     if not show(state, made):
-        console.print(f"{made.name}: {made.rows} rows, {len(made.columns)} columns", highlight=False, markup=False)
+        console.print(
+            f"{made.name}: {made.rows} rows, {len(made.columns)} columns", highlight=False, markup=False
+        )
 
 
 @app.command("list")

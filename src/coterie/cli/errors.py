@@ -3,4 +3,6 @@
 from coterie.errors import BadInput, define
 
 FILE_MISSING = define("CT-6001", BadInput, "The file cannot be read", "Check the path and its permissions.")
-FILE_EXISTS = define("CT-6002", BadInput, "The file is there already", "Choose another path, or remove it first.")
+FILE_EXISTS = define(
+    "CT-6002", BadInput, "The file is there already", "Choose another path, or remove it first."
+)

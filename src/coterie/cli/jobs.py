@@ -147,7 +147,9 @@ def _follow(client: Client, view: JobView) -> JobView:
 
 
 def _drawn(view: JobView) -> Table:
-    drawn = Table(title=Text(f"{view.name}  {view.id}  {view.state}"), title_justify="left", header_style="bold")
+    drawn = Table(
+        title=Text(f"{view.name}  {view.id}  {view.state}"), title_justify="left", header_style="bold"
+    )
     for name in ("party", "state", "step", "progress", "what", "waits for"):
         drawn.add_column(name, overflow="fold")
     for one in view.participants:

@@ -18,7 +18,7 @@ __all__ = ["main"]
 
 app = typer.Typer(
     name="coterie",
-    help="Shared learning: train and serve models on the combined data of several institutions; nobody sees anybody's data.",
+    help="Shared learning: train models on the data of several institutions; nobody sees anybody's data.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -31,7 +31,9 @@ app.add_typer(agreements.app, name="agreement", help="Signed terms between parti
 app.add_typer(jobs.app, name="job", help="Plan, submit, approve, follow and cancel jobs; fetch results.")
 app.add_typer(components.app, name="component", help="The steps that jobs are made of.")
 app.add_typer(audit.app, name="audit", help="Check ledgers.")
-app.command("doctor", help="Check keys, clock, port, peers, versions and disk, and say what to do.")(nodes.doctor)
+app.command("doctor", help="Check keys, clock, port, peers, versions and disk, and say what to do.")(
+    nodes.doctor
+)
 
 
 @app.callback()

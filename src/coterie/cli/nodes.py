@@ -21,7 +21,9 @@ Address = Annotated[str | None, typer.Option(help="host:port that peers dial; le
 
 
 @app.command("init")
-def init_node(context: typer.Context, name: Name, listen: Listen = "127.0.0.1:7300", address: Address = None) -> None:
+def init_node(
+    context: typer.Context, name: Name, listen: Listen = "127.0.0.1:7300", address: Address = None
+) -> None:
     """Make this institution's identity and home folder."""
     home = state_of(context).home
     node_room.init_node(home, name=name, listen=listen, address=address, role="node")
@@ -29,7 +31,9 @@ def init_node(context: typer.Context, name: Name, listen: Listen = "127.0.0.1:73
 
 
 @hub_app.command("init")
-def init_hub(context: typer.Context, name: Name, listen: Listen = "127.0.0.1:7400", address: Address = None) -> None:
+def init_hub(
+    context: typer.Context, name: Name, listen: Listen = "127.0.0.1:7400", address: Address = None
+) -> None:
     """Make a hub's identity and home folder."""
     hub_room.init_hub(state_of(context).home, name=name, listen=listen, address=address)
     _made(context)

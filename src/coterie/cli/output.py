@@ -22,7 +22,9 @@ _errors = Console(stderr=True)
 
 def show_error(error: CoterieError) -> None:
     """A failure in three lines: what, where, and what to do."""
-    where = "  ".join(f"{name} {value}" for name, value in (("party", error.party), ("step", error.step)) if value)
+    where = "  ".join(
+        f"{name} {value}" for name, value in (("party", error.party), ("step", error.step)) if value
+    )
     sentence = f"{error.title}: {error.detail}" if error.detail else error.title
     _errors.print(f"[bold red]{error.code}[/] {escape(sentence)}", highlight=False)
     if where:
@@ -44,7 +46,11 @@ def show(state: State, view: BaseModel | Sequence[BaseModel]) -> bool:
     """Print ``view`` as JSON where that is asked for; whether it was."""
     if not state.as_json:
         return False
-    plain = view.model_dump(mode="json") if isinstance(view, BaseModel) else [v.model_dump(mode="json") for v in view]
+    plain = (
+        view.model_dump(mode="json")
+        if isinstance(view, BaseModel)
+        else [v.model_dump(mode="json") for v in view]
+    )
     console.print_json(json.dumps(plain))
     return True
 

@@ -33,7 +33,9 @@ class Approval(BaseModel):
 
 def approve(identity: Identity, plan: Plan) -> Approval:
     """Sign ``plan`` as the party of ``identity``."""
-    unsigned = Approval(job=plan.job, plan=plan.digest, party=identity.name, time=timestamp(now()), signature="")
+    unsigned = Approval(
+        job=plan.job, plan=plan.digest, party=identity.name, time=timestamp(now()), signature=""
+    )
     signature = identity.sign(DOMAIN, unsigned.signed_bytes())
     return unsigned.model_copy(update={"signature": signature.hex()})
 

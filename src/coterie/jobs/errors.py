@@ -2,7 +2,9 @@
 
 from coterie.errors import BadInput, Bug, NotAgreed, PeerIncompatible, PeerMisbehaved, Unavailable, define
 
-SPEC_INVALID = define("CT-4001", BadInput, "The job file cannot be used", "Correct the named field and submit again.")
+SPEC_INVALID = define(
+    "CT-4001", BadInput, "The job file cannot be used", "Correct the named field and submit again."
+)
 UNKNOWN_COMPONENT = define(
     "CT-4002", BadInput, "No such component", "Choose one that `coterie component list` shows."
 )
@@ -10,10 +12,16 @@ ENGINE_UNSUPPORTED = define(
     "CT-4003", BadInput, "The component does not run in this engine", "Choose another engine or component."
 )
 DATASETS_INVALID = define(
-    "CT-4004", BadInput, "The job's datasets do not fit together", "Name one dataset of the agreement for each party."
+    "CT-4004",
+    BadInput,
+    "The job's datasets do not fit together",
+    "Name one dataset of the agreement for each party.",
 )
 COLUMN_UNKNOWN = define(
-    "CT-4005", BadInput, "A column is not in the dataset", "Name columns that the agreement lists for this dataset."
+    "CT-4005",
+    BadInput,
+    "A column is not in the dataset",
+    "Name columns that the agreement lists for this dataset.",
 )
 LABEL_INVALID = define(
     "CT-4006", BadInput, "The job needs exactly one label", "Agree on one dataset that has the label column."
@@ -37,7 +45,10 @@ FACTS_DIFFER = define(
     "Ask the named party's operator; the job cannot go on.",
 )
 EGRESS_DIFFERS = define(
-    "CT-4013", Bug, "A step sent other than it had planned", "Report it; nothing beyond the plan's budget has left."
+    "CT-4013",
+    Bug,
+    "A step sent other than it had planned",
+    "Report it; nothing beyond the plan's budget has left.",
 )
 APPROVAL_INVALID = define(
     "CT-4014", PeerMisbehaved, "An approval does not hold", "Ask the named party to approve this plan again."
@@ -50,7 +61,10 @@ TOO_FEW_COMMON = define(
 )
 CANCELLED = define("CT-4020", Unavailable, "The job was cancelled", "Submit it again when it is wanted.")
 RESULT_REFUSED = define(
-    "CT-4021", NotAgreed, "A result is not for this party", "Agree on the receiver of this kind of result first."
+    "CT-4021",
+    NotAgreed,
+    "A result is not for this party",
+    "Agree on the receiver of this kind of result first.",
 )
 ARTEFACT_DAMAGED = define(
     "CT-4022", Unavailable, "A stored artefact does not have the content of its name", "Run the job again."

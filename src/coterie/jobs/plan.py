@@ -1,9 +1,9 @@
 """The plan: what a job will do, derived by every participant from public facts alone.
 
-A job's steps are cut into *stages* after each step whose output sizes only the run can tell. The plan that the
-parties approve covers all stages; where a size is not known yet it gives the bound. While the job runs, each
-stage is derived again from the sizes that are known then, compared between all participants, and held against
-that bound. Either way a step's messages are planned to the byte.
+A job's steps are cut into *stages* after each step whose output sizes only the run can tell. The plan that
+the parties approve covers all stages; where a size is not known yet it gives the bound. While the job runs,
+each stage is derived again from the sizes that are known then, compared between all participants, and held
+against that bound. Either way a step's messages are planned to the byte.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from coterie.agreement import Terms
 from coterie.crypto import canonical, digest
-from coterie.learn import FrameShape, PlanContext, StepPlan
+from coterie.learn import PlanContext, StepPlan
 
 from .errors import ENGINE_UNSUPPORTED, PLAN_EXCEEDED
 from .proposal import Proposal, roles_of
@@ -23,7 +23,7 @@ from .registry import component, parameters
 __all__ = ["Plan", "Planner", "StagePlan", "derive_plan", "plan_difference"]
 
 FACTS_BYTES = 1024
-"""What each data party tells about its sizes at the end of a stage: JSON, padded so that its length is planned."""
+"""What each data party tells of its sizes at the end of a stage: JSON, padded to a planned length."""
 DIGEST_BYTES = 128
 """What each participant tells of its stage plan: stage and digest, padded."""
 
@@ -43,7 +43,11 @@ class StagePlan:
     steps: tuple[StepPlan, ...]
 
     def to_document(self) -> dict[str, Any]:
-        return {"index": self.index, "exact": self.exact, "steps": [_step_document(step) for step in self.steps]}
+        return {
+            "index": self.index,
+            "exact": self.exact,
+            "steps": [_step_document(step) for step in self.steps],
+        }
 
     @property
     def digest(self) -> str:
@@ -115,7 +119,7 @@ class Plan:
         return (*self.parties, *([self.dealer] if self.dealer else []))
 
     def summary(self) -> dict[str, Any]:
-        """Totals over all steps: bytes by sender and receiver, rounds, memory, seconds, and who learns what."""
+        """Totals over all steps: bytes by sender and receiver, rounds, memory, seconds, who learns what."""
         sent: dict[str, dict[str, int]] = {}
         for step in self.steps:
             for source, targets in step.sent.items():
@@ -183,7 +187,9 @@ class Planner:
             self._next += 1
             part = component(step.component)
             if self.context.engine not in part.engines:
-                raise ENGINE_UNSUPPORTED(f"{step.component!r} in engine {self.context.engine!r}", step=step.name)
+                raise ENGINE_UNSUPPORTED(
+                    f"{step.component!r} in engine {self.context.engine!r}", step=step.name
+                )
             self.context.step = step.name
             self.planned[step.name] = replace(
                 self.context, frames=dict(self.context.frames), models=dict(self.context.models)
@@ -227,7 +233,7 @@ def derive_plan(proposal: Proposal, terms: Terms) -> Plan:
     :raises CoterieError: CT-40xx, and the components' own codes for parameters that do not fit.
     """
     planner = Planner(proposal, terms)
-    stages = []
+    stages: list[StagePlan] = []
     while not planner.done:
         stages.append(planner.stage(exact=not stages))
     return Plan(

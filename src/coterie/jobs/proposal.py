@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from coterie.agreement import Terms
 from coterie.crypto import now, timestamp
 from coterie.data import DatasetFacts
+
 from .errors import COLUMN_UNKNOWN, DATASETS_INVALID, LABEL_INVALID
 from .spec import JobSpec
 
@@ -113,7 +114,9 @@ def _columns_of(proposal: Proposal, terms: Terms, party: str) -> tuple[tuple[str
     wanted = proposal.spec.columns.get(party, features)
     unknown = [column for column in wanted if column not in features]
     if unknown:
-        raise COLUMN_UNKNOWN(f"{unknown[0]!r} is not a granted feature of dataset {name!r} of {party!r}", party=party)
+        raise COLUMN_UNKNOWN(
+            f"{unknown[0]!r} is not a granted feature of dataset {name!r} of {party!r}", party=party
+        )
     if len(set(wanted)) != len(wanted):
         raise COLUMN_UNKNOWN(f"a column of {party!r} is named twice", party=party)
     return tuple(wanted), granted.label

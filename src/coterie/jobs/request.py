@@ -20,10 +20,10 @@ def request_of(proposal: Proposal, plan: Plan, terms: Terms) -> Request:
     """
     roles = roles_of(proposal, terms)
     results: dict[Any, tuple[str, ...]] = {}
-    for step in plan.steps:
-        for kind, receivers in step.results.items():
+    for planned in plan.steps:
+        for kind, receivers in planned.results.items():
             results[kind] = tuple(sorted({*results.get(kind, ()), *receivers}))
-        for reveal in step.reveals:
+        for reveal in planned.reveals:
             if reveal.kind is not None:
                 results[reveal.kind] = tuple(sorted({*results.get(reveal.kind, ()), *reveal.to}))
     datasets = []
@@ -45,7 +45,9 @@ def request_of(proposal: Proposal, plan: Plan, terms: Terms) -> Request:
         chosen = parameters(step).model_dump(mode="json")
         fields = component(step.component).Parameters.model_fields.items()
         defaults = {
-            name: field.get_default(call_default_factory=True) for name, field in fields if not field.is_required()
+            name: field.get_default(call_default_factory=True)
+            for name, field in fields
+            if not field.is_required()
         }
         steps.append(RequestedStep(component=step.component, params=chosen, defaults=defaults))
     return Request(

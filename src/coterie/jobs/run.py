@@ -114,7 +114,7 @@ class _Run:
         label = (context.label,) if context.label_holder == self._job.me else ()
         return (*context.columns[self._job.me], *label)
 
-    def _stage(self, facts: Mapping[str, int] | None) -> dict[str, int]:
+    def _stage(self, facts: dict[str, int] | None) -> dict[str, int]:
         """Agree on one stage and run it; gives the sizes that it told."""
         index = self._planner.next_stage
         started = time.monotonic()
@@ -153,7 +153,9 @@ class _Run:
         reference = heard[self._approved.parties[0]]
         for name, told in heard.items():
             if told != reference:
-                raise FACTS_DIFFER(f"{told} at {name}, {reference} at {self._approved.parties[0]}", party=name)
+                raise FACTS_DIFFER(
+                    f"{told} at {name}, {reference} at {self._approved.parties[0]}", party=name
+                )
         return reference
 
     def _check_common_rows(self) -> None:
@@ -168,7 +170,9 @@ class _Run:
         record = f"{stage.index} {stage.digest}".encode().ljust(DIGEST_BYTES)
         for name in others:
             self._mesh.to(name).send_bytes("plan", record)
-        different = [name for name in others if self._mesh.to(name).recv_bytes("plan", DIGEST_BYTES) != record]
+        different = [
+            name for name in others if self._mesh.to(name).recv_bytes("plan", DIGEST_BYTES) != record
+        ]
         if different:
             self._name_difference(stage, different[0])
 
@@ -219,7 +223,9 @@ class _Run:
                 "seconds": seconds,
             },
         )
-        self._journal.append("end", step=step.step, sent=sent, received=received, rounds=rounds, seconds=seconds)
+        self._journal.append(
+            "end", step=step.step, sent=sent, received=received, rounds=rounds, seconds=seconds
+        )
         if sent != planned or rounds["planned"] != rounds["used"]:
             raise EGRESS_DIFFERS(f"planned {planned} and {rounds['planned']} rounds, sent {sent} and {depth}")
 
@@ -261,7 +267,13 @@ class _Run:
             os.link(self._artefacts.path(key), path)
         except OSError:  # a file system without hard links
             atomic_write(path, content)
-        body = {"step": step.step, "kind": kind, "name": name, "content": digest(content), "size": len(content)}
+        body = {
+            "step": step.step,
+            "kind": kind,
+            "name": name,
+            "content": digest(content),
+            "size": len(content),
+        }
         self._host.ledger("result", {"job": self._approved.job, **body})
         self._host.published(kind, f"{step.step}/{name}", path, digest(content), len(content))
 

@@ -18,7 +18,15 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 
 from coterie.learn import Engine
 
@@ -33,7 +41,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
 
 
 class Step(BaseModel):
-    """One use of a component. ``name`` tells two uses of one component apart; it is the component's by default."""
+    """One use of a component. ``name`` tells two uses apart; it is the component's by default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
