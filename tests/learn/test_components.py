@@ -132,11 +132,97 @@ def test_one_row_is_too_few() -> None:
     assert caught.value.code == "CT-3011"
 
 
-def split_by_two(steps: Steps) -> dict[str, Outcome]:
-    """Two parties with the same rows in the same order, as after an alignment."""
+# -- two parties ---------------------------------------------------------------------------------------------
+
+
+def tables(drop: int = 20) -> dict[str, Any]:
+    """The same people at two parties, who each lack some of them, in different orders."""
     ids, given = columns()
-    lender = dataset(ids, {"age": given["age"], "bad": given["bad"]}, label="bad")
-    payments = dataset(ids, {"income": given["income"]})
-    return run(
-        {"lender": lender, "payments": payments}, steps, label="bad", label_holder="lender", dealer="hub"
+    random = np.random.default_rng(5)
+    rows = {name: random.permutation(ROWS)[drop:] for name in ("lender", "payments")}
+    cut = {name: [ids[row] for row in rows[name]] for name in rows}
+    own = {"lender": ("age", "bad"), "payments": ("income",)}
+    return {
+        name: dataset(cut[name], {one: np.asarray(given[one])[rows[name]] for one in own[name]}, label="bad")
+        for name in rows
+    }
+
+
+def together(steps: Steps, **more: Any) -> dict[str, Outcome]:
+    return run(tables(), steps, label="bad", label_holder="lender", dealer="hub", **more)
+
+
+def test_two_parties_find_the_same_rows_in_the_same_order() -> None:
+    given = tables()
+    outcomes = together((ALIGN,))
+    frames = {name: outcomes[name].frames["all"] for name in given}
+    common = sorted(set(given["lender"].ids.to_pylist()) & set(given["payments"].ids.to_pylist()))
+    assert frames["lender"].rows == frames["payments"].rows == len(common)
+    assert np.array_equal(frames["lender"].keys, frames["payments"].keys)
+    by_id = dict(zip(columns()[0], columns()[1]["age"].tolist(), strict=True))
+    by_hash = {
+        key.tobytes(): name
+        for key, name in zip(given["lender"].keyed_ids(ID_KEY), given["lender"].ids.to_pylist(), strict=True)
+    }
+    names = [by_hash[key.tobytes()] for key in frames["lender"].keys]
+    assert sorted(names) == common
+    assert frames["lender"].table["age"].to_pylist() == [by_id[name] for name in names]
+    assert (
+        frames["lender"].columns
+        == frames["payments"].columns
+        == {"lender": ("age",), "payments": ("income",)}
     )
+    assert frames["payments"].table.column_names == ["income"]
+    assert not outcomes["hub"].frames
+    assert outcomes["lender"].published == {}
+
+
+def test_common_ids_go_to_whom_the_agreement_names() -> None:
+    outcomes = together((ALIGN,), receivers={"common_ids": ("payments",)})
+    lines = outcomes["payments"].published["common_ids/common_ids.csv"].decode().splitlines()
+    given = tables()
+    common = set(given["lender"].ids.to_pylist()) & set(given["payments"].ids.to_pylist())
+    assert [line.strip('"') for line in lines] == [
+        "id",
+        *(i for i in given["payments"].ids.to_pylist() if i in common),
+    ]
+    assert outcomes["lender"].published == {}
+    reveal = outcomes["hub"].plans["align"].reveals[-1]
+    assert (reveal.kind, reveal.to) == ("common_ids", ("payments",))
+
+
+def test_two_parties_split_fill_and_standardize_without_a_message() -> None:
+    outcomes = together((ALIGN, SPLIT, FILL, STANDARDIZE))
+    for part in ("train", "test"):
+        keys = [outcomes[name].frames[part].keys for name in ("lender", "payments")]
+        assert np.array_equal(*keys)
+    assert outcomes["hub"].plans["split"].sent == outcomes["hub"].plans["standardize"].sent == {}
+    assert set(outcomes["payments"].last.models["standardize"].columns) == {"income"}
+    assert outcomes["payments"].frames["train"].matrix(("income",)).mean() == pytest.approx(0, abs=0.02)
+    assert outcomes["hub"].last.planning.frames["train"].rows == outcomes["lender"].frames["train"].rows
+
+
+@pytest.mark.parametrize("common", [0, 1])
+def test_hardly_any_common_row_is_refused(common: int) -> None:
+    lender = dataset([f"a{i}" for i in range(30)], {"age": range(30), "bad": [0, 1] * 15}, label="bad")
+    payments = dataset([f"a{i}" for i in range(30 - common, 60 - common)], {"income": range(30)})
+    with pytest.raises(CoterieError) as caught:
+        run({"lender": lender, "payments": payments}, (ALIGN,), label="bad", label_holder="lender")
+    assert caught.value.code == "CT-3011"
+    assert f"{common} common" in str(caught.value)
+
+
+def test_three_parties_are_too_many() -> None:
+    three = {name: dataset(["a", "b"], {name: [1, 2]}) for name in ("a", "b", "c")}
+    with pytest.raises(CoterieError) as caught:
+        run(three, (ALIGN,), label="bad", label_holder="a")
+    assert caught.value.code == "CT-3010"
+
+
+def test_the_label_holder_alone_can_tell_that_a_part_has_one_class_and_all_hear_it() -> None:
+    given = tables()
+    ids = given["lender"].ids.to_pylist()
+    given["lender"] = dataset(ids, {"age": range(len(ids)), "bad": [0] * len(ids)}, label="bad")
+    with pytest.raises(CoterieError) as caught:
+        run(given, (ALIGN, SPLIT), label="bad", label_holder="lender")
+    assert (caught.value.code, caught.value.party, caught.value.step) == ("CT-3016", "lender", "split")

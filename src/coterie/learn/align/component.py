@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -32,6 +33,10 @@ __all__ = ["Align"]
 
 FEWEST = 2
 """With one common row, every sum over the rows is that row."""
+_BYTES_PER_ROW = 64
+"""Hashes of the own ids, and those of the common rows."""
+_OPERATIONS = 12_000
+"""Ring multiplications that take as long as one multiplication on the curve, for the estimate of time."""
 
 
 class Align(Component[AlignParams]):
@@ -55,30 +60,18 @@ class Align(Component[AlignParams]):
             raise TOO_MANY_PARTIES(f"{len(parties)} parties: {', '.join(parties)}", step=context.step)
         rows = min(context.dataset_rows[party] for party in parties)
         context.frames["all"] = FrameShape(rows, dict(context.columns), context.label_holder, context.label)
-        told = tuple(party for party in context.receivers.get("common_ids", ()) if party in parties)
+        told = tuple(party for party in parties if party in context.receivers.get("common_ids", ()))
         everybody = (*parties, *([context.dealer] if context.dealer else []))
-        reveals = [Reveal("number of common rows", everybody, 1)]
-        if len(parties) > 1:
-            reveals.insert(0, Reveal("which of its own rows are common", parties, rows))
-        if told:
-            reveals.append(
-                Reveal("list of the common ids, as the receiver itself writes them", told, rows, "common_ids")
-            )
-        cost = psi.cost(*(context.dataset_rows[party] for party in parties)) if len(parties) > 1 else None
-        return StepPlan(
+        plan = StepPlan(
             step=context.step,
             component=self.name,
             params=params.model_dump(mode="json"),
-            sent={}
-            if cost is None
-            else dict(zip(parties, ({parties[1]: cost.sent[0]}, {parties[0]: cost.sent[1]}), strict=True)),
-            rounds=dict.fromkeys(everybody, 0)
-            | ({} if cost is None else dict(zip(parties, cost.rounds, strict=True))),
-            reveals=tuple(reveals),
+            rounds=dict.fromkeys(everybody, 0),
+            reveals=_reveals(parties, everybody, told, rows),
             results={"common_ids": told} if told else {},
-            memory=256 * max(context.dataset_rows.values()),
-            statement=STATEMENT,
+            memory=_BYTES_PER_ROW * max(context.dataset_rows.values()),
         )
+        return plan if len(parties) == 1 else _between(plan, context)
 
     def run(self, context: RunContext, params: AlignParams) -> None:  # noqa: ARG002
         dataset = context.dataset
@@ -109,10 +102,37 @@ class Align(Component[AlignParams]):
         if not peers:
             return hash_order(hashes)
         peer_rows = context.planning.dataset_rows[peers[0]]
-        return psi.align(context.mesh, peers[0], hashes, peer_rows).indices
+        return psi.align(context.mesh, peers[0], hashes, peer_rows, progress=context.progress).indices
 
     def facts(self, context: RunContext) -> dict[str, int]:
         return {"rows.all": context.frames["all"].rows}
 
     def apply_facts(self, context: PlanContext, facts: Mapping[str, int]) -> None:
         context.frames["all"] = context.frames["all"].with_rows(facts["rows.all"])
+
+
+def _reveals(
+    parties: tuple[str, ...], everybody: tuple[str, ...], told: tuple[str, ...], rows: int
+) -> tuple[Reveal, ...]:
+    reveals = [Reveal("number of common rows", everybody, 1)]
+    if len(parties) > 1:
+        reveals.insert(0, Reveal("which of its own rows are common", parties, rows))
+    if told:
+        reveals.append(
+            Reveal("list of the common ids, as the receiver writes them", told, rows, "common_ids")
+        )
+    return tuple(reveals)
+
+
+def _between(plan: StepPlan, context: PlanContext) -> StepPlan:
+    """The plan with the messages of the intersection between two parties."""
+    a, b = context.parties
+    cost = psi.cost(context.dataset_rows[a], context.dataset_rows[b])
+    return replace(
+        plan,
+        sent={a: {b: cost.a_to_b}, b: {a: cost.b_to_a}},
+        rounds={**plan.rounds, a: cost.rounds_a, b: cost.rounds_b},
+        memory=plan.memory + cost.memory,
+        operations=cost.multiplications * _OPERATIONS,
+        statement=STATEMENT,
+    )

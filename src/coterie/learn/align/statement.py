@@ -1,11 +1,11 @@
 """What ``align`` assumes and shows."""
 
+from dataclasses import asdict
+
 from coterie.learn.component import Statement
+from coterie.psi import STATEMENT as INTERSECTION
 
 __all__ = ["STATEMENT"]
 
-STATEMENT = Statement(
-    protocol="intersection of keyed id hashes by Diffie-Hellman on Ristretto255",
-    threshold="one of the two parties",
-    leaks="how many rows are common, and to each party which of its own rows they are",
-)
+STATEMENT = Statement(**asdict(INTERSECTION))
+"""Of engine ``mpc``. In engine ``clear`` there is nobody to learn anything."""

@@ -2,22 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie.learn.component import RunContext
-from coterie.learn.logistic import LogisticParams, fit, sigmoid
+from coterie.learn.component import PlanContext, RunContext
+from coterie.learn.logistic import Logistic, LogisticParams, score_run
 
 __all__ = ["baseline_scores"]
 
 
 def baseline_scores(context: RunContext, params: LogisticParams, frame: str) -> NDArray[np.float64]:
-    """Train in the clear on the own columns of the training rows, and score the rows of ``frame``.
+    """Train in engine ``clear`` on the own columns of the training rows, and score the rows of ``frame``.
+
+    Nothing of it leaves this party, and it publishes nothing.
 
     :param params: of the joint model.
     :return: (rows,) probability of label 1.
     """
-    training = context.frames.get("train", context.frames["all"])
-    own = training.columns[context.me]
-    result = fit([training.matrix(own)], training.labels(), params)
-    return sigmoid(result.intercept + context.frames[frame].matrix(own) @ result.coefficients)
+    me = context.me
+    planning = _alone(context.planning, me)
+    planned = replace(planning, frames=dict(planning.frames), models={})
+    plan = Logistic().plan(planned, params)
+    alone = replace(
+        context,
+        engine="clear",
+        parties=(me,),
+        dealer=None,
+        receivers={},
+        plan=plan,
+        planning=planning,
+        frames={name: replace(one, columns={me: one.columns[me]}) for name, one in context.frames.items()},
+        models={},
+    )
+    Logistic().run(alone, params)
+    scores = score_run(replace(alone, planning=planned), plan.step, frame, (me,))
+    assert scores is not None  # it is the receiver
+    return scores
+
+
+def _alone(planning: PlanContext, me: str) -> PlanContext:
+    """The public facts of a job of this party alone."""
+    columns = {me: planning.columns[me]}
+    return replace(
+        planning,
+        engine="clear",
+        parties=(me,),
+        dealer=None,
+        receivers={},
+        columns=columns,
+        frames={name: replace(shape, columns=columns) for name, shape in planning.frames.items()},
+        models={},
+    )
