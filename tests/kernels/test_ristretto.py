@@ -163,7 +163,7 @@ def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match=r"shape \(n, 32\)"):
         ristretto_hash_mul(np.zeros((2, 31), dtype=np.uint8), scalar(2))
     with pytest.raises(ValueError, match="uint8"):
-        ristretto_mul(points.astype(np.int64), scalar(2))  # type: ignore[arg-type]
+        ristretto_mul(points.astype(np.int64), scalar(2))
     with pytest.raises(ValueError, match="contiguous"):
         ristretto_mul(np.asfortranarray(points), scalar(2))
     with pytest.raises(ValueError, match="32 bytes, not 33"):
