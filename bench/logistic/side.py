@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 
 
@@ -20,3 +21,14 @@ class Run:
     """Largest coefficient difference from float64 after the same passes."""
     memory: int | None = None
     """The most that one party's process held beyond an idle one, in bytes."""
+    dealer_memory: int | None = None
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback address that nobody listens on now."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [one.getsockname()[1] for one in held]
+    finally:
+        for one in held:
+            one.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.logistic.side import Run
+from bench.logistic.side import Run, free_ports
 from bench.logistic.work import Work
 from bench.peers import python_of
 
@@ -78,7 +77,7 @@ def measure(work: Work, folder: Path, protocol: Protocol, truth: NDArray[np.floa
     python = python_of("spu", (3, 11))
     spec: dict[str, Any] = {
         "protocol": protocol.name,
-        "ports": _free_ports(protocol.parties),
+        "ports": free_ports(protocol.parties),
         "folder": str(folder),
         "rows": work.rows,
         "left": work.left,
@@ -134,12 +133,3 @@ def _run_parties(
     return [json.loads(path.read_text()) for path in results], [
         log.read_text(errors="replace") for log in logs
     ]
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [held.getsockname()[1] for held in sockets]
-    finally:
-        for held in sockets:
-            held.close()

@@ -22,7 +22,9 @@ class Work:
     rows: int
     columns: int
     passes: int
-    """How many passes one measurement runs; times are divided by it."""
+    """Passes of one measurement of a peer."""
+    own_passes: int
+    """Passes of one measurement of Coterie: more, as the dealer works ahead by some before the first."""
 
     @property
     def step(self) -> float:
@@ -45,7 +47,10 @@ class Work:
         return self.rows * self.columns * 8
 
 
-WORKS = (Work("lr_100000x100", 100_000, 100, passes=5), Work("lr_30000x23", 30_000, 23, passes=10))
+WORKS = (
+    Work("lr_100000x100", 100_000, 100, passes=5, own_passes=40),
+    Work("lr_30000x23", 30_000, 23, passes=10, own_passes=80),
+)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,130 @@
+"""Coterie's side: two parties and a dealer, each a process of its own, over TLS links on loopback."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.logistic import ours_party
+from bench.logistic.side import Run, free_ports
+from bench.logistic.work import Data, Work
+from coterie.crypto import Identity
+from coterie.learn.logistic import Logistic
+
+SIDE = "coterie mpc"
+NAMES = (*ours_party.PARTIES, ours_party.DEALER)
+SECONDS = 900
+
+
+def measure(work: Work, data: Data, folder: Path, truth: NDArray[np.float64]) -> Run:
+    """Train once, in fresh processes.
+
+    The time of a pass is taken from the second pass to the last: what goes before the second pass, less one
+    pass, is the time of sharing the inputs. Bytes and rounds are the plan's, after a check that each process has
+    sent exactly those.
+
+    :param truth: coefficients, intercept first, of ``work.own_passes`` passes in float64.
+    :raises RuntimeError: where a process fails, or plan and fact differ.
+    """
+    with tempfile.TemporaryDirectory(prefix="coterie-bench-") as homes:
+        spec = _spec(work, data, folder, Path(homes))
+        results = _run_processes(spec, folder)
+    for name, result in results.items():
+        if {p: n for p, n in result["planned"].items() if n} != result["sent"]:
+            raise RuntimeError(f"{name} sent {result['sent']} and had planned {result['planned']}")
+        if result["rounds"][0] != result["rounds"][1]:
+            raise RuntimeError(
+                f"{name} used {result['rounds'][1]} rounds and had planned {result['rounds'][0]}"
+            )
+    parties = [results[name] for name in ours_party.PARTIES]
+    passes = work.own_passes
+    pass_s = max(
+        (one["marks"]["coefficients"] - one["marks"][f"pass 2 of {passes}"]) / (passes - 1) for one in parties
+    )
+    input_s = max(one["marks"][f"pass 2 of {passes}"] - one["began"] for one in parties) - pass_s
+    pass_bytes, rounds = _marginal(spec)
+    total = sum(sum(result["sent"].values()) for result in results.values())
+    coefficients = _coefficients(results["left"]["coefficients"])
+    return Run(
+        side=SIDE,
+        pass_s=pass_s,
+        pass_bytes=pass_bytes,
+        rounds=rounds,
+        input_s=input_s,
+        input_bytes=total - passes * pass_bytes,
+        error=float(np.abs(coefficients - truth).max()),
+        memory=max(one["memory"] for one in parties),
+        dealer_memory=results[ours_party.DEALER]["memory"],
+    )
+
+
+def _spec(work: Work, data: Data, folder: Path, homes: Path) -> dict[str, Any]:
+    identities = {}
+    for name in NAMES:
+        identities[name] = Identity.create(homes / name, name).public.model_dump(mode="json")
+    return {
+        "job": secrets.token_hex(16),
+        "homes": str(homes),
+        "identities": identities,
+        "ports": dict(zip(NAMES, free_ports(len(NAMES)), strict=True)),
+        "folder": str(folder),
+        "rows": work.rows,
+        "widths": {"left": work.left, "right": work.columns - work.left},
+        "passes": work.own_passes,
+        "step": work.step,
+        "bound": float(np.ceil(np.abs(data.features).max())),
+    }
+
+
+def _run_processes(spec: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
+    """Start every participant; their results by name."""
+    spec_path = folder / "ours.json"
+    spec_path.write_text(json.dumps(spec), encoding="utf-8")
+    processes: dict[str, subprocess.Popen[bytes]] = {}
+    logs = {name: folder / f"ours.{name}.log" for name in NAMES}
+    results = {name: folder / f"ours.{name}.result.json" for name in NAMES}
+    try:
+        for name in NAMES:
+            results[name].unlink(missing_ok=True)
+            command = [sys.executable, "-m", "bench.logistic.ours_party", spec_path, name, results[name]]
+            with logs[name].open("wb") as out:
+                processes[name] = subprocess.Popen(
+                    [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=out, stderr=out
+                )
+        for name, process in processes.items():
+            if process.wait(timeout=SECONDS):
+                raise RuntimeError(f"{name} failed:\n{logs[name].read_text(errors='replace')[-2000:]}")
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.wait()
+    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in results.items()}
+
+
+def _marginal(spec: dict[str, Any]) -> tuple[int, int]:
+    """Bytes that all processes send in one more pass, and its rounds."""
+    sent, rounds = [], []
+    for passes in (spec["passes"], spec["passes"] + 1):
+        facts = ours_party.planning(spec["rows"], spec["widths"], spec["bound"])
+        plan = Logistic().plan(facts, ours_party.params(spec["step"], spec["rows"], passes))
+        sent.append(sum(sum(targets.values()) for targets in plan.sent.values()))
+        rounds.append(max(plan.rounds.values()))
+    return sent[1] - sent[0], rounds[1] - rounds[0]
+
+
+def _coefficients(published: str) -> NDArray[np.float64]:
+    """Intercept first, then in model order, from the published result."""
+    content = json.loads(published)
+    values = [content["intercept"]]
+    for party in ours_party.PARTIES:
+        named = content["coefficients"][party]
+        values += [named[f"{party}{index}"] for index in range(len(named))]
+    return np.asarray(values, dtype=np.float64)

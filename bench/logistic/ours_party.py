@@ -1,0 +1,178 @@
+"""One participant of Coterie's side: a process of its own, with TLS links to the others.
+
+    python -m bench.logistic.ours_party SPEC.json NAME RESULT.json
+
+It runs the component ``logistic`` as a job's worker does, on features that are aligned and scaled already.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from bench import machine
+from coterie.crypto import Identity, PublicIdentity
+from coterie.data import VerticalFrame
+from coterie.learn import FrameShape, PlanContext, RunContext, StepPlan
+from coterie.learn.logistic import Logistic, LogisticParams
+from coterie.wire import LinkMesh, PeerAddress
+
+STEP = "logistic"
+PARTIES = ("left", "right")
+DEALER = "dealer"
+
+
+def params(step: float, rows: int, passes: int) -> LogisticParams:
+    """Plain gradient descent with an intercept, as the other sides do it."""
+    return LogisticParams(optimizer="gradient_descent", learning_rate=step * rows, l2=0.0, passes=passes)
+
+
+def planning(rows: int, widths: dict[str, int], bound: float) -> PlanContext:
+    """The public facts of the work, equal at every participant."""
+    columns = {party: tuple(f"{party}{index}" for index in range(widths[party])) for party in PARTIES}
+    return PlanContext(
+        engine="mpc",
+        step=STEP,
+        parties=PARTIES,
+        dealer=DEALER,
+        receivers={"coefficients": ("left",)},
+        dataset_rows=dict.fromkeys(PARTIES, rows),
+        columns=columns,
+        label_holder="left",
+        label="label",
+        frames={"all": FrameShape(rows, columns, "left", "label", bound)},
+        models={},
+    )
+
+
+def frame(name: str, facts: PlanContext, folder: Path) -> VerticalFrame:
+    """A party's own columns, and the label at its holder."""
+    features: NDArray[np.float32] = np.load(folder / f"{name}.npy")
+    values = {
+        column: np.ascontiguousarray(features[:, index], dtype=np.float64)
+        for index, column in enumerate(facts.columns[name])
+    }
+    if name == facts.label_holder:
+        values[facts.label] = np.load(folder / "label.npy").astype(np.int64)
+    return VerticalFrame(
+        rows=len(features),
+        columns=facts.columns,
+        label_holder=facts.label_holder,
+        label=facts.label,
+        table=pa.table(values),
+        keys=np.zeros((len(features), 32), np.uint8),
+    )
+
+
+class Marks:
+    """When each pass began and ended, by this process's clock."""
+
+    def __init__(self) -> None:
+        self.first: dict[str, float] = {}
+        self.end = 0.0
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """A component's progress."""
+        self.first.setdefault(what, time.perf_counter())
+
+
+def mesh(spec: dict[str, Any], name: str) -> tuple[LinkMesh, socket.socket]:
+    """Links to the other participants, and the listening socket that takes theirs."""
+    identity = Identity.load(Path(spec["homes"]) / name)
+    peers = {
+        peer: PeerAddress(PublicIdentity.model_validate(public), "127.0.0.1", spec["ports"][peer])
+        for peer, public in spec["identities"].items()
+        if peer != name
+    }
+    listener = socket.create_server(("127.0.0.1", spec["ports"][name]))
+    links = LinkMesh(identity, spec["job"], peers)
+
+    def accept() -> None:
+        while True:
+            try:
+                links.accept(listener.accept()[0])
+            except OSError:
+                return
+
+    threading.Thread(target=accept, daemon=True).start()
+    return links, listener
+
+
+def meet(links: LinkMesh, name: str, step: str) -> None:
+    """Return when everybody is here."""
+    with links.step(step):
+        for peer in links.peers:
+            links.to(peer).send_bytes(step, b"here")
+        for peer in links.peers:
+            links.to(peer).recv_bytes(step, 4)
+
+
+def train(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]:
+    """Plan, load, train; what was measured."""
+    component = Logistic()
+    given = params(spec["step"], spec["rows"], spec["passes"])
+    facts = planning(spec["rows"], spec["widths"], spec["bound"])
+    plan: StepPlan = component.plan(facts, given)
+    meet(links, name, "meet")
+    idle = machine.resident()
+    frames = {} if name == DEALER else {"all": frame(name, facts, Path(spec["folder"]))}
+    published: dict[str, bytes] = {}
+    marks = Marks()
+    context = RunContext(
+        engine="mpc",
+        step=STEP,
+        me=name,
+        parties=PARTIES,
+        dealer=DEALER,
+        receivers=facts.receivers,
+        mesh=links,
+        plan=plan,
+        planning=planning(spec["rows"], spec["widths"], spec["bound"]),
+        id_key=bytes(32),
+        dataset=None,
+        frames=frames,
+        models={},
+        progress=marks,
+        publish=lambda kind, _, content: published.__setitem__(kind, content),
+    )
+    meet(links, name, "begin")
+    began = time.perf_counter()
+    with links.step(STEP, plan.sent.get(name, {})):
+        component.run(context, given)
+        depth = links.depth
+    ended = time.perf_counter()
+    traffic = links.egress()[STEP]
+    return {
+        "began": began,
+        "marks": marks.first,
+        "ended": ended,
+        "idle": idle,
+        "memory": machine.peak() - idle,
+        "planned": dict(plan.sent.get(name, {})),
+        "sent": {peer: count.sent for peer, count in traffic.items() if count.sent},
+        "rounds": [plan.rounds.get(name, 0), depth],
+        "coefficients": published["coefficients"].decode() if "coefficients" in published else None,
+    }
+
+
+def main(spec_path: str, name: str, result_path: str) -> None:
+    """Take part in one training."""
+    spec = json.loads(Path(spec_path).read_text(encoding="utf-8"))
+    links, listener = mesh(spec, name)
+    result = train(spec, name, links)
+    links.close()
+    listener.close()
+    Path(result_path).write_text(json.dumps(result), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
