@@ -20,6 +20,7 @@ from coterie.learn.component import (
 )
 from coterie.learn.evaluate import Evaluate
 from coterie.learn.fill import Fill
+from coterie.learn.logistic import Logistic
 from coterie.learn.split import Split
 from coterie.learn.standardize import Standardize
 
@@ -38,5 +39,5 @@ __all__ = [
     "StepPlan",
 ]
 
-COMPONENTS: tuple[Component[Any], ...] = (Align(), Split(), Fill(), Standardize(), Evaluate())
+COMPONENTS: tuple[Component[Any], ...] = (Align(), Split(), Fill(), Standardize(), Logistic(), Evaluate())
 """One instance of each, in the order in which a pipeline usually has them."""

@@ -73,10 +73,9 @@ class Evaluate(Component[EvaluateParams]):
 
     def run(self, context: RunContext, params: EvaluateParams) -> None:
         planning = context.planning
-        context.progress(0, 3, "scoring")
         scores = score_run(context, _model(planning, params), params.frame, (planning.label_holder,))
         if scores is not None and context.me == planning.label_holder:
-            context.progress(1, 3, "measuring")
+            context.progress(0, 2, "measuring")
             record = _measured(context, params, scores)
             for party, size in _record_sizes(planning, params).items():
                 full = party in _granted(planning, "report")
@@ -87,7 +86,7 @@ class Evaluate(Component[EvaluateParams]):
             record = unpack(received, planning.label_holder)
         else:
             return
-        context.progress(2, 3, "writing the report")
+        context.progress(1, 2, "writing the results")
         _publish_record(context, record)
 
 
