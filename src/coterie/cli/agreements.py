@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import yaml
 
+from coterie.agreement import Terms, compare
 from coterie.client import Client
 from coterie.node import AgreementView
 
@@ -76,6 +78,21 @@ def show_agreement(context: typer.Context, agreement: str) -> None:
     state = state_of(context)
     with state.client() as client:
         _print(state, client.agreement(agreement))
+
+
+@app.command("compare")
+def compare_agreements(
+    context: typer.Context,
+    first: Annotated[str, typer.Argument(help="Name or id.")],
+    second: Annotated[str, typer.Argument(help="Name or id.")],
+) -> None:
+    """Say in words how the terms of two agreements differ."""
+    with state_of(context).client() as client:
+        terms = [
+            Terms.model_validate_json(json.dumps(client.agreement(one).terms)) for one in (first, second)
+        ]
+    for sentence in compare(*terms) or ["They do not differ."]:
+        console.print(sentence, highlight=False, markup=False)
 
 
 def _print(state: State, view: AgreementView) -> None:

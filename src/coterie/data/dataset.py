@@ -67,7 +67,9 @@ def load(spec: DatasetSpec, columns: Sequence[str] | None = None) -> Dataset:
 def inspect(spec: DatasetSpec, owner: str) -> DatasetFacts:
     """Read and check everything declared, and say what peers may know. Raises as :func:`load`."""
     dataset = load(spec)
-    return DatasetFacts(name=spec.name, owner=owner, columns=spec.columns, rows=dataset.rows)
+    return DatasetFacts(
+        name=spec.name, owner=owner, columns=spec.columns, id_rule=spec.id_rule, rows=dataset.rows
+    )
 
 
 def _read(spec: DatasetSpec, columns: Sequence[Column]) -> tuple[pa.Table, Place]:

@@ -144,4 +144,6 @@ class DatasetFacts(Schema):
 
     name: DatasetName
     owner: PartyName
+    id_rule: Many[IdRule]
+    """How the owner normalises ids. Parties with different rules would have nothing in common."""
     rows: Annotated[int, Field(ge=0, lt=2**53)]

@@ -26,6 +26,18 @@ COLUMN_UNKNOWN = define(
 LABEL_INVALID = define(
     "CT-4006", BadInput, "The job needs exactly one label", "Agree on one dataset that has the label column."
 )
+ID_RULES_DIFFER = define(
+    "CT-4007",
+    PeerIncompatible,
+    "The parties normalise ids by different rules, so that none would match",
+    "Agree on one `id_rule` and register the datasets with it.",
+)
+NO_COLUMNS = define(
+    "CT-4008",
+    BadInput,
+    "A party brings no column into the job",
+    "Name at least one of its features, or leave it out.",
+)
 PLAN_DIFFERS = define(
     "CT-4010",
     PeerIncompatible,

@@ -14,7 +14,7 @@ from coterie.agreement import Terms
 from coterie.crypto import now, timestamp
 from coterie.data import DatasetFacts
 
-from .errors import COLUMN_UNKNOWN, DATASETS_INVALID, LABEL_INVALID
+from .errors import COLUMN_UNKNOWN, DATASETS_INVALID, ID_RULES_DIFFER, LABEL_INVALID, NO_COLUMNS
 from .spec import JobSpec
 
 __all__ = ["Proposal", "Roles", "new_job_id", "propose", "roles_of"]
@@ -90,11 +90,20 @@ def roles_of(proposal: Proposal, terms: Terms) -> Roles:
             labels.append((party, label))
     if len(labels) != 1:
         raise LABEL_INVALID(f"{len(labels)} of the job's datasets have a label")
+    _check_id_rules(proposal, parties)
     receivers: dict[str, tuple[str, ...]] = {}
     for grant in terms.results:
         receivers[grant.kind] = tuple(sorted({*receivers.get(grant.kind, ()), *grant.to}))
     dealer = terms.dealer if spec.engine == "mpc" else None
     return Roles(parties, dealer, labels[0][0], labels[0][1], columns, receivers)
+
+
+def _check_id_rules(proposal: Proposal, parties: tuple[str, ...]) -> None:
+    first = parties[0]
+    for party in parties[1:]:
+        if proposal.facts[party].id_rule != proposal.facts[first].id_rule:
+            told = (f"[{', '.join(proposal.facts[one].id_rule)}] at {one}" for one in (first, party))
+            raise ID_RULES_DIFFER(", ".join(told), party=party)
 
 
 def _columns_of(proposal: Proposal, terms: Terms, party: str) -> tuple[tuple[str, ...], str | None]:
@@ -119,4 +128,6 @@ def _columns_of(proposal: Proposal, terms: Terms, party: str) -> tuple[tuple[str
         )
     if len(set(wanted)) != len(wanted):
         raise COLUMN_UNKNOWN(f"a column of {party!r} is named twice", party=party)
+    if not wanted and granted.label is None:
+        raise NO_COLUMNS(f"{party!r} has neither a feature nor the label in it", party=party)
     return tuple(wanted), granted.label

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 from coterie.agreement import Request, RequestedDataset, RequestedStep, Terms
 
 from .plan import Plan
@@ -45,7 +47,7 @@ def request_of(proposal: Proposal, plan: Plan, terms: Terms) -> Request:
         chosen = parameters(step).model_dump(mode="json")
         fields = component(step.component).Parameters.model_fields.items()
         defaults = {
-            name: field.get_default(call_default_factory=True)
+            name: to_jsonable_python(field.get_default(call_default_factory=True))
             for name, field in fields
             if not field.is_required()
         }

@@ -134,6 +134,8 @@ class _Run:
         self._finish(stage.steps[0], depth, started)
         for step in stage.steps[1:]:
             self._run_step(step)
+        if self._job.me == self._approved.dealer:
+            return {}  # a dealer has no frame whose sizes it could tell
         last = stage.steps[-1]
         context = self._context(last)
         return component(last.component).facts(context)
