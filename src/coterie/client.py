@@ -8,8 +8,8 @@ On the machine of a node, its home folder says all that is needed::
         lender.download(job.id, "report.html", Path("report.html"))
 
 From elsewhere: ``Client(url, token, fingerprint)``. The node's certificate is pinned by its SHA-256
-fingerprint; no certificate authority takes part. Every failure is a :class:`coterie.errors.CoterieError`: the one that the
-node reports, or one of the codes below.
+fingerprint; no certificate authority takes part. Every failure is a :class:`coterie.errors.CoterieError`: the
+one that the node reports, or one of the codes below.
 """
 
 from __future__ import annotations
@@ -429,15 +429,7 @@ def _parsed(view: type[_View], content: bytes) -> _View:
 
 
 _FAMILIES: dict[str, type[errors.CoterieError]] = {
-    family.__name__: family
-    for family in (
-        errors.BadInput,
-        errors.NotAgreed,
-        errors.PeerMisbehaved,
-        errors.PeerIncompatible,
-        errors.Unavailable,
-        errors.Bug,
-    )
+    one.__name__: one for one in errors.CoterieError.__subclasses__()
 }
 
 

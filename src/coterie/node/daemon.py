@@ -98,6 +98,7 @@ class Node:
         server = ApiServer(config)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
             listener.bind(str(path))
+            listener.listen()
             serving = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
             try:
                 yield

@@ -235,6 +235,8 @@ def main() -> int:
 
 def _fail(pipe: Pipe, error: CoterieError) -> int:
     log.error("%s", error)
+    if error.family == "Bug" and error.__cause__ is not None:
+        log_unexpected("the cause", error.__cause__)
     with contextlib.suppress(OSError):
         pipe.send(Failed(error=failure_of(error)))
     return 1

@@ -31,7 +31,7 @@ from . import agreements, jobs, node
 __all__ = ["LARGEST_REQUEST", "build_app", "status_of"]
 
 LARGEST_REQUEST = 2 * 2**20
-"""Bytes of a request's body: a job file of 256 KiB, or the description of a table with ten thousand columns."""
+"""Bytes of a request's body: the description of a table with ten thousand columns."""
 
 MOST_AT_ONCE = 64
 

@@ -1,4 +1,4 @@
-"""Routes of jobs. An analyst's token submits and cancels; approving in the party's name is an administrator's."""
+"""Routes of jobs. An analyst's token submits and cancels; approving in the party's name takes an admin's."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def results(request: Request, job: str) -> list[ResultView]:
 
 
 @routes.get("/{job}/results/{name:path}", dependencies=[ANALYST])
-async def download(request: Request, job: str, name: str) -> FileResponse:
+def download(request: Request, job: str, name: str) -> FileResponse:
     """The file as it is; its digest is in the list of results."""
     for row in services_of(request).book.results(job):
         if row.name == name and Path(row.path).is_file():
