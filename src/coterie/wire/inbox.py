@@ -133,7 +133,7 @@ class Inbox:
             return error
         if message.data.size < message.total:
             early, message.data = message.data, np.empty(message.total, np.uint8)
-            message.data[: message.filled] = early[: message.filled]
+            message.data[: early.size] = early  # all of it: a frame may be half here
         message.wanted = True
         self.taken += message.charge
         return None

@@ -25,7 +25,7 @@ import threading
 import time
 from typing import Protocol
 
-from coterie.errors import CoterieError, from_record
+from coterie.errors import CoterieError
 from coterie.wire.account import Account
 from coterie.wire.address import PeerAddress
 from coterie.wire.connection import Connection, Lost
@@ -33,7 +33,7 @@ from coterie.wire.errors import CLOSED, PEER_FINISHED, PEER_GONE, PEER_RESTARTED
 from coterie.wire.flow import Stall
 from coterie.wire.frames import VERSION, Hello, error_of, failure_of
 from coterie.wire.inbox import Inbox, Incoming
-from coterie.wire.messages import Expected, Kind
+from coterie.wire.messages import Expected, Kind, again
 from coterie.wire.outbox import Outbox
 from coterie.wire.pump import Pump
 from coterie.wire.waits import Waits
@@ -375,11 +375,6 @@ class Link:
         """The keeper has ended."""
         with self.lock:
             self.drop("closed")
-
-
-def again(error: CoterieError) -> CoterieError:
-    """A fresh copy to raise: one error ends calls of several threads."""
-    return from_record(error.to_record())
 
 
 def new_session() -> str:

@@ -21,9 +21,9 @@ from coterie.wire.connection import Connection, Lost, open_client, open_server
 from coterie.wire.flow import WINDOW
 from coterie.wire.frames import CHUNK
 from coterie.wire.keeper import LINGER, PATIENCE, REKEY_BYTES, Dial, Keeper
-from coterie.wire.link import Link, again, new_session
+from coterie.wire.link import Link, new_session
 from coterie.wire.mesh import Traffic, Waiting
-from coterie.wire.messages import Expected, Kind, MessageChannel, check_tag
+from coterie.wire.messages import Expected, Kind, MessageChannel, again, check_tag
 from coterie.wire.tls import HANDSHAKE_SECONDS, LINK_PROTOCOL, client_context, link_host, server_context
 from coterie.wire.waits import Waits
 

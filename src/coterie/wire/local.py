@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie.errors import CoterieError, from_record
+from coterie.errors import CoterieError
 from coterie.wire.account import Account
 from coterie.wire.errors import CLOSED, PEER_FINISHED
 from coterie.wire.flow import WINDOW, Stall
 from coterie.wire.mesh import Mesh, Traffic, Waiting
-from coterie.wire.messages import Expected, Kind, MessageChannel, check_tag
+from coterie.wire.messages import Expected, Kind, MessageChannel, again, check_tag
 from coterie.wire.waits import Waits
 
 
@@ -39,7 +39,6 @@ class _Pipe:
     stall: Stall = field(default_factory=Stall)
     ended: bool = False
     """The sender closed its end."""
-    error: CoterieError | None = None
 
 
 class _LocalChannel(MessageChannel):
@@ -54,6 +53,8 @@ class _LocalChannel(MessageChannel):
         mesh = self._mesh
         with mesh.changed:
             self._check_alive()
+            if self._back.ended:
+                raise PEER_FINISHED(f"{tag!r} cannot be delivered", party=self.peer)
             step, depth = mesh.account.spend(self.peer, data.nbytes, tag)
             since = time.monotonic()
             with mesh.waits.during(self.peer, "send", tag, step):
@@ -74,15 +75,14 @@ class _LocalChannel(MessageChannel):
         with mesh.changed:
             step = mesh.account.current_step
             with mesh.waits.during(self.peer, "receive", expected.tag, step):
+                self._check_alive()
                 while not self._back.messages:
-                    self._check_alive()
                     if self._back.ended:
                         raise self._refuse(
                             PEER_FINISHED(f"{expected.tag!r} is due", party=self.peer, step=step)
                         )
                     mesh.changed.wait()
-            if self._back.error:
-                raise self._back.error
+                    self._check_alive()
             message = self._back.messages[0]
             error = expected.check(self.peer, message.tag, message.kind, message.data.nbytes)
             if error:
@@ -95,27 +95,14 @@ class _LocalChannel(MessageChannel):
         return np.array(message.data, dtype=np.uint8)
 
     def _check_alive(self) -> None:
-        error = self._back.error or self._out.error
-        if error:
-            raise error
+        if self._mesh.error:
+            raise again(self._mesh.error)
         if self._mesh.closed:
             raise CLOSED(f"the channel to {self.peer}")
 
     def _refuse(self, error: CoterieError) -> CoterieError:
-        with self._mesh.changed:
-            self.kill(error)
+        self._mesh.die(error)
         return error
-
-    def kill(self, error: CoterieError) -> None:
-        """With the lock held. This side keeps the error itself, the peer gets it as over the network."""
-        if not self._back.error:
-            self._back.error = error
-            told = from_record(error.to_record()).at(party=self._mesh.me)
-            self._mesh.group[self.peer].channels[self._mesh.me].hear(told)
-        self._mesh.changed.notify_all()
-
-    def hear(self, error: CoterieError) -> None:
-        self._back.error = self._back.error or error
 
 
 class _LocalMesh:
@@ -131,6 +118,7 @@ class _LocalMesh:
         self.inbound: list[_Pipe] = []
         self.outbound: list[_Pipe] = []
         self.closed = False
+        self.error: CoterieError | None = None
         self.waits = Waits(lambda _: "up")
 
     @property
@@ -158,11 +146,14 @@ class _LocalMesh:
         return self.waits.list()
 
     def fail(self, error: CoterieError) -> None:
-        error.at(party=self.me, step=self.account.current_step or None)
+        self.die(error.at(party=self.me, step=self.account.current_step or None))
+
+    def die(self, error: CoterieError) -> None:
         with self.changed:
-            for channel in self.channels.values():
-                channel.kill(error)
-            self.closed = True
+            for mesh in self.group.values():
+                if not mesh.closed:
+                    mesh.error = mesh.error or again(error)
+            self.changed.notify_all()
 
     def close(self) -> None:
         with self.changed:

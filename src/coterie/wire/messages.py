@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from pydantic import BaseModel, ValidationError
 
 from coterie.crypto import canonical, parse_json
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, from_record
 from coterie.wire.errors import BAD_MESSAGE, BAD_RECORD, SIZE_DIFFERS, TAG_DIFFERS, TOO_LARGE
 from coterie.wire.mesh import RECORD_LIMIT, M
 
@@ -66,6 +66,11 @@ def array_bytes(array: NDArray[Any]) -> memoryview:
         raise BAD_MESSAGE(f"arrays of {array.dtype} are not sent")
     flat: NDArray[Any] = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(-1)
     return flat.view(np.uint8).data.toreadonly()
+
+
+def again(error: CoterieError) -> CoterieError:
+    """A fresh copy to raise: one error ends calls of several threads."""
+    return from_record(error.to_record())
 
 
 class MessageChannel(ABC):
