@@ -60,6 +60,7 @@ def test_facts_are_schema_and_row_count(people: People) -> None:
     assert facts.model_dump(mode="json") == {
         "name": "people",
         "owner": "lender",
+        "id_rule": ["nfkc", "trim"],
         "rows": 1,
         "columns": [column.model_dump() for column in COLUMNS],
     }
