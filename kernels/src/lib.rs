@@ -12,6 +12,7 @@ mod prg;
 mod products;
 mod ring;
 mod ristretto;
+mod rows;
 mod simd;
 mod trig;
 

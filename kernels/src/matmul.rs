@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use numpy::ndarray::{ArrayView2, Ix2};
+use numpy::ndarray::Ix2;
 use numpy::{
     PyArrayDescrMethods, PyArrayDyn, PyReadonlyArrayDyn, PyUntypedArray, PyUntypedArrayMethods,
 };
@@ -21,70 +21,13 @@ use crate::arrays::{
 use crate::cpu::Level;
 use crate::prg::Stream;
 use crate::products::{Dots, GROUP, Outer, WeightedSum, Word};
+use crate::rows::{Expanded, InMemory, Rows};
 
 /// Words of a block that is first written to a buffer: 16 KiB stay in the first-level cache.
 const BLOCK_WORDS: usize = 2048;
 
 /// Up to this many right-hand vectors, rows are multiplied with one after another; beyond, tiles are faster.
 const FEW: usize = 4;
-
-/// A matrix that can give any of its rows, side by side.
-trait Rows: Sync {
-    type Word: Word;
-
-    /// Whether rows are where they are, rather than written to the buffer.
-    const IN_PLACE: bool;
-
-    /// The rows, in memory or written to the buffer.
-    fn rows<'a>(&'a self, range: Range<usize>, buffer: &'a mut Vec<Self::Word>)
-    -> &'a [Self::Word];
-}
-
-struct InMemory<'a, W> {
-    words: &'a [W],
-    width: usize,
-}
-
-impl<W: Word> Rows for InMemory<'_, W> {
-    type Word = W;
-    const IN_PLACE: bool = true;
-
-    fn rows<'a>(&'a self, range: Range<usize>, _buffer: &'a mut Vec<W>) -> &'a [W] {
-        &self.words[range.start * self.width..range.end * self.width]
-    }
-}
-
-impl<W: Word> Rows for ArrayView2<'_, W> {
-    type Word = W;
-    const IN_PLACE: bool = false;
-
-    fn rows<'a>(&'a self, range: Range<usize>, buffer: &'a mut Vec<W>) -> &'a [W] {
-        buffer.clear();
-        for row in range {
-            match self.row(row).to_slice() {
-                Some(words) => buffer.extend_from_slice(words),
-                None => buffer.extend(self.row(row)),
-            }
-        }
-        buffer
-    }
-}
-
-struct Expanded {
-    stream: Stream,
-    width: usize,
-}
-
-impl Rows for Expanded {
-    type Word = u64;
-    const IN_PLACE: bool = false;
-
-    fn rows<'a>(&'a self, range: Range<usize>, buffer: &'a mut Vec<u64>) -> &'a [u64] {
-        buffer.resize(range.len() * self.width, 0);
-        self.stream.fill((range.start * self.width) as u64, buffer);
-        buffer
-    }
-}
 
 /// Rows of one task: whole groups, some CHUNK_WORDS, everything if that is not worth sharing.
 fn rows_each(n: usize, width: usize, m: usize) -> usize {

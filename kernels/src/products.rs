@@ -3,14 +3,17 @@
 use numpy::Element;
 
 use crate::cpu::Kernel;
-use crate::simd::Simd;
+use crate::simd::{Simd, prefetch};
 
-/// Rows taken at once.
+/// The most rows taken at once.
 pub const GROUP: usize = 4;
 
-/// How far ahead of the row at work memory is asked for. Processors follow several rows at once badly by
-/// themselves: measured, this doubles the speed.
-pub const AHEAD: usize = 8 << 10;
+/// How far ahead of the rows at work memory is asked for: processors follow several rows at once badly by
+/// themselves. Measured, this doubles the speed.
+pub const AHEAD: isize = 8 << 10;
+
+/// Bytes asked for at once. Much more than this, and the processor waits until some have come.
+const BURST: usize = 1600;
 
 /// An element of a matrix.
 pub trait Word: Element + Copy + Default + Send + Sync {
@@ -97,8 +100,11 @@ impl<W: Word> Dots<'_, W> {
     #[inline(always)]
     fn group<S: Simd, const N: usize>(&mut self, first: usize) {
         let (width, count) = (self.width, self.vectors.len() / self.width);
-        let rows: [&[W]; N] =
-            std::array::from_fn(|r| &self.rows[(first + r) * width..(first + r + 1) * width]);
+        let group = &self.rows[first * width..(first + N) * width];
+        if self.far {
+            prefetch(group, AHEAD);
+        }
+        let rows: [&[W]; N] = std::array::from_fn(|r| &group[r * width..(r + 1) * width]);
         let out = &mut self.out[first * count..(first + N) * count];
         for (j, vector) in self.vectors.chunks_exact(width).enumerate() {
             let sums = dots::<S, W, N>(rows, vector);
@@ -107,23 +113,38 @@ impl<W: Word> Dots<'_, W> {
             }
         }
     }
+
+    #[inline(always)]
+    fn all<S: Simd, const N: usize>(&mut self) {
+        let rows = self.rows.len() / self.width;
+        let grouped = rows / N * N;
+        for first in (0..grouped).step_by(N) {
+            self.group::<S, N>(first);
+        }
+        for row in grouped..rows {
+            self.group::<S, 1>(row);
+        }
+    }
 }
 
 impl<W: Word> Kernel for Dots<'_, W> {
     #[inline(always)]
     fn run<S: Simd>(mut self) {
-        let rows = self.rows.len() / self.width;
-        let grouped = rows / GROUP * GROUP;
-        for first in (0..grouped).step_by(GROUP) {
-            if self.far {
-                let group = &self.rows[first * self.width..(first + GROUP) * self.width];
-                S::prefetch(group, AHEAD);
-            }
-            self.group::<S, GROUP>(first);
+        match rows_at_once::<W>(self.width, self.far) {
+            1 => self.all::<S, 1>(),
+            2 => self.all::<S, 2>(),
+            _ => self.all::<S, GROUP>(),
         }
-        for row in grouped..rows {
-            self.group::<S, 1>(row);
-        }
+    }
+}
+
+/// 4, 2 or 1.
+fn rows_at_once<W>(width: usize, far: bool) -> usize {
+    match BURST / (width * size_of::<W>()) {
+        _ if !far => GROUP,
+        0 | 1 => 1,
+        2 | 3 => 2,
+        _ => GROUP,
     }
 }
 
@@ -163,23 +184,37 @@ fn add_rows<S: Simd, W: Word, const N: usize>(rows: [&[W]; N], factors: &[u64], 
     }
 }
 
+impl<W: Word> WeightedSum<'_, W> {
+    #[inline(always)]
+    fn all<S: Simd, const N: usize>(&mut self) {
+        let (width, rows) = (self.sum.len(), self.factors.len());
+        let grouped = rows / N * N;
+        for first in (0..grouped).step_by(N) {
+            self.group::<S, N>(first, width);
+        }
+        for row in grouped..rows {
+            self.group::<S, 1>(row, width);
+        }
+    }
+
+    #[inline(always)]
+    fn group<S: Simd, const N: usize>(&mut self, first: usize, width: usize) {
+        let group = &self.rows[first * width..(first + N) * width];
+        if self.far {
+            prefetch(group, AHEAD);
+        }
+        let rows: [&[W]; N] = std::array::from_fn(|r| &group[r * width..(r + 1) * width]);
+        add_rows::<S, W, N>(rows, &self.factors[first..first + N], self.sum);
+    }
+}
+
 impl<W: Word> Kernel for WeightedSum<'_, W> {
     #[inline(always)]
-    fn run<S: Simd>(self) {
-        let width = self.sum.len();
-        let groups = self.rows.chunks_exact(GROUP * width);
-        let factors = self.factors.chunks_exact(GROUP);
-        let (rows_left, factors_left) = (groups.remainder(), factors.remainder());
-        for (group, factors) in groups.zip(factors) {
-            if self.far {
-                S::prefetch(group, AHEAD);
-            }
-            let rows: [&[W]; GROUP] = std::array::from_fn(|r| &group[r * width..(r + 1) * width]);
-            add_rows::<S, W, GROUP>(rows, factors, self.sum);
-        }
-        let singles = rows_left.chunks_exact(width);
-        for (row, factor) in singles.zip(factors_left.chunks_exact(1)) {
-            add_rows::<S, W, 1>([row], factor, self.sum);
+    fn run<S: Simd>(mut self) {
+        match rows_at_once::<W>(self.sum.len(), self.far) {
+            1 => self.all::<S, 1>(),
+            2 => self.all::<S, 2>(),
+            _ => self.all::<S, GROUP>(),
         }
     }
 }
@@ -264,7 +299,7 @@ impl<V: Word, F: Word> Outer<'_, V, F> {
         let tiled = count / J * J;
         for j in (0..tiled).step_by(J) {
             if self.far {
-                S::prefetch(&self.factors[j * self.stride..(j + J) * self.stride], AHEAD);
+                prefetch(&self.factors[j * self.stride..(j + J) * self.stride], AHEAD);
             }
             self.rows::<S, J, Q>(j);
         }

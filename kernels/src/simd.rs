@@ -43,8 +43,21 @@ pub trait Simd {
     fn add_to_part(sum: Self::Sum, out: &mut [u64]);
     /// The sum of all lanes.
     fn total(sum: Self::Sum) -> u64;
-    /// Asks for the memory of `slice`, shifted by some bytes, to be brought into the cache.
-    fn prefetch<T>(slice: &[T], bytes_ahead: usize);
+}
+
+/// Asks for the memory of `slice`, shifted by some bytes, to be brought into the cache.
+#[inline(always)]
+pub fn prefetch<T>(slice: &[T], bytes_ahead: isize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let start = slice.as_ptr().cast::<i8>().wrapping_offset(bytes_ahead);
+        for line in (0..size_of_val(slice)).step_by(64) {
+            // SAFETY: a prefetch is a hint. It reads nothing that the program sees and no address makes it fail.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(line)) };
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (slice, bytes_ahead);
 }
 
 /// One word at a time: processors without 64-bit vector products multiply scalars about as fast as they could
@@ -108,19 +121,6 @@ impl Simd for Portable {
     #[inline(always)]
     fn total(sum: u64) -> u64 {
         sum
-    }
-
-    #[inline(always)]
-    fn prefetch<T>(_slice: &[T], _bytes_ahead: usize) {}
-}
-
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn prefetch_x86<T>(slice: &[T], bytes_ahead: usize) {
-    let start = slice.as_ptr().cast::<i8>().wrapping_add(bytes_ahead);
-    for line in (0..size_of_val(slice)).step_by(64) {
-        // SAFETY: a prefetch is a hint. It reads nothing that the program sees and no address makes it fail.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(line)) };
     }
 }
 
@@ -214,11 +214,6 @@ impl Simd for Avx512 {
     fn total(sum: __m512i) -> u64 {
         // SAFETY: AVX-512F.
         unsafe { _mm512_reduce_add_epi64(sum) as u64 }
-    }
-
-    #[inline(always)]
-    fn prefetch<T>(slice: &[T], bytes_ahead: usize) {
-        prefetch_x86(slice, bytes_ahead);
     }
 }
 
@@ -329,11 +324,6 @@ impl Simd for Avx2 {
         lanes
             .iter()
             .fold(0, |total, lane| total.wrapping_add(*lane))
-    }
-
-    #[inline(always)]
-    fn prefetch<T>(slice: &[T], bytes_ahead: usize) {
-        prefetch_x86(slice, bytes_ahead);
     }
 }
 
