@@ -137,9 +137,12 @@ def _note(work: Work, mine: Sequence[Run], theirs: Sequence[Run], what: str | No
     parts = [what] if what else []
     parts.append("seconds and bytes of one pass, bytes of all processes together, the dealer's included")
     if mine:
-        times = [run.memory / work.encoded_bytes for run in mine if run.memory]
-        if times:
-            parts.append(f"our peak memory is {max(times):.2f} x the ring-encoded features")
+        peak, loaded = (max(getattr(run, name) or 0 for run in mine) for name in ("memory", "loaded"))
+        if peak:
+            share = f"{loaded / work.encoded_bytes:.2f} x of it the loaded table"
+            parts.append(
+                f"our peak memory is {peak / work.encoded_bytes:.2f} x the ring-encoded features, {share}"
+            )
         dealer = max(run.dealer_memory or 0 for run in mine)
         if dealer:
             parts.append(f"the dealer's {dealer / work.encoded_bytes:.2f} x")

@@ -28,8 +28,8 @@ def measure(work: Work, data: Data, folder: Path, truth: NDArray[np.float64]) ->
     """Train once, in fresh processes.
 
     The time of a pass is taken from the second pass to the last: what goes before the second pass, less one
-    pass, is the time of sharing the inputs. Bytes and rounds are the plan's, after a check that each process has
-    sent exactly those.
+    pass, is the time of sharing the inputs. Bytes and rounds are the plan's, after a check that each process
+    has sent exactly those.
 
     :param truth: coefficients, intercept first, of ``work.own_passes`` passes in float64.
     :raises RuntimeError: where a process fails, or plan and fact differ.
@@ -62,6 +62,7 @@ def measure(work: Work, data: Data, folder: Path, truth: NDArray[np.float64]) ->
         input_bytes=total - passes * pass_bytes,
         error=float(np.abs(coefficients - truth).max()),
         memory=max(one["memory"] for one in parties),
+        loaded=max(one["loaded"] for one in parties),
         dealer_memory=results[ours_party.DEALER]["memory"],
     )
 

@@ -29,6 +29,8 @@ from coterie.wire import LinkMesh, PeerAddress
 STEP = "logistic"
 PARTIES = ("left", "right")
 DEALER = "dealer"
+DEALER_WINDOW = 32 * 2**20
+"""Bytes that the dealer may be ahead of a party, as in a node's worker."""
 
 
 def params(step: float, rows: int, passes: int) -> LogisticParams:
@@ -56,7 +58,7 @@ def planning(rows: int, widths: dict[str, int], bound: float) -> PlanContext:
 
 def frame(name: str, facts: PlanContext, folder: Path) -> VerticalFrame:
     """A party's own columns, and the label at its holder."""
-    features: NDArray[np.float32] = np.load(folder / f"{name}.npy")
+    features: NDArray[np.float32] = np.load(folder / f"{name}.npy", mmap_mode="r")
     values = {
         column: np.ascontiguousarray(features[:, index], dtype=np.float64)
         for index, column in enumerate(facts.columns[name])
@@ -73,18 +75,6 @@ def frame(name: str, facts: PlanContext, folder: Path) -> VerticalFrame:
     )
 
 
-class Marks:
-    """When each pass began and ended, by this process's clock."""
-
-    def __init__(self) -> None:
-        self.first: dict[str, float] = {}
-        self.end = 0.0
-
-    def __call__(self, done: int, total: int, what: str) -> None:
-        """A component's progress."""
-        self.first.setdefault(what, time.perf_counter())
-
-
 def mesh(spec: dict[str, Any], name: str) -> tuple[LinkMesh, socket.socket]:
     """Links to the other participants, and the listening socket that takes theirs."""
     identity = Identity.load(Path(spec["homes"]) / name)
@@ -94,7 +84,8 @@ def mesh(spec: dict[str, Any], name: str) -> tuple[LinkMesh, socket.socket]:
         if peer != name
     }
     listener = socket.create_server(("127.0.0.1", spec["ports"][name]))
-    links = LinkMesh(identity, spec["job"], peers)
+    near = peers if name == DEALER else (DEALER,)
+    links = LinkMesh(identity, spec["job"], peers, windows=dict.fromkeys(near, DEALER_WINDOW))
 
     def accept() -> None:
         while True:
@@ -107,7 +98,7 @@ def mesh(spec: dict[str, Any], name: str) -> tuple[LinkMesh, socket.socket]:
     return links, listener
 
 
-def meet(links: LinkMesh, name: str, step: str) -> None:
+def meet(links: LinkMesh, step: str) -> None:
     """Return when everybody is here."""
     with links.step(step):
         for peer in links.peers:
@@ -122,11 +113,17 @@ def train(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]:
     given = params(spec["step"], spec["rows"], spec["passes"])
     facts = planning(spec["rows"], spec["widths"], spec["bound"])
     plan: StepPlan = component.plan(facts, given)
-    meet(links, name, "meet")
+    meet(links, "meet")
     idle = machine.resident()
     frames = {} if name == DEALER else {"all": frame(name, facts, Path(spec["folder"]))}
+    loaded = machine.resident()
     published: dict[str, bytes] = {}
-    marks = Marks()
+    marks: dict[str, float] = {}
+    """When each section of the program began."""
+
+    def mark(section: str) -> None:
+        marks.setdefault(section, time.perf_counter())
+
     context = RunContext(
         engine="mpc",
         step=STEP,
@@ -141,10 +138,10 @@ def train(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]:
         dataset=None,
         frames=frames,
         models={},
-        progress=marks,
+        progress=lambda _done, _total, what: mark(what),
         publish=lambda kind, _, content: published.__setitem__(kind, content),
     )
-    meet(links, name, "begin")
+    meet(links, "begin")
     began = time.perf_counter()
     with links.step(STEP, plan.sent.get(name, {})):
         component.run(context, given)
@@ -153,9 +150,9 @@ def train(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]:
     traffic = links.egress()[STEP]
     return {
         "began": began,
-        "marks": marks.first,
+        "marks": marks,
         "ended": ended,
-        "idle": idle,
+        "loaded": loaded - idle,
         "memory": machine.peak() - idle,
         "planned": dict(plan.sent.get(name, {})),
         "sent": {peer: count.sent for peer, count in traffic.items() if count.sent},

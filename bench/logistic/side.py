@@ -21,6 +21,8 @@ class Run:
     """Largest coefficient difference from float64 after the same passes."""
     memory: int | None = None
     """The most that one party's process held beyond an idle one, in bytes."""
+    loaded: int | None = None
+    """Of these, what its own data took before the training began."""
     dealer_memory: int | None = None
 
 
