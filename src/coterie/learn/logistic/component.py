@@ -1,2 +1,191 @@
-"""The component."""
-class Logistic: ...
+"""``logistic``: train a logistic regression over all parties' columns."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coterie.crypto import canonical
+from coterie.errors import CoterieError
+from coterie.learn.component import Component, Engine, FrameShape, PlanContext, Reveal, RunContext, StepPlan
+from coterie.learn.errors import FRAME_MISSING
+from coterie.learn.logistic import clear
+from coterie.learn.logistic.design import COEFFICIENT_FRAC, Design, design
+from coterie.learn.logistic.errors import NO_BOUND, NO_FEATURES, NOT_ALONE
+from coterie.learn.logistic.model import ClearModel, ModelFacts, SharedModel
+from coterie.learn.logistic.mpc import MODEL, inputs, training
+from coterie.learn.logistic.params import LogisticParams
+from coterie.learn.logistic.preparation import Floats, check_features
+from coterie.learn.logistic.statement import CLEAR, MPC, RANGE
+from coterie.mpc import Program, Tape, deal, run, trace
+
+__all__ = ["Logistic"]
+
+CLEAR_BOUND = 0.0
+"""Of coefficients in the clear: none is known, and none is needed."""
+
+
+class Logistic(Component[LogisticParams]):
+    """Trains on "train", or on "all" where the rows are not split.
+
+    Engine "mpc": every compute party keeps shares of the coefficients; those whom the agreement grants
+    "coefficients" learn them. Engine "clear": one party with all columns learns them.
+
+    Errors: CT-3001 without aligned rows, CT-3050 without known bounds, CT-2101 where the sizes do not fit the
+    ring; before anything is sent CT-3027, CT-3028, CT-3051 (features), CT-1501, CT-1502, CT-3016 (label);
+    CT-2108 where a logit leaves its range.
+    """
+
+    name: ClassVar[str] = "logistic"
+    summary: ClassVar[str] = "Train a logistic regression over the columns of all parties."
+    Parameters: ClassVar = LogisticParams
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+
+    def plan(self, context: PlanContext, params: LogisticParams) -> StepPlan:
+        shape = _training_shape(context)
+        given = params.model_dump(mode="json")
+        if context.engine != "mpc":
+            context.models[context.step] = ModelFacts(_columns(shape), 0, CLEAR_BOUND, params)
+            return StepPlan(
+                step=context.step,
+                component=self.name,
+                params=given,
+                results=_results(context),
+                memory=3 * 8 * shape.rows * shape.width,
+                operations=2 * params.passes * shape.rows * shape.width,
+                statement=CLEAR,
+            )
+        numbers = _design(context, shape, params)
+        tape = _tape(context, shape, numbers)
+        bound = numbers.coefficient_bound
+        facts = ModelFacts(_columns(shape), COEFFICIENT_FRAC, bound, params)
+        context.models[context.step] = facts
+        return StepPlan(
+            step=context.step,
+            component=self.name,
+            params=given,
+            sent=tape.sent,
+            rounds=tape.rounds,
+            reveals=_reveals(context, facts),
+            results=_results(context),
+            memory=tape.memory,
+            operations=max(tape.multiplications.values()),
+            statement=MPC,
+            digest=tape.digest,
+        )
+
+    def run(self, context: RunContext, params: LogisticParams) -> None:
+        try:
+            if context.engine == "mpc":
+                self._run_mpc(context, params)
+            else:
+                self._run_clear(context, params)
+        except CoterieError as error:
+            raise error.at(party=context.me, step=context.step) from None
+
+    def _run_mpc(self, context: RunContext, params: LogisticParams) -> None:
+        shape = _training_shape(context.planning)
+        numbers = _design(context.planning, shape, params)
+        tape = _tape(context.planning, shape, numbers)
+        if context.is_dealer:
+            deal(tape, context.mesh, progress=context.progress)
+            return
+        features, labels = _own(context, shape)
+        own = inputs(context.me, features, labels, numbers)
+        program = _program(context.planning, shape, numbers)
+        outputs = run(program, tape, context.mesh, own, progress=context.progress)
+        kept = outputs.kept[MODEL]
+        facts = ModelFacts(_columns(shape), kept.frac, kept.bound, params)
+        model = SharedModel(facts, context.me, kept.words)
+        context.models[context.step] = model
+        if context.me in context.plan.results.get("model", ()):
+            context.publish("model", f"{context.step}.model", model.to_bytes())
+        if "coefficients" in outputs.revealed:
+            values = outputs.revealed["coefficients"]
+            _publish_coefficients(context, ClearModel.of(facts, values))
+
+    def _run_clear(self, context: RunContext, params: LogisticParams) -> None:
+        shape = _training_shape(context.planning)
+        if any(names and owner != context.me for owner, names in shape.columns.items()):
+            raise NOT_ALONE(f"{context.me} holds only its own")
+        numbers = design(shape.rows, {owner: len(n) for owner, n in shape.columns.items()}, 1.0, params)
+        features, labels = _own(context, shape)
+        assert features is not None
+        assert labels is not None
+        context.progress(0, 1, "training")
+        weights, intercept = clear.fit({context.me: features}, labels, numbers)
+        model = ClearModel(ModelFacts(_columns(shape), 0, CLEAR_BOUND, params), weights, intercept)
+        context.models[context.step] = model
+        if context.me in context.plan.results.get("model", ()):
+            context.publish("model", f"{context.step}.model", model.to_bytes())
+        if context.me in context.plan.results.get("coefficients", ()):
+            _publish_coefficients(context, model)
+
+
+def _training_shape(context: PlanContext) -> FrameShape:
+    """Of the rows to train on."""
+    for name in ("train", "all"):
+        if name in context.frames:
+            shape = context.frames[name]
+            break
+    else:
+        raise FRAME_MISSING("'train' or 'all'", step=context.step)
+    if not shape.width:
+        raise NO_FEATURES("of any party", step=context.step)
+    return shape
+
+
+def _columns(shape: FrameShape) -> dict[str, tuple[str, ...]]:
+    return {owner: tuple(names) for owner, names in shape.columns.items() if names}
+
+
+def _results(context: PlanContext) -> dict[str, tuple[str, ...]]:
+    granted = {
+        kind: tuple(party for party in context.parties if party in context.receivers.get(kind, ()))
+        for kind in ("model", "coefficients")
+    }
+    return {kind: to for kind, to in granted.items() if to}
+
+
+def _design(context: PlanContext, shape: FrameShape, params: LogisticParams) -> Design:
+    if shape.bound is None:
+        raise NO_BOUND("of the training rows", step=context.step)
+    widths = {party: len(shape.columns.get(party, ())) for party in context.parties}
+    return design(shape.rows, widths, shape.bound, params)
+
+
+def _program(context: PlanContext, shape: FrameShape, numbers: Design) -> Program:
+    return training(numbers, shape.label_holder, _results(context).get("coefficients", ()))
+
+
+def _tape(context: PlanContext, shape: FrameShape, numbers: Design) -> Tape:
+    try:
+        return trace(_program(context, shape, numbers), context.parties, context.dealer or "")
+    except CoterieError as error:
+        raise error.at(step=context.step) from None
+
+
+def _reveals(context: PlanContext, facts: ModelFacts) -> tuple[Reveal, ...]:
+    reveals = [Reveal(RANGE, context.parties, 1)]
+    to = _results(context).get("coefficients")
+    if to:
+        what = "coefficient of each feature, and the intercept" if facts.params.intercept else "coefficients"
+        reveals.append(Reveal(what, to, facts.size, "coefficients"))
+    return tuple(reveals)
+
+
+def _own(context: RunContext, shape: FrameShape) -> tuple[Floats | None, NDArray[np.int8] | None]:
+    """This party's features and labels, checked; None for what it has not."""
+    frame = context.frames["train" if "train" in context.frames else "all"]
+    names = shape.columns.get(context.me, ())
+    features = frame.matrix(names) if names else None
+    if features is not None:
+        check_features(features, names)
+    return features, frame.labels() if context.me == shape.label_holder else None
+
+
+def _publish_coefficients(context: RunContext, model: ClearModel) -> None:
+    """As JSON, by owner and column."""
+    context.publish("coefficients", f"{context.step}.coefficients.json", canonical(model.coefficients()))

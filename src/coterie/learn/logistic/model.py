@@ -1,5 +1,145 @@
-"""The model of each engine."""
-class ClearModel: ...
+"""The trained model: in the clear, or one party's shares of it. As bytes: JSON header, then a raw little-
+endian array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from coterie.crypto import canonical, parse_json
+from coterie.errors import CoterieError
+from coterie.learn.logistic.errors import MODEL_UNFIT
+from coterie.learn.logistic.params import LogisticParams
+
+__all__ = ["ClearModel", "ModelFacts", "SharedModel", "load_model"]
+
+MAGIC = b"coterie.logistic/1\n"
+_HEADER_LIMIT = 4 << 20
 
 
-class SharedModel: ...
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is public of a model."""
+
+    columns: Mapping[str, tuple[str, ...]]
+    """Features by owner, in model order."""
+    frac: int
+    """Fractional bits of shared coefficients; 0 in the clear."""
+    bound: float
+    """Of every coefficient and the intercept."""
+    params: LogisticParams
+    """Of the training."""
+
+    @property
+    def width(self) -> int:
+        return sum(map(len, self.columns.values()))
+
+    @property
+    def size(self) -> int:
+        """Coefficients, and the intercept where there is one."""
+        return self.width + self.params.intercept
+
+
+class _Header(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["clear", "shared"]
+    party: str
+    columns: dict[str, tuple[str, ...]]
+    order: tuple[str, ...]
+    frac: int
+    bound: float
+    params: LogisticParams
+
+
+@dataclass(frozen=True)
+class ClearModel:
+    """Coefficients that this party may see."""
+
+    facts: ModelFacts
+    weights: NDArray[np.float64]
+    """In model order."""
+    intercept: float
+
+    @staticmethod
+    def of(facts: ModelFacts, values: NDArray[np.float64]) -> ClearModel:
+        """From coefficients in model order, then the intercept where there is one."""
+        return ClearModel(facts, values[: facts.width], float(values[-1]) if facts.params.intercept else 0.0)
+
+    def coefficients(self) -> dict[str, Any]:
+        """As people read them: by owner and column, and the intercept."""
+        values = iter(self.weights.tolist())
+        owners = {
+            owner: {name: next(values) for name in names} for owner, names in self.facts.columns.items()
+        }
+        return {"coefficients": owners, "intercept": self.intercept}
+
+    def logits(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(rows,) for features (rows, width) in model order."""
+        return np.asarray(features @ self.weights + self.intercept)
+
+    def to_bytes(self) -> bytes:
+        values = np.append(self.weights, self.intercept) if self.facts.params.intercept else self.weights
+        return _pack("clear", "", self.facts, values.astype("<f8"))
+
+
+@dataclass(frozen=True)
+class SharedModel:
+    """One party's shares. Without the other parties' they tell nothing."""
+
+    facts: ModelFacts
+    party: str
+    shares: NDArray[np.uint64]
+    """Coefficients in model order, then the intercept."""
+
+    def to_bytes(self) -> bytes:
+        return _pack("shared", self.party, self.facts, self.shares.astype("<u8"))
+
+    def __repr__(self) -> str:
+        return f"<SharedModel of {self.party}, {self.facts.size} numbers>"
+
+
+def _pack(kind: str, party: str, facts: ModelFacts, values: NDArray[Any]) -> bytes:
+    header = {
+        "kind": kind,
+        "party": party,
+        "columns": {owner: list(names) for owner, names in facts.columns.items()},
+        "order": list(facts.columns),
+        "frac": facts.frac,
+        "bound": facts.bound,
+        "params": facts.params.model_dump(mode="json"),
+    }
+    text = canonical(header)
+    return MAGIC + len(text).to_bytes(4, "little") + text + values.tobytes()
+
+
+def load_model(data: bytes) -> ClearModel | SharedModel:
+    """The model that ``to_bytes`` wrote. Errors: CT-3053 for any other bytes."""
+    try:
+        return _load(data)
+    except (CoterieError, ValidationError, ValueError, KeyError) as error:
+        raise MODEL_UNFIT(type(error).__name__) from error
+
+
+def _load(data: bytes) -> ClearModel | SharedModel:
+    if not data.startswith(MAGIC):
+        raise ValueError("no magic")
+    start = len(MAGIC) + 4
+    length = int.from_bytes(data[len(MAGIC) : start], "little")
+    header = _Header.model_validate(parse_json(data[start : start + length], limit=_HEADER_LIMIT))
+    columns = {owner: header.columns[owner] for owner in header.order}
+    facts = ModelFacts(columns, header.frac, header.bound, header.params)
+    body = data[start + length :]
+    if len(columns) != len(header.columns) or len(body) != 8 * facts.size:
+        raise ValueError("sizes")
+    if header.kind == "shared":
+        return SharedModel(facts, header.party, np.frombuffer(body, "<u8").astype(np.uint64))
+    values = np.frombuffer(body, "<f8").astype(np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("not finite")
+    return ClearModel.of(facts, values)

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie.learn.component import PlanContext, RunContext, StepPlan
+from coterie.learn.component import FrameShape, PlanContext, Reveal, RunContext, StepPlan
+from coterie.learn.errors import FRAME_MISSING, MODEL_MISSING
+from coterie.learn.logistic.clear import sigmoid
+from coterie.learn.logistic.design import FEATURE_FRAC
+from coterie.learn.logistic.errors import MODEL_MISMATCH, NO_BOUND
+from coterie.learn.logistic.model import ClearModel, ModelFacts, SharedModel
+from coterie.learn.logistic.statement import CLEAR, SCORES
+from coterie.mpc import Context, Kept, Program, Tape, deal, run, trace
 
 __all__ = ["score_plan", "score_run"]
+
+SCORE_FRAC = 16
+"""Fractional bits of revealed logits. Further ones would tell more of the coefficients than of the row."""
+COMPONENT = "logistic"
 
 
 def score_plan(context: PlanContext, model_step: str, frame: str, to: Sequence[str]) -> StepPlan:
@@ -17,11 +29,27 @@ def score_plan(context: PlanContext, model_step: str, frame: str, to: Sequence[s
 
     :param model_step: name of the step whose model in ``context.models`` scores.
     :param frame: name of the frame in ``context.frames`` whose rows are scored ("train", "test", "all").
-    :param to: compute parties that learn the scores.
-    :returns: a plan with ``sent``, ``rounds``, ``operations``, ``memory``, ``digest``, and one reveal of kind "scores"
-        with one value for each row. ``step`` is the calling step; engine "clear" sends nothing.
+    :param to: compute parties that learn the scores. :returns: a plan with ``sent``, ``rounds``,
+        ``operations``, ``memory``, ``digest``, ``statement``, and one reveal of kind "scores" with one value
+        for each row. ``step`` is the calling step; engine "clear" sends nothing.
+
+    Errors: CT-3001, CT-3002 (no such frame or model), CT-3050 (features without bound), CT-3054.
     """
-    raise NotImplementedError
+    facts, shape = _facts(context, model_step, frame)
+    reveals = (Reveal("the score of each row", tuple(to), shape.rows, "scores"),)
+    plan = StepPlan(step=context.step, component=COMPONENT, params={}, reveals=reveals)
+    if context.engine != "mpc":
+        return replace(plan, memory=8 * shape.rows * shape.width, statement=CLEAR)
+    tape = _tape(context, facts, shape, to)
+    return replace(
+        plan,
+        sent=tape.sent,
+        rounds=tape.rounds,
+        memory=tape.memory,
+        operations=max(tape.multiplications.values()),
+        statement=SCORES,
+        digest=tape.digest,
+    )
 
 
 def score_run(
@@ -29,6 +57,75 @@ def score_run(
 ) -> NDArray[np.float64] | None:
     """Score the rows, as :func:`score_plan` announced; every compute party and the dealer call it in turn.
 
-    :returns: at the parties of `to` the probability of label 1 for each row, float64 of shape (rows,); None elsewhere.
+    :returns: at the parties of ``to`` the probability of label 1 for each row, float64 of shape (rows,); None
+        elsewhere.
+
+    Errors: those of :func:`coterie.mpc.run`, CT-3002.
     """
-    raise NotImplementedError
+    facts, shape = _facts(context.planning, model_step, frame)
+    model = context.models.get(model_step)
+    if context.engine != "mpc":
+        if not isinstance(model, ClearModel):
+            raise MODEL_MISSING(f"'{model_step}'", step=context.step, party=context.me)
+        names = [name for columns in facts.columns.values() for name in columns]
+        return sigmoid(model.logits(context.frames[frame].matrix(names)))
+    tape = _tape(context.planning, facts, shape, to)
+    if context.is_dealer:
+        deal(tape, context.mesh, progress=context.progress)
+        return None
+    if not isinstance(model, SharedModel):
+        raise MODEL_MISSING(f"'{model_step}'", step=context.step, party=context.me)
+    inputs: dict[str, NDArray[np.float64] | Kept] = {
+        "model": Kept(model.shares, facts.frac, facts.bound),
+    }
+    if context.me in facts.columns:
+        inputs[f"features of {context.me}"] = context.frames[frame].matrix(facts.columns[context.me])
+    program = _program(facts, shape, to)
+    outputs = run(program, tape, context.mesh, inputs, progress=context.progress)
+    logits = outputs.revealed.get("logits")
+    return None if logits is None else sigmoid(logits)
+
+
+def _facts(context: PlanContext, model_step: str, frame: str) -> tuple[ModelFacts, FrameShape]:
+    facts, shape = context.models.get(model_step), context.frames.get(frame)
+    if not isinstance(facts, ModelFacts):
+        raise MODEL_MISSING(f"'{model_step}'", step=context.step)
+    if shape is None:
+        raise FRAME_MISSING(f"'{frame}'", step=context.step)
+    if {p: tuple(c) for p, c in shape.columns.items() if c} != {p: c for p, c in facts.columns.items() if c}:
+        raise MODEL_MISMATCH(f"'{frame}'", step=context.step)
+    if context.engine == "mpc" and shape.bound is None:
+        raise NO_BOUND(f"frame '{frame}'", step=context.step)
+    return facts, shape
+
+
+def _tape(context: PlanContext, facts: ModelFacts, shape: FrameShape, to: Sequence[str]) -> Tape:
+    assert context.dealer is not None
+    return trace(_program(facts, shape, to), context.parties, context.dealer)
+
+
+def _program(facts: ModelFacts, shape: FrameShape, to: Sequence[str]) -> Program:
+    """Logits of all rows, rounded, to the parties of ``to``."""
+    bound = shape.bound
+    assert bound is not None
+
+    def program(ctx: Context) -> None:
+        model = ctx.shared("model", (facts.size,), facts.bound, facts.frac)
+        owners = {owner: names for owner, names in facts.columns.items() if names}
+        features = {
+            owner: ctx.private(f"features of {owner}", owner, (shape.rows, len(names)), bound, FEATURE_FRAC)
+            for owner, names in owners.items()
+        }
+        ctx.mask(*features.values())
+        ctx.open(model)
+        pairs, first = [], 0
+        for owner, names in owners.items():
+            pairs.append((features[owner], model[first : first + len(names)]))
+            first += len(names)
+        logits = ctx.dot(pairs)
+        if facts.params.intercept:
+            logits = logits + model[first:]
+        (rounded,) = ctx.truncate(logits, frac=SCORE_FRAC)
+        ctx.reveal(rounded, to, "logits")
+
+    return program
