@@ -21,14 +21,14 @@ from coterie.learn.standardize import Standardize
 
 from .pipeline import Outcome, dataset, people, run
 
-ROWS = 1500
+ROWS = 1000
 L2 = 0.01
 PREPARE = (
     ("align", Align(), {}),
     ("split", Split(), {"test": 0.4}),
     ("standardize", Standardize(), {}),
 )
-TRAIN = ("logistic", Logistic(), {"l2": L2, "passes": 30})
+TRAIN = ("logistic", Logistic(), {"l2": L2, "passes": 20})
 ALL_KINDS = {"scores": ("lender",), "metrics": ("lender", "payments"), "report": ("lender", "payments")}
 
 
