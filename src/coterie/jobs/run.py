@@ -127,8 +127,10 @@ class _Run:
                 self._check_common_rows()
             stage = self._planner.stage(exact=True)
             check_within(stage, self._approved.stages[index])
-            self._exchange_digests(stage, others)
+            different = self._exchange_digests(stage, others)
             depth = self._mesh.depth
+        if different:
+            self._name_difference(stage, different)
         body = {"stage": index, "plan": stage.digest, "sizes": dict(facts or {})}
         self._host.ledger("plan", {"job": self._approved.job, **body})
         self._finish(stage.steps[0], depth, started)
@@ -167,25 +169,22 @@ class _Run:
         if frame is not None and frame.rows < least:
             raise TOO_FEW_COMMON(f"{frame.rows}, and the agreement asks for {least}")
 
-    def _exchange_digests(self, stage: StagePlan, others: list[str]) -> None:
-        """Compare the stage's plan with everybody's; a difference is named."""
+    def _exchange_digests(self, stage: StagePlan, others: list[str]) -> list[str]:
+        """Compare the stage's plan with everybody's; gives those that have another."""
         record = f"{stage.index} {stage.digest}".encode().ljust(DIGEST_BYTES)
         for name in others:
             self._mesh.to(name).send_bytes("plan", record)
-        different = [
-            name for name in others if self._mesh.to(name).recv_bytes("plan", DIGEST_BYTES) != record
-        ]
-        if different:
-            self._name_difference(stage, different[0])
+        return [name for name in others if self._mesh.to(name).recv_bytes("plan", DIGEST_BYTES) != record]
 
-    def _name_difference(self, stage: StagePlan, peer: str) -> None:
+    def _name_difference(self, stage: StagePlan, peers: list[str]) -> None:
+        """Exchange plans with those that have another, and say what differs. Plans hold no data."""
         mine = canonical(stage.to_document())
-        with self._mesh.step(f"stage-{stage.index}-difference", {peer: PLAN_LIMIT}):
-            channel = self._mesh.to(peer)
-            channel.send_bytes("plan-document", mine[:PLAN_LIMIT])
-            theirs = channel.recv_bytes("plan-document", PLAN_LIMIT)
+        with self._mesh.step(f"stage-{stage.index}-difference", dict.fromkeys(peers, PLAN_LIMIT)):
+            for peer in peers:
+                self._mesh.to(peer).send_bytes("plan-document", mine)
+            theirs = self._mesh.to(peers[0]).recv_bytes("plan-document", PLAN_LIMIT)
         difference = plan_difference(parse_json(mine, limit=PLAN_LIMIT), parse_json(theirs, limit=PLAN_LIMIT))
-        raise PLAN_DIFFERS(f"with {peer}: {difference or 'canonical form'}", party=peer)
+        raise PLAN_DIFFERS(f"with {peers[0]}: {difference or 'canonical form'}", party=peers[0])
 
     def _run_step(self, step: StepPlan) -> None:
         self.step = step.step
