@@ -57,6 +57,7 @@ def faults(records: object) -> list[str]:
         if not isinstance(record, dict) or set(record) != set(KINDS):
             found.append(f"record {index}: the fields are not {', '.join(KINDS)}")
             continue
+        before = len(found)
         for name, kinds in KINDS.items():
             value = record[name]
             if value is None and name != "work":
@@ -64,6 +65,8 @@ def faults(records: object) -> list[str]:
             right = isinstance(value, kinds) and not isinstance(value, bool)
             if not right or (isinstance(value, (int, float)) and not (math.isfinite(value) and value >= 0)):
                 found.append(f"record {index}: {name} is {value!r}")
+        if len(found) > before:
+            continue
         ours, peer, ratio = record["ours_s"], record["peer_s"], record["ratio"]
         if ours and peer and not (ratio and math.isclose(ratio, peer / ours, rel_tol=1e-6)):
             found.append(f"record {index}: ratio is not peer_s / ours_s")
