@@ -103,8 +103,7 @@ class Keeper(threading.Thread):
             link.host.die(UNEXPECTED(f"in the link to {link.peer}"))
         return True
 
-    # ---- with a connection
-    # ------------------------------------------------------------------------------------
+    # ---- with a connection ----
 
     def _tend_connection(self) -> None:
         """With the link's lock held, which is given up for sleeping."""
@@ -113,6 +112,9 @@ class Keeper(threading.Thread):
         assert pump is not None
         now = time.monotonic()
         aside = link.driving or now - link.driven < ASIDE
+        if link.error and not link.dying:
+            link.idle.wait(ASIDE)  # whoever found the error is about to spread it
+            return
         if link.error or link.finished:
             try:
                 pump.drain()
@@ -157,8 +159,7 @@ class Keeper(threading.Thread):
         elif self._dials and pump.moved > self._rekey_bytes:
             link.drop("new keys are due")
 
-    # ---- without one
-    # --------------------------------------------------------------------------------------------
+    # ---- without one ----
 
     def _over(self) -> bool:
         link = self._link

@@ -109,8 +109,7 @@ class Link:
         self._peer_session: str | None = None
         self._stall = Stall()
 
-    # ---- for the program
-    # ------------------------------------------------------------------------------------
+    # ---- for the program ----
 
     def send(self, tag: str, encoded_tag: bytes, kind: Kind, data: memoryview) -> None:
         with self.lock:
@@ -222,8 +221,7 @@ class Link:
             self.finished = not self.error
             self.kick()
 
-    # ---- for keeper and mesh
-    # ----------------------------------------------------------------------------------
+    # ---- for keeper and mesh ----
 
     def kill(self, error: CoterieError) -> None:
         """Make the link dead: every call raises ``error``, and the peer is told, unless it is who told us."""

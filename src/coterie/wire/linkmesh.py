@@ -169,8 +169,7 @@ class LinkMesh:
     def has_unread(self) -> bool:
         return any(link.inbox.messages for link in self._links.values())
 
-    # ---- the end
-    # ------------------------------------------------------------------------------------------------
+    # ---- the end ----
 
     def fail(self, error: CoterieError) -> None:
         """End the job for everybody. Returns when the peers were told, after 3 seconds at most."""
@@ -202,8 +201,7 @@ class LinkMesh:
             if keeper is not threading.current_thread():
                 keeper.join(max(0.0, deadline - time.monotonic()))
 
-    # ---- connections
-    # ----------------------------------------------------------------------------------------------
+    # ---- connections ----
 
     def accept(self, raw: socket.socket) -> None:
         """Take over an inbound connection, before its TLS handshake. Returns at once."""
