@@ -1,4 +1,4 @@
-"""An authenticated peer that does not keep the rules: a coded error on both sides, never a hang or a crash."""
+"""An authenticated peer that breaks the rules: a coded error on both sides, never a hang or a crash."""
 
 from __future__ import annotations
 
@@ -40,11 +40,15 @@ def alpha(network: Network, identities: dict[str, Identity], beta: LinkMesh) -> 
     peer.close()
 
 
+def _take_all(mesh: LinkMesh) -> None:
+    while True:
+        mesh.to("alpha").recv_bytes("x", 4 * MIB)
+
+
 def _dead(mesh: LinkMesh, code: str) -> CoterieError:
     """Both a waiting and a later call raise ``code``."""
     with pytest.raises(CoterieError) as caught:
-        while True:
-            mesh.to("alpha").recv_bytes("x", 4 * MIB)
+        _take_all(mesh)
     assert caught.value.code == code, caught.value
     with pytest.raises(CoterieError, match=code):
         mesh.to("alpha").send_bytes("x", b"")
@@ -109,7 +113,9 @@ def test_bad_frames(name: str, alpha: RawPeer, beta: LinkMesh, pool: ThreadPoolE
     assert waiting.result(10).party == "alpha"
 
 
-def test_a_record_of_10_gigabytes_is_refused_before_anything_is_allocated(alpha: RawPeer, beta: LinkMesh) -> None:
+def test_a_record_of_10_gigabytes_is_refused_before_anything_is_allocated(
+    alpha: RawPeer, beta: LinkMesh
+) -> None:
     from pydantic import BaseModel
 
     alpha.hello()

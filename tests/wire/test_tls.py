@@ -1,0 +1,137 @@
+"""Who may connect: pinned keys, TLS 1.3, and a code for the refusal in the view of both sides."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+
+import pytest
+
+from coterie.crypto import Identity
+from coterie.errors import CoterieError
+from coterie.wire import LinkMesh, PeerAddress
+from coterie.wire.tls import server_context
+from tests.wire.network import Network
+from tests.wire.rawpeer import tls_client
+
+
+def _refusal(mesh: LinkMesh) -> CoterieError:
+    deadline = time.monotonic() + 5
+    while not mesh.refused:
+        assert time.monotonic() < deadline, "nothing was refused"
+        time.sleep(0.01)
+    return mesh.refused[-1]
+
+
+def test_an_unknown_key_is_refused_and_both_sides_know(
+    network: Network, identities: dict[str, Identity]
+) -> None:
+    mallory = identities["mallory"]
+    zeta = LinkMesh(identities["gamma"], network.job, {"beta": network.address("beta")})
+    network.meshes["gamma"] = zeta
+    # Sorts after gamma, but says that it cannot be reached, so that it dials.
+    intruder = LinkMesh(mallory, network.job, {"gamma": network.address("gamma")}, listens=False)
+    with pytest.raises(CoterieError) as caught:
+        intruder.to("gamma").recv_bytes("x", 1)
+    assert (caught.value.code, caught.value.party) == ("CT-1221", "gamma")
+    assert _refusal(zeta).code == "CT-1220"
+    assert zeta.error is None  # a stranger does not harm the job
+
+
+def test_a_peer_with_another_key_than_the_pinned_is_refused(
+    network: Network, identities: dict[str, Identity]
+) -> None:
+    beta = LinkMesh(identities["beta"], network.job, {"alpha": network.address("alpha")})
+    network.meshes["beta"] = beta
+    pinned = PeerAddress(identities["mallory"].public, "127.0.0.1", network.doors["beta"].port)
+    alpha = LinkMesh(identities["alpha"], network.job, {"mallory": pinned})
+    with pytest.raises(CoterieError) as caught:
+        alpha.to("mallory").recv_bytes("x", 1)
+    assert (caught.value.code, caught.value.party) == ("CT-1220", "mallory")
+    assert _refusal(beta).code == "CT-1221"
+    alpha.die(caught.value)
+
+
+def test_a_caller_without_certificate_is_refused(network: Network, identities: dict[str, Identity]) -> None:
+    (beta, _) = network.join("beta", "gamma")
+    caller = tls_client(None, network.doors["beta"].port, f"{network.job}.beta.coterie", "coterie-link/1")
+    with pytest.raises(ssl.SSLError, match="CERTIFICATE_REQUIRED"):
+        caller.recv(8)
+    caller.close()
+    assert _refusal(beta).code == "CT-1222"
+
+
+def test_tls_1_2_is_refused_by_the_accepting_side(network: Network, identities: dict[str, Identity]) -> None:
+    (beta, _) = network.join("beta", "gamma")
+    with pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"):
+        tls_client(
+            identities["gamma"],
+            network.doors["beta"].port,
+            f"{network.job}.beta.coterie",
+            "coterie-link/1",
+            maximum_version=ssl.TLSVersion.TLSv1_2,
+        )
+    assert _refusal(beta).code == "CT-1222"
+
+
+def _serve(context: ssl.SSLContext, greeting: bytes = b"") -> tuple[socket.socket, int]:
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def run() -> None:
+        while True:
+            try:
+                raw, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                with context.wrap_socket(raw, server_side=True) as tls:
+                    tls.sendall(greeting)
+                    tls.recv(1000)
+            except OSError:
+                raw.close()
+
+    threading.Thread(target=run, daemon=True).start()
+    return listener, listener.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("case", "code"), [("tls-1.2", "CT-1222"), ("alpn", "CT-1222"), ("version", "CT-1217")]
+)
+def test_a_server_of_another_kind_is_named(
+    case: str, code: str, network: Network, identities: dict[str, Identity]
+) -> None:
+    protocol = "http/1.1" if case == "alpn" else "coterie-link/1"
+    context = server_context(identities["beta"], [identities["alpha"].public], protocol)
+    if case == "tls-1.2":
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    listener, port = _serve(context, b"coterie\x02")
+    alpha = LinkMesh(identities["alpha"], network.job, {"beta": network.address("beta", port)})
+    with pytest.raises(CoterieError) as caught:
+        alpha.to("beta").recv_bytes("x", 1)
+    assert (caught.value.code, caught.value.party) == (code, "beta")
+    listener.close()
+
+
+def test_a_false_peer_in_between_does_not_end_a_job_that_runs(
+    network: Network, identities: dict[str, Identity]
+) -> None:
+    proxy = network.proxy("beta")
+    alpha, beta = network.join("alpha", "beta", ports={"beta": proxy.port})
+    alpha.to("beta").send_bytes("one", b"1")
+    assert beta.to("alpha").recv_bytes("one", 1) == b"1"
+    listener, port = _serve(
+        server_context(identities["mallory"], [identities["alpha"].public], "coterie-link/1")
+    )
+    honest, proxy._target = proxy._target, port
+    proxy.cut_now()
+    deadline = time.monotonic() + 5
+    while "CT-1220" not in alpha.states()["beta"]:
+        assert time.monotonic() < deadline, alpha.states()
+        time.sleep(0.01)
+    proxy._target = honest
+    listener.close()
+    alpha.to("beta").send_bytes("two", b"2")
+    assert beta.to("alpha").recv_bytes("two", 1) == b"2"
