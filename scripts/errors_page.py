@@ -6,7 +6,9 @@ python scripts/errors_page.py [FILE]      writes FILE, or prints the page
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
+import re
 import sys
 from pathlib import Path
 
@@ -36,30 +38,22 @@ The family says whose move it is:
 
 def declarations() -> dict[str, list[ErrorCode]]:
     """Codes by room, found by importing every module of the package."""
+    homes: dict[str, str] = {}
     for module in pkgutil.walk_packages(coterie.__path__, "coterie."):
         if not module.name.endswith(".__main__"):
-            importlib.import_module(module.name)
+            source = inspect.getsourcefile(importlib.import_module(module.name))
+            text = Path(source).read_text(encoding="utf-8") if source and source.endswith(".py") else ""
+            homes |= dict.fromkeys(re.findall(r'define\(\s*"(CT-\d{4})"', text), _room(module.name))
     rooms: dict[str, list[ErrorCode]] = {}
-    homes = {
-        value.code: name
-        for name, module in sorted(sys.modules.items())
-        if name == "coterie.errors" or (name.startswith("coterie.") and name.endswith(".errors"))
-        for value in vars(module).values()
-        if isinstance(value, ErrorCode) and _declares(name, value)
-    }
     for code, declared in errors.all_codes().items():
-        rooms.setdefault(_room(homes[code]), []).append(declared)
+        rooms.setdefault(homes[code], []).append(declared)
     return rooms
 
 
-def _declares(module: str, code: ErrorCode) -> bool:
-    """Whether the module declares the code itself, and has not imported it from ``coterie.errors``."""
-    return module == "coterie.errors" or code not in vars(errors).values()
-
-
 def _room(module: str) -> str:
-    parts = module.split(".")[1:-1]
-    return parts[0] if parts else "everywhere"
+    """``coterie.wire.errors`` is of the room ``wire``, ``coterie.errors`` of all."""
+    name = module.split(".")[1]
+    return "everywhere" if name == "errors" else name
 
 
 def page() -> str:
