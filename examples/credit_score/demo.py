@@ -110,7 +110,7 @@ def audit(homes: dict[str, Path]) -> str:
 def result_of(
     clients: dict[str, Client], homes: dict[str, Path], job: JobView, outcome: compare.Outcome
 ) -> dict[str, Any]:
-    sides = {party: facts_of(clients[party], job.id) for party in ("lender", "payments")}
+    sides = {party: facts_of(client, job.id) for party, client in clients.items()}
     mine = sides["lender"]
     sizes = [
         entry.body["sizes"]
