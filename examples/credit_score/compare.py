@@ -1,9 +1,9 @@
 """What only a demo can do: put both tables together in the clear, and hold the joint score against that.
 
-It takes the rows of the run itself (the test rows are those that the lender got scores for), prepares them with the
-same reference code, trains scikit-learn's logistic regression for the quality, and the float64 twin of the secret
-optimiser for the coefficients. The coefficients of the run exist as shares only; the demo, which has both parties'
-folders, adds them up.
+It takes the rows of the run itself (the test rows are those that the lender got scores for), prepares them
+with the same reference code, and trains scikit-learn's logistic regression for the quality and the float64
+twin of the secret optimiser for the coefficients. The coefficients of the run exist as shares only; the demo,
+which has both parties' folders, adds them up.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import data
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +22,6 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score, roc_curve
 
-import data
 from coterie.learn.fill import FillParams
 from coterie.learn.fill.clear import fit as fit_filler
 from coterie.learn.logistic.clear import fit as fit_logistic

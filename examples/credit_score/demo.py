@@ -92,6 +92,15 @@ def facts_of(client: Client, job: str) -> dict[str, Any]:
     return steps
 
 
+def learned(client: Client, job: str) -> dict[str, list[str]]:
+    """What each participant came to know, from the reveals in a party's ledger."""
+    known: dict[str, list[str]] = {"lender": [], "payments": [], "hub": []}
+    for entry in client.ledger(kind="reveal", job=job):
+        for party in entry.body["to"]:
+            known[party].append(f"{entry.body['step']}: {entry.body['what']} ({entry.body['values']:,})")
+    return known
+
+
 def audit(homes: dict[str, Path]) -> str:
     """Check all ledgers offline, each against those of the others."""
     for name, home in homes.items():
@@ -142,7 +151,7 @@ def result_of(
     }
 
 
-def show_result(result: dict[str, Any], learned: dict[str, list[str]]) -> None:
+def show_result(result: dict[str, Any], known: dict[str, list[str]]) -> None:
     lift = Table(title="The score on borrowers it has never seen", title_justify="left")
     for name in ("", "AUC", "KS"):
         lift.add_column(name, justify="right" if name else "left")
@@ -157,7 +166,7 @@ def show_result(result: dict[str, Any], learned: dict[str, list[str]]) -> None:
     knows = Table(title="What each party learned", title_justify="left", show_lines=True)
     knows.add_column("party")
     knows.add_column("learned, beyond its own data and the sizes")
-    for party, items in learned.items():
+    for party, items in known.items():
         knows.add_row(party, "\n".join(items) or "nothing")
     console.print(knows)
 
@@ -176,8 +185,8 @@ def show_result(result: dict[str, Any], learned: dict[str, list[str]]) -> None:
         )
     console.print(steps)
     console.print(
-        f"{result['rows_aligned']:,} common borrowers; largest coefficient difference from the same optimiser "
-        f"in float64: {result['coefficient_difference']:.1e}; audit: {result['audit']}; "
+        f"{result['rows_aligned']:,} common borrowers; largest coefficient difference from the same "
+        f"optimiser in float64: {result['coefficient_difference']:.1e}; audit: {result['audit']}; "
         f"{result['seconds_total']:.1f} s in all",
         highlight=False,
     )
@@ -203,14 +212,14 @@ def main() -> int:
             for one in clients[party].results(job.id):
                 (folder / one.name).parent.mkdir(parents=True, exist_ok=True)
                 clients[party].download(job.id, one.name, folder / one.name)
-        learned = clients["lender"].plan(job.id).summary["learns"]
+        known = learned(clients["lender"], job.id)
         outcome = compare.against_plaintext(tables, OUTPUT / "results")
         result = result_of(clients, homes, job, outcome)
     shutil.copy(OUTPUT / "results" / "lender" / "evaluate" / "report.html", OUTPUT / "report.html")
     result["audit"] = audit(homes)
     result["seconds_total"] = round(time.monotonic() - started, 1)
     (OUTPUT / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    show_result(result, learned)
+    show_result(result, known)
     return 0 if result["audit"] == "ok" else 1
 
 
