@@ -67,7 +67,8 @@ class Node:
         self._turnstile = Turnstile(identity, lambda: [peer.public for peer in peers])
         self._job, self._failure, self.later = job, failure, later
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
         self.asked = 0
         self.door = Door(self._answer)
 
@@ -80,6 +81,8 @@ class Node:
     def close(self) -> None:
         self.door.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
 
 
 def test_a_dead_process_whose_node_says_so_ends_the_job_in_seconds(
