@@ -22,7 +22,8 @@ pub struct Level(Kind);
 /// An inner loop that is compiled once per instruction set.
 ///
 /// `run` and all that it calls must be `#[inline(always)]`: only then the compiler builds the loop with the
-/// instructions of the level.
+/// instructions of the level. Plain loops, therefore: the standard library's closures, such as in `array::map`, may
+/// become functions of their own, and then every instruction in them a call.
 pub trait Kernel {
     /// The loop.
     fn run<S: Simd>(self);

@@ -75,25 +75,26 @@ pub struct Dots<'a, W> {
 
 #[inline(always)]
 fn dots<S: Simd, W: Word, const N: usize>(rows: [&[W]; N], vector: &[u64]) -> [u64; N] {
-    let mut sums = [S::zero(); N];
-    let mut chunks = rows.map(|row| row.chunks_exact(S::LANES));
-    let factors = vector.chunks_exact(S::LANES);
-    let last = factors.remainder();
-    for words in factors {
-        let factor = S::factor(S::load(words));
-        for (sum, chunks) in sums.iter_mut().zip(&mut chunks) {
-            if let Some(words) = chunks.next() {
-                *sum = S::mul_add(*sum, W::load::<S>(words), factor);
-            }
+    let rows = rows.map(|row| &row[..vector.len()]);
+    let (mut sums, mut at) = ([S::zero(); N], 0);
+    while at + S::LANES <= vector.len() {
+        let factor = S::factor(S::load(&vector[at..]));
+        for r in 0..N {
+            sums[r] = S::mul_add(sums[r], W::load::<S>(&rows[r][at..]), factor);
+        }
+        at += S::LANES;
+    }
+    if at < vector.len() {
+        let factor = S::factor(S::load_part(&vector[at..]));
+        for r in 0..N {
+            sums[r] = S::mul_add(sums[r], W::load_part::<S>(&rows[r][at..]), factor);
         }
     }
-    if !last.is_empty() {
-        let factor = S::factor(S::load_part(last));
-        for (sum, chunks) in sums.iter_mut().zip(&chunks) {
-            *sum = S::mul_add(*sum, W::load_part::<S>(chunks.remainder()), factor);
-        }
+    let mut totals = [0; N];
+    for r in 0..N {
+        totals[r] = S::total(sums[r]);
     }
-    sums.map(S::total)
+    totals
 }
 
 impl<W: Word> Dots<'_, W> {
@@ -162,25 +163,25 @@ pub struct WeightedSum<'a, W> {
 
 #[inline(always)]
 fn add_rows<S: Simd, W: Word, const N: usize>(rows: [&[W]; N], factors: &[u64], sum: &mut [u64]) {
-    let factors: [S::Factor; N] = std::array::from_fn(|r| S::splat(factors[r]));
-    let mut chunks = rows.map(|row| row.chunks_exact(S::LANES));
-    let mut out = sum.chunks_exact_mut(S::LANES);
-    for part in &mut out {
-        let mut total = S::zero();
-        for (factor, chunks) in factors.iter().zip(&mut chunks) {
-            if let Some(words) = chunks.next() {
-                total = S::mul_add(total, W::load::<S>(words), *factor);
-            }
-        }
-        S::add_to(total, part);
+    let rows = rows.map(|row| &row[..sum.len()]);
+    let (mut splats, mut at) = ([S::splat(0); N], 0);
+    for r in 0..N {
+        splats[r] = S::splat(factors[r]);
     }
-    let last = out.into_remainder();
-    if !last.is_empty() {
+    while at + S::LANES <= sum.len() {
         let mut total = S::zero();
-        for (factor, chunks) in factors.iter().zip(&chunks) {
-            total = S::mul_add(total, W::load_part::<S>(chunks.remainder()), *factor);
+        for r in 0..N {
+            total = S::mul_add(total, W::load::<S>(&rows[r][at..]), splats[r]);
         }
-        S::add_to_part(total, last);
+        S::add_to(total, &mut sum[at..]);
+        at += S::LANES;
+    }
+    if at < sum.len() {
+        let mut total = S::zero();
+        for r in 0..N {
+            total = S::mul_add(total, W::load_part::<S>(&rows[r][at..]), splats[r]);
+        }
+        S::add_to_part(total, &mut sum[at..]);
     }
 }
 
@@ -249,28 +250,29 @@ impl<V: Word, F: Word> Outer<'_, V, F> {
         let mut sums = [[S::zero(); Q]; J];
         for (k, row) in self.vectors.chunks_exact(self.width).enumerate() {
             let row = &row[at..];
-            let words: [S::Words; Q] = std::array::from_fn(|q| {
-                if PART {
-                    V::load_part::<S>(row)
-                } else {
-                    V::load::<S>(&row[q * S::LANES..])
-                }
-            });
+            let mut words = [if PART {
+                V::load_part::<S>(row)
+            } else {
+                V::load::<S>(row)
+            }; Q];
+            for q in 1..Q {
+                words[q] = V::load::<S>(&row[q * S::LANES..]);
+            }
             let factors = &self.factors[k * self.step + j * self.stride..];
-            for (r, sums) in sums.iter_mut().enumerate() {
+            for r in 0..J {
                 let factor = S::splat(factors[r * self.stride].word());
-                for (sum, words) in sums.iter_mut().zip(words) {
-                    *sum = S::mul_add(*sum, words, factor);
+                for q in 0..Q {
+                    sums[r][q] = S::mul_add(sums[r][q], words[q], factor);
                 }
             }
         }
-        for (r, sums) in sums.into_iter().enumerate() {
+        for (r, sums) in sums.iter().enumerate() {
             let row = &mut self.out[(j + r) * self.width..(j + r + 1) * self.width][at..];
-            for (q, sum) in sums.into_iter().enumerate() {
+            for (q, sum) in sums.iter().enumerate() {
                 if PART {
-                    S::add_to_part(sum, row);
+                    S::add_to_part(*sum, row);
                 } else {
-                    S::add_to(sum, &mut row[q * S::LANES..]);
+                    S::add_to(*sum, &mut row[q * S::LANES..]);
                 }
             }
         }

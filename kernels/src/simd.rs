@@ -258,9 +258,13 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn load_i32_part(numbers: &[i32]) -> __m256i {
-        let mut whole = [0; 4];
-        whole[..numbers.len()].copy_from_slice(numbers);
-        Self::load_i32(&whole)
+        assert!(numbers.len() < 4);
+        // SAFETY: AVX2; only the numbers that are there are read.
+        unsafe {
+            let there = _mm_set1_epi32(numbers.len() as i32);
+            let mask = _mm_cmpgt_epi32(there, _mm_setr_epi32(0, 1, 2, 3));
+            _mm256_cvtepi32_epi64(_mm_maskload_epi32(numbers.as_ptr(), mask))
+        }
     }
 
     #[inline(always)]
@@ -319,11 +323,16 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn total(sum: Self::Sum) -> u64 {
-        let mut lanes = [0u64; 4];
-        Self::add_to(sum, &mut lanes);
-        lanes
-            .iter()
-            .fold(0, |total, lane| total.wrapping_add(*lane))
+        let lanes = joined(sum);
+        // SAFETY: AVX2.
+        unsafe {
+            let (low, high) = (
+                _mm256_castsi256_si128(lanes),
+                _mm256_extracti128_si256::<1>(lanes),
+            );
+            let pair = _mm_add_epi64(low, high);
+            _mm_cvtsi128_si64(_mm_add_epi64(pair, _mm_unpackhi_epi64(pair, pair))) as u64
+        }
     }
 }
 
