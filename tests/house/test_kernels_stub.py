@@ -26,7 +26,7 @@ def parameters(arguments: ast.arguments) -> list[tuple[str, bool]]:
 
 def test_the_stub_declares_exactly_what_the_crate_exports() -> None:
     declared = {
-        getattr(node, "name", None) or ast.unparse(node.target)  # type: ignore[attr-defined]
+        ast.unparse(node.target) if isinstance(node, ast.AnnAssign) else node.name
         for node in stub().body
         if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AnnAssign))
     }
