@@ -27,7 +27,7 @@ SOURCES := $(shell find src kernels/src -not -path '*/__pycache__*' -not -name '
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-demo: install ## train a joint credit score of two parties on real data; results in build/demo
+demo: install $(STAMPS)/demo ## train a joint credit score of two parties on real data; results in build/demo
 	$(BIN)/python examples/credit_score/demo.py
 
 test: install $(STAMPS)/test ## install what tests need and run them all
@@ -77,6 +77,11 @@ $(STAMPS)/test: $(STAMPS)/locked $(LOCKS)/test.txt
 	@$(PIP) install --require-hashes -r $(LOCKS)/test.txt
 	@touch $@
 
+$(STAMPS)/demo: $(STAMPS)/locked $(LOCKS)/demo.txt
+	@echo "installing what the demo compares with"
+	@$(PIP) install --require-hashes -r $(LOCKS)/demo.txt
+	@touch $@
+
 # One abi3 wheel holds the Python package and the compiled crate.
 $(STAMPS)/coterie: $(STAMPS)/locked $(SOURCES)
 	@command -v $(CARGO) >/dev/null || { echo "a Rust toolchain is needed (cargo)" >&2; exit 1; }
@@ -103,6 +108,7 @@ lock: ## renew the pinned, hashed lock files (add UPGRADE=--upgrade for newer ve
 	$(LOCK_VENV)/bin/python -m pip --disable-pip-version-check --no-input --quiet install --require-hashes -r $(LOCKS)/lock.txt
 	$(COMPILE) $(UPGRADE) -o $(LOCKS)/runtime.txt pyproject.toml
 	$(COMPILE) $(UPGRADE) --extra test -c $(LOCKS)/runtime.txt -o $(LOCKS)/test.txt pyproject.toml
+	$(COMPILE) $(UPGRADE) --extra demo -c $(LOCKS)/test.txt -o $(LOCKS)/demo.txt pyproject.toml
 	$(COMPILE) $(UPGRADE) -o $(LOCKS)/build.txt $(LOCKS)/build.in
 	$(COMPILE) $(UPGRADE) -o $(LOCKS)/lock.txt $(LOCKS)/lock.in
 	$(COMPILE) $(UPGRADE) -o $(LOCKS)/bench-spu.txt $(LOCKS)/bench-spu.in
