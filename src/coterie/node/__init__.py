@@ -75,6 +75,7 @@ def run_node(home: Path) -> None:
 
     :raises CoterieError: where it cannot start: CT-5002 to CT-5005, CT-1230 (port taken).
     """
+    Home.open(home)
     from .daemon import run  # the daemon's libraries are heavy, and clients import this door too
 
     run(home)

@@ -16,12 +16,11 @@ from coterie.ledger import Entry, Kind, Ledger
 from coterie.wire import PeerAddress
 
 from .errors import PEER_UNKNOWN
+from .failures import log_unexpected
 from .home import Home
-from .messages import Failure
 from .store import PeerRow, Store
-from .views import ErrorView
 
-__all__ = ["Core", "error_view", "failure_of"]
+__all__ = ["VERSION", "Core"]
 
 log = logging.getLogger("coterie.node")
 
@@ -112,36 +111,3 @@ class Core:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def log_unexpected(where: str, error: BaseException) -> None:
-    """Log a failure that nobody foresaw by its type and place. Its message may quote data and is left out."""
-    frames = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        frames.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    log.error("%s: %s at %s", where, type(error).__name__, " < ".join(reversed(frames)))
-
-
-def failure_of(error: CoterieError) -> Failure:
-    """The error as it goes to peers and into the store."""
-    limits = {"code": 7, "detail": 500, "next_step": 500, "party": 64, "step": 64}
-    record = error.to_record()
-    return Failure.model_validate(
-        {name: (record[name] or "")[:limit] or None for name, limit in limits.items()}
-    )
-
-
-def error_view(error: CoterieError) -> ErrorView:
-    """The error as the REST API says it."""
-    return ErrorView(
-        code=error.code,
-        family=error.family,
-        title=error.title,
-        detail=error.detail,
-        next_step=error.next_step,
-        party=error.party,
-        step=error.step,
-    )

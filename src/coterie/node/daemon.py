@@ -20,7 +20,8 @@ from coterie.ledger import Ledger
 from coterie.wire import ClientHello, FrontDoor, Splice, Turnstile, read_link_name
 
 from .api import build_app
-from .core import Core, log_unexpected
+from .core import Core
+from .failures import log_unexpected
 from .home import Home, HomeLock
 from .services import Services
 from .store import Store

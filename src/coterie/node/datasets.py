@@ -12,8 +12,9 @@ from coterie.crypto import now, timestamp
 from coterie.data import DatasetFacts, DatasetSpec, inspect, parse_spec
 from coterie.errors import UNEXPECTED, CoterieError
 
-from .core import Core, log_unexpected
+from .core import Core
 from .errors import DATASET_CHANGED, DATASET_EXISTS, DATASET_NOT_FOR_PEER, DATASET_UNKNOWN, HUB_HOLDS_NO_DATA
+from .failures import log_unexpected
 from .store import DatasetRow
 from .views import ColumnView, DatasetView
 

@@ -11,6 +11,7 @@ from .core import Core
 from .errors import NO_ADDRESS, NOT_FOUND, PEER_IN_USE, PEER_IS_SELF, PEER_KEY_DIFFERS, PEER_UNKNOWN
 from .home import api_door, split_address
 from .jobbook import JobBook
+from .network import Network
 from .store import InvitationRow, PeerRow
 from .views import IdentityView, InvitationView, PeerView
 
@@ -20,8 +21,9 @@ __all__ = ["Introductions"]
 class Introductions:
     """Who is known here, and how others become known."""
 
-    def __init__(self, core: Core, book: JobBook) -> None:
+    def __init__(self, core: Core, network: Network, book: JobBook) -> None:
         self._core = core
+        self._network = network
         self._book = book
         self._open = Invitations(core.home.path / "invitations")
         self.server = EnrolServer(core.identity, self._open, self._introduced)
@@ -108,7 +110,6 @@ class Introductions:
             host=peer.host,
             port=peer.port,
             added=timestamp(now()),
-            last_seen=timestamp(now()),
         )
         with self._core.store.session() as session:
             session.merge(row)
@@ -142,7 +143,7 @@ class Introductions:
             fingerprint=identity.fingerprint,
             address=address,
             added=row.added,
-            last_seen=row.last_seen,
+            last_seen=self._network.last_seen.get(name),
         )
 
 

@@ -12,8 +12,9 @@ from coterie.crypto import canonical, now, timestamp
 from coterie.errors import CoterieError, from_record
 from coterie.jobs import Approval, Plan, Proposal
 
-from .core import Core, error_view, failure_of
+from .core import Core
 from .errors import JOB_UNKNOWN
+from .failures import error_view, failure_of
 from .messages import Failure
 from .store import ApprovalRow, JobRow, ResultRow
 from .views import ApprovalView, JobState, JobView, ParticipantView, PlanView, ResultView

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from sqlalchemy import update
-
 from coterie.crypto import PublicIdentity, now, timestamp
 from coterie.errors import UNEXPECTED, CoterieError
 from coterie.wire import PeerClient, PeerServer
 
 from . import messages
-from .core import Core, log_unexpected
+from .core import Core
+from .failures import log_unexpected
 from .messages import Message
-from .store import PeerRow
 
 __all__ = ["LIMIT", "Network"]
 
@@ -46,6 +44,8 @@ class Network:
         self._core = core
         self._client = PeerClient(core.identity, LIMIT)
         self.server = PeerServer(core.identity, core.peers, LIMIT)
+        self.last_seen: dict[str, str] = {}
+        """When each peer last answered or asked, since the node was started."""
 
     async def ask(self, peer: str, request: Message, answer: type[A]) -> A:
         """The peer's answer.
@@ -73,5 +73,4 @@ class Network:
         self.server.handle(KINDS[request], request, handle)
 
     def _seen(self, peer: str) -> None:
-        with self._core.store.session() as session:
-            session.execute(update(PeerRow).where(PeerRow.name == peer).values(last_seen=timestamp(now())))
+        self.last_seen[peer] = timestamp(now())

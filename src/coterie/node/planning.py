@@ -10,7 +10,8 @@ from coterie.errors import UNEXPECTED, CoterieError
 from coterie.jobs import Plan, Proposal, derive_plan, request_of
 
 from .agreements import Agreements
-from .core import Core, log_unexpected
+from .core import Core
+from .failures import log_unexpected
 
 __all__ = ["Planning"]
 

@@ -93,7 +93,7 @@ class Proposals:
         )
         try:
             for peer, answer in zip(others, answers, strict=True):
-                self._take_answer(peer, answer, plan)
+                await self._take_answer(peer, answer, plan)
             if mode_of(agreement.terms, self._core.name) == "automatic":
                 await self._approve_own(plan)
         except CoterieError as error:
@@ -123,14 +123,14 @@ class Proposals:
         question = FactsQuestion(agreement=agreement.id, dataset=name)
         return (await self._network.ask(party, question, FactsAnswer)).facts
 
-    def _take_answer(self, peer: str, answer: ProposeAnswer | BaseException, plan: Plan) -> None:
+    async def _take_answer(self, peer: str, answer: ProposeAnswer | BaseException, plan: Plan) -> None:
         if isinstance(answer, CoterieError):
             raise answer.at(party=peer)
         if isinstance(answer, BaseException):
             raise answer
         if answer.approval is not None:
             verify_approval(answer.approval, self._core.peer(peer), plan)
-            self._book.approve(plan.job, answer.approval)
+            await self._keep_approval(answer.approval)
 
     # -- at the other participants
 
@@ -204,6 +204,10 @@ class Proposals:
                 raise NOT_PARTICIPANT(me, party=me)
             return proposal
         own = await self._own_facts(me, proposal.spec.datasets[me], agreement)
+        told = proposal.facts[me]
+        difference = plan_difference(own.model_dump(mode="json"), told.model_dump(mode="json"))
+        if difference is not None:
+            raise PLAN_DIFFERS(f"dataset {own.name!r} of {me}, {difference}", party=me)
         return proposal.model_copy(update={"facts": {**proposal.facts, me: own}})
 
     async def receive_approval(self, peer: str, message: ApprovalPush) -> Ok:
@@ -213,7 +217,8 @@ class Proposals:
         plan = await self._plan_of(approval.job)
         verify_approval(approval, self._core.peer(peer), plan)
         if peer in row.participants and not self._book.over(approval.job):
-            self._book.approve(approval.job, approval)
+            if peer not in self._book.approvals(approval.job):
+                await self._keep_approval(approval)
             self._runs.try_start(approval.job)
         return Ok()
 
@@ -241,9 +246,12 @@ class Proposals:
 
     async def _approve_own(self, plan: Plan) -> Approval:
         approval = approve(self._core.identity, plan)
-        await self._core.record("approval", approval.model_dump())
-        self._book.approve(plan.job, approval)
+        await self._keep_approval(approval)
         return approval
+
+    async def _keep_approval(self, approval: Approval) -> None:
+        await self._core.record("approval", approval.model_dump())
+        self._book.approve(approval.job, approval)
 
     async def _record_plan(self, proposal: Proposal, plan: Plan) -> None:
         body = {

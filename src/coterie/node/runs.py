@@ -14,7 +14,7 @@ from coterie.jobs import CANCELLED, Approval, Assignment, verify_approval
 
 from .agreements import Agreements
 from .closing import Closing
-from .core import Core, failure_of, log_unexpected
+from .core import Core
 from .datasets import Datasets
 from .errors import (
     JOB_STATE,
@@ -25,6 +25,7 @@ from .errors import (
     REFUSED_BY_PERSON,
     WORKER_UNREADABLE,
 )
+from .failures import failure_of, log_unexpected
 from .jobbook import JobBook
 from .messages import JobAnswer, JobEnd, JobProgress, JobQuestion, JobStart, Ok
 from .network import Network
@@ -115,8 +116,8 @@ class Runs:
             return Ok()
         if state != "proposed" or self._core.name not in self._book.approvals(message.job):
             raise JOB_STATE(f"at {self._core.name} it is {state}", party=self._core.name)
-        self._book.change(message.job, state="starting")
         try:
+            self._book.change(message.job, state="starting")
             await self._check(message.job, message.approvals)
             await self._launch(message.job)
         except CoterieError as error:
@@ -245,11 +246,12 @@ class Runs:
         if error is not None:
             await self.end(job, "cancelled" if error.code == CANCELLED.code else "failed", error)
             return
-        self._book.change(job, state="finishing")
-        view = self._book.progress_of(job, self._core.name, "finishing")
-        self._book.progress(job, view.model_copy(update={"state": "finishing", "waiting": ()}))
-        self.closing.finished(job, self._core.name)
-        await self._outbox.send(self._book.others(job), f"end {job}", JobEnd(job=job, state="done"))
+        try:
+            self._book.change(job, state="finishing")
+            self.closing.finished(job, self._core.name)
+            await self._outbox.send(self._book.others(job), f"end {job}", JobEnd(job=job, state="done"))
+        except CoterieError as problem:  # the store is full, most likely: no job may look alive for that
+            await self.end(job, "failed", problem)
 
     # -- end
 
@@ -337,9 +339,9 @@ class Runs:
             return Ok()
         failure = message.error.model_dump() if message.error else {"code": CANCELLED.code}
         error = from_record(failure).at(party=peer)
+        await self.end(message.job, message.state, error, tell=False)
         if message.state == "refused":
             self._book.refuse(message.job, peer)
-        await self.end(message.job, message.state, error, tell=False)
         return Ok()
 
     async def answer_question(self, peer: str, message: JobQuestion) -> JobAnswer:

@@ -55,7 +55,7 @@ class Services:
             network=network,
             outbox=outbox,
             tokens=Tokens(core.store, core.home.token_file.read_text(encoding="ascii").strip()),
-            introductions=Introductions(core, book),
+            introductions=Introductions(core, network, book),
             datasets=datasets,
             agreements=agreements,
             book=book,

@@ -48,7 +48,6 @@ class PeerRow(Row):
     host: Mapped[str | None]
     port: Mapped[int | None]
     added: Mapped[str]
-    last_seen: Mapped[str | None]
 
 
 class InvitationRow(Row):

@@ -16,8 +16,9 @@ from typing import Protocol
 from coterie.errors import CoterieError, from_record
 from coterie.wire import Inbound, handoff_pair, send_fd
 
-from .core import Core, failure_of
+from .core import Core
 from .errors import WORKER_DIED, WORKER_NOT_STARTED, WORKER_UNREADABLE
+from .failures import failure_of
 from .pipe import (
     LIMIT,
     PREFIX,

@@ -104,6 +104,7 @@ class PeerView(View):
     address: str | None
     added: str
     last_seen: str | None = None
+    """When it last answered or asked, since this node was started."""
 
 
 class InvitationView(View):

@@ -22,8 +22,8 @@ from coterie.errors import UNEXPECTED, CoterieError, from_record
 from coterie.jobs import run_job
 from coterie.wire import LinkMesh, PeerAddress, recv_fd
 
-from .core import failure_of, log_unexpected
 from .errors import NODE_STOPPED, WORKER_UNREADABLE
+from .failures import failure_of, log_unexpected
 from .pipe import (
     LIMIT,
     PREFIX,

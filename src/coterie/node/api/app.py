@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coterie.errors import UNEXPECTED, CoterieError
-from coterie.node.core import VERSION, error_view, log_unexpected
+from coterie.node.core import VERSION
 from coterie.node.errors import (
     AGREEMENT_UNKNOWN,
     DATASET_UNKNOWN,
@@ -24,6 +24,7 @@ from coterie.node.errors import (
     REQUEST_INVALID,
     REQUEST_TOO_LARGE,
 )
+from coterie.node.failures import error_view, log_unexpected
 from coterie.node.services import Services
 
 from . import agreements, jobs, node

@@ -1,0 +1,47 @@
+"""Errors on their way: to peers, into the store, to the API, into the log."""
+
+from __future__ import annotations
+
+import logging
+
+from coterie.errors import CoterieError
+
+from .messages import Failure
+from .views import ErrorView
+
+__all__ = ["error_view", "failure_of", "log_unexpected"]
+
+log = logging.getLogger("coterie.node")
+
+
+def log_unexpected(where: str, error: BaseException) -> None:
+    """Log a failure that nobody foresaw by its type and place. Its message may quote data and is left out."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    log.error("%s: %s at %s", where, type(error).__name__, " < ".join(reversed(frames)))
+
+
+def failure_of(error: CoterieError) -> Failure:
+    """The error as it goes to peers and into the store."""
+    limits = {"code": 7, "detail": 500, "next_step": 500, "party": 64, "step": 64}
+    record = error.to_record()
+    return Failure.model_validate(
+        {name: (record[name] or "")[:limit] or None for name, limit in limits.items()}
+    )
+
+
+def error_view(error: CoterieError) -> ErrorView:
+    """The error as the REST API says it."""
+    return ErrorView(
+        code=error.code,
+        family=error.family,
+        title=error.title,
+        detail=error.detail,
+        next_step=error.next_step,
+        party=error.party,
+        step=error.step,
+    )

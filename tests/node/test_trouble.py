@@ -1,0 +1,158 @@
+"""What goes wrong while a job runs: it ends everywhere with one code, within seconds, and nothing hangs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from coterie.errors import CoterieError
+from coterie.node import JobView
+from tests.node.conftest import Daemon, Trio, ended
+
+
+def settle(trio: Trio) -> None:
+    """Wait until no worker of an earlier test is left."""
+    deadline = time.monotonic() + 15
+    while any(daemon.workers() for daemon in trio.all):
+        assert time.monotonic() < deadline, "a worker is left over"
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def held(trio: Trio) -> Iterator[JobView]:
+    """A running job that waits for the hub, whose worker is stopped."""
+    settle(trio)
+    job = trio.lender.client.submit(trio.job(trio.agree()))
+    dealer = trio.hub.worker()
+    os.kill(dealer, signal.SIGSTOP)
+    try:
+        trio.lender.worker()
+        trio.payments.worker()
+        yield job
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(dealer, signal.SIGCONT)
+
+
+def check_ended(trio: Trio, job: JobView, state: str, code: str, party: str) -> None:
+    for daemon in trio.all:
+        view = ended(daemon.client, job.id)
+        assert view.error is not None
+        assert (daemon.name, view.state, view.error.code, view.error.party) == (
+            daemon.name,
+            state,
+            code,
+            party,
+        )
+
+
+def test_everybody_sees_who_waits_for_whom_and_anybody_can_cancel(trio: Trio) -> None:
+    with held(trio) as job:
+        deadline = time.monotonic() + 20
+        for client in (trio.lender.client, trio.payments.client):
+            while True:
+                waiting = client.job(job.id).participant("lender").waiting
+                if waiting and waiting[0].peer == "hub":
+                    break
+                assert time.monotonic() < deadline, client.job(job.id)
+                time.sleep(0.1)
+            assert waiting[0].since
+        assert trio.payments.client.cancel(job.id, "wrong month").state == "cancelled"
+        check_ended(trio, job, "cancelled", "CT-4020", "payments")
+    assert "wrong month" in str(trio.lender.client.job(job.id).error)
+    with pytest.raises(CoterieError, match="CT-4020"):
+        trio.lender.client.wait(job.id)
+    settle(trio)
+
+
+def test_a_killed_worker_ends_the_job_everywhere(trio: Trio) -> None:
+    with held(trio) as job:
+        started = time.monotonic()
+        os.kill(trio.payments.worker(), signal.SIGKILL)
+        check_ended(trio, job, "failed", "CT-5060", "payments")
+        assert time.monotonic() - started < 5
+    entry = trio.lender.client.ledger(kind="job", job=job.id)[-1]
+    assert (entry.body["event"], entry.body["code"], entry.body["party"]) == ("ended", "CT-5060", "payments")
+    settle(trio)
+
+
+def test_a_node_that_is_killed_and_comes_back(trio: Trio) -> None:
+    with held(trio) as job:
+        assert trio.payments.process is not None
+        worker = trio.payments.worker()
+        trio.payments.process.kill()
+        trio.payments.process.wait()
+        view = ended(trio.lender.client, job.id)
+        assert view.error is not None
+        assert (view.state, view.error.code, view.error.party) == ("failed", "CT-5061", "payments")
+        deadline = time.monotonic() + 5
+        while os.path.exists(f"/proc/{worker}/cmdline"):  # noqa: PTH110
+            assert time.monotonic() < deadline, "the worker outlives its node"
+            time.sleep(0.05)
+    trio.payments.start()
+    trio.payments.await_up()
+    check_ended(trio, job, "failed", "CT-5061", "payments")
+    settle(trio)
+
+
+def test_a_revocation_ends_a_running_job(trio: Trio) -> None:
+    with held(trio) as job:
+        trio.lender.client.revoke_agreement(job.agreement, "stop")
+        check_ended(trio, job, "cancelled", "CT-1622", "lender")
+    settle(trio)
+
+
+def test_a_peer_that_is_away(trio: Trio) -> None:
+    agreement = trio.agree()
+    draft = trio.lender.client.draft_agreement(trio.terms())
+    trio.lender.client.offer_agreement(draft.id)
+    assert trio.payments.process is not None
+    assert trio.payments.stop() == 0
+    with pytest.raises(CoterieError, match="CT-1219") as caught:
+        trio.lender.client.submit(trio.job(agreement))
+    assert caught.value.party == "payments"
+    assert trio.lender.client.sign_agreement(draft.id).not_offered_to == ("payments",)
+    trio.payments.start()
+    trio.payments.await_up()
+    deadline = time.monotonic() + 10
+    while trio.lender.client.agreement(draft.id).not_offered_to:
+        assert time.monotonic() < deadline, "the outbox is not emptied"
+        time.sleep(0.1)
+    assert trio.payments.client.agreement(draft.id).signed_by == ("lender",)
+
+
+def limit_files(daemon: Daemon, size: int) -> None:
+    """Let no file of a node and its workers grow beyond ``size`` bytes: what a full disk does to writers."""
+    hard = resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (size, hard))
+
+
+def test_a_full_disk_is_a_coded_error_and_no_hang(trio: Trio) -> None:
+    settle(trio)
+    spec = trio.job(trio.agree())
+    limit_files(trio.payments, 1)
+    try:
+        with pytest.raises(CoterieError, match=r"CT-(1303|5005)") as caught:
+            trio.lender.client.submit(spec)
+        assert caught.value.party == "payments"
+        assert caught.value.family == "Unavailable"
+    finally:
+        limit_files(trio.payments, resource.RLIM_INFINITY)
+    job = trio.lender.client.submit(spec)
+    limit_files(trio.payments, 1)
+    try:
+        view = ended(trio.lender.client, job.id)
+        assert view.error is not None
+        assert (view.state, view.error.party, view.error.family) == ("failed", "payments", "Unavailable")
+        assert ended(trio.payments.client, job.id).state == "failed"
+    finally:
+        limit_files(trio.payments, resource.RLIM_INFINITY)
+    settle(trio)
+    assert trio.payments.client.health().status == "ok"
+    assert trio.payments.client.ledger_head().seq > 0
