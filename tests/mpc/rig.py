@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coterie import mpc
 from coterie.errors import CoterieError
 from coterie.mpc import Outputs, Program, Tape, trace
 from coterie.mpc.dealer import Dealer
 from coterie.mpc.party import Party
 from coterie.mpc.seeds import Claim
 from coterie.wire import Mesh, local_meshes
-from coterie import mpc
 
 DEALER = "hub"
 NAMES = ("lender", "telecom", "platform")
@@ -81,13 +81,15 @@ def play(
                     mpc.deal(own, mesh, **options, **dealer_options)
                 else:
                     mine = {key: value for key, value in inputs.items() if _is_mine(own, key, name)}
-                    mine = {key: value[name] if isinstance(value, dict) else value for key, value in mine.items()}
+                    mine = {
+                        key: value[name] if isinstance(value, dict) else value for key, value in mine.items()
+                    }
                     played.outputs[name] = mpc.run(programs[name], own, mesh, mine, **options)
                 played.depths[name] = mesh.depth
         except CoterieError as error:
             played.errors[name] = error
             mesh.fail(error)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - told in the test's own thread
             played.errors[name] = error
             mesh.close()
 

@@ -35,7 +35,7 @@ class Context(ABC):
         self._values = 0
         self._section = ""
         self._guard: Secret | None = None
-        self._names: set[str] = set()
+        self._names: set[tuple[str, str]] = set()
 
     @abstractmethod
     def _interpret(self, protocol: Protocol, call: Call, values: list[Any]) -> Sequence[Any]:
@@ -118,7 +118,7 @@ class Context(ABC):
         :param row_sum: bound on the sum of magnitudes in each row of a matrix, checked at its owner.
         :param column_sum: the same for each column.
         """
-        self._claim(name)
+        self._claim("inputs", name)
         params: dict[str, Any] = {"name": name, "owner": owner, "shape": list(shape), "bound": float(bound)}
         params |= {"frac": frac, "row_sum": row_sum, "column_sum": column_sum}
         result: Private = self.apply("private", [], **params)[0]
@@ -126,7 +126,7 @@ class Context(ABC):
 
     def shared(self, name: str, shape: Shape, bound: float, frac: int = FRAC) -> Secret:
         """Shares that an earlier run kept, under that name in every party's inputs."""
-        self._claim(name)
+        self._claim("inputs", name)
         return self.one("shared", [], name=name, shape=list(shape), bound=float(bound), frac=frac)
 
     def zeros(self, shape: Shape, frac: int = FRAC) -> Secret:
@@ -278,13 +278,13 @@ class Context(ABC):
     def reveal(self, secret: Secret, to: Sequence[str], name: str) -> None:
         """Make the values known to the compute parties of ``to``, and to nobody else."""
         self._settled("reveal")
-        self._claim(name)
+        self._claim("revealed", name)
         self.apply("reveal", [secret], to=list(to), name=name)
 
     def keep(self, secret: Secret, name: str) -> None:
         """Hand every party its share, under that name in the outputs of the run."""
         self._settled("keep")
-        self._claim(name)
+        self._claim("kept", name)
         self.apply("keep", [secret], name=name)
 
     def _guarded(self, kind: str, secret: Secret, **params: Any) -> Secret:
@@ -297,10 +297,10 @@ class Context(ABC):
         if self._guard is not None:
             raise BAD_PROGRAM(f"{what} before `check()`: a value could have left its range unseen")
 
-    def _claim(self, name: str) -> None:
-        if name in self._names:
-            raise BAD_PROGRAM(f"two inputs or outputs are called {name!r}")
-        self._names.add(name)
+    def _claim(self, what: str, name: str) -> None:
+        if (what, name) in self._names:
+            raise BAD_PROGRAM(f"two of the {what} are called {name!r}")
+        self._names.add((what, name))
 
     def finish(self) -> None:
         """Called when the program has returned."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coterie.learn.logistic.design import Design
-from coterie.learn.logistic.preparation import Block, Floats, prepare, start
+from coterie.learn.logistic.preparation import Block, Floats, start
 
 __all__ = ["fit", "sigmoid"]
 
@@ -18,17 +18,16 @@ def sigmoid(z: Floats) -> Floats:
     return np.asarray(np.exp(-np.logaddexp(0.0, -z)))
 
 
-def fit(features: Mapping[str, Floats], labels: NDArray[np.int8], design: Design) -> tuple[Floats, float]:
+def fit(blocks: Sequence[Block], labels: NDArray[np.int8], design: Design) -> tuple[Floats, float]:
     """Coefficients and intercept.
 
-    :param features: by owner, in the design's order, (rows, width) each.
+    :param blocks: the parts of the problem, one for each owner, in the design's order.
     :param labels: (rows,) of zeros and ones.
     :returns: (width of all,) coefficients in the owners' order, and the intercept.
 
     Errors: CT-3016 for labels that are all equal.
     """
-    blocks = [prepare(features[owner], design) for owner in design.widths]
-    scaled = np.hstack([block.rows(0, design.rows) for block in blocks] or [np.zeros((design.rows, 0))])
+    scaled = np.hstack([block.scaled().whole() for block in blocks])
     penalty = np.concatenate([*(block.penalty for block in blocks), np.zeros(1)])
     weights = np.zeros(design.width + 1)
     weights[-1] = start(labels, design)
@@ -42,7 +41,7 @@ def fit(features: Mapping[str, Floats], labels: NDArray[np.int8], design: Design
     return _unscaled(weights, blocks, design)
 
 
-def _unscaled(weights: Floats, blocks: list[Block], design: Design) -> tuple[Floats, float]:
+def _unscaled(weights: Floats, blocks: Sequence[Block], design: Design) -> tuple[Floats, float]:
     parts, intercept, first = [], design.constant * weights[-1], 0
     for block in blocks:
         width = len(block.shift)

@@ -17,7 +17,7 @@ from coterie.learn.logistic.errors import NO_BOUND, NO_FEATURES, NOT_ALONE
 from coterie.learn.logistic.model import ClearModel, ModelFacts, SharedModel
 from coterie.learn.logistic.mpc import MODEL, inputs, training
 from coterie.learn.logistic.params import LogisticParams
-from coterie.learn.logistic.preparation import Floats, check_features
+from coterie.learn.logistic.preparation import Block, own_columns, prepare
 from coterie.learn.logistic.statement import CLEAR, MPC, RANGE
 from coterie.mpc import Program, Tape, deal, run, trace
 
@@ -92,8 +92,8 @@ class Logistic(Component[LogisticParams]):
         if context.is_dealer:
             deal(tape, context.mesh, progress=context.progress)
             return
-        features, labels = _own(context, shape)
-        own = inputs(context.me, features, labels, numbers)
+        block, labels = _own(context, shape, numbers)
+        own = inputs(context.me, block, labels, numbers)
         program = _program(context.planning, shape, numbers)
         outputs = run(program, tape, context.mesh, own, progress=context.progress)
         kept = outputs.kept[MODEL]
@@ -111,11 +111,11 @@ class Logistic(Component[LogisticParams]):
         if any(names and owner != context.me for owner, names in shape.columns.items()):
             raise NOT_ALONE(f"{context.me} holds only its own")
         numbers = design(shape.rows, {owner: len(n) for owner, n in shape.columns.items()}, 1.0, params)
-        features, labels = _own(context, shape)
-        assert features is not None
-        assert labels is not None
         context.progress(0, 1, "training")
-        weights, intercept = clear.fit({context.me: features}, labels, numbers)
+        block, labels = _own(context, shape, numbers)
+        assert block is not None
+        assert labels is not None
+        weights, intercept = clear.fit([block], labels, numbers)
         model = ClearModel(ModelFacts(_columns(shape), 0, CLEAR_BOUND, params), weights, intercept)
         context.models[context.step] = model
         if context.me in context.plan.results.get("model", ()):
@@ -176,14 +176,14 @@ def _reveals(context: PlanContext, facts: ModelFacts) -> tuple[Reveal, ...]:
     return tuple(reveals)
 
 
-def _own(context: RunContext, shape: FrameShape) -> tuple[Floats | None, NDArray[np.int8] | None]:
-    """This party's features and labels, checked; None for what it has not."""
+def _own(
+    context: RunContext, shape: FrameShape, numbers: Design
+) -> tuple[Block | None, NDArray[np.int8] | None]:
+    """This party's part of the problem and labels, checked; None for what it has not."""
     frame = context.frames["train" if "train" in context.frames else "all"]
     names = shape.columns.get(context.me, ())
-    features = frame.matrix(names) if names else None
-    if features is not None:
-        check_features(features, names)
-    return features, frame.labels() if context.me == shape.label_holder else None
+    block = prepare(own_columns(frame, names), names, numbers) if names else None
+    return block, frame.labels() if context.me == shape.label_holder else None
 
 
 def _publish_coefficients(context: RunContext, model: ClearModel) -> None:

@@ -167,9 +167,12 @@ def design(rows: int, widths: Mapping[str, int], bound: float, params: LogisticP
         constant=constant if params.intercept else 0.0,
         momentum=tuple(momentum),
         bound=largest,
-        row_sum={
-            party: min(64.0 + 4 * d, d * largest) if whitened else d * largest for party, d in widths.items()
-        },
+        row_sum={party: whitened_row_sum(d) if whitened else d * largest for party, d in widths.items()},
         column_sum=column_sum,
         label_frac=min(LABEL_FRAC, 61 - FEATURE_FRAC - math.ceil(gradient).bit_length()),
     )
+
+
+def whitened_row_sum(width: int) -> float:
+    """Bound on the magnitudes in a row of scaled features; in the mean they add up to less than the width."""
+    return min(64.0 + 4 * width, width * CAP)

@@ -23,22 +23,21 @@ from coterie.learn.logistic.design import (
     WEIGHT_FRAC,
     Design,
 )
-from coterie.learn.logistic.preparation import Floats, prepare, start
+from coterie.learn.logistic.preparation import Block, start
 from coterie.mpc import Context, Inputs, Private, Program, RowBlocks, Secret
 
 MODEL = "model"
 """Name of what the program keeps and, where agreed, reveals: coefficients in order, then the intercept."""
 
 
-def inputs(me: str, features: Floats | None, labels: NDArray[np.int8] | None, design: Design) -> Inputs:
+def inputs(me: str, block: Block | None, labels: NDArray[np.int8] | None, design: Design) -> Inputs:
     """A party's own inputs of :func:`training`.
 
     Errors: CT-3016.
     """
     own: dict[str, NDArray[np.float64] | RowBlocks] = {}
-    if features is not None and me in design.widths:
-        block = prepare(features, design)
-        own[f"features of {me}"] = RowBlocks(features.shape, block.rows)
+    if block is not None:
+        own[f"features of {me}"] = block.scaled()
         own[f"penalty of {me}"] = block.penalty
         own[f"coordinates of {me}"] = block.back()
     if labels is not None:

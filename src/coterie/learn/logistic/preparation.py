@@ -6,26 +6,35 @@ Nothing of it leaves the owner.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coterie.data import VerticalFrame
 from coterie.learn.errors import NOT_FINITE, NULLS_LEFT, ONE_CLASS
-from coterie.learn.logistic.design import CAP, FLOOR, Design
+from coterie.learn.logistic.design import CAP, FLOOR, Design, whitened_row_sum
 from coterie.learn.logistic.errors import CONSTANT_FEATURE
+from coterie.mpc import RowBlocks
 
 Floats = NDArray[np.float64]
-_ROWS = 1 << 14
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of one owner's columns over the training rows."""
+
+    mean: Floats
+    covariance: Floats
 
 
 @dataclass(frozen=True)
 class Block:
     """One owner's part of the training problem."""
 
-    features: Floats
-    """X as given, (rows, width)."""
+    features: RowBlocks
+    """X as given, (rows, width): never copied as a whole."""
     shift: Floats
     """μ, (width,)."""
     turn: Floats
@@ -33,25 +42,49 @@ class Block:
     penalty: Floats
     """r, (width,)."""
 
-    def rows(self, start: int, stop: int) -> Floats:
-        """Those rows of F = (X − μ) √s A."""
-        return np.asarray((self.features[start:stop] - self.shift) @ self.turn)
+    def scaled(self) -> RowBlocks:
+        """F = (X − μ) √s A."""
+        given = self.features
+        return RowBlocks(given.shape, lambda start, stop: (given.rows(start, stop) - self.shift) @ self.turn)
 
     def back(self) -> Floats:
         """(width + 1, width): weights u to coefficients, and to what is taken from the intercept."""
         return np.vstack([self.turn, self.shift @ self.turn])
 
 
-def check_features(features: Floats, columns: Sequence[str]) -> None:
-    """Raises CT-3027 (missing), CT-3028 (infinite), CT-3051 (constant), naming the column."""
+def own_columns(frame: VerticalFrame, columns: Sequence[str]) -> RowBlocks:
+    """Own columns of a frame, taken out of its table block by block."""
+
+    def rows(start: int, stop: int) -> Floats:
+        table, keys = frame.table.slice(start, stop - start), frame.keys[start:stop]
+        return replace(frame, rows=table.num_rows, table=table, keys=keys).matrix(columns)
+
+    return RowBlocks((frame.rows, len(columns)), rows)
+
+
+def moments(features: RowBlocks, columns: Sequence[str]) -> Moments:
+    """Mean and covariance, for columns that are fit to train on.
+
+    Errors: CT-3027 (missing), CT-3028 (infinite), CT-3051 (constant), naming the column.
+    """
+    rows, width = features.shape
+    total, squares = np.zeros(width), np.zeros((width, width))
+    low, high = np.full(width, np.inf), np.full(width, -np.inf)
+    for _, block in features.blocks():
+        with np.errstate(invalid="ignore"):  # infinities are named below
+            total += block.sum(axis=0)
+            squares += block.T @ block
+        low = np.minimum(low, block.min(axis=0))
+        high = np.maximum(high, block.max(axis=0))
     for j, name in enumerate(columns):
-        column = features[:, j]
-        if np.isnan(column).any():
+        if np.isnan(low[j]):
             raise NULLS_LEFT(f"'{name}'")
-        if not np.isfinite(column).all():
+        if not np.isfinite(high[j] - low[j]):
             raise NOT_FINITE(f"'{name}'")
-        if column.min() == column.max():
+        if low[j] == high[j]:
             raise CONSTANT_FEATURE(f"'{name}'")
+    mean = total / rows
+    return Moments(mean, squares / rows - np.outer(mean, mean))
 
 
 def start(labels: NDArray[np.int8], design: Design) -> float:
@@ -68,22 +101,19 @@ def start(labels: NDArray[np.int8], design: Design) -> float:
     return min(max(math.log(rate / (1 - rate)), -limit), limit) / design.constant
 
 
-def prepare(features: Floats, design: Design) -> Block:
-    """The owner's part of the problem, within the design's bounds."""
-    width = features.shape[1]
+def prepare(features: RowBlocks, columns: Sequence[str], design: Design) -> Block:
+    """The owner's part of the problem, within the design's bounds. Errors: as :func:`moments`."""
+    found, width = moments(features, columns), len(columns)
     if not design.whitened:
         turn = np.eye(width) * design.scale
         return Block(features, np.zeros(width), turn, np.full(width, design.penalty))
-    shift = features.mean(axis=0)
-    covariance = features.T @ features / len(features) - np.outer(shift, shift)
-    values, vectors = np.linalg.eigh(covariance)
-    values = np.maximum(values, 0.0)
+    values, vectors = np.linalg.eigh(found.covariance)
+    factor = design.scale**2 * design.rows * 2.0**-design.halvings
     floor = FLOOR
     while True:
-        spread = values + 4 * design.params.l2 + floor
+        spread = np.maximum(values, 0.0) + 4 * design.params.l2 + floor
         turn = design.scale * vectors / np.sqrt(spread)
-        factor = design.scale**2 * design.rows * 2.0**-design.halvings
-        block = Block(features, shift, turn, factor * design.params.l2 / spread)
+        block = Block(features, found.mean, turn, factor * design.params.l2 / spread)
         if _fits(block, design):
             return block
         floor *= 2
@@ -91,17 +121,11 @@ def prepare(features: Floats, design: Design) -> Block:
 
 def _fits(block: Block, design: Design) -> bool:
     """Whether every scaled feature and row sum keeps its bound, with room for rounding."""
-    width = block.features.shape[1]
-    row_sum = min(64.0 + 4 * width, width * CAP)
     if np.abs(block.back()).max() > 0.99 * design.back_bound:
         return False
-    for rows in _blocks(block):
+    row_sum = whitened_row_sum(len(block.shift))
+    for _, rows in block.scaled().blocks():
         magnitudes = np.abs(rows)
         if magnitudes.max() > 0.99 * CAP or magnitudes.sum(axis=1).max() > 0.99 * row_sum:
             return False
     return True
-
-
-def _blocks(block: Block) -> Iterator[Floats]:
-    for first in range(0, len(block.features), _ROWS):
-        yield block.rows(first, first + _ROWS)

@@ -14,8 +14,9 @@ from coterie.learn.logistic.clear import sigmoid
 from coterie.learn.logistic.design import FEATURE_FRAC
 from coterie.learn.logistic.errors import MODEL_MISMATCH, NO_BOUND
 from coterie.learn.logistic.model import ClearModel, ModelFacts, SharedModel
+from coterie.learn.logistic.preparation import own_columns
 from coterie.learn.logistic.statement import CLEAR, SCORES
-from coterie.mpc import Context, Kept, Program, Tape, deal, run, trace
+from coterie.mpc import Context, Kept, Program, RowBlocks, Tape, deal, run, trace
 
 __all__ = ["score_plan", "score_run"]
 
@@ -75,11 +76,11 @@ def score_run(
         return None
     if not isinstance(model, SharedModel):
         raise MODEL_MISSING(f"'{model_step}'", step=context.step, party=context.me)
-    inputs: dict[str, NDArray[np.float64] | Kept] = {
+    inputs: dict[str, RowBlocks | Kept] = {
         "model": Kept(model.shares, facts.frac, facts.bound),
     }
     if context.me in facts.columns:
-        inputs[f"features of {context.me}"] = context.frames[frame].matrix(facts.columns[context.me])
+        inputs[f"features of {context.me}"] = own_columns(context.frames[frame], facts.columns[context.me])
     program = _program(facts, shape, to)
     outputs = run(program, tape, context.mesh, inputs, progress=context.progress)
     logits = outputs.revealed.get("logits")
