@@ -14,6 +14,7 @@ mod ring;
 mod ristretto;
 mod rows;
 mod simd;
+mod tiles;
 mod trig;
 
 /// The Python module `coterie._kernels`.

@@ -20,8 +20,9 @@ use crate::arrays::{
 };
 use crate::cpu::Level;
 use crate::prg::Stream;
-use crate::products::{Dots, GROUP, Outer, WeightedSum, Word};
+use crate::products::{Dots, GROUP, WeightedSum, Word};
 use crate::rows::{Expanded, InMemory, Rows};
+use crate::tiles::Outer;
 
 /// Words of a block that is first written to a buffer: 16 KiB stay in the first-level cache.
 const BLOCK_WORDS: usize = 2048;
