@@ -112,8 +112,11 @@ def test_a_peer_that_is_away(trio: Trio) -> None:
     agreement = trio.agree()
     draft = trio.lender.client.draft_agreement(trio.terms())
     trio.lender.client.offer_agreement(draft.id)
-    assert trio.payments.process is not None
-    assert trio.payments.stop() == 0
+    with held(trio) as job:
+        assert trio.payments.stop() == 0
+        view = ended(trio.lender.client, job.id)
+        assert view.error is not None
+        assert (view.error.code, view.error.party) == ("CT-5061", "payments")
     with pytest.raises(CoterieError, match="CT-1219") as caught:
         trio.lender.client.submit(trio.job(agreement))
     assert caught.value.party == "payments"

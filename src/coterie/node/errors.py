@@ -76,12 +76,6 @@ PEER_IN_USE = define(
     "The peer takes part in a job that is not over",
     "Cancel the job first, or wait for its end.",
 )
-PEER_AWAY = define(
-    "CT-5023",
-    Unavailable,
-    "A peer's node cannot be reached",
-    "Ask its operator whether it runs, and check its address with `coterie doctor`.",
-)
 PEER_IS_SELF = define(
     "CT-5024", BadInput, "The invitation is this node's own", "Hand it to the party that you want to invite."
 )

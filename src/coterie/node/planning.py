@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 
 from coterie.agreement import Agreement, decide
 from coterie.crypto import now
@@ -22,16 +23,25 @@ class Planning:
     def __init__(self, core: Core, agreements: Agreements) -> None:
         self._core = core
         self._agreements = agreements
+        self._known: deque[tuple[Proposal, str, Plan]] = deque(maxlen=16)
 
     async def derive(self, proposal: Proposal, agreement: Agreement) -> Plan:
-        """:raises CoterieError: CT-40xx and the components' own."""
+        """The plan; one that was derived of the same proposal and terms just now is not derived again.
+
+        :raises CoterieError: CT-40xx and the components' own.
+        """
+        for known, terms, plan in self._known:
+            if (known, terms) == (proposal, agreement.id):
+                return plan
         try:
-            return await asyncio.to_thread(derive_plan, proposal, agreement.terms)
+            plan = await asyncio.to_thread(derive_plan, proposal, agreement.terms)
         except CoterieError as error:
             raise error.at(party=self._core.name) from None
         except Exception as error:
             log_unexpected(f"planning {proposal.job}", error)
             raise UNEXPECTED(f"{type(error).__name__} while planning", party=self._core.name) from error
+        self._known.append((proposal, agreement.id, plan))
+        return plan
 
     async def require(self, proposal: Proposal, plan: Plan, agreement: Agreement) -> None:
         """The agreement's answer now, with its signatures, dates, revocations and runs.

@@ -197,10 +197,10 @@ class ApprovalView(View):
 class WaitingView(View):
     """A worker waits for this peer, since then, for the value with this tag."""
 
-    peer: str
-    since: str
-    what: str
-    link: str = "up"
+    peer: str = Field(max_length=64)
+    since: str = Field(max_length=64)
+    what: str = Field(max_length=400)
+    link: str = Field(default="up", max_length=400)
     """State of the link in words."""
 
 
@@ -209,11 +209,11 @@ class ParticipantView(View):
 
     party: str
     state: JobState
-    step: str | None = None
-    what: str | None = None
+    step: str | None = Field(default=None, max_length=200)
+    what: str | None = Field(default=None, max_length=200)
     done: int = 0
     total: int = 0
-    waiting: tuple[WaitingView, ...] = ()
+    waiting: tuple[WaitingView, ...] = Field(default=(), max_length=64)
     updated: str | None = None
 
 

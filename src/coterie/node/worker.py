@@ -45,6 +45,9 @@ __all__ = ["main"]
 
 log = logging.getLogger("coterie.worker")
 
+DEALER_WINDOW = 64 * 2**20
+"""Bytes that a dealer may be ahead of a party: it is hardly ever waited for, and memory stays small."""
+
 REPORT_SECONDS = 0.5
 """Between two reports of progress: a person looks at them."""
 
@@ -195,7 +198,9 @@ def run(begin: Begin, pipe: Pipe, links: socket.socket) -> None:
     identity = Identity.load(begin.home)
     peers = {one.identity.name: PeerAddress(one.identity, one.host, one.port) for one in begin.peers}
     job = begin.assignment.proposal.job
-    mesh = LinkMesh(identity, job, peers, listens=begin.listens, patience=begin.patience)
+    dealer = begin.assignment.terms.dealer
+    dealt = {name: DEALER_WINDOW for name in peers if dealer in (name, identity.name)}
+    mesh = LinkMesh(identity, job, peers, listens=begin.listens, windows=dealt, patience=begin.patience)
     host = WorkerHost(pipe, mesh)
     ended = threading.Event()
     for target, arguments in (

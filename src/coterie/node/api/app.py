@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -35,6 +36,9 @@ LARGEST_REQUEST = 2 * 2**20
 """Bytes of a request's body: the description of a table with ten thousand columns."""
 
 MOST_AT_ONCE = 64
+
+BODY_SECONDS = 30.0
+"""For a request's body to arrive, so that no slow caller keeps a place for ever."""
 
 _STATUS = {
     "BadInput": 400,
@@ -127,7 +131,12 @@ class Guard:
             self._live -= 1
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _read_body(receive)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _read_body(receive)
+        except TimeoutError:
+            await _answer(REQUEST_INVALID("its body did not arrive"))(scope, receive, send)
+            return
         if body is None:
             await _answer(REQUEST_TOO_LARGE(f"{LARGEST_REQUEST} bytes at most"))(scope, receive, send)
             return
