@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 import select
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 from coterie.crypto import Identity
+from coterie.errors import CoterieError
 from coterie.wire import LinkMesh, PeerAddress
 from coterie.wire.errors import CLOSED
+
+T = TypeVar("T")
 
 
 class Door:
@@ -109,6 +113,30 @@ class CuttingProxy:
         self.cut_now()
 
 
+class LoopThread:
+    """An event loop in a thread, as a node's."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T], seconds: float = 20) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
+
+    def close(self) -> None:
+        self.run(self._cancel())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+    async def _cancel(self) -> None:
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class Network:
     """Meshes of several parties in this process, over loopback TCP."""
 
@@ -157,3 +185,11 @@ def results(*futures: Future[Any], seconds: float = 30) -> list[Any]:
     """What the futures give, or the first error; a hang is a failure."""
     deadline = time.monotonic() + seconds
     return [future.result(max(0.1, deadline - time.monotonic())) for future in futures]
+
+
+def outcome(call: Callable[[], T]) -> tuple[T | None, str | None]:
+    """What a call gives, or the code of its error; any other exception is a failure."""
+    try:
+        return call(), None
+    except CoterieError as error:
+        return None, error.code

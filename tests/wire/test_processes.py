@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import resource
 import signal
 import socket
@@ -19,9 +18,9 @@ import pytest
 
 from coterie.crypto import Identity
 from coterie.errors import CoterieError, Unavailable
-from coterie.wire import LinkMesh, Turnstile
+from coterie.wire import ClientHello, FrontDoor, LinkMesh, Turnstile, read_link_name
 from coterie.wire.errors import UNKNOWN_JOB
-from tests.wire.network import Door, Network
+from tests.wire.network import LoopThread, Network
 
 SCRIPT = Path(__file__).parent / "peer_process.py"
 Start = Callable[[str, str], tuple["subprocess.Popen[str]", int]]
@@ -54,34 +53,27 @@ def start(network: Network, identities: dict[str, Identity]) -> Iterator[Start]:
 
 
 class Node:
-    """Answers for jobs without worker, as a node's front door does."""
+    """A node's front door that has no worker for any job."""
 
     def __init__(
-        self,
-        identity: Identity,
-        peers: list[Identity],
-        job: str,
-        failure: CoterieError | None,
-        later: bool = False,
+        self, identity: Identity, peers: list[Identity], failure: CoterieError | None, later: bool = False
     ) -> None:
         self._turnstile = Turnstile(identity, lambda: [peer.public for peer in peers])
-        self._job, self._failure, self.later = job, failure, later
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
+        self._failure, self._later = failure, later
+        self._loop = LoopThread()
         self.asked = 0
-        self.door = Door(self._answer)
+        self._door = FrontDoor(link=self._answer)
+        self._loop.run(self._door.open("127.0.0.1", 0))
+        self.port = self._door.port
 
-    def _answer(self, raw: socket.socket) -> None:
+    async def _answer(self, raw: socket.socket, hello: ClientHello) -> None:
         self.asked += 1
-        raw.setblocking(False)
-        work = self._turnstile.turn_away(raw, self._job, self._failure, later=self.later)
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        name = read_link_name(hello.server_name)
+        assert name
+        await self._turnstile.turn_away(raw, name[0], self._failure, later=self._later)
 
     def close(self) -> None:
-        self.door.close()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._loop.run(self._door.close())
         self._loop.close()
 
 
@@ -89,7 +81,7 @@ def test_a_dead_process_whose_node_says_so_ends_the_job_in_seconds(
     network: Network, identities: dict[str, Identity], start: Start
 ) -> None:
     failure = UNKNOWN_JOB("its worker was killed by signal 9", party="beta", step="train")
-    node = Node(identities["beta"], [identities["alpha"]], network.job, failure)
+    node = Node(identities["beta"], [identities["alpha"]], failure)
     process, port = start("beta", "die")
     here = [port]
     alpha = LinkMesh(
@@ -100,7 +92,7 @@ def test_a_dead_process_whose_node_says_so_ends_the_job_in_seconds(
     )
     channel = alpha.to("beta")
     assert channel.recv_array("data", np.uint8, (8 << 20,)).sum() == 0
-    here[0] = node.door.port  # the worker's socket dies with it; its node answers in its place
+    here[0] = node.port  # the worker's socket dies with it; its node answers in its place
     channel.send_bytes("now", b"1")
     began = time.monotonic()
     with pytest.raises(Unavailable) as caught:
@@ -115,8 +107,8 @@ def test_the_side_that_does_not_dial_asks_too(
     network: Network, identities: dict[str, Identity], start: Start
 ) -> None:
     """gamma sorts after beta, so beta dials; when beta dies, gamma has to find out by itself."""
-    node = Node(identities["alpha"], [identities["gamma"]], network.job, None)
-    gamma = LinkMesh(identities["gamma"], network.job, {"alpha": network.address("alpha", node.door.port)})
+    node = Node(identities["alpha"], [identities["gamma"]], None)
+    gamma = LinkMesh(identities["gamma"], network.job, {"alpha": network.address("alpha", node.port)})
     began = time.monotonic()
     with pytest.raises(Unavailable, match="CT-1210"):
         gamma.to("alpha").recv_bytes("x", 1)
@@ -127,8 +119,8 @@ def test_the_side_that_does_not_dial_asks_too(
 def test_a_worker_that_is_not_there_yet_is_waited_for(
     network: Network, identities: dict[str, Identity]
 ) -> None:
-    node = Node(identities["beta"], [identities["alpha"]], network.job, None, later=True)
-    here = [node.door.port]
+    node = Node(identities["beta"], [identities["alpha"]], None, later=True)
+    here = [node.port]
     alpha = LinkMesh(
         identities["alpha"],
         network.job,

@@ -129,7 +129,7 @@ class Inbox:
 
     def _adopt(self, message: Incoming, expected: Expected) -> CoterieError | None:
         error = expected.check(self._peer, message.tag, message.kind, message.total)
-        if error:
+        if error or message.wanted:  # wanted already: an earlier wait was interrupted
             return error
         if message.data.size < message.total:
             early, message.data = message.data, np.empty(message.total, np.uint8)
