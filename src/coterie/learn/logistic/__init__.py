@@ -1,10 +1,7 @@
-"""Logistic regression on a vertical frame.
-
-Exports are lazy where they pull in an engine; see :mod:`coterie.learn.logistic.component`.
-"""
+"""Logistic regression on a vertical frame: the component, its models, and scores by them."""
 
 from coterie.learn.logistic.component import Logistic
-from coterie.learn.logistic.model import ClearModel, SharedModel
+from coterie.learn.logistic.model import ClearModel, ModelFacts, SharedModel, load_model
 from coterie.learn.logistic.params import LogisticParams
 from coterie.learn.logistic.scores import score_plan, score_run
 
@@ -12,7 +9,9 @@ __all__ = [
     "ClearModel",
     "Logistic",
     "LogisticParams",
+    "ModelFacts",
     "SharedModel",
+    "load_model",
     "score_plan",
     "score_run",
 ]

@@ -11,9 +11,9 @@ each owner K chooses μ_K and A_K from its own columns alone: A_K makes them unc
 4 l2 + floor) each, which is the block-Jacobi preconditioner of the curvature bound XᵀX/4 + l2, in the form of
 a private change of coordinates. It costs no round and no byte, and nobody learns it. With B owners the
 curvature among F is at most s B / 4, and Nesterov's iteration is stable for steps up to (2 + 2β)/(1 + 2β)
-over it, more than 4/3 whatever β is [O'Donoghue, Candès 2015]. No row can tell the momentum to restart, as
-nobody may see the loss: β_t = min(t / (t + 3), 11/16) converges like κ of some 30, which two-party credit
-data does not exceed by much.
+over it, more than 4/3 whatever β is [O'Donoghue, Candès 2015]; a single owner takes 1 of it, so that r <= 1.
+No row can tell the momentum to restart, as nobody may see the loss: β_t = min(t / (t + 3), 11/16) converges
+like κ of some 30, which two-party credit data does not exceed by much.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ CAP = 64.0
 FLOOR = 1e-3
 """Smallest floor under the eigenvalues of an owner's covariance."""
 LARGEST_ERROR = 1.04
-"""Largest |σ − y|, with the sigmoid's own error anywhere."""
+"""Largest |σ − y| for y from 0 to 1, with the sigmoid's own error anywhere: its values lie in [−0.04, 1.04].
+"""
 MOMENTUM_LIMIT = 11 / 16
 
 
@@ -90,7 +91,7 @@ class Design:
     @property
     def velocity_bound(self) -> float:
         """Of u_{t+1} − u_t: see :meth:`weight_bound`."""
-        return 2 * self.step_bound / (1 - MOMENTUM_LIMIT if self.whitened else 1)
+        return 2.5 * self._reach
 
     def weight_bound(self, done: int) -> float:
         """Of u after ``done`` passes.
@@ -99,7 +100,12 @@ class Design:
         <= r <= 4/3 in a coordinate (which is alone, as r is diagonal) only damps: the response to a single
         step is then a difference equation with both roots in the unit disc. A test tries all r on a grid.
         """
-        return self.start_bound + done * self.velocity_bound / 2
+        return self.start_bound + done * self._reach
+
+    @property
+    def _reach(self) -> float:
+        """What one step adds to a weight in the end, at most, without penalty."""
+        return self.step_bound / (1 - MOMENTUM_LIMIT if self.whitened else 1)
 
     @property
     def start_bound(self) -> float:
@@ -114,7 +120,7 @@ class Design:
     @property
     def penalty_bound(self) -> float:
         """Of r of "nesterov"."""
-        return 4 / (3 * max(1, len(self.widths)))
+        return _accelerated_rate(max(1, len(self.widths))) / 4
 
     @property
     def back_bound(self) -> float:
@@ -147,7 +153,7 @@ def design(rows: int, widths: Mapping[str, int], bound: float, params: LogisticP
     whitened = params.optimizer == "nesterov"
     rate = params.learning_rate or 4 / (width + 1 + 4 * params.l2)
     if whitened:
-        rate = 16 / (3 * blocks)
+        rate = _accelerated_rate(blocks)
     halvings = 0
     while math.ldexp(rate, halvings) / rows < 1:
         halvings += 1
@@ -169,8 +175,13 @@ def design(rows: int, widths: Mapping[str, int], bound: float, params: LogisticP
         bound=largest,
         row_sum={party: whitened_row_sum(d) if whitened else d * largest for party, d in widths.items()},
         column_sum=column_sum,
-        label_frac=min(LABEL_FRAC, 61 - FEATURE_FRAC - math.ceil(gradient).bit_length()),
+        label_frac=min(LABEL_FRAC, 62 - FEATURE_FRAC - math.ceil(gradient).bit_length()),
     )
+
+
+def _accelerated_rate(blocks: int) -> float:
+    """Step of "nesterov" over features of variance 1 at so many owners."""
+    return 4.0 if blocks == 1 else 16 / (3 * blocks)
 
 
 def whitened_row_sum(width: int) -> float:

@@ -19,6 +19,7 @@ from coterie.learn.logistic.design import (
     BETA_FRAC,
     COEFFICIENT_FRAC,
     FEATURE_FRAC,
+    LARGEST_ERROR,
     PENALTY_FRAC,
     WEIGHT_FRAC,
     Design,
@@ -116,7 +117,8 @@ class _Training:
         fitted = self.ctx.sigmoid(
             logits, frac=design.label_frac, limit=design.params.max_logit, terms=design.terms(number)
         )
-        gradient = self._gradient(fitted - self.label)
+        errors = self.ctx.within(fitted - self.label, LARGEST_ERROR)  # as both lie between 0 and 1
+        gradient = self._gradient(errors)
         penalty = self._penalty(ahead)
         self._step(number, gradient.ldexp(-design.halvings), carried, penalty)
 
