@@ -201,7 +201,7 @@ def write_tables(folder: Path) -> None:
     people = [(f"p{n:04d}", *(chance.gauss(0, 1) for _ in range(3))) for n in range(ROWS + ROWS - COMMON)]
     customers, behaviour = ["customer,bad,age,secret"], ["user,flow,ratio"]
     for name, age, flow, ratio in people[:ROWS]:
-        customers.append(f"{name},{int(age + 2 * flow + chance.gauss(0, 0.5) > 0)},{age:.3f},{ratio:.3f}")
+        customers.append(f"{name},{int(age + 2 * flow + chance.gauss(0, 1.5) > 0)},{age:.3f},{ratio:.3f}")
     for name, _, flow, ratio in people[ROWS - COMMON :]:
         behaviour.append(f"{name.upper()},{flow:.3f},{ratio:.3f}")
     chance.shuffle(rest := behaviour[1:])

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import json
 from pathlib import Path
 
+import pyarrow.parquet as parquet
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from coterie.agreement import Terms
 from coterie.data import DatasetFacts
@@ -23,7 +26,7 @@ from tests.node.test_agreements import as_peer
 def test_a_joint_job_from_plan_to_proof(trio: Trio, tmp_path: Path) -> None:
     agreement = trio.agree(approval="{lender: automatic, payments: person}", max_runs="1")
     lender, payments, hub = (daemon.client for daemon in (trio.lender, trio.payments, trio.hub))
-    spec = trio.job(agreement, "[align, split, fill, standardize]")
+    spec = trio.job(agreement, "[align, split, fill, standardize, logistic, evaluate]")
     assert set(lender.preview(spec).summary["learns"]) == {"lender", "payments", "hub"}
     job = lender.submit(spec)
     approve(trio, job)
@@ -32,8 +35,8 @@ def test_a_joint_job_from_plan_to_proof(trio: Trio, tmp_path: Path) -> None:
     assert (done.state, done.error) == ("done", None)
     assert {one.state for one in done.participants} == {"done"}
     assert {"running", "done"} <= {view.state for view in seen}
-    assert {one.step for one in seen[-1].participants} == {"standardize"}
-    assert list(done.steps) == ["align", "split", "fill", "standardize"]
+    assert {one.step for one in seen[-1].participants} == {"evaluate"}
+    assert list(done.steps) == ["align", "split", "fill", "standardize", "logistic", "evaluate"]
     for client in (payments, hub):
         assert client.wait(job.id, timeout=10).plan == done.plan == lender.plan(job.id).digest
     assert set(done.countersigned_by) == {"payments", "hub"}
@@ -57,9 +60,15 @@ def approve(trio: Trio, job: JobView) -> None:
 
 
 def check_results(trio: Trio, job: JobView, folder: Path) -> None:
-    assert trio.payments.client.results(job.id) == trio.hub.client.results(job.id) == []
-    (result,) = job.results
-    assert (result.kind, result.name) == ("common_ids", "align/common_ids.csv")
+    received = {daemon.name: {one.kind for one in daemon.client.results(job.id)} for daemon in trio.all}
+    assert received == {
+        "hub": set(),
+        "lender": {"common_ids", "model", "scores", "metrics", "report"},
+        "payments": {"model", "metrics"},
+    }
+    check_scores(trio, job, folder)
+    result = next(one for one in job.results if one.kind == "common_ids")
+    assert result.name == "align/common_ids.csv"
     path = trio.lender.client.download(job.id, result.name, folder)
     assert len(list(csv.reader(io.StringIO(path.read_text())))) == COMMON + 1
     assert path.stat().st_size == result.size
@@ -71,6 +80,18 @@ def check_results(trio: Trio, job: JobView, folder: Path) -> None:
     with refused("CT-6055"):
         trio.lender.client.download(job.id, result.name, folder / "y")
     assert not (folder / "y").exists()
+
+
+def check_scores(trio: Trio, job: JobView, folder: Path) -> None:
+    """The scores that the lender received give the metrics that both received, by another library's count."""
+    scores = parquet.read_table(trio.lender.client.download(job.id, "evaluate/scores.parquet", folder))
+    told = json.loads(trio.payments.client.download(job.id, "evaluate/metrics.json", folder).read_text())
+    with (trio.data / "customers.csv").open() as table:
+        labels = {row["customer"]: int(row["bad"]) for row in csv.DictReader(table)}
+    label = [labels[name] for name in scores.column(0).to_pylist()]
+    auc = roc_auc_score(label, scores.column("score").to_pylist())
+    assert auc == pytest.approx(told["joint"]["auc"], abs=1e-9)
+    assert auc > 0.8, "behaviour, which decides the label, is in the score"
 
 
 def check_entries(trio: Trio, job: JobView) -> None:
