@@ -341,3 +341,20 @@ def test_progress_is_told_and_can_end_a_run() -> None:
     assert seen == [(0, 3, "pass 0"), (1, 3, "pass 1"), (2, 3, "pass 2")]
     for thread in threads:
         thread.join(10)
+
+
+@pytest.mark.parametrize("name", ["common", "pair", "seeds", "a"])
+def test_no_name_of_a_party_makes_its_seed_another_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What masks a party's inputs is known to it and the dealer, whatever the party is called."""
+    books = recorded_claims(monkeypatch)
+    parties = (name, "lender", "zebra")
+
+    def program(ctx: Context) -> None:
+        ctx.reveal(ctx.zeros((1,)) + ctx.private("x", name, (1,), 1.0), parties, "x")
+
+    play(program, {"x": np.array([0.5])}, parties)
+    seeds = {participant: set(one.book._seeds.values()) for participant, one in books.items()}
+    for party in parties:
+        assert len(books[party].book._seeds) == 1 + len(parties) - 1 + 1
+        own = books[party].book._seeds[party]
+        assert {participant for participant, known in seeds.items() if own in known} == {party, DEALER}
