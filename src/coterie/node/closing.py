@@ -8,10 +8,11 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from coterie.crypto import now, timestamp
-from coterie.errors import CoterieError, Unavailable, from_record
+from coterie.errors import UNEXPECTED, CoterieError, Unavailable, from_record
 
 from .core import Core
 from .errors import JOB_UNKNOWN, PEER_SILENT
+from .failures import log_unexpected
 from .jobbook import JobBook
 from .messages import HeadAnswer, HeadOffer, JobAnswer, JobQuestion
 from .network import Network
@@ -67,6 +68,9 @@ class Closing:
                 await self._conclude(job)
         except CoterieError as error:
             await self._end(job, "failed", error)
+        except Exception as error:  # noqa: BLE001 - a bug here must end the job, not leave it open for ever
+            log_unexpected(f"closing of {job}", error)
+            await self._end(job, "failed", UNEXPECTED(type(error).__name__, party=self._core.name))
         finally:
             self._following.discard(job)
 

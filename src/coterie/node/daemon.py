@@ -70,6 +70,7 @@ class Node:
                 try:
                     await self.services.runs.recover()
                     self.services.outbox.start()
+                    self._core.spawn("greeting", self.services.network.greet())
                     yield
                 finally:
                     await self.services.runs.shut_down()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -46,6 +47,8 @@ class Network:
         self.server = PeerServer(core.identity, core.peers, LIMIT)
         self.last_seen: dict[str, str] = {}
         """When each peer last answered or asked, since the node was started."""
+        self.on_seen: Callable[[str], None] | None = None
+        """Told the name of a peer that has just asked something: it is there."""
 
     async def ask(self, peer: str, request: Message, answer: type[A]) -> A:
         """The peer's answer.
@@ -57,11 +60,19 @@ class Network:
         self._seen(peer)
         return found
 
+    async def greet(self) -> None:
+        """Tell all peers that this node is there again: what they could not deliver, they deliver now."""
+        for peer in self._core.peers():
+            with contextlib.suppress(CoterieError):
+                await self.ask(peer.name, messages.Hello(), messages.HelloAnswer)
+
     def answer(self, request: type[Q], handler: Callable[[str, Q], Awaitable[Message]]) -> None:
         """Answer requests of that type with what ``handler(peer, request)`` gives or raises."""
 
         async def handle(peer: PublicIdentity, body: Q) -> Message:
             self._seen(peer.name)
+            if self.on_seen is not None:
+                self.on_seen(peer.name)
             try:
                 return await handler(peer.name, body)
             except CoterieError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
@@ -40,7 +41,8 @@ class Outbox:
         self._core = core
         self._network = network
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._retrying: set[str] = set()
+        self._retrying: dict[str, asyncio.Event] = {}
+        network.on_seen = self._wake
 
     def start(self) -> None:
         """Go on with what an earlier run of the node left."""
@@ -85,17 +87,24 @@ class Outbox:
 
     def _retry(self, peer: str) -> None:
         if peer not in self._retrying:
-            self._retrying.add(peer)
+            self._retrying[peer] = asyncio.Event()
             self._core.spawn(f"outbox for {peer}", self._keep_trying(peer))
 
     async def _keep_trying(self, peer: str) -> None:
         pause = _FIRST_PAUSE
         try:
             while not await self._deliver(peer):
-                await asyncio.sleep(pause)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._retrying[peer].wait(), pause)
+                self._retrying[peer].clear()
                 pause = min(pause * 2, _LONGEST_PAUSE)
         finally:
-            self._retrying.discard(peer)
+            del self._retrying[peer]
+
+    def _wake(self, peer: str) -> None:
+        """A peer is there: try again at once."""
+        if peer in self._retrying:
+            self._retrying[peer].set()
 
     async def _deliver(self, peer: str) -> bool:
         """Send all that waits; False where the peer is away."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from coterie.crypto import now, timestamp
-from coterie.errors import CoterieError, NotAgreed, Unavailable, from_record
+from coterie.errors import UNEXPECTED, CoterieError, NotAgreed, Unavailable, from_record
 from coterie.jobs import CANCELLED, Approval, Assignment, verify_approval
 
 from .agreements import Agreements
@@ -90,6 +90,9 @@ class Runs:
             await self._launch(job)
         except CoterieError as error:
             await self.end(job, "refused" if isinstance(error, NotAgreed) else "failed", error)
+        except Exception as error:  # noqa: BLE001 - a bug here must end the job, not leave it starting for ever
+            log_unexpected(f"start of {job}", error)
+            await self.end(job, "failed", UNEXPECTED(type(error).__name__, party=self._core.name))
 
     async def _tell_start(self, peer: str, message: JobStart) -> None:
         """Tell a participant; one that is away for a moment is waited for."""

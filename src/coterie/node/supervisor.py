@@ -13,12 +13,12 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from coterie.errors import CoterieError, from_record
+from coterie.errors import UNEXPECTED, CoterieError, from_record
 from coterie.wire import Inbound, handoff_pair, send_fd
 
 from .core import Core
 from .errors import WORKER_DIED, WORKER_NOT_STARTED, WORKER_UNREADABLE
-from .failures import failure_of
+from .failures import failure_of, log_unexpected
 from .pipe import (
     LIMIT,
     PREFIX,
@@ -157,6 +157,10 @@ class WorkerProcess:
                 await self._serve(read_from_worker(body))
         except CoterieError as error:
             broken = error
+            self.kill()
+        except Exception as error:  # noqa: BLE001 - a bug here must end the job, not leave it running for ever
+            log_unexpected(f"worker of {self.job}", error)
+            broken = UNEXPECTED(type(error).__name__)
             self.kill()
         finally:
             if self._writer is not None:
