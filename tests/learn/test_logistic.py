@@ -137,9 +137,9 @@ def flat(found: Mapping[str, Any]) -> dict[str, float]:
     return {name: value for owned in found["coefficients"].values() for name, value in owned.items()}
 
 
-def pooled() -> dict[str, float]:
+def pooled(params: Mapping[str, Any]) -> dict[str, float]:
     """The same optimiser in float64, at one party with all columns."""
-    return flat(coefficients(train(1, {"passes": 200}, receivers={"coefficients": ("lender",)})["lender"]))
+    return flat(coefficients(train(1, params, receivers={"coefficients": ("lender",)})["lender"]))
 
 
 def test_in_the_clear_it_is_scikit_learn() -> None:
@@ -161,12 +161,12 @@ def test_in_the_clear_it_is_scikit_learn() -> None:
 @pytest.mark.parametrize("parties", [2, 3])
 @pytest.mark.parametrize("optimizer", ["nesterov", "gradient_descent"])
 def test_parties_together_train_what_one_would(parties: int, optimizer: str) -> None:
-    passes = 200 if optimizer == "nesterov" else 1000
-    given_params = {"passes": passes, "optimizer": optimizer}
+    """Any cut has the same optimum, which "nesterov" reaches; plain steps do not even depend on the cut."""
+    given_params: dict[str, Any] = {"passes": 150, "l2": 0.2}
     if optimizer == "gradient_descent":
-        given_params["learning_rate"] = 1.0
+        given_params = {"passes": 40, "optimizer": optimizer, "learning_rate": 0.5}
     outcomes = train(parties, given_params, receivers={"coefficients": ("lender",)})
-    assert flat(coefficients(outcomes["lender"])) == pytest.approx(pooled(), abs=2e-3)
+    assert flat(coefficients(outcomes["lender"])) == pytest.approx(pooled(given_params), abs=2e-3)
     assert all(not outcomes[name].published for name in outcomes if name != "lender")
     facts = [reveal for reveal in outcomes["hub"].plans["logistic"].reveals if reveal.kind]
     assert [(reveal.kind, reveal.to, reveal.values) for reveal in facts] == [
@@ -314,7 +314,7 @@ def test_one_label_value_is_refused() -> None:
     [
         (2, {"before": ()}, "CT-3050"),
         (2, {"align": False}, "CT-3001"),
-        (2, {"before": UNSCALED, "params": {**STEEP, "passes": 1000}}, "CT-2106"),
+        (2, {"before": UNSCALED, "params": {**STEEP, "passes": 1000}}, "CT-2101"),
         (2, {"params": STEEP}, "CT-2108"),
     ],
 )

@@ -45,10 +45,30 @@ def tapped(names: tuple[str, ...]) -> tuple[dict[str, Any], dict[tuple[str, str]
 
 
 # What goes over the wire of `training` with deterministic seeds, by direction. A change here is a change of the
-# protocol: then `coterie.mpc.tape.VERSION` goes up, so that parties of different versions find out before they start.
+# protocol: then `coterie.mpc.tape.VERSION` goes up, so that parties of different versions do not even start.
 TRANSCRIPTS = {
-    2: {},
-    3: {},
+    2: {
+        "lender>telecom": "6b05a207782d772d",
+        "lender>hub": "c8930f78ed7587c5",
+        "telecom>lender": "708eba315ffdaa6a",
+        "telecom>hub": "8f5ef20660b257dd",
+        "hub>lender": "4845a8f0ed17d8e4",
+        "hub>telecom": "8fef8f0a62d74e53",
+    },
+    3: {
+        "lender>telecom": "0333c9dfdb62934d",
+        "lender>platform": "b40bffb42d124153",
+        "lender>hub": "8bc03689f6690319",
+        "telecom>lender": "f6a41268531763b0",
+        "telecom>platform": "a50847888f59fbcf",
+        "telecom>hub": "f40d85c884a2e788",
+        "platform>lender": "68a7eec74069255e",
+        "platform>telecom": "96bf8e8a019ed58b",
+        "platform>hub": "927015f929f00073",
+        "hub>lender": "bd7f649b2e6903bc",
+        "hub>telecom": "6a5dd7f63ac29192",
+        "hub>platform": "d11ca8b74bbc73c3",
+    },
 }
 
 

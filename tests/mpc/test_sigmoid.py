@@ -157,6 +157,42 @@ def test_tables_of_the_guard_decide_as_stated() -> None:
         assert difference[np.abs(z) >= 14].all()
 
 
+def test_no_distance_makes_the_guard_blind() -> None:
+    """Random combinations miss a difference of 2^v * odd with a probability of some 2^(-8 (16 - v))."""
+    unit, period = 2.0 ** (5 - range_check.PERIOD_BITS), 32.0
+    random = np.random.default_rng(6)
+    for periods, largest in ((2**10 - 1, 2**10), (range_check.PERIODS, 2**15)):
+        far = np.arange(14.0, periods * period, 1.0)
+        z = np.concatenate(
+            [far, -far, (periods - random.random(4000)) * period * random.choice([-1, 1], 4000)]
+        )
+        mask = random.integers(0, 2**40, z.size, dtype=np.uint64)
+        opened = (np.rint(z / unit).astype(np.int64).view(np.uint64) + mask) % np.uint64(2**40)
+        low, high = range_check._split(mask)
+        table = range_check._ENTRIES[low] + high[:, None]
+        low, high = range_check._split(opened + range_check._OFFSET)
+        difference = (np.take_along_axis(table, low[:, None], axis=1)[:, 0] - high).astype(np.int64)
+        assert difference.all()
+        assert (difference & -difference).max() <= largest
+
+
+def test_a_checked_value_can_be_opened_beside_the_unchecked() -> None:
+    """They are one array to the parties and two to the dealer."""
+
+    def body(ctx: Context) -> None:
+        x = ctx.zeros((2,)) + ctx.private("x", ctx.parties[0], (2,), 8.0)
+        y = ctx.zeros((2,)) + ctx.private("y", ctx.parties[1], (2,), 8.0)
+        checked = ctx.check_range(x, 16)
+        ctx.open(x, y)
+        ctx.open(checked)
+        product = ctx.product("multiply", x, y)
+        ctx.check()
+        ctx.reveal(product, ctx.parties, "xy")
+
+    given = {"x": np.array([1.0, 2.0]), "y": np.array([3.0, -4.0])}
+    assert play(body, given).result("xy").tolist() == [3.0, -8.0]
+
+
 def test_a_range_can_be_checked_by_itself() -> None:
     def body(ctx: Context) -> None:
         x = ctx.zeros((4,), frac=20) + ctx.private("x", ctx.parties[1], (4,), 1e6, frac=20)
@@ -174,18 +210,20 @@ def test_a_range_can_be_checked_by_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "message", "code"),
     [
-        ({"limit": 11}, "no sum for limit and terms"),
-        ({"terms": 13}, "there are"),
-        ({"frac": 60}, "60 fractional bits"),
-        ({"bound": 2.0**21}, "beyond what the range check sees"),
+        ({"limit": 11}, "no sum for limit and terms", "CT-2106"),
+        ({"terms": 13}, "there are", "CT-2106"),
+        ({"frac": 60}, "60 fractional bits", "CT-2106"),
+        ({"bound": 2.0**20}, "beyond what the range check sees", "CT-2101"),
     ],
 )
-def test_what_the_sigmoid_cannot_do_is_refused_at_trace(changes: dict[str, float], message: str) -> None:
+def test_what_the_sigmoid_cannot_do_is_refused_at_trace(
+    changes: dict[str, float], message: str, code: str
+) -> None:
     with pytest.raises(CoterieError, match=message) as caught:
         trace(program(4, **changes), NAMES[:2], DEALER)  # type: ignore[arg-type]
-    assert caught.value.code == "CT-2106"
+    assert caught.value.code == code
 
 
 def test_nothing_is_revealed_or_kept_before_the_check() -> None:

@@ -30,8 +30,8 @@ SEED = 16
 DIGEST = 32
 TAG = "seeds"
 COMMON = "/"
-"""Label of the seed that all compute parties share. No party has such a name: a party's own name is the label of
-the seed that masks its inputs, and this one is known to its peers."""
+"""Label of the seed that all compute parties share. No party has such a name: a party's own name is the label
+of the seed that masks its inputs, and this one is known to its peers."""
 
 Entropy = Callable[[], bytes]
 """Gives 16 fresh secret bytes."""

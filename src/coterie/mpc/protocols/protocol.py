@@ -2,7 +2,7 @@
 
 A protocol is a class without state. Its methods are called with the :class:`~coterie.mpc.tape.Call` at hand
 and the values that its interpreter keeps: a :class:`~coterie.mpc.party.Share` at a party, a plain array at a
-twin, nothing at the tracer. How to add one: docs/adding-a-protocol.md.
+twin, nothing at the tracer. How to add one: CONTRIBUTING.md.
 """
 
 from __future__ import annotations

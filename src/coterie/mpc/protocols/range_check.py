@@ -10,20 +10,22 @@ choose one. Cut the period into eight buckets of T/4, shift z by limit = 5T/8, a
 minus the bucket of λ, counted on beyond the period. δ is the bucket of z, or one more where the lower bits
 carry: z is in range if δ is 0 … 5. For each value i of the lowest three bits of m's bucket, entry i is what
 the 16 bits above the period must then be: those of λ, plus one where i is below λ's three bits; or, where the
-difference of i and λ's bits is 6 or 7, something that they cannot be. So
+difference of i and λ's bits is 6 or 7, what they cannot be: the same plus c = 2^15 + 2^10. So
 
 - entry minus public bits is 0 for every z in [−limit, limit), and
-- it is not 0 for any |z| >= 1.4 limit, up to 2^15 − 1 periods, which the trace makes sure of;
+- it is not 0 for any |z| >= 1.4 limit, up to 31743 periods, which the trace makes sure of;
 
 in between it depends on λ. The parties add up their shares of eight random public combinations of all
-differences, over all calls, and at the end reveal only whether the sums are zero: multiplied by a random
-secret matrix, so that a failure tells one bit and not which row it was. Why this and not a comparison of each
-value: that is six rounds and four times the bytes, so it could be afforded once at the end, and would not see
-what happened before.
+differences, over all calls, and at the end reveal whether the sums are zero: multiplied by a random secret
+matrix, so that a failure does not tell which row it was. Why this and not a comparison of each value: that is
+six rounds and four times the bytes, so it could be afforded once at the end, and would not see what happened
+before.
 
-A difference is odd where z is in the last two buckets of its period, else it is about the number of periods
-that z is off, say 2^v · odd. Eight combinations miss it with probability 2^(−8(16−v)): less than 2^−40 below
-2^11 periods.
+The difference of a value that is k periods off is −k, or c − k in the last two buckets of a period: 2^v odd.
+Eight combinations and the matrix miss it with probability (17 − v) 2^(−8(16−v)). Each |k| < 2^10 has v <= 10,
+as c is 2^10 plus a multiple of 2^11: less than 2^−45. (An odd c would differ by 2^15 from some odd k, which
+2^−8 of all runs would miss.) A failure shows the smallest v of all rows beside the one bit, and nothing else:
+the product is uniform among the vectors that 2^v divides.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coterie._kernels import low_bits_pack, low_bits_unpack
-from coterie.mpc.errors import OUT_OF_RANGE
+from coterie.mpc.errors import OUT_OF_RANGE, OVERFLOW
 from coterie.mpc.form import Form, PrivateForm
 from coterie.mpc.protocols.protocol import Forms, Params, Protocol
 from coterie.mpc.protocols.reveal import zero_share
@@ -57,7 +59,8 @@ PERIOD_BITS = 24
 ABOVE = 16
 OPENED_BITS = PERIOD_BITS + ABOVE
 OPENED_BYTES = OPENED_BITS // 8
-PERIODS = 2**15 - 1
+PERIODS = 2**15 - 2**10 - 1
+"""Farther than that, c − k comes round to 0."""
 WORDS_PER_ROW = 2
 """Eight entries of 16 bits."""
 COMBINATIONS = 8
@@ -70,7 +73,7 @@ FORM = Form((COMBINATIONS,), 0, 0.0)
 
 _BUCKETS = 8
 _ACCEPTED = 6
-_NEVER = 2**15 + 1  # odd, and no difference of less than 2^15 − 1 periods
+_NEVER = 2**15 + 2**10
 _TOP = np.uint64(BITS - ABOVE)
 _MASK = np.uint64((1 << OPENED_BITS) - 1)
 _OFFSET = np.uint64(5 << (PERIOD_BITS - 4))  # limit = 5/16 of the period
@@ -91,7 +94,7 @@ class Window:
     """T, a power of two."""
 
     def check(self) -> None:
-        """Raises ValueError for a form that the window cannot watch."""
+        """Raises ValueError for a form that the window cannot watch, CT-2101 for values too large for it."""
         if isinstance(self.form, PrivateForm):
             raise ValueError("of a secret, not of own plaintext")
         if self.half_period & (self.half_period - 1):
@@ -99,7 +102,7 @@ class Window:
         if self.shift > BITS - OPENED_BITS:
             raise ValueError(f"{self.form.frac} fractional bits are too many: truncate first")
         if self.form.bound >= PERIODS * 2 * self.half_period:
-            raise ValueError(f"values up to {self.form.bound:.3g} are beyond what the range check sees")
+            raise OVERFLOW(f"values up to {self.form.bound:.3g} are beyond what the range check sees")
 
     @property
     def shift(self) -> int:
@@ -226,7 +229,7 @@ class Range(Protocol):
         for part, ((start, stop), id) in enumerate(zip(chunks(opened.size), chunk_ids, strict=True)):
             rows = differences(party, call, id, opened[start:stop], f"/{part}")
             guard += combine(party, call, coin_id, start, opened.size, rows)
-        return [values[0], Share(guard)]
+        return [Share(values[0].words), Share(guard)]
 
     def clear_fixed(self, call: Call, twin: Twin, values: Sequence[Words]) -> Sequence[Words]:
         window = Window(call.input_forms[0], call.params["half_period"])
@@ -247,7 +250,8 @@ class Check(Protocol):
         rounds="2",
         sent="128 bytes from each compute party to each other, for the whole program",
         dealt="64 bytes for the whole program",
-        learns="Every compute party learns whether all values were in range; if not, the job ends.",
+        learns="Every compute party learns whether all values were in range; if not, also the largest power "
+        "of two (one of 16) that divides how far off each stray value was, and the job ends.",
         source="this file; multiplied opening: Cramer, Damgård, Nielsen (2015), section 5",
         statistical_bits=40,
     )
