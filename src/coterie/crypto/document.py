@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -34,8 +35,9 @@ def parse_json(data: bytes, *, limit: int, depth: int = 32) -> Any:
     """Foreign JSON as plain values.
 
     Refused with CT-1110: more than ``limit`` bytes, other than UTF-8, a repeated name in an object, NaN and
-    infinities (also by overflow, as in 1e999), integers beyond 2^53 - 1, lone surrogates, nesting deeper than
-    ``depth``. These are the documents on which two JSON readers could disagree, or which harm the reader.
+    infinities (also by overflow, as in 1e999), integers that a double does not hold, lone surrogates,
+    nesting deeper than ``depth``. These are the documents on which two JSON readers could disagree, or which
+    harm the reader.
     """
     if len(data) > limit:
         raise BAD_JSON(f"{len(data)} bytes where {limit} are allowed")
@@ -65,10 +67,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _integer(text: str) -> int:
-    if len(text) > 17 or abs(number := int(text)) > SAFE_INTEGER:
-        raise BAD_JSON("an integer beyond 2^53 - 1")
-    return number
+def _integer(text: str) -> int | float:
+    if len(text) <= 17 and abs(number := int(text)) <= SAFE_INTEGER:
+        return number
+    # RFC 8785 writes doubles up to 1e21 without exponent: 1e18 as 1000000000000000000. Such a number is read
+    # as the double that it is; one with digits that a double does not hold is refused.
+    if len(text) <= 22 and rfc8785.dumps(float(text)) == text.encode():
+        return float(text)
+    raise BAD_JSON("an integer beyond 2^53 - 1")
 
 
 def _number(text: str) -> float:
@@ -83,22 +89,25 @@ def _constant(text: str) -> NoReturn:
 
 
 def _inspect(value: Any, depth: int) -> None:
-    level = [value]
+    level = [[value]]
     for _ in range(depth + 1):
-        below: list[Any] = []
-        for item in level:
-            if isinstance(item, str):
-                _inspect_text(item)
-            elif isinstance(item, list):
-                below.extend(item)
-            elif isinstance(item, dict):
-                for name in item:
-                    _inspect_text(name)
-                below.extend(item.values())
-        level = below
+        level = [inner for outer in level for inner in _containers(outer)]
         if not level:
             return
     raise BAD_JSON(f"nested deeper than {depth}")
+
+
+def _containers(values: list[Any]) -> Iterator[list[Any]]:
+    """The contents of the arrays and objects among ``values``; strings are inspected on the way."""
+    for item in values:
+        if isinstance(item, str):
+            _inspect_text(item)
+        elif isinstance(item, list):
+            yield item
+        elif isinstance(item, dict):
+            for name in item:
+                _inspect_text(name)
+            yield list(item.values())
 
 
 def _inspect_text(text: str) -> None:

@@ -150,7 +150,7 @@ def _open(
         with contextlib.suppress(OSError):  # not every socket is TCP
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         raw.setblocking(False)
-        raw.getpeername()  # fails where the caller has gone already, which wrap_socket would not clean up after
+        raw.getpeername()  # fails where the other side has gone: wrap_socket would not clean up after that
         tls = context.wrap_socket(
             raw, server_side=server_name is None, server_hostname=server_name, do_handshake_on_connect=False
         )

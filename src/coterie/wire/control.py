@@ -242,8 +242,7 @@ class Turnstile:
             context, peers = self._pins.current()
             async with accepted(raw, context, peers) as stream, asyncio.timeout(IDLE_SECONDS):
                 await stream.read_record(CONTROL_LIMIT, "a caller")
-                stream.writer.write(encode_hello(answer))
-                await stream.writer.drain()
+                await stream.write(encode_hello(answer))
         except CoterieError as error:
             log.warning("refused a link: %s", error)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import logging
 import re
 import socket
@@ -127,6 +128,7 @@ class FrontDoor:
                 oldest.cancel()
             task = self._start(self._route(raw))
             self._unrouted[task] = None
+            task.add_done_callback(functools.partial(_close, raw))  # also where it was cancelled unbegun
 
     async def _route(self, raw: socket.socket) -> None:
         task = asyncio.current_task()
@@ -139,14 +141,10 @@ class FrontDoor:
             hello = None
         except (OSError, TimeoutError):
             hello = None
-        except BaseException:
-            raw.close()
-            raise
         finally:
             self._unrouted.pop(task, None)
         take = self._taker(hello) if hello else None
         if hello is None or take is None:
-            raw.close()
             return
         try:
             await take(raw, hello)
@@ -154,14 +152,16 @@ class FrontDoor:
             log.warning("a connection failed: %s", error)
         except OSError as error:
             log.info("a connection was lost: %s", error)
-        finally:
-            raw.close()
 
     def _taker(self, hello: ClientHello) -> Take | None:
         for protocol in hello.protocols:
             if protocol in self._takers:
                 return self._takers[protocol]
         return self._api
+
+
+def _close(raw: socket.socket, _task: asyncio.Task[None]) -> None:
+    raw.close()
 
 
 async def _peek(raw: socket.socket) -> ClientHello | None:

@@ -35,8 +35,10 @@ class Inbound(BaseModel):
 
 
 def handoff_pair() -> tuple[socket.socket, socket.socket]:
-    """A socket pair: one end for the node, one for the worker."""
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    """A socket pair: the first end is the node's, which never waits; the second the worker's."""
+    node, worker = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    node.setblocking(False)
+    return node, worker
 
 
 def send_fd(channel: socket.socket, connection: socket.socket, record: Inbound) -> None:
@@ -46,9 +48,9 @@ def send_fd(channel: socket.socket, connection: socket.socket, record: Inbound) 
     body = canonical(record)
     data = len(body).to_bytes(4, "little") + body
     try:
-        sent = socket.send_fds(channel, [data], [connection.fileno()])
-        if sent < len(data):
-            channel.sendall(data[sent:])
+        # A record is far smaller than what a Unix socket takes in one piece: it goes whole or not at all.
+        if socket.send_fds(channel, [data], [connection.fileno()]) != len(data):
+            raise HANDOFF_FAILED("the record was cut")
     except (OSError, ValueError) as error:
         raise HANDOFF_FAILED(str(error)) from error
     finally:
