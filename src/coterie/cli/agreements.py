@@ -3,40 +3,41 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-import yaml
+from rich.text import Text
 
-from coterie.agreement import Terms, compare
 from coterie.client import Client
+from coterie.crypto import digest
 from coterie.node import AgreementView
 
-from .output import console, show, table
+from .output import facts, say, short, show, state_text, table, when
 from .state import State, read_text, state_of
 
 app = typer.Typer(no_args_is_help=True)
 
+Agreement = Annotated[str, typer.Argument(help="Name or id.")]
+
 
 @app.command()
 def draft(context: typer.Context, file: Annotated[Path, typer.Argument(help="The terms, YAML.")]) -> None:
-    """Check the terms and keep them as a draft."""
+    """Check the terms and keep them as a draft. Keys of parties are filled in from the peers known here."""
     state = state_of(context)
     with state.client() as client:
-        _print(state, client.draft_agreement(read_text(file)))
+        _tell(state, client.draft_agreement(read_text(file)))
 
 
 def _step(name: str, summary: str) -> None:
     """A command that takes one step with one agreement."""
 
-    def command(
-        context: typer.Context, agreement: Annotated[str, typer.Argument(help="Name or id.")]
-    ) -> None:
+    def command(context: typer.Context, agreement: Agreement) -> None:
         state = state_of(context)
         with state.client() as client:
             call = getattr(Client, f"{name}_agreement")
-            _print(state, call(client, agreement))
+            _tell(state, call(client, agreement))
 
     app.command(name, help=summary)(command)
 
@@ -49,13 +50,13 @@ _step("sync", "Ask the other parties now for signatures and revocations.")
 @app.command()
 def revoke(
     context: typer.Context,
-    agreement: str,
+    agreement: Agreement,
     reason: Annotated[str, typer.Option(help="Told to the other parties.")] = "",
 ) -> None:
     """End an agreement. Running jobs under it are cancelled."""
     state = state_of(context)
     with state.client() as client:
-        _print(state, client.revoke_agreement(agreement, reason))
+        _tell(state, client.revoke_agreement(agreement, reason))
 
 
 @app.command("list")
@@ -64,50 +65,109 @@ def list_agreements(context: typer.Context) -> None:
     state = state_of(context)
     with state.client() as client:
         found = client.agreements()
-    if not show(state, found):
-        rows = [
-            (one.name, one.state, ", ".join(one.missing) or "all signed", one.runs_used, one.id)
-            for one in found
-        ]
-        table("Agreements", ("name", "state", "still to sign", "runs used", "id"), rows)
+    if show(state, found):
+        return
+    if not found:
+        say("No agreements yet. `coterie agreement draft FILE` begins one.")
+        return
+    rows = [
+        (
+            one.name,
+            state_text(one.state),
+            ", ".join(one.missing) or "nobody",
+            f"{one.runs_used} of {one.terms.get('max_runs', '?')}",
+            when(one.terms.get("expires")),
+            short(one.id),
+        )
+        for one in found
+    ]
+    table("Agreements", ("name", "state", "still to sign", ">runs", "|expires (UTC)", "|id"), rows)
 
 
 @app.command("show")
-def show_agreement(context: typer.Context, agreement: str) -> None:
-    """The terms as they are signed, word for word."""
+def show_agreement(context: typer.Context, agreement: Agreement) -> None:
+    """What is signed: who, which columns, which steps, which results to whom. `--json` has every word."""
     state = state_of(context)
     with state.client() as client:
-        _print(state, client.agreement(agreement))
+        view = client.agreement(agreement)
+    if not show(state, view):
+        facts(_title(view), (*_terms(view.terms), *_standing(view)))
 
 
 @app.command("compare")
-def compare_agreements(
-    context: typer.Context,
-    first: Annotated[str, typer.Argument(help="Name or id.")],
-    second: Annotated[str, typer.Argument(help="Name or id.")],
-) -> None:
+def compare_agreements(context: typer.Context, first: Agreement, second: Agreement) -> None:
     """Say in words how the terms of two agreements differ."""
+    from coterie.agreement import Terms, compare  # loads more than the other commands need
+
     with state_of(context).client() as client:
         terms = [
             Terms.model_validate_json(json.dumps(client.agreement(one).terms)) for one in (first, second)
         ]
     for sentence in compare(*terms) or ["They do not differ."]:
-        console.print(sentence, highlight=False, markup=False)
+        say(sentence)
 
 
-def _print(state: State, view: AgreementView) -> None:
-    if show(state, view):
-        return
-    console.print(
-        yaml.safe_dump(view.terms, sort_keys=False, allow_unicode=True), highlight=False, markup=False
-    )
-    rows = [
-        ("id", view.id),
-        ("state", view.state),
-        ("signed by", ", ".join(view.signed_by)),
-        ("still to sign", ", ".join(view.missing)),
-        ("not yet offered to", ", ".join(view.not_offered_to)),
-        ("runs used", view.runs_used),
-        *(("revoked", f"{one.party}, {one.time}: {one.reason}") for one in view.revocations),
-    ]
-    table(view.name, ("", ""), [row for row in rows if row[1] != ""])
+def _tell(state: State, view: AgreementView) -> None:
+    """Where the agreement stands after a step, and what comes next."""
+    if not show(state, view):
+        facts(_title(view), (*_standing(view), ("next", _next(view))))
+
+
+def _title(view: AgreementView) -> Text:
+    return Text.assemble((view.name, "bold"), "   ", state_text(view.state))
+
+
+def _standing(view: AgreementView) -> Iterator[tuple[str, object]]:
+    yield "id", short(view.id)
+    yield "drafted by", view.drafted_by
+    yield "signed by", ", ".join(view.signed_by) or "nobody yet"
+    yield "still to sign", ", ".join(view.missing)
+    yield "not reached yet", ", ".join(view.not_offered_to) if view.state != "draft" else ""
+    yield "runs", f"{view.runs_used} of {view.terms.get('max_runs', '?')} used"
+    for one in view.revocations:
+        yield "revoked", f"by {one.party}, {when(one.time)} UTC" + (f": {one.reason}" if one.reason else "")
+
+
+def _next(view: AgreementView) -> str:
+    if view.state == "draft":
+        return f"coterie agreement offer {view.name}"
+    if view.state == "offered":
+        return "each of " + ", ".join(view.missing) + f": coterie agreement sign {view.name}"
+    return ""
+
+
+def _terms(terms: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """The terms as a person reads them. Everything that the parties sign is in it, but for the keys."""
+    keys = {**terms["parties"], **(terms.get("services") or {})}
+    for name, key in keys.items():
+        role = "party" if name in terms["parties"] else "service"
+        yield role, f"{name}, {short(digest(bytes.fromhex(key)))}"
+    yield "dealer", terms.get("dealer")
+    for one in terms["datasets"]:
+        label = f"; label {one['label']}" if one.get("label") else ""
+        columns = ", ".join(one["columns"]) or "none"
+        yield f"data of {one['owner']}", f"{one['name']}: id {one['id']}{label}; columns {columns}"
+    yield "steps", "\n".join(_component(one) for one in terms["components"])
+    yield "engines", ", ".join(terms["engines"]) or "none"
+    yield "results", "\n".join(f"{one['kind']} to {', '.join(one['to'])}" for one in terms["results"])
+    yield "rows", f"at least {terms['min_rows']:,} common rows"
+    yield "valid", f"{when(terms['not_before'])} to {when(terms['expires'])} UTC"
+    approval = terms.get("approval") or {}
+    yield "approval", ", ".join(f"{party}: {approval.get(party, 'person')}" for party in terms["parties"])
+
+
+def _component(component: Mapping[str, Any]) -> str:
+    bounds = [f"{name} {_bound(one)}" for name, one in (component.get("params") or {}).items()]
+    name: str = component["name"]
+    return f"{name}: {'; '.join(bounds)}" if bounds else f"{name}, with its defaults"
+
+
+def _bound(bound: Mapping[str, Any]) -> str:
+    """A parameter's bound in words."""
+    if bound.get("equals") is not None:
+        return f"= {bound['equals']}"
+    if bound.get("one_of") is not None:
+        return " or ".join(map(str, bound["one_of"]))
+    ends = (("from", "min"), ("up to", "max"))
+    words = [f"{word} {bound[key]:g}" for word, key in ends if bound.get(key) is not None]
+    return " ".join(words) or "any"

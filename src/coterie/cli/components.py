@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
+from typing import Any
 
 import typer
 
-from .output import console, show, table
+from .output import facts, show, table
 from .state import state_of
 
 app = typer.Typer(no_args_is_help=True)
+
+LIMITS = (
+    ("minimum", "at least"),
+    ("exclusiveMinimum", "more than"),
+    ("maximum", "at most"),
+    ("exclusiveMaximum", "less than"),
+    ("maxLength", "characters: at most"),
+)
 
 
 @app.command("list")
@@ -19,19 +28,48 @@ def list_components(context: typer.Context) -> None:
     with state.client() as client:
         found = client.components()
     if not show(state, found):
-        table(
-            "Components",
-            ("name", "engines", ""),
-            [(one.name, ", ".join(one.engines), one.summary) for one in found],
-        )
+        rows = [(one.name, ", ".join(one.engines), one.summary) for one in found]
+        table("Components", ("|name", "|engines", "what it does"), rows)
 
 
 @app.command("show")
 def show_component(context: typer.Context, name: str) -> None:
-    """A component's parameters."""
-    with state_of(context).client() as client:
-        found = [one for one in client.components() if one.name == name]
-    if not found:
-        raise typer.BadParameter(f"there is no component {name!r}; see `coterie component list`")
-    console.print(f"{found[0].name}: {found[0].summary}", highlight=False, markup=False)
-    console.print_json(json.dumps(found[0].parameters.get("properties", {})))
+    """A component's parameters, with their defaults and limits."""
+    state = state_of(context)
+    with state.client() as client:
+        found = {one.name: one for one in client.components()}
+    if name not in found:
+        raise typer.BadParameter(f"no component is called {name!r}; `coterie component list` shows them")
+    component = found[name]
+    if show(state, component):
+        return
+    facts(component.name, (("what", component.summary), ("engines", ", ".join(component.engines))))
+    properties: dict[str, Any] = component.parameters.get("properties", {})
+    rows = [(key, _default(schema), _allowed(schema)) for key, schema in properties.items()]
+    if rows:
+        table("", ("|parameter", "default", "allowed"), rows, apart=True)
+
+
+def _default(schema: Mapping[str, Any]) -> str:
+    if "default" not in schema:
+        return "required"
+    default = schema["default"]
+    if default is None:
+        return "none"
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    return str(default) or "empty"
+
+
+def _allowed(schema: Mapping[str, Any]) -> str:
+    """A JSON schema's limits in words."""
+    if "anyOf" in schema:
+        return " or ".join(_allowed(one) for one in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(map(str, schema["enum"]))
+    if "const" in schema:
+        return str(schema["const"])
+    kind = {"null": "none", "boolean": "yes or no", "string": "text", "array": "list"}.get(
+        schema.get("type", ""), schema.get("type", "any")
+    )
+    return ", ".join([kind, *(f"{words} {schema[key]}" for key, words in LIMITS if key in schema)])

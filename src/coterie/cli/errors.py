@@ -6,3 +6,6 @@ FILE_MISSING = define("CT-6001", BadInput, "The file cannot be read", "Check the
 FILE_EXISTS = define(
     "CT-6002", BadInput, "The file is there already", "Choose another path, or remove it first."
 )
+FILE_TOO_LARGE = define(
+    "CT-6003", BadInput, "The file is too large for what it should be", "Check that it is the right file."
+)

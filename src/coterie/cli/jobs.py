@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
 from coterie.client import Client
-from coterie.node import JobView, PlanView
+from coterie.crypto import write_error
+from coterie.node import JobView
 
-from .output import amount, console, show, table
+from .following import follow_job, print_job
+from .output import amount, console, failure, say, short, show, state_text, table, when
+from .plans import print_plan
 from .state import State, read_text, state_of
 
 app = typer.Typer(no_args_is_help=True)
 
 SpecFile = Annotated[Path, typer.Argument(help="The job file, YAML.")]
-JobId = Annotated[str, typer.Argument(help="The job's id, or its first characters.")]
+JobId = Annotated[str, typer.Argument(help="The job's id, its first characters, or `last`.")]
 Reason = Annotated[str, typer.Option(help="Told to the other parties.")]
+Follow = Annotated[
+    bool, typer.Option("--follow", "-f", help="Stay, and show progress until the job is over.")
+]
+
+LAST = "last"
 
 
 def find(client: Client, start: str) -> str:
-    """The id of the one job that begins with ``start``."""
-    found = [one.id for one in client.jobs() if one.id.startswith(start)]
+    """The id of the one job that begins with ``start``; of the newest for ``last``."""
+    if len(start) == 32:
+        return start
+    known = [one.id for one in client.jobs()]
+    if start == LAST and known:
+        return known[0]
+    found = [one for one in known if one.startswith(start)]
     if len(found) > 1:
         raise typer.BadParameter(f"{len(found)} jobs begin with {start!r}; give more of the id")
     return found[0] if found else start
@@ -35,7 +45,7 @@ def find(client: Client, start: str) -> str:
 def plan(
     context: typer.Context,
     file: Annotated[Path | None, typer.Argument(help="A job file that is not submitted yet.")] = None,
-    job: Annotated[str | None, typer.Option(help="A submitted job's id.")] = None,
+    job: Annotated[str | None, typer.Option(help="A submitted job: its id, or `last`.")] = None,
 ) -> None:
     """What a job will send, compute and reveal. Proposes nothing."""
     state = state_of(context)
@@ -48,35 +58,36 @@ def plan(
 
 
 @app.command()
-def submit(
-    context: typer.Context,
-    file: SpecFile,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay and show progress.")] = False,
-) -> None:
+def submit(context: typer.Context, file: SpecFile, follow: Follow = False) -> None:
     """Propose a job to the parties of its agreement. It starts once all have approved the plan."""
     state = state_of(context)
     with state.client() as client:
-        made = client.submit(read_text(file))
-        if follow and not state.as_json:
-            made = _follow(client, made)
-    if not show(state, made):
-        _print_job(made)
+        _print(state, client, client.submit(read_text(file)), follow)
 
 
 @app.command()
-def status(
-    context: typer.Context,
-    job: JobId,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay until the job is over.")] = False,
-) -> None:
+def status(context: typer.Context, job: JobId = LAST, follow: Follow = False) -> None:
     """How far every participant is, and who waits for whom, since when."""
     state = state_of(context)
     with state.client() as client:
-        view = client.job(find(client, job))
-        if follow and not state.as_json:
-            view = _follow(client, view)
-    if not show(state, view):
-        _print_job(view)
+        _print(state, client, client.job(find(client, job)), follow)
+
+
+def _print(state: State, client: Client, view: JobView, follow: bool = False) -> None:
+    """Show the job, at its end where that is wanted; then raise the code with which it failed."""
+    error = None
+    if follow:
+        view, error = follow_job(client, view, quiet=state.as_json)
+    if show(state, view):
+        if error is not None:
+            raise typer.Exit(1)
+        return
+    print_job(view, client.agreement(view.agreement).name)
+    if error is not None:
+        raise error
+    if view.error is not None:
+        console.print()
+        console.print(failure(view.error))
 
 
 @app.command("list")
@@ -85,17 +96,23 @@ def list_jobs(context: typer.Context) -> None:
     state = state_of(context)
     with state.client() as client:
         found = client.jobs()
-    if not show(state, found):
-        rows = [(one.id, one.name, one.state, one.initiator, one.created) for one in found]
-        table("Jobs", ("id", "name", "state", "initiator", "created"), rows)
+    if show(state, found):
+        return
+    if not found:
+        say("No jobs yet. `coterie job plan FILE` shows what a job would do, `job submit FILE` proposes it.")
+        return
+    rows = [
+        (short(one.id), one.name, state_text(one.state), one.initiator, when(one.created)) for one in found
+    ]
+    table("Jobs", ("|id", "name", "state", "submitted by", "|at (UTC)"), rows)
 
 
 @app.command()
 def approve(context: typer.Context, job: JobId) -> None:
-    """Approve the plan in this party's name."""
+    """Approve the plan in this party's name. Read it first: `coterie job plan --job ID`."""
     state = state_of(context)
     with state.client() as client:
-        _say(state, client.approve(find(client, job)))
+        _print(state, client, client.approve(find(client, job)))
 
 
 @app.command()
@@ -103,7 +120,7 @@ def refuse(context: typer.Context, job: JobId, reason: Reason = "") -> None:
     """Refuse the plan: the job ends at every participant."""
     state = state_of(context)
     with state.client() as client:
-        _say(state, client.refuse(find(client, job), reason))
+        _print(state, client, client.refuse(find(client, job), reason))
 
 
 @app.command()
@@ -111,13 +128,13 @@ def cancel(context: typer.Context, job: JobId, reason: Reason = "") -> None:
     """End a job at every participant."""
     state = state_of(context)
     with state.client() as client:
-        _say(state, client.cancel(find(client, job), reason))
+        _print(state, client, client.cancel(find(client, job), reason))
 
 
 @app.command()
 def results(
     context: typer.Context,
-    job: JobId,
+    job: JobId = LAST,
     to: Annotated[Path | None, typer.Option("--to", help="Download all of them into this folder.")] = None,
 ) -> None:
     """The results that this party received."""
@@ -127,86 +144,20 @@ def results(
         found = client.results(job)
         if to is not None:
             for one in found:
-                target = to / one.name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                client.download(job, one.name, target)
-    if not show(state, found):
-        rows = [(one.name, one.kind, amount(one.size), one.digest) for one in found]
-        table("Results" if to is None else f"Results, now in {to}", ("name", "kind", "size", "digest"), rows)
+                _download(client, job, one.name, to / one.name)
+    if show(state, found):
+        return
+    if not found:
+        say("This party has received no results of this job.")
+        return
+    rows = [(one.name, one.kind, amount(one.size), short(one.digest)) for one in found]
+    title = "Results" if to is None else f"Results, now in {to}"
+    table(title, ("name", "kind", ">size", "|digest"), rows)
 
 
-def _say(state: State, view: JobView) -> None:
-    if not show(state, view):
-        console.print(f"job {view.id} is {view.state}", highlight=False, markup=False)
-
-
-def _follow(client: Client, view: JobView) -> JobView:
-    """Redraw until the job is over; raises the code with which it failed."""
-    with Live(_drawn(view), console=console, refresh_per_second=4) as live:
-        return client.wait(view.id, on_progress=lambda now: live.update(_drawn(now)))
-
-
-def _drawn(view: JobView) -> Table:
-    drawn = Table(
-        title=Text(f"{view.name}  {view.id}  {view.state}"), title_justify="left", header_style="bold"
-    )
-    for name in ("party", "state", "step", "progress", "what", "waits for"):
-        drawn.add_column(name, overflow="fold")
-    for one in view.participants:
-        waits = "; ".join(f"{wait.peer} since {wait.since}: {wait.what}" for wait in one.waiting)
-        progress = f"{one.done} / {one.total}" if one.total else ""
-        cells = (one.party, one.state, one.step or "", progress, one.what or "", waits)
-        drawn.add_row(*(Text(cell) for cell in cells))
-    return drawn
-
-
-def _print_job(view: JobView) -> None:
-    console.print(_drawn(view))
-    rows: list[tuple[str, object]] = [
-        ("plan", view.plan),
-        ("initiator", view.initiator),
-        *((f"approval of {one.party}", f"{one.state} ({one.mode})") for one in view.approvals),
-        *((f"result, {one.kind}", one.name) for one in view.results),
-        ("countersigned by", ", ".join(view.countersigned_by)),
-    ]
-    if view.error is not None:
-        rows.append((view.error.code, f"{view.error.title}: {view.error.detail}"))
-        rows.append(("at", " ".join(filter(None, (view.error.party, view.error.step)))))
-        rows.append(("next", view.error.next_step))
-    table("", ("", ""), [row for row in rows if row[1]])
-
-
-def print_plan(view: PlanView) -> None:
-    """The plan as three tables: the steps, the bytes, and who learns what."""
-    document = view.document
-    rows = []
-    for stage in document["stages"]:
-        for step in stage["steps"]:
-            sent = sum(count for targets in step["sent"].values() for count in targets.values())
-            rounds = max(step["rounds"].values(), default=0)
-            bound = "" if stage["exact"] else "at most "
-            statement = step["statement"] or {}
-            rows.append(
-                (
-                    step["step"],
-                    step["component"],
-                    rounds,
-                    bound + amount(sent),
-                    bound + amount(step["memory"]),
-                    f"{step['seconds']:.1f}",
-                    statement.get("protocol", "local" if not sent else ""),
-                )
-            )
-    title = f"Plan {view.digest}"
-    table(title, ("step", "component", "rounds", "bytes", "memory", "seconds (estimate)", "protocol"), rows)
-    summary: dict[str, Any] = view.summary
-    table(
-        "Bytes",
-        ("from", "to", "at most"),
-        [(source, target, amount(n)) for source, to in summary["sent"].items() for target, n in to.items()],
-    )
-    table(
-        "What each party will learn",
-        ("party", "learns"),
-        [(party, "\n".join(items) or "nothing") for party, items in summary["learns"].items()],
-    )
+def _download(client: Client, job: str, name: str, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        client.download(job, name, target)
+    except OSError as error:
+        raise write_error(target, error) from error

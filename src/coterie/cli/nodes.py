@@ -1,4 +1,4 @@
-"""``coterie node``, ``coterie hub`` and ``coterie doctor``."""
+"""``coterie node`` and ``coterie hub``."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import typer
 
 from coterie import hub as hub_room
 from coterie import node as node_room
+from coterie.crypto import Identity
 
-from .output import console, show, table
+from .output import facts, show
 from .state import state_of
 
 app = typer.Typer(no_args_is_help=True)
 hub_app = typer.Typer(no_args_is_help=True)
 
 Name = Annotated[str, typer.Option(help="Short name of the party: lower-case letters, digits, hyphens.")]
-Listen = Annotated[str, typer.Option(help="host:port to listen on.")]
+Listen = Annotated[str, typer.Option(help="host:port that the node opens.")]
 Address = Annotated[str | None, typer.Option(help="host:port that peers dial; leave it out if they cannot.")]
 
 
@@ -26,8 +27,7 @@ def init_node(
 ) -> None:
     """Make this institution's identity and home folder."""
     home = state_of(context).home
-    node_room.init_node(home, name=name, listen=listen, address=address, role="node")
-    _made(context)
+    _made(context, node_room.init_node(home, name=name, listen=listen, address=address, role="node"))
 
 
 @hub_app.command("init")
@@ -35,17 +35,26 @@ def init_hub(
     context: typer.Context, name: Name, listen: Listen = "127.0.0.1:7400", address: Address = None
 ) -> None:
     """Make a hub's identity and home folder."""
-    hub_room.init_hub(state_of(context).home, name=name, listen=listen, address=address)
-    _made(context)
+    _made(context, hub_room.init_hub(state_of(context).home, name=name, listen=listen, address=address))
 
 
-def _made(context: typer.Context) -> None:
-    home = state_of(context).home
-    console.print(f"{home} is ready. Next: coterie --home {home} node start", highlight=False, markup=False)
+def _made(context: typer.Context, home: node_room.Home) -> None:
+    settings = home.settings
+    nobody = "nobody can: it accepts invitations, and makes none"
+    facts(
+        f"The {settings.role} {settings.name} is made",
+        (
+            ("home", home.path),
+            ("fingerprint", Identity.load(home.path).public.fingerprint),
+            ("listens on", settings.listen),
+            ("peers dial", settings.address or nobody),
+            ("next", state_of(context).command(f"{settings.role} start")),
+        ),
+    )
 
 
 def _start(context: typer.Context) -> None:
-    """Run in the foreground until SIGTERM or Ctrl-C."""
+    """Run in the foreground, until Ctrl-C or SIGTERM. The log is in the home too, in node.log."""
     node_room.run_node(state_of(context).home)
 
 
@@ -55,39 +64,17 @@ def _show(context: typer.Context) -> None:
     with state.client() as client:
         identity = client.identity()
     if not show(state, identity):
-        rows = [(name, value) for name, value in identity.model_dump().items()]
-        table(identity.name, ("", ""), rows)
+        rows = (
+            ("role", identity.role),
+            ("fingerprint", identity.fingerprint),
+            ("peers dial", identity.address or "nobody can"),
+            ("REST API", f"{client.url}, certificate {identity.api_fingerprint}"),
+            ("home", state.home),
+        )
+        facts(identity.name, rows)
 
 
 app.command("start")(_start)
 app.command("show")(_show)
 hub_app.command("start")(_start)
 hub_app.command("show")(_show)
-
-
-@app.command("token")
-def token(
-    context: typer.Context,
-    name: Annotated[str, typer.Option(help="Whose token it is.")],
-    role: Annotated[str, typer.Option(help="admin, analyst or reader.")] = "analyst",
-) -> None:
-    """Make a token for the REST API. Its secret is shown once."""
-    state = state_of(context)
-    if role not in ("admin", "analyst", "reader"):
-        raise typer.BadParameter("role is admin, analyst or reader")
-    with state.client() as client:
-        made = client.create_token(name, role)  # type: ignore[arg-type]
-    if not show(state, made):
-        console.print(made.secret, highlight=False, markup=False, soft_wrap=True)
-
-
-def doctor(context: typer.Context) -> None:
-    """Check keys, clock, port, peers, versions and disk, and say what to do."""
-    state = state_of(context)
-    with state.client() as client:
-        checks = client.doctor()
-    if not show(state, checks):
-        rows = [(one.name, one.status, one.detail, one.next_step) for one in checks]
-        table("Doctor", ("check", "", "found", "next"), rows)
-    if any(one.status == "fail" for one in checks):
-        raise typer.Exit(1)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
-from .output import console, show, table
+from .output import console, facts, note, say, short, show, table, when
 from .state import state_of
 
 app = typer.Typer(no_args_is_help=True)
+
+LONGEST_INVITATION = 16 * 1024
 
 
 @app.command()
@@ -22,17 +25,27 @@ def invite(
     with state.client() as client:
         made = client.invite(hours)
     if not show(state, made):
-        console.print(made.text, soft_wrap=True, highlight=False, markup=False)
+        console.print(made.text, soft_wrap=True, markup=False)
+        note(f"It works once, until {when(made.expires)} UTC. Whoever holds it can become a peer.")
 
 
 @app.command()
-def accept(context: typer.Context, invitation: Annotated[str, typer.Argument(help="The text.")]) -> None:
+def accept(
+    context: typer.Context,
+    invitation: Annotated[str, typer.Argument(help="The text, or - to read it from standard input.")],
+) -> None:
     """Accept another party's invitation: both nodes pin each other's keys."""
     state = state_of(context)
+    text = sys.stdin.read(LONGEST_INVITATION) if invitation == "-" else invitation
     with state.client() as client:
-        peer = client.accept(invitation.strip())
+        peer = client.accept(text.strip())
     if not show(state, peer):
-        console.print(f"{peer.name} is a peer now, key {peer.fingerprint}", highlight=False, markup=False)
+        rows = (
+            ("fingerprint", peer.fingerprint),
+            ("address", peer.address or "it dials us"),
+            ("check", "its `coterie node show` must print the same fingerprint"),
+        )
+        facts(f"{peer.name} is a peer now", rows)
 
 
 @app.command("list")
@@ -41,9 +54,35 @@ def list_peers(context: typer.Context) -> None:
     state = state_of(context)
     with state.client() as client:
         peers = client.peers()
-    if not show(state, peers):
-        rows = [(one.name, one.address or "dials in", one.fingerprint, one.last_seen) for one in peers]
-        table("Peers", ("name", "address", "key", "last seen"), rows)
+    if show(state, peers):
+        return
+    if not peers:
+        say("No peers yet. `coterie peer invite` makes an invitation for another party.")
+        return
+    rows = [
+        (one.name, one.address or "dials us", short(one.fingerprint), when(one.last_seen) or "never")
+        for one in peers
+    ]
+    table("Peers", ("name", "address", "|fingerprint", "|last heard of (UTC)"), rows)
+
+
+@app.command("show")
+def show_peer(context: typer.Context, name: str) -> None:
+    """A peer's key and address."""
+    state = state_of(context)
+    with state.client() as client:
+        peers = {one.name: one for one in client.peers()}
+    if name not in peers:
+        raise typer.BadParameter(f"no peer is called {name!r}; `coterie peer list` shows them")
+    peer = peers[name]
+    if not show(state, peer):
+        rows = (
+            ("fingerprint", peer.fingerprint),
+            ("address", peer.address or "it dials us"),
+            ("introduced", f"{when(peer.added)} UTC"),
+            ("last heard of", f"{when(peer.last_seen)} UTC" if peer.last_seen else "never"),
+        )
+        facts(peer.name, rows)
 
 
 @app.command()
@@ -51,4 +90,30 @@ def remove(context: typer.Context, name: str) -> None:
     """Forget a peer's key: it is refused from now on."""
     with state_of(context).client() as client:
         client.remove_peer(name)
-    console.print(f"{name} is no peer any more", highlight=False, markup=False)
+    say(f"{name} is no peer any more.")
+
+
+@app.command("invitations")
+def list_invitations(context: typer.Context) -> None:
+    """The invitations that this node has made."""
+    state = state_of(context)
+    with state.client() as client:
+        found = client.invitations()
+    if show(state, found):
+        return
+    if not found:
+        say("No invitations are open.")
+        return
+    rows = [(one.id, when(one.created), when(one.expires), one.used_by) for one in found]
+    table("Invitations", ("id", "|made (UTC)", "|expires (UTC)", "used by"), rows)
+
+
+@app.command()
+def withdraw(
+    context: typer.Context,
+    invitation: Annotated[str, typer.Argument(help="Its id, from `coterie peer invitations`.")],
+) -> None:
+    """Withdraw an invitation that nobody has used yet."""
+    with state_of(context).client() as client:
+        client.remove_invitation(invitation)
+    say("The invitation is withdrawn.")

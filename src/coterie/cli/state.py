@@ -9,13 +9,18 @@ import typer
 
 from coterie.client import Client
 
-from .errors import FILE_MISSING
+from .errors import FILE_MISSING, FILE_TOO_LARGE
 
 __all__ = ["State", "read_text", "state_of"]
+
+LARGEST_TEXT = 2**20
+"""Bytes of a job file, of terms, of a description. The node's own limits are lower and name the reason."""
 
 
 @dataclass(frozen=True)
 class State:
+    """The options of every command."""
+
     home: Path
     as_json: bool
 
@@ -23,16 +28,31 @@ class State:
         """A connection to the node of this home."""
         return Client(home=self.home)
 
+    def command(self, words: str) -> str:
+        """A command line for this home, to be copied."""
+        return f"coterie --home {self.home} {words}"
+
 
 def state_of(context: typer.Context) -> State:
+    """What the root command made of its options."""
     found = context.find_object(State)
     assert found is not None, "the root callback always runs first"
     return found
 
 
 def read_text(path: Path) -> str:
-    """:raises CoterieError: CT-6001."""
+    """A file that a person wrote.
+
+    :raises CoterieError: CT-6001, CT-6003.
+    """
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FILE_MISSING(f"{path}: {type(error).__name__}") from error
+        with path.open("rb") as file:
+            content = file.read(LARGEST_TEXT + 1)
+    except OSError as error:
+        raise FILE_MISSING(f"{path}: {error.strerror}") from error
+    if len(content) > LARGEST_TEXT:
+        raise FILE_TOO_LARGE(f"{path}: more than {LARGEST_TEXT:,} bytes")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FILE_MISSING(f"{path}: it is not UTF-8 text, byte {error.start + 1}") from error

@@ -1,0 +1,175 @@
+"""A job as it stands, and as it goes on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from coterie.client import Client
+from coterie.crypto import now, parse_timestamp
+from coterie.errors import CoterieError
+from coterie.node import JobView, ParticipantView
+
+from .output import amount, console, drawn_table, facts, short, state_text, table, when
+
+__all__ = ["follow_job", "print_job"]
+
+NOTABLE_WAIT = 2
+"""Seconds of waiting below which a moving display does not mention it."""
+
+LINE_SECONDS = 10
+"""Between two lines about the same step of the same party, where no display can move."""
+
+BAR = 24
+
+
+def follow_job(client: Client, view: JobView, *, quiet: bool) -> tuple[JobView, CoterieError | None]:
+    """Stay until the job is over.
+
+    :param quiet: show nothing on the way.
+    :returns: the job at its end, and the error that ended it.
+    """
+    seen = [view]
+    lines = _Lines(view)
+
+    def tell(now_known: JobView) -> None:
+        seen.append(now_known)
+        if live is not None:
+            live.update(_moving(now_known))
+        elif not quiet:
+            lines.tell(now_known)
+
+    live = None
+    try:
+        if quiet or not console.is_terminal:
+            return client.wait(view.id, tell), None
+        with Live(_moving(view), console=console, refresh_per_second=4, transient=True) as live:
+            return client.wait(view.id, tell), None
+    except CoterieError as error:
+        if seen[-1].over:
+            return seen[-1], error
+        raise
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            f"\nThe job goes on. To see more of it: coterie job status {short(view.id)[:-1]} -f\n"
+        )
+        raise
+
+
+class _Lines:
+    """Progress as lines of text, for logs and pipes."""
+
+    def __init__(self, view: JobView) -> None:
+        self._told: dict[str, tuple[str, float]] = {}
+        console.print(Text(f"job {view.id}: {view.name}"))
+
+    def tell(self, view: JobView) -> None:
+        seconds = now().timestamp()
+        for one in view.participants:
+            place = f"{one.state} {one.step or ''}"
+            known, since = self._told.get(one.party, ("", 0.0))
+            if place != known or (not view.over and seconds - since > LINE_SECONDS):
+                self._told[one.party] = (place, seconds)
+                waits = "; ".join(_waits(one, NOTABLE_WAIT))
+                step = f"{_place(view, one):<16}" if one.state == "running" else ""
+                words = [f"{now():%H:%M:%S}", f"{one.party:<12}", f"{one.state:<9}", step, _doing(one)]
+                console.print(Text("  ".join(words + [f"waits for {waits}"] * bool(waits)).rstrip()))
+
+
+def _moving(view: JobView) -> RenderableType:
+    title = Text.assemble((view.name, "bold"), "   ", state_text(view.state), "   ", (short(view.id), "dim"))
+    waiting = [one.party for one in view.approvals if one.state == "waiting"]
+    if view.state == "proposed" and waiting:
+        who = ", ".join(waiting)
+        return Group(title, Text(f"  waits for the approval of {who}: coterie job approve {view.id[:12]}"))
+    return Group(title, _participants(view, NOTABLE_WAIT))
+
+
+def _participants(view: JobView, notable: float) -> Table:
+    rows = [
+        (
+            one.party,
+            state_text(one.state),
+            _place(view, one),
+            _bar(one),
+            _doing(one),
+            "\n".join(_waits(one, notable)),
+        )
+        for one in view.participants
+    ]
+    columns = ("|party", "|state", "|step", "|", "|doing", "waits for")
+    if view.over:
+        return drawn_table("", columns[:4], [row[:4] for row in rows])
+    return drawn_table("", columns, rows)
+
+
+def _place(view: JobView, one: ParticipantView) -> str:
+    """The step, and which one of all."""
+    if one.step in view.steps:
+        return f"{one.step} {view.steps.index(one.step) + 1}/{len(view.steps)}"
+    return one.step or ""
+
+
+def _doing(one: ParticipantView) -> str:
+    """What the worker says of its step, where that is more than the step's name."""
+    return one.what or "" if one.state == "running" and one.what not in ("done", one.step) else ""
+
+
+def _bar(one: ParticipantView) -> Table | str:
+    if not one.total:
+        return ""
+    holder = Table.grid()
+    holder.add_row(ProgressBar(total=one.total, completed=min(one.done, one.total), width=BAR))
+    return holder
+
+
+def _waits(one: ParticipantView, notable: float) -> Iterator[str]:
+    for wait in one.waiting:
+        seconds = (now() - parse_timestamp(wait.since)).total_seconds()
+        if seconds >= notable:
+            link = "" if wait.link == "up" else f"; link {wait.link}"
+            yield f"{wait.peer}, {seconds:.0f} s ({wait.what}{link})"
+
+
+def print_job(view: JobView, agreement: str) -> None:
+    """Where the job stands, what came of it, and what to do next.
+
+    :param agreement: the name of its agreement.
+    """
+    title = Text.assemble((view.name, "bold"), "   ", state_text(view.state))
+    facts(title, [*_facts(view, agreement)])
+    if view.participants and view.state != "done":
+        console.print()
+        console.print(_participants(view, 0))
+    if view.results:
+        rows = [(one.name, one.kind, amount(one.size)) for one in view.results]
+        table("Results", ("name", "kind", ">size"), rows, apart=True)
+
+
+def _facts(view: JobView, agreement: str) -> Iterator[tuple[str, object]]:
+    yield "job", view.id
+    yield "agreement", f"{agreement}, {short(view.agreement)}"
+    yield "engine", view.engine
+    yield "submitted by", f"{view.initiator}, {when(view.created)} UTC"
+    yield "plan", short(view.plan)
+    words = [
+        one.party + ("" if one.mode == "automatic" else " (a person)")
+        for one in view.approvals
+        if one.state == "approved"
+    ]
+    yield "approved by", ", ".join(words)
+    waiting = [one.party for one in view.approvals if one.state == "waiting"]
+    if waiting and not view.over:
+        yield "waits for", f"the approval of {', '.join(waiting)}: coterie job approve {view.id[:12]}"
+    if view.started and view.ended:
+        took = (parse_timestamp(view.ended) - parse_timestamp(view.started)).total_seconds()
+        yield "took", f"{took:,.0f} s"
+    yield "countersigned by", ", ".join(view.countersigned_by)
+    if view.results:
+        yield "next", f"coterie job results {view.id[:12]} --to FOLDER"

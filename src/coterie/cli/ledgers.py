@@ -1,0 +1,145 @@
+"""``coterie ledger``: what this party has written down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, get_args
+
+import typer
+
+from coterie.ledger import Kind
+from coterie.node import EntryView
+
+from .jobs import find
+from .output import amount, console, facts, say, short, show, table, when
+from .state import state_of
+
+app = typer.Typer(no_args_is_help=True)
+
+KINDS = get_args(Kind)
+
+
+def _known_kind(kind: str | None) -> str | None:
+    if kind is not None and kind not in KINDS:
+        raise typer.BadParameter(f"kinds are {', '.join(KINDS)}")
+    return kind
+
+
+@app.command("list")
+def list_entries(
+    context: typer.Context,
+    kind: Annotated[
+        str | None, typer.Option(callback=_known_kind, help=f"Only this kind: {', '.join(KINDS)}.")
+    ] = None,
+    job: Annotated[
+        str | None, typer.Option(help="Only of this job: its id, first characters, or `last`.")
+    ] = None,
+    after: Annotated[int | None, typer.Option(help="Only entries after this number.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many, the oldest of them.")] = 1000,
+) -> None:
+    """The entries, oldest first, one a line. `--json` has all of each."""
+    state = state_of(context)
+    with state.client() as client:
+        wanted = None if job is None else find(client, job)
+        found = client.ledger(kind=kind, job=wanted, after=after, limit=limit)
+    if show(state, found):
+        return
+    if not found:
+        say("No such entries.")
+        return
+    rows = [(one.seq, when(one.time), one.kind, _summary(one)) for one in found]
+    table("Ledger", (">entry", "|time (UTC)", "|kind", "what"), rows)
+
+
+@app.command("show")
+def show_entry(context: typer.Context, entry: Annotated[int, typer.Argument(help="Its number.")]) -> None:
+    """One entry, with all that it holds."""
+    state = state_of(context)
+    with state.client() as client:
+        found = [one for one in client.ledger(after=entry - 1, limit=1) if one.seq == entry]
+    if not found:
+        raise typer.BadParameter(f"the ledger has no entry {entry}")
+    if not show(state, found[0]):
+        one = found[0]
+        facts(f"Entry {one.seq}: {one.kind}", (("time", f"{when(one.time)} UTC"), ("hash", one.hash)))
+        console.print_json(json.dumps(one.body))
+
+
+@app.command()
+def head(context: typer.Context) -> None:
+    """The end of the ledger, signed: who holds it can tell later whether anything before it was changed."""
+    state = state_of(context)
+    with state.client() as client:
+        view = client.ledger_head()
+    if not show(state, view):
+        rows = (("hash", view.hash), ("signed", f"{when(view.time)} UTC"), ("signature", view.signature))
+        facts(f"Ledger of {view.party}, entry {view.seq}", rows)
+
+
+Body = Mapping[str, Any]
+
+
+def _summary(entry: EntryView) -> str:
+    """An entry's body in one sentence; what has no sentence is shown as it is."""
+    words = SENTENCES.get(entry.kind)
+    try:
+        if words is not None:
+            return words(entry.body)
+    except (KeyError, TypeError, AttributeError):
+        pass  # an entry of another version
+    return json.dumps(entry.body, ensure_ascii=False)[:300]
+
+
+def _agreement(body: Body) -> str:
+    by = f" by {body['party']}" if body.get("party") else ""
+    return f"{body.get('name') or short(body['agreement'])}: {body['event']}{by}"
+
+
+def _plan(body: Body) -> str:
+    if "stage" not in body:
+        return f"{short(body['plan'])}, submitted by {body['initiator']}"
+    sizes = ", ".join(f"{name} {count:,}" for name, count in sorted(body["sizes"].items()))
+    return f"stage {body['stage']}: {short(body['plan'])}" + (f"; {sizes}" if sizes else "")
+
+
+def _egress(body: Body) -> str:
+    sent, planned = body["sent"], body["planned"]
+    to = ", ".join(f"{amount(count)} to {peer}" for peer, count in sorted(sent.items())) or "nothing"
+    fact = "as planned" if sent == planned else f"planned {sum(planned.values()):,} bytes"
+    rounds = body["rounds"]["used"]
+    spent = f"{rounds:,} round{'s' * (rounds != 1)}, " if rounds else ""
+    return f"{body['step']}: sent {to}, {fact}; {spent}{body['seconds']:.1f} s"
+
+
+def _reveal(body: Body) -> str:
+    return f"{body['step']}: {', '.join(body['to'])} learned {body['what']} ({body['values']:,})"
+
+
+def _job(body: Body) -> str:
+    error = body.get("error") or {}
+    code = error.get("code") if isinstance(error, Mapping) else None
+    return " ".join(filter(None, (body["event"], body.get("state"), body.get("code") or code)))
+
+
+def _head(body: Body) -> str:
+    return f"{body['head']['party']} is at entry {body['head']['seq']:,}"
+
+
+def _countersignature(body: Body) -> str:
+    made = body["countersignature"]
+    return f"{made['peer']} countersigned up to entry {made['head']['seq']:,}"
+
+
+SENTENCES: dict[str, Callable[[Body], str]] = {
+    "agreement": _agreement,
+    "plan": _plan,
+    "approval": lambda body: f"{body['party']} approved {short(body['plan'])}",
+    "refusal": lambda body: f"{body['code']} {body['title']}: {body['detail']}",
+    "reveal": _reveal,
+    "egress": _egress,
+    "result": lambda body: f"{body['step']}: {body['name']}, {amount(body['size'])}",
+    "job": _job,
+    "head": _head,
+    "countersignature": _countersignature,
+}

@@ -1,0 +1,80 @@
+"""A plan on the terminal: the steps, the bytes, and who learns what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from coterie.node import PlanView
+
+from .output import amount, console, drawn_table, say, short, table
+
+__all__ = ["print_plan"]
+
+
+def print_plan(view: PlanView) -> None:
+    """The plan as three tables."""
+    summary: dict[str, Any] = view.summary
+    rows = list(_steps(view.document))
+    drawn = drawn_table(
+        f"Plan of “{view.document['name']}”, {short(view.digest)}",
+        ("|step", ">rounds", ">bytes", ">memory", ">seconds", "how"),
+        rows,
+    )
+    total = sum(count for to in summary["sent"].values() for count in to.values())
+    drawn.add_section()
+    drawn.add_row(
+        "all",
+        f"{summary['rounds']:,}",
+        f"≤ {amount(total)}",
+        f"≤ {amount(summary['memory'])}",
+        f"≈ {summary['seconds']:.1f}",
+        "",
+    )
+    console.print(drawn)
+    say("stage-…: the parties compare their plans, for the sizes known by then. ≤: for the largest sizes.")
+    sent = [
+        (source, target, f"≤ {amount(n)}")
+        for source, to in summary["sent"].items()
+        for target, n in to.items()
+    ]
+    table("What will be sent", ("|from", "|to", ">bytes"), sent, apart=True)
+    columns = ("|party", "|step", ">values", "what")
+    table("What each party will learn", columns, _learned(view.document), apart=True)
+
+
+def _steps(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
+    for stage in document["stages"]:
+        bound = "" if stage["exact"] else "≤ "
+        for step in stage["steps"]:
+            sent = sum(count for targets in step["sent"].values() for count in targets.values())
+            statement = step["statement"] or {}
+            yield (
+                step["step"],
+                max(step["rounds"].values(), default=0),
+                bound + amount(sent) if sent else "none",
+                bound + amount(step["memory"]) if step["memory"] else "",
+                f"{step['seconds']:.1f}",
+                statement.get("protocol", ""),
+            )
+
+
+def _learned(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
+    """By party: every reveal of every step."""
+    parties = [*document["parties"], *filter(None, [document.get("dealer")])]
+    for party in parties:
+        first = True
+        for stage in document["stages"]:
+            bound = "" if stage["exact"] else "≤ "
+            for step in stage["steps"]:
+                for reveal in step["reveals"]:
+                    if party in reveal["to"]:
+                        yield (
+                            party if first else "",
+                            step["step"],
+                            f"{bound}{reveal['values']:,}",
+                            reveal["what"],
+                        )
+                        first = False
+        if first:
+            yield party, "", "", "nothing"
