@@ -164,6 +164,17 @@ def test_a_draft_of_a_csv(tmp_path: Path) -> None:
     assert load(spec).rows == 201
 
 
+def test_a_draft_with_roles_given(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("id,user,bad\n1,a,0\n2,b,1\n")
+    text = draft_spec(path, "people", id_column="user", label="bad", id_rule=["trim", "lower"])
+    spec = parse_spec(text, folder=tmp_path)
+    assert {c.name: c.role for c in spec.columns} == {"id": "feature", "user": "id", "bad": "label"}
+    assert spec.id_rule == ("trim", "lower")
+    with pytest.raises(BadInput, match=r"CT-1420.*'worse'"):
+        draft_spec(path, "people", label="worse")
+
+
 def test_types_come_from_all_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_text("id,x\n" + "".join(f"{i},{i}\n" for i in range(700_000)) + "700000,later a text\n")

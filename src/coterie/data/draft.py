@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from .checks import first_refused
 from .csv_table import read_header, text_batches
-from .errors import SPEC_INVALID
+from .errors import COLUMN_MISSING, SPEC_INVALID
 from .parquet_table import parquet_types
 from .schema import ColumnName, ColumnType, CsvSource, DatasetName
 
@@ -28,13 +28,34 @@ _NAME = TypeAdapter(DatasetName)
 _COLUMN = TypeAdapter(ColumnName)
 
 
-def draft_spec(path: Path, name: str) -> str:
-    """YAML to start a dataset description from: types from all of the data, the id guessed by name, no label.
+@dataclass(frozen=True)
+class _Roles:
+    """What the owner has said of the columns."""
+
+    id: str | None
+    label: str | None
+    id_rule: Sequence[str]
+
+
+def draft_spec(
+    path: Path,
+    name: str,
+    *,
+    id_column: str | None = None,
+    label: str | None = None,
+    id_rule: Sequence[str] = ("nfkc", "trim"),
+) -> str:
+    """YAML to start a dataset description from: types from all of the data.
 
     The text says in comments what is left to decide. Where no column looks like an id, one must be given that
     role before the description is accepted.
 
-    Raises CT-1401 for a bad dataset name, CT-1410 to CT-1416 for the file.
+    :param id_column: the column of ids; guessed by its name if None.
+    :param label: the label's column; none gets that role if None.
+    :param id_rule: steps of an id rule; they are checked when the description is used.
+
+    Raises CT-1401 for a bad dataset name, CT-1420 for a column that is not there, CT-1410 to CT-1416 for the
+    file.
     """
     if not _accepts(_NAME, name):
         raise SPEC_INVALID(f"name: '{name[:63]}' is not 1 to 63 of a-z, 0-9, - and _, the first a letter")
@@ -46,7 +67,11 @@ def draft_spec(path: Path, name: str) -> str:
         source = ["  kind: csv", f"  path: {_quoted(csv.path)}", f"  delimiter: {_quoted(csv.delimiter)}"]
         source.append(f"  nulls: {json.dumps(list(csv.nulls))}")
         guesses = _guess_csv(csv, path)
-    return "\n".join([f"name: {name}", "source:", *source, *_rest(guesses), ""])
+    absent = [column for column in (id_column, label) if column is not None and column not in guesses]
+    if absent:
+        raise COLUMN_MISSING(f"'{absent[0]}'")
+    roles = _Roles(id_column, label, id_rule)
+    return "\n".join([f"name: {name}", "source:", *source, *_rest(guesses, roles), ""])
 
 
 @dataclass
@@ -92,15 +117,15 @@ def _guess_csv(source: CsvSource, path: Path) -> dict[str, _Guess]:
     return guesses
 
 
-def _rest(guesses: Mapping[str, _Guess]) -> list[str]:
+def _rest(guesses: Mapping[str, _Guess], roles: _Roles) -> list[str]:
     known = [name for name in guesses if _accepts(_COLUMN, name)]
-    id_name = _id_among(
+    id_name = roles.id or _id_among(
         [name for name in known if guesses[name].type in ("int", "text") and not guesses[name].nullable]
     )
     lines = [
         "# Steps that bring the ids of all parties to one form:",
         "# nfkc, trim, lower, upper, digits, strip-leading-zeros.",
-        "id_rule: [nfkc, trim]",
+        f"id_rule: [{', '.join(roles.id_rule)}]",
         "# Types: int, float, bool, text, category. Roles: id (just one), feature, label (at most one).",
     ]
     if id_name is None:
@@ -111,7 +136,7 @@ def _rest(guesses: Mapping[str, _Guess]) -> list[str]:
         if guess.type is None:
             lines.append(f"  # {_quoted(name)} has a type that cannot be used")
             continue
-        role = "id" if name == id_name else "feature"
+        role = "id" if name == id_name else "label" if name == roles.label else "feature"
         nullable = ", nullable: true" if guess.nullable else ""
         lines.append(f"  - {{name: {_quoted(name)}, type: {guess.type}, role: {role}{nullable}}}")
     if len(known) < len(guesses):
