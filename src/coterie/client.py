@@ -112,6 +112,7 @@ class Client:
         :param timeout: seconds without any byte of an answer before :data:`NODE_AWAY`.
         :raises CoterieError: CT-6053; CT-50xx if ``home`` is not a node's home.
         """
+        self._start = f"If it does not run, start it: coterie --home {home} node start" if home else None
         if home is not None and url is None and token is None and fingerprint is None:
             door = node.api_door(home)
             url, token, fingerprint = door.url, door.token, door.fingerprint
@@ -342,7 +343,7 @@ class Client:
                     hashed.update(chunk)
                     file.write(chunk)
         except urllib3.exceptions.HTTPError as error:
-            raise NODE_AWAY(f"{self.url}: {type(error).__name__}") from error
+            raise self._away(error) from error
         finally:
             answer.release_conn()
         if name in known and known[name].digest != f"sha256:{hashed.hexdigest()}":
@@ -386,7 +387,7 @@ class Client:
         try:
             content = answer.read(_LARGEST_ANSWER + 1)
         except urllib3.exceptions.HTTPError as error:
-            raise NODE_AWAY(f"{self.url}: {type(error).__name__}") from error
+            raise self._away(error) from error
         finally:
             answer.release_conn()
         if len(content) > _LARGEST_ANSWER:
@@ -408,13 +409,16 @@ class Client:
                 refusal = answer.read(2**20)
                 answer.release_conn()
                 raise _refused(answer.status, refusal)
-        except urllib3.exceptions.SSLError as error:
-            if "ingerprint" in str(error):
-                raise NODE_NOT_PINNED(self.url) from error
-            raise NODE_AWAY(f"{self.url}: {error}") from error
         except urllib3.exceptions.HTTPError as error:
-            raise NODE_AWAY(f"{self.url}: {type(error).__name__}") from error
+            if isinstance(error, urllib3.exceptions.SSLError) and "ingerprint" in str(error):
+                raise NODE_NOT_PINNED(self.url) from error
+            raise self._away(error) from error
         return answer
+
+    def _away(self, error: urllib3.exceptions.HTTPError) -> errors.CoterieError:
+        nobody = isinstance(error, urllib3.exceptions.NewConnectionError)
+        words = "nobody listens there" if nobody else "the connection broke, or no answer came in time"
+        return NODE_AWAY(f"{self.url}: {words}", next_step=self._start)
 
 
 def _part(text: str) -> str:
@@ -428,9 +432,7 @@ def _parsed(view: type[_View], content: bytes) -> _View:
         raise ANSWER_UNREADABLE(f"{view.__name__}: {error.error_count()} differences") from error
 
 
-_FAMILIES: dict[str, type[errors.CoterieError]] = {
-    one.__name__: one for one in errors.CoterieError.__subclasses__()
-}
+_FAMILIES = {one.family: one for one in errors.CoterieError.__subclasses__()}
 
 
 def _raised(view: ErrorView) -> errors.CoterieError:
