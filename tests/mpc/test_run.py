@@ -44,8 +44,8 @@ def tapped(names: tuple[str, ...]) -> tuple[dict[str, Any], dict[tuple[str, str]
     return dict(meshes), sent
 
 
-# What goes over the wire of `training` with deterministic seeds, by direction. A change here is a change of the
-# protocol: then `coterie.mpc.tape.VERSION` goes up, so that parties of different versions do not even start.
+# What goes over the wire of `training` with deterministic seeds, by direction. A change here is a change of
+# the protocol: then `coterie.mpc.tape.VERSION` goes up, so that parties of different versions do not start.
 TRANSCRIPTS = {
     2: {
         "lender>telecom": "6b05a207782d772d",
@@ -240,13 +240,15 @@ def test_peers_with_different_plans_find_out_first() -> None:
 def test_a_program_that_leaves_its_tape_is_stopped_at_the_first_operation(
     program: Program, code: str, named: str
 ) -> None:
-    """One party runs another program on the agreed tape: it stops itself, and the others stop with it."""
+    """One party runs another program on the agreed tape: it stops itself, and the others stop with it, unless
+    they
+    have finished."""
     tape = trace(training(), TWO, DEALER)
     tapes = {"lender": tape, "telecom": tape, DEALER: tape}
     played = play({"lender": training(), "telecom": program}, inputs(), tapes=tapes, raises=False)
     assert named in str(played.errors["telecom"])
     assert {error.code for error in played.errors.values() if isinstance(error, CoterieError)} == {code}
-    assert set(played.errors) >= set(TWO)
+    assert "the end of the program" in str(played.errors["telecom"]) or set(played.errors) >= set(TWO)
 
 
 def test_a_reveal_that_the_tape_does_not_name_is_refused() -> None:
