@@ -15,7 +15,7 @@ def describe() -> dict[str, str]:
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
         "memory": _memory(),
         "load before": " ".join(f"{load:.2f}" for load in os.getloadavg()),
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "coterie": metadata.version("coterie"),
         "numpy": metadata.version("numpy"),

@@ -13,8 +13,9 @@ from bench.records import RESULTS, faults
 HEAD = """# Speed
 
 Every table is one run of one command, with the machine it ran on; `ratio` is how many times faster Coterie is
-than the peer, measured in the same run, in turn, medians. Run it yourself: the commands are beside the numbers,
-and `build/bench/` then holds the records and every single measurement. Written by `python -m bench.page`.
+than the peer, measured in the same run, in turn, medians. Run it yourself: the commands are beside the
+numbers, and `build/bench/` then holds the records and every single measurement. This page is written by
+`python -m bench.page`.
 """
 
 COLUMNS = ("work", "peer", "ratio", "ours_s", "peer_s", "ours_bytes", "peer_bytes", "rounds", "error")

@@ -28,7 +28,8 @@ KINDS: dict[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class Record:
-    """One comparison. Times are medians in seconds, bytes are payload sent by all parties together."""
+    """One comparison. Times are medians in seconds, bytes are payload sent by all parties together,
+    unless the note says otherwise."""
 
     work: str
     ours_s: float | None = None

@@ -20,14 +20,14 @@ __all__ = ["METHOD", "benchmark"]
 METHOD = """One pass of full-batch gradient descent for logistic regression, on features of two parties.
 
 - *Ours*: two parties and a dealer, three processes, links over TLS 1.3 on loopback, the component `logistic`
-  with `optimizer: gradient_descent`. Seconds from the second pass to the last, at the slower party. Its plan is
-  checked against the bytes and rounds that were used.
+  with `optimizer: gradient_descent`. Seconds from the second pass to the last, at the slower party. Its plan
+  is checked against the bytes and rounds that were used.
 - *SPU*: version 0.9.5 from the package registry, in an environment of its own; a process for each party, brpc
-  links on loopback without TLS, the passes in one compiled JAX program, seconds inside the runtime's `run` over
-  passes, bytes from its link statistics. 64-bit ring, 18 fractional bits. SEMI2K: two parties, who take their
-  correlations from the first party (SPU's default). ABY3: three parties, of whom two have data.
-- *Variants of SPU*: `segments` replaces the sigmoid by three straight segments, which is faster and errs by up
-  to 0.12; `cached` adds the experimental `make_cached_var`, so that the features are opened once.
+  links on loopback without TLS, the passes in one compiled JAX program, seconds inside the runtime's `run`
+  over passes, bytes from its link statistics. 64-bit ring, 18 fractional bits. SEMI2K: two parties, who take
+  their correlations from the first party (SPU's default). ABY3: three parties, of whom two have data.
+- *Variants of SPU*: `segments` replaces the sigmoid by three straight segments, which is faster and errs by
+  up to 0.12; `cached` adds the experimental `make_cached_var`, so that the features are opened once.
 - *NumPy*: the same pass in the clear, float64, one process.
 - `error` is the largest difference of our coefficients from float64 after the same passes. `/input` is the
   sharing of the inputs, once, which the passes do not include."""
@@ -96,50 +96,74 @@ def _spu(work: Work, folder: Path, protocol: spu_side.Protocol, truth: Any) -> M
 
 
 def _records(work: Work, runs: Sequence[Run], missing: str | None) -> list[Record]:
-    """One record for each peer and each thing measured."""
+    """Passes beside every peer; inputs and memory beside each protocol of SPU."""
     sides = {run.side: [other for other in runs if other.side == run.side] for run in runs}
     mine = sides.pop(ours.SIDE, [])
-    own = mine[0] if mine else None
-    pass_s = _median(mine, "pass_s")
-    notes = {
-        spu_side.side_name(protocol, program): spu_side.NOTES[program]
-        for protocol in spu_side.PROTOCOLS
-        for program in protocol.programs
-    }
-    records = [
-        compare(
-            work.name,
-            ours_s=pass_s,
-            peer=name,
-            peer_s=_median(theirs, "pass_s"),
-            ours_bytes=own.pass_bytes if own else None,
-            peer_bytes=theirs[0].pass_bytes,
-            rounds=own.rounds if own else None,
-            error=max(run.error or 0.0 for run in mine) if mine else None,
-            note=_note(work, mine, theirs, notes.get(name)),
-        )
-        for name, theirs in sides.items()
-    ]
-    inputs_done = set()
-    for name, theirs in sides.items():
-        protocol_name = " ".join(name.split()[:3])
-        if theirs[0].input_s is None or protocol_name in inputs_done:
-            continue
-        inputs_done.add(protocol_name)
-        records.append(
-            compare(
-                f"{work.name}/input",
-                ours_s=_median(mine, "input_s"),
-                peer=protocol_name,
-                peer_s=_median(theirs, "input_s"),
-                ours_bytes=own.input_bytes if own else None,
-                peer_bytes=theirs[0].input_bytes,
-                note="sharing the inputs, once, before the first pass; ours includes deriving the plan",
-            )
-        )
+    records = [_pass(work, mine, name, theirs) for name, theirs in sides.items()]
+    for protocol in spu_side.PROTOCOLS:
+        name = spu_side.side_name(protocol, protocol.programs[0])
+        if name in sides:
+            records += [_input(work, mine, name, sides[name]), _memory(work, mine, name, sides[name])]
     if missing:
-        records.append(Record(work.name, ours_s=pass_s, peer=f"spu {spu_side.VERSION}", note=missing))
+        peer = f"spu {spu_side.VERSION}"
+        records.append(Record(work.name, ours_s=_median(mine, "pass_s"), peer=peer, note=missing))
     return records
+
+
+def _pass(work: Work, mine: Sequence[Run], name: str, theirs: Sequence[Run]) -> Record:
+    """The time, bytes, rounds and error of a pass."""
+    notes = [text for text in (spu_side.note(name),) if text]
+    if mine:
+        notes.append(f"error of ours after {work.own_passes} passes")
+    their_error = _largest(theirs, "error")
+    if their_error is not None:
+        notes.append(f"of the peer {their_error:.2g} after {work.passes}")
+    return compare(
+        work.name,
+        ours_s=_median(mine, "pass_s"),
+        peer=name,
+        peer_s=_median(theirs, "pass_s"),
+        ours_bytes=_largest(mine, "pass_bytes"),
+        peer_bytes=_largest(theirs, "pass_bytes"),
+        rounds=_largest(mine, "rounds"),
+        error=_largest(mine, "error"),
+        note="; ".join(notes) or None,
+    )
+
+
+def _input(work: Work, mine: Sequence[Run], name: str, theirs: Sequence[Run]) -> Record:
+    """The time and bytes of sharing the inputs."""
+    return compare(
+        f"{work.name}/input",
+        ours_s=_median(mine, "input_s"),
+        peer=name,
+        peer_s=_median(theirs, "input_s"),
+        ours_bytes=_largest(mine, "input_bytes"),
+        peer_bytes=_largest(theirs, "input_bytes"),
+        note="sharing the inputs, once; ours includes deriving the plan and checking the features",
+    )
+
+
+def _memory(work: Work, mine: Sequence[Run], name: str, theirs: Sequence[Run]) -> Record:
+    """The bytes of memory that a party's process takes, as multiples of the features too."""
+    notes = ["the two bytes fields are the largest memory of a party's process beyond an idle one"]
+    for whose, runs, what in (
+        ("ours", mine, "memory"),
+        ("of which the loaded table", mine, "loaded"),
+        ("our dealer", mine, "dealer_memory"),
+        ("the peer", theirs, "memory"),
+    ):
+        size = _largest(runs, what)
+        if size:
+            notes.append(f"{whose} {size / work.encoded_bytes:.2f} x the ring-encoded features")
+    own = _largest(mine, "memory")
+    return Record(
+        f"{work.name}/memory",
+        peer=name,
+        ours_bytes=own,
+        peer_bytes=_largest(theirs, "memory"),
+        note="; ".join(notes),
+    )
 
 
 def _median(runs: Sequence[Run], name: str) -> float | None:
@@ -147,26 +171,6 @@ def _median(runs: Sequence[Run], name: str) -> float | None:
     return median(values) if values and None not in values else None
 
 
-def _note(work: Work, mine: Sequence[Run], theirs: Sequence[Run], what: str | None) -> str:
-    """What the numbers stand for."""
-    parts = [what] if what else []
-    parts.append("bytes are one pass's, of all processes together, the dealer's included")
-    if mine:
-        peak, loaded = (max(getattr(run, name) or 0 for run in mine) for name in ("memory", "loaded"))
-        if peak:
-            share = f"{loaded / work.encoded_bytes:.2f} x of it the loaded table"
-            parts.append(
-                f"our peak memory is {peak / work.encoded_bytes:.2f} x the ring-encoded features, {share}"
-            )
-        dealer = max(run.dealer_memory or 0 for run in mine)
-        if dealer:
-            parts.append(f"the dealer's {dealer / work.encoded_bytes:.2f} x")
-    their_memory = max(run.memory or 0 for run in theirs)
-    if their_memory:
-        parts.append(f"the peer's {their_memory / work.encoded_bytes:.2f} x")
-    their_error = max(run.error or 0.0 for run in theirs)
-    if their_error:
-        parts.append(f"the peer's error is {their_error:.2g} after {work.passes} passes")
-    if mine:
-        parts.append(f"ours is after {work.own_passes} passes")
-    return "; ".join(parts)
+def _largest(runs: Sequence[Run], name: str) -> Any:
+    values = [getattr(run, name) for run in runs]
+    return max(values) if values and None not in values else None

@@ -66,6 +66,15 @@ def side_name(protocol: Protocol, program: Program) -> str:
     return f"spu {VERSION} {protocol.name.lower()}{program.name}"
 
 
+def note(side: str) -> str | None:
+    """What a side of this file stands for; None for other sides."""
+    for protocol in PROTOCOLS:
+        for program in protocol.programs:
+            if side_name(protocol, program) == side:
+                return NOTES[program]
+    return None
+
+
 def measure(work: Work, folder: Path, protocol: Protocol, truth: NDArray[np.float64]) -> list[Run]:
     """Run every program of a protocol once, in fresh processes.
 
