@@ -24,9 +24,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from coterie.learn.fill import FillParams
 from coterie.learn.fill.clear import fit as fit_filler
-from coterie.learn.logistic.clear import fit as fit_logistic
-from coterie.learn.logistic.design import design
-from coterie.learn.logistic.model import SharedModel, load_model
+from coterie.learn.logistic import SharedModel, load_model, train_in_clear
 from coterie.learn.standardize import StandardizeParams
 from coterie.learn.standardize.clear import fit as fit_standardizer
 
@@ -61,10 +59,7 @@ def against_plaintext(tables: data.Tables, results: Path) -> Outcome:
     low, high, _ = roc_curve(test_labels, scores)
 
     blocks = dict(zip(("lender", "payments"), (block for block, _ in prepared), strict=True))
-    numbers = design(
-        len(labels), {name: block.shape[1] for name, block in blocks.items()}, method.clip, params
-    )
-    twin, intercept = fit_logistic(blocks, labels, numbers)
+    twin, intercept = train_in_clear(blocks, labels, params, method.clip)
     total = shares[0].shares + shares[1].shares  # modulo 2^64
     secret = total.astype(np.int64) / 2.0 ** shares[0].facts.frac
     return Outcome(

@@ -3,6 +3,7 @@
 from coterie.learn.logistic.component import Logistic
 from coterie.learn.logistic.model import ClearModel, ModelFacts, SharedModel, load_model
 from coterie.learn.logistic.params import LogisticParams
+from coterie.learn.logistic.reference import train_in_clear
 from coterie.learn.logistic.scores import score_plan, score_run
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "load_model",
     "score_plan",
     "score_run",
+    "train_in_clear",
 ]
