@@ -255,15 +255,17 @@ def test_the_numbers_fit_the_ring_for_any_size(rows: int, widths: tuple[int, ...
             trace(mpc.training(numbers, "lender", ("lender",)), OWNERS[: max(2, blocks)], "hub")
 
 
+@pytest.mark.parametrize("optimizer", ["nesterov", "gradient_descent"])
 @pytest.mark.parametrize("blocks", [1, 2, 3])
-def test_weights_never_leave_their_bounds(blocks: int) -> None:
+def test_weights_never_leave_their_bounds(blocks: int, optimizer: str) -> None:
     """The worst that steps of bounded size can do to one coordinate, for every penalty on a grid.
 
     u is linear in the steps, so the worst case is the sum of magnitudes of its response to each of them.
     """
     passes = 60
-    numbers = design(1000, dict.fromkeys(OWNERS[:blocks], 4), 5.0, LogisticParams(passes=passes))
-    for penalty in np.linspace(0, numbers.penalty_bound, 81):
+    params = LogisticParams(passes=passes, optimizer=optimizer)  # type: ignore[arg-type]
+    numbers = design(1000, dict.fromkeys(OWNERS[:blocks], 4), 5.0, params)
+    for penalty in np.linspace(0, numbers.penalty_bound if numbers.whitened else 1.0, 81):
         weights, velocity = np.zeros((passes, passes)), np.zeros(passes)
         now = np.zeros(passes)  # response of u to the step of each pass
         for t, sixteenths in enumerate(numbers.momentum):

@@ -117,7 +117,7 @@ def test_the_memory_of_a_run_is_foreseen() -> None:
             ctx.truncate(part.T @ p, frac=18)
         ctx.check()
 
-    features = n * d * (4 + 8)
+    features = n * d * (4 + 8 + 8)  # own, the peer's masked, and own masked ones on their way
     tape = trace(program, NAMES[:2], DEALER)
     assert features < tape.memory < features + 12 * 8 * n + 65536 * 8 * 60
     assert tape.multiplications["lender"] == tape.multiplications["telecom"] > 4 * n * d
@@ -246,7 +246,13 @@ def test_secrets_have_no_value_to_look_at() -> None:
 
 @pytest.mark.parametrize(
     ("parties", "dealer"),
-    [((), "hub"), (("lender",), "hub"), (("lender", "hub"), "hub"), (("lender", "lender"), "hub")],
+    [
+        ((), "hub"),
+        (NAMES, ""),
+        (("lender",), "hub"),
+        (("lender", "hub"), "hub"),
+        (("lender", "lender"), "hub"),
+    ],
 )
 def test_a_dealer_that_computes_is_refused(parties: tuple[str, ...], dealer: str) -> None:
     with pytest.raises(CoterieError, match="CT-2109"):

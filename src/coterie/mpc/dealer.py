@@ -13,11 +13,8 @@ from coterie.mpc.protocols import PROTOCOLS
 from coterie.mpc.protocols.product import bilinear
 from coterie.mpc.ring import Words
 from coterie.mpc.seeds import Entropy, SeedBook, agree
-from coterie.mpc.tape import WORD, Call, Tape, last_uses
+from coterie.mpc.tape import KEEP, WORD, Call, Tape, last_uses
 from coterie.wire import Mesh
-
-KEEP = 256 * 1024 * 1024
-"""Bytes of masks of private inputs that a dealer keeps; larger ones are expanded again for each product."""
 
 
 def deal(

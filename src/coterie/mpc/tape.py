@@ -22,6 +22,10 @@ WORD = 8
 """Bytes of a ring element."""
 
 
+KEEP = 256 * 1024 * 1024
+"""Bytes of masks of private inputs that a dealer keeps; larger ones are expanded again for each product."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """Who computes, and who deals."""

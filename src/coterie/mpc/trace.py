@@ -11,6 +11,7 @@ from coterie.mpc.form import Form, PrivateForm
 from coterie.mpc.protocols import Protocol
 from coterie.mpc.seeds import agreement
 from coterie.mpc.tape import (
+    KEEP,
     WORD,
     Call,
     Cost,
@@ -32,8 +33,8 @@ def trace(program: Program, parties: Sequence[str], dealer: str) -> Tape:
 
     Errors: CT-2101 (values could overflow; the operation and section are named), CT-2106, CT-2109 (roles).
     """
-    if len(parties) < 2 or len({*parties, dealer}) != len(parties) + 1:
-        raise BAD_ROLES(f"compute parties {', '.join(parties) or 'none'}; dealer {dealer}")
+    if len(parties) < 2 or not dealer or len({*parties, dealer}) != len(parties) + 1:
+        raise BAD_ROLES(f"compute parties {', '.join(parties) or 'none'}; dealer {dealer or 'none'}")
     tracer = _Tracer(Setting(tuple(parties), dealer))
     program(tracer)
     tracer.finish()
@@ -91,11 +92,12 @@ class _Tracer(Context):
 
 
 def _memory(setting: Setting, instructions: Sequence[Instruction], costs: Sequence[Cost]) -> int:
-    """The largest need of a compute party: private arrays, live shares and openings, one temporary."""
+    """The largest need of a participant: at a compute party private arrays, live shares and openings, and one
+    temporary; at the dealer the masks of private arrays, as far as it keeps them, and the same temporary."""
     last = last_uses(instructions)
     live: dict[int, int] = {}
     held = dict.fromkeys(setting.parties, 0)
-    peak = 0
+    peak = masks = 0
     for instruction, cost in zip(instructions, costs, strict=True):
         call = instruction.call
         for number, form in zip(call.outputs, call.output_forms, strict=True):
@@ -108,9 +110,11 @@ def _memory(setting: Setting, instructions: Sequence[Instruction], costs: Sequen
                 live[number] = live.get(number, 0) + 2 * form.size * WORD
         if call.kind == "mask":
             for form in call.input_forms:
+                masks += form.size * WORD
                 for party in setting.others(_owner(form)):
                     held[party] += form.size * WORD
-        peak = max(peak, max(held.values()) + sum(live.values()) + cost.scratch)
+        at_party, at_dealer = max(held.values()) + sum(live.values()), min(masks, KEEP)
+        peak = max(peak, max(at_party, at_dealer) + cost.scratch)
         for number in (*call.inputs, *call.outputs):
             if last[number] == call.index:
                 live.pop(number, None)

@@ -82,7 +82,8 @@ class Masking(Protocol):
             for form in _private(call)
             for other in setting.others(form.owner)
         )
-        return Cost(rounds=(messages,), scratch=CHUNK * WORD)
+        # What is sent waits until the peer, who is sending too, takes it.
+        return Cost(rounds=(messages,), scratch=WORD * max(form.size for form in _private(call)))
 
     def deal(self, instruction: Instruction, dealer: Dealer) -> None:
         call = instruction.call
