@@ -45,7 +45,7 @@ __all__ = ["main"]
 
 log = logging.getLogger("coterie.worker")
 
-DEALER_WINDOW = 64 * 2**20
+DEALER_WINDOW = 32 * 2**20
 """Bytes that a dealer may be ahead of a party: it is hardly ever waited for, and memory stays small."""
 
 REPORT_SECONDS = 0.5
