@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from bench.logistic import ours
+from bench.logistic import ours, ours_party
 from bench.logistic.work import Work, generate, train
 from bench.records import KINDS, Record, compare, faults, write
+from coterie.node.worker import DEALER_WINDOW
 
 GOOD = asdict(compare("work", ours_s=0.5, peer="peer", peer_s=2.0, ours_bytes=10, rounds=4, error=1e-6))
 SMALL = Work("small", rows=1500, columns=7, passes=3, own_passes=6)
@@ -86,6 +87,10 @@ def test_the_reference_descends_to_the_optimum(tmp_path: Path) -> None:
     coefficients, _ = train(SMALL, data, 2000)
     best = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(data.features, data.labels)
     assert np.allclose(coefficients, [*best.intercept_, *best.coef_[0]], atol=1e-4)
+
+
+def test_our_side_has_the_links_of_a_nodes_worker() -> None:
+    assert ours_party.DEALER_WINDOW == DEALER_WINDOW
 
 
 def test_our_side_trains_over_real_links_what_the_reference_trains(tmp_path: Path) -> None:
