@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,7 +125,3 @@ def recorded_claims(monkeypatch: Any) -> dict[str, dict[tuple[str, int], Claim]]
 
         monkeypatch.setattr(cls, "__init__", init)
     return books
-
-
-def calls(tape: Tape, kind: str) -> Iterator[mpc.tape.Call]:
-    return (instruction.call for instruction in tape.instructions if instruction.call.kind == kind)
