@@ -8,11 +8,12 @@ let in.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -22,11 +23,11 @@ from coterie.crypto import Identity, PublicIdentity, canonical
 from coterie.errors import UNEXPECTED, CoterieError
 from coterie.wire.address import PeerAddress
 from coterie.wire.clienthello import ClientHello
-from coterie.wire.errors import BAD_MESSAGE, CANNOT_CONNECT, UNKNOWN_REQUEST
-from coterie.wire.frames import VERSION, Failure, Hello, encode_hello, error_of, failure_of
+from coterie.wire.errors import BAD_MESSAGE, CANNOT_CONNECT, UNKNOWN_REQUEST, WRONG_KEY
+from coterie.wire.frames import HELLO_LIMIT, VERSION, Failure, Hello, encode_hello, error_of, failure_of
 from coterie.wire.mesh import M
 from coterie.wire.messages import read_record
-from coterie.wire.stream import Stream, accepted, connected, translated
+from coterie.wire.stream import Anteroom, Stream, accepted, connected, translated
 from coterie.wire.tls import LINK_PROTOCOL, PEER_PROTOCOL, client_context, server_context
 
 CONTROL_LIMIT = 1 << 20
@@ -34,8 +35,11 @@ CONTROL_LIMIT = 1 << 20
 steps.
 """
 
-CONVERSATIONS = 128
-"""Connections of peers that are served at a time."""
+CONVERSATIONS = 32
+"""Connections of one peer that are served at a time."""
+
+HANDSHAKES = 128
+"""Connections at a time whose callers have not proven yet who they are; see :class:`Anteroom`."""
 
 ANSWER_SECONDS = 60.0
 """For an answer: handlers read and write files, they do not run jobs."""
@@ -48,6 +52,7 @@ log = logging.getLogger(__name__)
 R = TypeVar("R", bound=BaseModel)
 
 Handler = Callable[[PublicIdentity, Any], Awaitable[BaseModel]]
+Why = Callable[[str], tuple[bool, CoterieError | None]]
 
 
 class _Request(BaseModel):
@@ -90,6 +95,17 @@ class PeerPins:
         return self._context, peers
 
 
+@contextlib.contextmanager
+def _place(live: Counter[str], peer: PublicIdentity | None) -> Iterator[bool]:
+    """A place among a peer's connections; False where it has none left."""
+    assert peer is not None
+    live[peer.name] += 1
+    try:
+        yield live[peer.name] <= CONVERSATIONS
+    finally:
+        live[peer.name] -= 1
+
+
 class PeerServer:
     """Answers peers' requests. Give it to the front door as ``peer``."""
 
@@ -100,7 +116,8 @@ class PeerServer:
         self._pins = PeerPins(identity, peers, PEER_PROTOCOL)
         self._limit = limit
         self._known: dict[str, _Known] = {}
-        self._live = 0
+        self._live: Counter[str] = Counter()
+        self._anteroom = Anteroom(HANDSHAKES)
         self._refused: deque[CoterieError] = deque(maxlen=20)
 
     @property
@@ -115,20 +132,17 @@ class PeerServer:
         self._known[kind] = _Known(request, handler)
 
     async def __call__(self, raw: socket.socket, _hello: ClientHello) -> None:
-        if self._live >= CONVERSATIONS:
-            return
-        self._live += 1
         try:
             context, peers = self._pins.current()
-            async with accepted(raw, context, peers) as stream:
-                await self._converse(stream)
+            async with accepted(raw, context, peers, self._anteroom) as stream:
+                with _place(self._live, stream.peer) as free:
+                    if free:
+                        await self._converse(stream)
         except CoterieError as error:
             self._refused.append(error)
             log.warning("refused a caller: %s", error)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass  # the caller has gone
-        finally:
-            self._live -= 1
 
     async def _converse(self, stream: Stream) -> None:
         assert stream.peer is not None
@@ -136,12 +150,16 @@ class PeerServer:
             try:
                 async with asyncio.timeout(IDLE_SECONDS):
                     data = await stream.read_record(self._limit, stream.peer.name)
+                if stream.peer not in self._pins.current()[1]:
+                    raise WRONG_KEY(f"{stream.peer.name} is not known any more", party=stream.peer.name)
             except CoterieError as error:
-                # Too long to be read, so there is no next request to be found on this connection.
+                # Too long to be read, so there is no next request to be found on this connection; or the peer
+                # was removed since it connected.
                 await stream.write_record(canonical(_Answer(error=failure_of(error))))
                 raise
             answer = await self._answer(stream.peer, data)
-            await stream.write_record(canonical(answer))
+            async with asyncio.timeout(ANSWER_SECONDS):  # a peer that does not read keeps no place
+                await stream.write_record(canonical(answer))
 
     async def _answer(self, peer: PublicIdentity, data: bytes) -> _Answer:
         try:
@@ -214,17 +232,30 @@ class Turnstile:
     def __init__(self, identity: Identity, peers: Callable[[], Iterable[PublicIdentity]]) -> None:
         self._name = identity.name
         self._pins = PeerPins(identity, peers, LINK_PROTOCOL)
-        self._live = 0
+        self._live: Counter[str] = Counter()
+        self._anteroom = Anteroom(HANDSHAKES)
 
-    async def turn_away(
-        self, raw: socket.socket, job: str, failure: CoterieError | None = None, *, later: bool = False
-    ) -> None:
-        """Tell the caller that ``job`` has no worker here any more, and why; or, with ``later``, that it has
-        none yet. Then hang up."""
-        if self._live >= CONVERSATIONS:
-            return
-        self._live += 1
-        answer = Hello.model_validate(
+    async def turn_away(self, raw: socket.socket, job: str, why: Why) -> None:
+        """Tell the caller that ``job`` has no worker here, and why. Then hang up.
+
+        :param why: asked with the caller's name once that is proven: whether a worker may come yet, and else
+            the error that ended the job, if there is one.
+        """
+        try:
+            context, peers = self._pins.current()
+            async with accepted(raw, context, peers, self._anteroom) as stream, asyncio.timeout(IDLE_SECONDS):
+                assert stream.peer is not None
+                with _place(self._live, stream.peer) as free:
+                    if free:
+                        await stream.read_record(HELLO_LIMIT, stream.peer.name)
+                        await stream.write(encode_hello(self._answer(job, *why(stream.peer.name))))
+        except CoterieError as error:
+            log.warning("refused a link: %s", error)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
+            pass  # the caller has gone
+
+    def _answer(self, job: str, later: bool, failure: CoterieError | None) -> Hello:
+        return Hello.model_validate(
             {
                 "version": VERSION,
                 "job": job,
@@ -238,14 +269,3 @@ class Turnstile:
                 "failure": failure_of(failure).model_dump() if failure else None,
             }
         )
-        try:
-            context, peers = self._pins.current()
-            async with accepted(raw, context, peers) as stream, asyncio.timeout(IDLE_SECONDS):
-                await stream.read_record(CONTROL_LIMIT, "a caller")
-                await stream.write(encode_hello(answer))
-        except CoterieError as error:
-            log.warning("refused a link: %s", error)
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            pass  # the caller has gone
-        finally:
-            self._live -= 1

@@ -41,7 +41,7 @@ from coterie.wire.clienthello import ClientHello
 from coterie.wire.errors import BAD_INVITATION, INVITATION_OVER, NOT_INVITED
 from coterie.wire.frames import Failure, error_of, failure_of
 from coterie.wire.messages import read_record
-from coterie.wire.stream import accepted, connected, translated
+from coterie.wire.stream import Anteroom, accepted, connected, translated
 from coterie.wire.tls import ENROL_PROTOCOL, client_context, open_server_context
 
 ENROL_LIMIT = 16 * 1024
@@ -51,7 +51,7 @@ VALID_DAYS = 7
 """Days that an invitation is open unless its maker says otherwise."""
 
 INTRODUCTIONS = 32
-"""Connections at a time: callers are unknown until they prove their secret."""
+"""Callers at a time, who are unknown until they prove their secret; see :class:`Anteroom`."""
 
 _PREFIX = "coterie-invite:"
 _DOMAIN = "coterie/enrol/v1"
@@ -192,22 +192,18 @@ class EnrolServer:
         self._invitations = invitations
         self._introduced = introduced
         self._context = open_server_context(identity, ENROL_PROTOCOL)
-        self._live = 0
+        self._anteroom = Anteroom(INTRODUCTIONS)
 
     async def __call__(self, raw: socket.socket, _hello: ClientHello) -> None:
-        if self._live >= INTRODUCTIONS:
-            return
-        self._live += 1
         try:
-            async with accepted(raw, self._context, None) as stream, asyncio.timeout(30):
-                data = await stream.read_record(ENROL_LIMIT, "a caller")
+            async with accepted(raw, self._context, None, self._anteroom) as stream, asyncio.timeout(30):
+                with self._anteroom.wait():
+                    data = await stream.read_record(ENROL_LIMIT, "a caller")
                 await stream.write_record(canonical(await self._answer(data)))
         except CoterieError as error:
             log.warning("refused an introduction: %s", error)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass  # the caller has gone
-        finally:
-            self._live -= 1
 
     async def _answer(self, data: bytes) -> _Welcome:
         try:

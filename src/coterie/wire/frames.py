@@ -7,9 +7,8 @@ been checked.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -56,11 +55,15 @@ class FrameKind(IntEnum):
     """The sender will send no more messages."""
 
 
+_KINDS = {int(kind): kind for kind in FrameKind}
+_MESSAGE_KINDS: dict[int, Kind | None] = {0: None} | {int(kind): kind for kind in Kind}
+
 SEQUENCED = frozenset({FrameKind.MESSAGE, FrameKind.CHUNK, FrameKind.BYE})
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
+    """A named tuple: two are made for every small message, and frozen data classes are slow to make."""
+
     kind: FrameKind
     seq: int = 0
     """1, 2, 3, ... over the sequenced frames of one direction, through all connections; else 0."""
@@ -100,13 +103,13 @@ def decode_header(data: bytes | bytearray | memoryview, peer: str, offset: int =
     if fault or acked >= SEQUENCE_LIMIT or taken >= SEQUENCE_LIMIT:
         raise BAD_FRAME(f"{peer}: {fault or 'an acknowledgement beyond reason'}", party=peer)
     return Header(
-        FrameKind(kind),
+        _KINDS[kind],
         seq,
         acked,
         taken,
         length,
         tag_length,
-        Kind(message) if message else None,
+        _MESSAGE_KINDS[message],
         depth,
         total,
     )

@@ -15,6 +15,7 @@ import functools
 import logging
 import re
 import socket
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,10 @@ UNROUTED = 256
 """Connections that may wait for their ClientHello at a time. Beyond it the oldest is dropped: an attacker
 must then open connections faster than an honest caller's first packet travels."""
 
-SPLICES = 512
-"""Connections to the REST API at a time."""
+SPLICES = 256
+"""Connections to the REST API at a time. Beyond it the one is dropped on which nothing has moved for longest:
+callers prove who they are only behind the splice, so that those who do not must not keep others out.
+"""
 
 _FIRST_LOOK = 0.002
 _LOOK = 0.05
@@ -204,31 +207,36 @@ class Splice:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._live = 0
+        self._live: OrderedDict[asyncio.Task[None], None] = OrderedDict()
+        """The one on which something moved last is the last."""
 
     async def __call__(self, raw: socket.socket, _hello: ClientHello) -> None:
-        if self._live >= SPLICES:
-            return
-        self._live += 1
+        task = asyncio.current_task()
+        assert task is not None
+        if len(self._live) >= SPLICES:
+            self._live.popitem(last=False)[0].cancel()
+        self._live[task] = None
         inner = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         inner.setblocking(False)
         try:
             loop = asyncio.get_running_loop()
             await loop.sock_connect(inner, str(self._path))
             async with asyncio.TaskGroup() as both:
-                both.create_task(_copy(loop, raw, inner))
-                both.create_task(_copy(loop, inner, raw))
+                both.create_task(self._copy(task, raw, inner))
+                both.create_task(self._copy(task, inner, raw))
         except* OSError:
             pass
         finally:
             inner.close()
-            self._live -= 1
+            self._live.pop(task, None)
 
-
-async def _copy(loop: asyncio.AbstractEventLoop, source: socket.socket, target: socket.socket) -> None:
-    buffer = bytearray(64 * 1024)
-    view = memoryview(buffer)
-    while count := await loop.sock_recv_into(source, buffer):
-        await loop.sock_sendall(target, view[:count])
-    with contextlib.suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
+    async def _copy(self, splice: asyncio.Task[None], source: socket.socket, target: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        buffer = bytearray(64 * 1024)
+        view = memoryview(buffer)
+        while count := await loop.sock_recv_into(source, buffer):
+            if splice in self._live:
+                self._live.move_to_end(splice)
+            await loop.sock_sendall(target, view[:count])
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)

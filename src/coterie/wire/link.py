@@ -122,7 +122,7 @@ class Link:
             queued = self.outbox.has_unsent
             self.outbox.add(encoded_tag, kind, depth, data, step)
             if not queued and data.nbytes <= INLINE_BYTES and self.pump and not self.pump.wants_write:
-                self.turn()
+                self.turn(reading=False)
             if self.outbox.has_unsent:
                 self.kick()
 
@@ -147,14 +147,13 @@ class Link:
                     raise error
                 if not self.inbox.ready():
                     self._wait_for_message(expected.tag)
+                message = self.inbox.pop()
                 self._note_taken()
-                return self.inbox.pop()
+                return message
             finally:
                 self.inbox.forget()
 
     def _wait_for_message(self, tag: str) -> None:
-        if self._drive and self.pump and self.turn() and self.inbox.ready():
-            return
         with self.host.waits.during(self.peer, "receive", tag, self.host.account.current_step):
             while not self.inbox.ready():
                 self._check_usable()
@@ -192,7 +191,7 @@ class Link:
     def _note_taken(self) -> None:
         """Room was made: the peer may wait for the news."""
         if self.pump and self.pump.acknowledgement_due and not self.pump.wants_write:
-            self.turn()
+            self.turn(reading=False)
 
     def _check_usable(self) -> None:
         if self.error:
@@ -246,8 +245,9 @@ class Link:
         elif self.keeper_parked:
             self.idle.notify()
 
-    def turn(self) -> bool:
-        """With the lock held: move what can be moved now; True where there is more.
+    def turn(self, reading: bool = True) -> bool:
+        """With the lock held: move what can be moved now (only outwards if not ``reading``); True where more
+        is.
 
         Raises coded errors; the link is dead then. A lost connection is dropped.
         """
@@ -256,7 +256,7 @@ class Link:
             return False
         more = False
         try:
-            more = pump.turn()
+            more = pump.turn(reading)
         except Lost as lost:
             self.drop(str(lost))
         except CoterieError as error:

@@ -72,12 +72,14 @@ class Pump:
         """Tell the peer at the next frame's turn, ahead of everything queued."""
         self._report = canonical(failure_of(error))
 
-    def turn(self) -> bool:
+    def turn(self, reading: bool = True) -> bool:
         """Write and read what is possible now; True where there is more to do at once.
 
         Raises Lost, and coded errors for what the peer did.
         """
         wrote = self._write()
+        if not reading:
+            return wrote
         read = self._read()
         if wrote or read:
             return True

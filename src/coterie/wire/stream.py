@@ -12,7 +12,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from coterie.crypto import PublicIdentity
 from coterie.errors import CoterieError
@@ -127,25 +127,55 @@ class Stream:
             self._raw.close()
 
 
+class Anteroom:
+    """Callers who have not proven yet who they are. Where it is full, the one that waits longest is dropped:
+    strangers who say nothing must not keep known parties out.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._waiting: dict[asyncio.Task[Any], None] = {}
+
+    @contextlib.contextmanager
+    def wait(self) -> Iterator[None]:
+        """The present task serves such a caller. It is cancelled when its place is needed."""
+        task = asyncio.current_task()
+        assert task is not None
+        if len(self._waiting) >= self._places:
+            oldest = next(iter(self._waiting))
+            del self._waiting[oldest]
+            oldest.cancel()
+        self._waiting[task] = None
+        try:
+            yield
+        finally:
+            self._waiting.pop(task, None)
+
+
 @asynccontextmanager
 async def accepted(
-    raw: socket.socket, context: ssl.SSLContext, peers: Sequence[PublicIdentity] | None
+    raw: socket.socket,
+    context: ssl.SSLContext,
+    peers: Sequence[PublicIdentity] | None,
+    anteroom: Anteroom | None = None,
 ) -> AsyncIterator[Stream]:
     """An inbound connection after TLS; closed in the end.
 
     :param peers: who may call; None where callers show no certificate.
+    :param anteroom: where the caller waits during the handshake.
 
     Errors: CT-1220, CT-1221, CT-1222; OSError where the connection was lost.
     """
     stream = Stream(raw, context, None)
     try:
-        try:
-            await stream.handshake(peers)
-        except OSError as error:
-            coded = tls_error(error, None)
-            if coded:
-                raise coded from error
-            raise
+        with anteroom.wait() if anteroom else contextlib.nullcontext():
+            try:
+                await stream.handshake(peers)
+            except OSError as error:
+                coded = tls_error(error, None)
+                if coded:
+                    raise coded from error
+                raise
         await stream.write(WELCOME)
         yield stream
     finally:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -14,33 +13,40 @@ from coterie.wire.mesh import Waiting
 _Doing = Literal["receive", "send", "close"]
 
 
+_Call = tuple[float, str, _Doing, str, str]
+
+
+class _Listed(AbstractContextManager[None]):
+    """Puts a call on the list and takes it off again: single operations on a dict, which need no lock."""
+
+    __slots__ = ("_call", "_calls")
+
+    def __init__(self, calls: dict[int, _Call], call: _Call) -> None:
+        self._calls = calls
+        self._call = call
+
+    def __enter__(self) -> None:
+        self._calls[id(self)] = self._call
+
+    def __exit__(self, *_: object) -> None:
+        del self._calls[id(self)]
+
+
 class Waits:
     """The waiting calls of one mesh. Thread-safe."""
 
     def __init__(self, link_state: Callable[[str], str]) -> None:
         """:param link_state: a peer's link in words."""
-        self._lock = threading.Lock()
-        self._calls: dict[int, tuple[float, str, _Doing, str, str]] = {}
-        self._next = 0
+        self._calls: dict[int, _Call] = {}
         self._link_state = link_state
 
-    @contextmanager
-    def during(self, peer: str, doing: _Doing, tag: str, step: str) -> Iterator[None]:
+    def during(self, peer: str, doing: _Doing, tag: str, step: str) -> AbstractContextManager[None]:
         """List a call while it lasts."""
-        with self._lock:
-            self._next += 1
-            number = self._next
-            self._calls[number] = (time.time(), peer, doing, tag, step)
-        try:
-            yield
-        finally:
-            with self._lock:
-                del self._calls[number]
+        return _Listed(self._calls, (time.time(), peer, doing, tag, step))
 
     def list(self) -> tuple[Waiting, ...]:
         """The calls that wait now, longest first."""
-        with self._lock:
-            calls = sorted(self._calls.values())
+        calls = sorted(self._calls.copy().values())
         return tuple(
             Waiting(peer, doing, tag, datetime.fromtimestamp(since, UTC), step, self._link_state(peer))
             for since, peer, doing, tag, step in calls

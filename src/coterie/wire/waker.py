@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+from collections.abc import Callable
 
 
 class Waker:
@@ -41,6 +42,7 @@ class Waker:
         with contextlib.suppress(BlockingIOError, OSError):
             os.write(self._in, b"w")
 
-    def close(self) -> None:
-        os.close(self._out)
-        os.close(self._in)
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        # Not earlier: a thread may still be on its way into or out of its sleep. ``os`` may be gone by then.
+        close(self._out)
+        close(self._in)
