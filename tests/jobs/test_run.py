@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from coterie.errors import CoterieError
 from coterie.jobs import Assignment, derive_plan
 from coterie.jobs.errors import CANCELLED
+from coterie.jobs.plan import check_within
+from coterie.learn import Reveal, Statement
 
 from .conftest import STEPS, Bench, terms_for
 
@@ -115,6 +119,45 @@ def test_too_few_common_rows(bench: Make) -> None:
     assert {error.code for error in made.errors.values()} == {"CT-4015"}
 
 
+def test_too_few_common_rows_give_no_list_of_them(bench: Make) -> None:
+    """Also where no later stage would find it out."""
+    everything = [{"kind": "common_ids", "to": ["lender", "payments"]}]
+    made = bench(steps=["align"], results=everything, min_rows=320)
+    made.run()
+    assert {error.code for error in made.errors.values()} == {"CT-4015"}
+    assert not any(recorder.files for recorder in made.recorders.values())
+
+
+def test_what_a_step_showed_and_sent_before_it_failed_is_in_the_ledger(bench: Make) -> None:
+    made = bench()
+    lender = made.recorders["lender"]
+
+    def progress(step: str, done: int, total: int, what: str) -> None:
+        if what == "measuring":  # the scores are here already
+            raise CANCELLED("by the operator")
+
+    lender.progress = progress  # type: ignore[method-assign]
+    made.run()
+    assert {error.code for error in made.errors.values()} == {"CT-4020"}
+    for name, recorder in made.recorders.items():
+        assert "the score of each row" in [body["what"] for body in recorder.bodies("reveal")], name
+        body = recorder.bodies("egress")[-1]
+        assert body["step"] == "evaluate"
+        assert sum(body["sent"].values()) > 0
+
+
+def test_whoever_cannot_even_begin_tells_the_others(bench: Make) -> None:
+    made = bench()
+    narrower = terms_for(datasets=[*(d.model_dump() for d in made.terms.datasets[:1])])
+
+    def change(name: str, assignment: Assignment) -> Assignment:
+        return assignment.model_copy(update={"terms": narrower}) if name == "payments" else assignment
+
+    made.run(change)
+    assert {error.code for error in made.errors.values()} == {"CT-4004"}
+    assert len(made.errors) == 3
+
+
 def test_a_column_that_is_not_granted(bench: Make) -> None:
     made = bench()
     narrower = terms_for(datasets=[*(d.model_dump() for d in made.terms.datasets[:1])])
@@ -149,3 +192,40 @@ def test_work_is_wiped_and_the_journal_is_whole(ran: Bench, tmp_path: Path) -> N
         events = [json.loads(line)["event"] for line in lines]
         assert events[0] == "start"
         assert events[-1] == "done"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"step": "other"},
+        {"component": "align"},
+        {"params": {"frame": "train"}},
+        {"sent": {"lender": {"payments": 10**9}}},
+        {"sent": {"lender": {"mallory": 1}}},
+        {"sent": {"mallory": {"lender": 1}}},
+        {"rounds": {"lender": 10**6}},
+        {"reveals": ()},
+        {"reveals": (Reveal("the score of each row", ("payments",), 1, "scores"),) * 2},
+        {"results": {"scores": ("lender", "payments")}},
+        {"statement": Statement(protocol="in the clear")},
+        {"statement": None},
+    ],
+)
+def test_a_stage_stays_within_what_was_approved(bench: Make, changes: dict[str, Any]) -> None:
+    made = bench()
+    stage = derive_plan(made.proposal, made.terms).stages[-1]
+    check_within(stage, stage)
+    smaller = replace(stage.steps[-1], sent={}, rounds={})
+    check_within(replace(stage, steps=(*stage.steps[:-1], smaller)), stage)
+    with pytest.raises(CoterieError, match="CT-4011"):
+        check_within(replace(stage, steps=(*stage.steps[:-1], replace(stage.steps[-1], **changes))), stage)
+
+
+def test_a_stage_reveals_no_more_values_and_no_others_than_approved(bench: Make) -> None:
+    made = bench()
+    stage = derive_plan(made.proposal, made.terms).stages[-1]
+    step = stage.steps[-1]
+    for change in ({"values": 10**6}, {"to": ("payments",)}, {"what": "other"}, {"kind": None}):
+        others = (replace(step.reveals[0], **change), *step.reveals[1:])  # type: ignore[arg-type]
+        with pytest.raises(CoterieError, match="CT-4011"):
+            check_within(replace(stage, steps=(*stage.steps[:-1], replace(step, reveals=others))), stage)

@@ -42,6 +42,7 @@ def test_the_three_ways_to_write_a_step() -> None:
         (("datasets:", "columns: {other: [a]}\ndatasets:"), "other"),
         (("name: score", "name: [unclosed"), "not YAML at line"),
         (("{test: 0.25}", "[1, 2]"), "steps.1"),
+        (("  - align\n", "  - {component: align, name: stage-1}\n"), "'stage-1'"),
     ],
 )
 def test_a_wrong_field_is_named(change: tuple[str, str], names: str) -> None:
@@ -60,3 +61,14 @@ def test_an_oversized_file_is_refused() -> None:
 def test_any_text_is_read_or_refused_by_a_code(text: str) -> None:
     with contextlib.suppress(CoterieError):
         parse_spec(text)
+
+
+def test_aliases_are_refused_before_they_are_expanded() -> None:
+    bomb = (
+        GOOD
+        + "  - component: fill\n    name: bomb\n    params:\n      a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+    )
+    for level in range(1, 12):
+        bomb += f"      a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n"
+    with pytest.raises(CoterieError, match=r"^CT-4001.*aliases"):
+        parse_spec(bomb)

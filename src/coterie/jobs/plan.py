@@ -269,6 +269,8 @@ def check_within(stage: StagePlan, bound: StagePlan) -> None:
                 refuse(step, f"rounds of {party}: {rounds}")
         if step.results != limit.results:
             refuse(step, "results")
+        if step.statement != limit.statement:
+            refuse(step, "what the protocol assumes and shows")
         if len(step.reveals) != len(limit.reveals):
             refuse(step, "number of reveals")
         for reveal, allowed in zip(step.reveals, limit.reveals, strict=True):

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -66,15 +66,16 @@ def run_job(assignment: Assignment, mesh: Mesh, host: Host) -> None:
 
     :raises CoterieError: whatever ended the job, with party and step.
     """
-    run = _Run(assignment, mesh, host)
+    run: _Run | None = None
     try:
+        run = _Run(assignment, mesh, host)
         run.all_stages()
     except CoterieError as error:
-        error.at(party=assignment.me, step=run.step)
+        error.at(party=assignment.me, step=run.step if run else None)
         mesh.fail(error)
         raise
     except Exception as error:
-        failure = UNEXPECTED(type(error).__name__, party=assignment.me, step=run.step)
+        failure = UNEXPECTED(type(error).__name__, party=assignment.me, step=run.step if run else None)
         mesh.fail(failure)
         raise failure from error
     finally:
@@ -117,23 +118,19 @@ class _Run:
     def _stage(self, facts: dict[str, int] | None) -> dict[str, int]:
         """Agree on one stage and run it; gives the sizes that it told."""
         index = self._planner.next_stage
-        started = time.monotonic()
-        self.step = f"stage-{index}"
+        approved = self._approved.stages[index]
         others = [name for name in self._approved.participants if name != self._job.me]
-        facts_sent = FACTS_BYTES if facts is not None and self._job.me != self._approved.dealer else 0
-        with self._mesh.step(self.step, dict.fromkeys(others, facts_sent + DIGEST_BYTES)):
+        with self._accounted(approved.steps[0]):
             if facts is not None:
                 self._planner.apply(self._exchange_facts(facts, others))
                 self._check_common_rows()
             stage = self._planner.stage(exact=True)
-            check_within(stage, self._approved.stages[index])
+            check_within(stage, approved)
             different = self._exchange_digests(stage, others)
-            depth = self._mesh.depth
         if different:
             self._name_difference(stage, different)
         body = {"stage": index, "plan": stage.digest, "sizes": dict(facts or {})}
         self._host.ledger("plan", {"job": self._approved.job, **body})
-        self._finish(stage.steps[0], depth, started)
         for step in stage.steps[1:]:
             self._run_step(step)
         if self._job.me == self._approved.dealer:
@@ -164,10 +161,10 @@ class _Run:
 
     def _check_common_rows(self) -> None:
         """The agreement's minimum holds for what the parties have in common, too."""
-        frame = self._planner.context.frames.get("all")
         least = self._job.terms.min_rows
-        if frame is not None and frame.rows < least:
-            raise TOO_FEW_COMMON(f"{frame.rows}, and the agreement asks for {least}")
+        for frame in (self._planner.context.frames.get("all"), self._frames.get("all")):
+            if frame is not None and frame.rows < least:
+                raise TOO_FEW_COMMON(f"{frame.rows}, and the agreement asks for {least}")
 
     def _exchange_digests(self, stage: StagePlan, others: list[str]) -> list[str]:
         """Compare the stage's plan with everybody's; gives those that have another."""
@@ -179,56 +176,73 @@ class _Run:
     def _name_difference(self, stage: StagePlan, peers: list[str]) -> None:
         """Exchange plans with those that have another, and say what differs. Plans hold no data."""
         mine = canonical(stage.to_document())
-        with self._mesh.step(f"stage-{stage.index}-difference", dict.fromkeys(peers, PLAN_LIMIT)):
+        sent = {self._job.me: dict.fromkeys(peers, len(mine))}
+        with self._accounted(StepPlan(f"stage-{stage.index}-difference", "plan", {}, sent=sent)):
             for peer in peers:
                 self._mesh.to(peer).send_bytes("plan-document", mine)
             theirs = self._mesh.to(peers[0]).recv_bytes("plan-document", PLAN_LIMIT)
-        difference = plan_difference(parse_json(mine, limit=PLAN_LIMIT), parse_json(theirs, limit=PLAN_LIMIT))
-        raise PLAN_DIFFERS(f"with {peers[0]}: {difference or 'canonical form'}", party=peers[0])
+            difference = plan_difference(
+                parse_json(mine, limit=PLAN_LIMIT), parse_json(theirs, limit=PLAN_LIMIT)
+            )
+            raise PLAN_DIFFERS(f"with {peers[0]}: {difference or 'canonical form'}", party=peers[0])
 
     def _run_step(self, step: StepPlan) -> None:
         self.step = step.step
         self._host.progress(step.step, 0, 1, step.component)
-        self._journal.append("begin", step=step.step)
-        started = time.monotonic()
         context = self._context(step)
         params = parameters(next(one for one in self._job.proposal.spec.steps if one.name == step.step))
-        with self._mesh.step(step.step, step.sent.get(self._job.me, {})):
+        with self._accounted(step):
             component(step.component).run(context, params)
-            depth = self._mesh.depth
-        self._finish(step, depth, started)
         self._ran.append(step)
         self._host.progress(step.step, 1, 1, "done")
 
-    def _finish(self, step: StepPlan, depth: int, started: float) -> None:
-        """Write plan and fact of a step to the ledger, and insist that they are equal."""
-        me = self._job.me
-        seconds = round(time.monotonic() - started, 3)
+    @contextlib.contextmanager
+    def _accounted(self, step: StepPlan) -> Iterator[None]:
+        """Write plan and fact of what is done inside to the ledger, and insist that they are equal.
+
+        What a step reveals is written before it begins, and what it sent also where it fails: a step may fail
+        when values are out already.
+        """
+        self.step = step.step
+        self._journal.append("begin", step=step.step)
         for reveal in step.reveals:
             body = {"step": step.step, "what": reveal.what, "to": list(reveal.to), "values": reveal.values}
             self._host.ledger("reveal", {"job": self._approved.job, **body})
+        started, depth = time.monotonic(), 0
+        try:
+            with self._mesh.step(step.step, step.sent.get(self._job.me, {})):
+                try:
+                    yield
+                finally:
+                    depth = self._mesh.depth
+        except BaseException:
+            with contextlib.suppress(CoterieError):  # it is the first error that counts
+                self._write_egress(step, depth, started)
+            raise
+        sent, planned = self._write_egress(step, depth, started)
+        if sent != planned or depth != step.rounds.get(self._job.me, 0):
+            raise EGRESS_DIFFERS(
+                f"planned {planned} and {step.rounds.get(self._job.me, 0)} rounds, sent {sent} and {depth}"
+            )
+
+    def _write_egress(
+        self, step: StepPlan, depth: int, started: float
+    ) -> tuple[dict[str, int], dict[str, int]]:
+        """What was sent to each peer, and what was planned; both are in the ledger then."""
+        me = self._job.me
         planned = {peer: count for peer, count in step.sent.get(me, {}).items() if count}
         traffic = self._mesh.egress().get(step.step, {})
         sent = {peer: count.sent for peer, count in traffic.items() if count.sent}
-        received = {peer: count.received for peer, count in traffic.items() if count.received}
-        rounds = {"planned": step.rounds.get(me, 0), "used": depth}
-        self._host.ledger(
-            "egress",
-            {
-                "job": self._approved.job,
-                "step": step.step,
-                "planned": planned,
-                "sent": sent,
-                "received": received,
-                "rounds": rounds,
-                "seconds": seconds,
-            },
-        )
-        self._journal.append(
-            "end", step=step.step, sent=sent, received=received, rounds=rounds, seconds=seconds
-        )
-        if sent != planned or rounds["planned"] != rounds["used"]:
-            raise EGRESS_DIFFERS(f"planned {planned} and {rounds['planned']} rounds, sent {sent} and {depth}")
+        fact = {
+            "step": step.step,
+            "sent": sent,
+            "received": {peer: count.received for peer, count in traffic.items() if count.received},
+            "rounds": {"planned": step.rounds.get(me, 0), "used": depth},
+            "seconds": round(time.monotonic() - started, 3),
+        }
+        self._host.ledger("egress", {"job": self._approved.job, "planned": planned, **fact})
+        self._journal.append("end", **fact)
+        return sent, planned
 
     def _context(self, step: StepPlan) -> RunContext:
         planning = self._planner.planned[step.step]
@@ -259,6 +273,7 @@ class _Run:
     def _publish(self, step: StepPlan, kind: str, name: str, content: bytes) -> None:
         if self._job.me not in step.results.get(kind, ()):
             raise RESULT_REFUSED(f"{kind} {name!r} for {self._job.me}")
+        self._check_common_rows()
         key = self._artefacts.put(content)
         path = self._job.directory / "results" / step.step / Path(name).name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -80,6 +80,8 @@ class JobSpec(BaseModel):
     @model_validator(mode="after")
     def _names_are_unique(self) -> JobSpec:
         names = [step.name for step in self.steps]
+        if reserved := [name for name in names if name.startswith("stage-")]:
+            raise ValueError(f"a step is named {reserved[0]!r}: such names are for the comparisons of plans")
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"two steps are named {repeated[0]!r}; give one another `name`")
@@ -97,6 +99,9 @@ def parse_spec(text: str) -> JobSpec:
     if len(text.encode()) > MAX_SPEC_BYTES:
         raise SPEC_INVALID(f"it is larger than {MAX_SPEC_BYTES} bytes")
     try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            # A few hundred bytes of them stand for gigabytes.
+            raise SPEC_INVALID("aliases are not used here")
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
