@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -46,6 +46,7 @@ def test_names_are_sorted_by_utf_16() -> None:
     assert ordered == ["\r", "1", "\u0080", "\u00f6", "\u20ac", "\U0001f600", "\ufb33"]
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_canonical_json_is_read_back(value: Any) -> None:
     data = canonical(value)
@@ -116,6 +117,7 @@ def test_limits_are_exact() -> None:
     assert parse_json(b"9007199254740991", limit=100) == 2**53 - 1
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_arbitrary_bytes_never_crash(data: bytes) -> None:
     try:

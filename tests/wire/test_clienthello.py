@@ -121,6 +121,7 @@ def test_endless_hellos_are_refused() -> None:
         parse_client_hello((b"\x16\x03\x01\x00\x01\x01" + b"\x16\x03\x01\x00\x01\x00" * 3000)[: 16 * 1024])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_arbitrary_bytes_never_crash(data: bytes) -> None:
     _parse(data)
@@ -129,7 +130,7 @@ def test_arbitrary_bytes_never_crash(data: bytes) -> None:
     _parse(_hello(data))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 255), st.integers(0, len(GOOD)))
 def test_a_changed_or_cut_hello_never_crashes(at: int, value: int, end: int) -> None:
     changed = bytearray(GOOD)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from coterie.crypto import Identity, PublicIdentity
 from coterie.errors import CoterieError
 from coterie.wire import FrontDoor, PeerAddress, PeerClient, PeerServer
 from coterie.wire.errors import UNKNOWN_JOB
+from coterie.wire.stream import Anteroom
 from tests.wire.network import LoopThread
 from tests.wire.rawpeer import tls_client
 
@@ -188,3 +191,54 @@ def test_repeated_names_are_refused(service: Service, identities: dict[str, Iden
     answer = _raw(service, identities, struct.pack("<I", len(body)) + body)
     assert isinstance(answer["error"], dict)
     assert answer["error"]["code"] == "CT-1204"
+
+
+def test_a_peer_that_was_removed_is_not_served_on_the_connection_that_it_has(
+    service: Service, identities: dict[str, Identity]
+) -> None:
+    tls = tls_client(identities["alpha"], service.front.port, "beta.coterie", "coterie-peer/1")
+    with tls:
+        assert _read(tls, 8) == b"coterie\x01"
+        request = json.dumps({"kind": "echo", "body": {"text": "a"}}).encode()
+        for removed, expected in ((False, "alpha"), (True, "CT-1220")):
+            if removed:
+                service.known.clear()
+            tls.sendall(struct.pack("<I", len(request)) + request)
+            assert expected in _read(tls, struct.unpack("<I", _read(tls, 4))[0]).decode()
+        assert tls.recv(1) == b""
+
+
+def _read(tls: ssl.SSLSocket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        piece = tls.recv(count - len(data))
+        assert piece
+        data += piece
+    return data
+
+
+def test_strangers_who_never_finish_their_handshake_do_not_keep_peers_out(
+    service: Service, alpha: PeerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service.server, "_anteroom", Anteroom(4))
+    hello = _client_hello("coterie-peer/1")
+    with contextlib.ExitStack() as stack:
+        idle = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", service.front.port))) for _ in range(8)
+        ]
+        for raw in idle:
+            raw.sendall(hello)
+            assert raw.recv(1)  # the server has answered, and waits for a certificate
+        reply = alpha.ask(service.address, "echo", Question(text="a"), Reply, 5)
+        assert reply.caller == "alpha"
+
+
+def _client_hello(protocol: str) -> bytes:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.set_alpn_protocols([protocol])
+    outgoing = ssl.MemoryBIO()
+    tls = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="beta.coterie")
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return outgoing.read()

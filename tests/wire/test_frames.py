@@ -38,14 +38,21 @@ messages = st.builds(
     st.integers(0, 2**32 - 1),
     st.integers(0, 1 << 40),
 )
+
+
+def _header(kind: FrameKind, seq: int, acked: int, taken: int, length: int = 0) -> Header:
+    return Header(kind, seq, acked, taken, length)
+
+
 others = st.one_of(
-    st.builds(Header, st.just(FrameKind.CHUNK), st.integers(1, 2**63 - 1), U63, U63, st.integers(1, CHUNK)),
-    st.builds(Header, st.just(FrameKind.STATE), st.just(0), U63, U63),
-    st.builds(Header, st.just(FrameKind.FAIL), st.just(0), U63, U63, st.integers(1, FAIL_LIMIT)),
-    st.builds(Header, st.just(FrameKind.BYE), st.integers(1, 2**63 - 1), U63, U63),
+    st.builds(_header, st.just(FrameKind.CHUNK), st.integers(1, 2**63 - 1), U63, U63, st.integers(1, CHUNK)),
+    st.builds(_header, st.just(FrameKind.STATE), st.just(0), U63, U63),
+    st.builds(_header, st.just(FrameKind.FAIL), st.just(0), U63, U63, st.integers(1, FAIL_LIMIT)),
+    st.builds(_header, st.just(FrameKind.BYE), st.integers(1, 2**63 - 1), U63, U63),
 )
 
 
+@settings(deadline=None)
 @given(messages | others)
 def test_headers_survive_the_wire(header: Header) -> None:
     assert decode_header(header.encode(), "peer") == header
@@ -59,18 +66,20 @@ def test_the_layout_is_the_documented_one() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=48, max_size=48))
 def test_arbitrary_headers_are_valid_or_refused(data: bytes) -> None:
     header, code = outcome(lambda: decode_header(data, "peer"))
     assert header.encode() == data if header else code == "CT-1213"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_arbitrary_hellos_are_valid_or_refused(data: bytes) -> None:
     assert outcome(lambda: decode_hello(data, "peer"))[1] in (None, "CT-1204", "CT-1217")
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=200), max_size=8))
 def test_arbitrary_streams_are_refused_or_wait_for_more(pieces: list[bytes]) -> None:
     inbox = Inbox("peer", 4 * MIB)
@@ -82,6 +91,7 @@ def test_arbitrary_streams_are_refused_or_wait_for_more(pieces: list[bytes]) -> 
             break
 
 
+@settings(deadline=None)
 @given(st.text(max_size=2000), st.text(max_size=700), st.text(max_size=100) | st.none())
 def test_any_error_can_be_told(detail: str, next_step: str, party: str | None) -> None:
     failure = failure_of(PEER_GONE(detail, next_step=next_step, party=party))

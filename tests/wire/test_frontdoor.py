@@ -359,3 +359,43 @@ def test_tls_is_untouched_by_the_look(loop: LoopThread, identities: dict[str, Id
         assert tls.recv(10) == b"ping"
     assert done.wait(5)
     loop.run(front.close())
+
+
+def test_callers_who_are_silent_behind_the_splice_make_place_for_others(
+    loop: LoopThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, identities: dict[str, Identity]
+) -> None:
+    monkeypatch.setattr(door_module, "SPLICES", 4)
+    path = tmp_path / "api.sock"
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+        writer.close()
+
+    async def serve() -> asyncio.Server:
+        return await asyncio.start_unix_server(echo, path)
+
+    server = loop.run(serve())
+    front = _open(loop, api=Splice(path))
+    outgoing = ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="x").do_handshake()
+    hello = outgoing.read()
+    with contextlib.ExitStack() as stack:
+        callers = []
+        for _ in range(6):
+            raw = stack.enter_context(socket.create_connection(("127.0.0.1", front.port), 10))
+            raw.sendall(hello)
+            assert raw.recv(1 << 16) == hello
+            callers.append(raw)
+            if len(callers) > 1:
+                callers[0].sendall(b"x")  # this one is busy
+                assert callers[0].recv(1) == b"x"
+        assert [raw.recv(1) for raw in callers[1:3]] == [b"", b""]
+    loop.run(front.close())
+
+    async def stop() -> None:
+        server.close()
+
+    loop.run(stop())

@@ -70,7 +70,7 @@ class Node:
         self.asked += 1
         name = read_link_name(hello.server_name)
         assert name
-        await self._turnstile.turn_away(raw, name[0], self._failure, later=self._later)
+        await self._turnstile.turn_away(raw, name[0], lambda _peer: (self._later, self._failure))
 
     def close(self) -> None:
         self._loop.run(self._door.close())
