@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -54,6 +55,7 @@ _View = TypeVar("_View", bound=BaseModel)
 
 _LARGEST_ANSWER = 64 * 2**20
 _CHUNK = 2**16
+_FINGERPRINT = re.compile(r"(?:sha256:)?[0-9a-fA-F]{64}")
 
 NODE_AWAY = errors.define(
     "CT-6050",
@@ -118,6 +120,9 @@ class Client:
             url, token, fingerprint = door.url, door.token, door.fingerprint
         if url is None or token is None or fingerprint is None:
             raise WRONG_ADDRESS("one of them is missing")
+        if not _FINGERPRINT.fullmatch(fingerprint):
+            # An empty one would mean to urllib3 that nothing is pinned at all.
+            raise WRONG_ADDRESS("the fingerprint is not sha256: and 64 hexadecimal digits")
         parts = urlsplit(url)
         if parts.scheme != "https" or not parts.hostname:
             raise WRONG_ADDRESS(f"{url!r} is not an https address")

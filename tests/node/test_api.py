@@ -98,7 +98,14 @@ def test_no_node_at_the_address() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [{}, {"url": "https://h:1"}, {"url": "h", "token": "t", "fingerprint": "f"}]
+    "arguments",
+    [
+        {},
+        {"url": "https://h:1"},
+        {"url": "h", "token": "t", "fingerprint": "sha256:" + "0" * 64},
+        {"url": "https://h:1", "token": "t", "fingerprint": ""},
+        {"url": "https://h:1", "token": "t", "fingerprint": "sha256:"},
+    ],
 )
 def test_a_client_needs_to_know_whom_it_calls(arguments: dict[str, str]) -> None:
     with refused("CT-6053"):
