@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from coterie.crypto import Identity, PublicIdentity, canonical, now, timestamp
 from coterie.errors import CoterieError
@@ -20,12 +22,12 @@ class Approval(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    job: str
-    plan: str
+    job: Annotated[str, Field(max_length=64)]
+    plan: Annotated[str, Field(max_length=100)]
     """Digest of the plan."""
-    party: str
-    time: str
-    signature: str
+    party: Annotated[str, Field(max_length=64)]
+    time: Annotated[str, Field(max_length=40)]
+    signature: Annotated[str, Field(max_length=128)]
 
     def signed_bytes(self) -> bytes:
         return canonical(self.model_dump(exclude={"signature"}))
