@@ -409,3 +409,13 @@ def test_entries_of_a_missing_or_damaged_ledger(tmp_path: Path, filled: Path) ->
     path = filled / "ledger.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"state":"done"', b'"state":"dome"'))
     assert code_of(lambda: list(read_entries(filled))) == "CT-1302"
+
+
+def test_a_head_that_is_shown_again_is_not_noted_again(
+    filled: Path, tmp_path: Path, lender: Identity, payments: Identity
+) -> None:
+    with Ledger(filled, lender) as ours, Ledger(tmp_path / "theirs", payments) as theirs:
+        head = ours.head()
+        for _ in range(3):
+            assert theirs.countersign(lender.public, head).signed_by(payments.public)
+        assert len(list(theirs.entries("head"))) == 1

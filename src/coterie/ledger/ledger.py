@@ -117,6 +117,8 @@ class Ledger:
             known = self._known_heads().get(peer.name)
             if known is not None and _contradicts(known, head):
                 raise HEAD_WENT_BACK(f"entry {head.seq} after entry {known.seq} was shown", party=peer.name)
+            if known is not None and (known.seq, known.hash) == (head.seq, head.hash):
+                return Countersignature.make(self._identity, head, now())  # it is noted already
             body = {"head": head.model_dump(mode="json"), "party": peer.model_dump(mode="json")}
             self.append("head", body if job is None else {**body, "job": job})
             self._know(head)
