@@ -3,11 +3,13 @@
 from .agreement import Agreement, Revocation
 from .bounds import Bound
 from .compare import compare
-from .decision import Decision, Refusal, Request, RequestedDataset, RequestedStep, decide
+from .decision import Decision, Refusal, Request, RequestedDataset, RequestedStep, decide, standing
 from .draft import draft
+from .errors import RUNS_USED_UP
 from .terms import Approval, ComponentTerms, DatasetTerms, Engine, ResultKind, ResultTerms, Terms
 
 __all__ = [
+    "RUNS_USED_UP",
     "Agreement",
     "Approval",
     "Bound",
@@ -26,4 +28,5 @@ __all__ = [
     "compare",
     "decide",
     "draft",
+    "standing",
 ]

@@ -33,7 +33,7 @@ from .errors import (
 )
 from .terms import ComponentTerms, Engine, ResultKind, Terms
 
-__all__ = ["Decision", "Refusal", "Request", "RequestedDataset", "RequestedStep", "decide"]
+__all__ = ["Decision", "Refusal", "Request", "RequestedDataset", "RequestedStep", "decide", "standing"]
 
 Reason = tuple[ErrorCode, str]
 
@@ -125,6 +125,15 @@ def decide(
         *_steps(agreement.terms, request),
         *_results(agreement.terms, request),
     ]
+    return _decision(reasons)
+
+
+def standing(terms: Terms, *, now: datetime, revocations: Iterable[Revocation]) -> Decision:
+    """Whether the terms hold at this time, whatever the job: dates and revocations alone."""
+    return _decision(_validity(terms, now, 0, revocations))
+
+
+def _decision(reasons: Iterable[Reason]) -> Decision:
     refusals = tuple(Refusal(code=code.code, reason=f"{code.title}: {detail}") for code, detail in reasons)
     return Decision(allowed=not refusals, refusals=refusals)
 

@@ -72,13 +72,15 @@ class Agreements:
             raise NOT_CONCERNED(f"{self._core.name!r} is none of its parties")
         key = random_key()
         terms = Terms.model_validate({**terms.model_dump(), "id_key": commitment(key)})
+        made = Agreement(terms=terms)
+        Agreement.from_bytes(made.to_bytes())  # what could not be read again must not get into the store
         with self._core.store.session() as session:
             same = session.scalars(select(AgreementRow).where(AgreementRow.name == terms.name))
             for row in same:
                 known = Agreement.from_bytes(row.document.encode()).terms
                 if known.model_copy(update={"id_key": None}) == terms.model_copy(update={"id_key": None}):
                     raise ALREADY_AGREED(row.id)
-            session.add(_row(Agreement(terms=terms), self._core.name, key, offered=False))
+            session.add(_row(made, self._core.name, key, offered=False))
         return self.show(terms.id)
 
     async def offer(self, name: str) -> AgreementView:
@@ -188,9 +190,11 @@ class Agreements:
         terms = push.agreement.terms
         self._check_concerned(peer, terms)
         checked = Agreement(terms=terms).merge(push.agreement)
+        Agreement.from_bytes(checked.to_bytes())  # what could not be read again must not get into the store
         key = self._checked_key(peer, push)
         with self._core.store.session() as session:
             if session.get(AgreementRow, checked.id) is None:
+                self._core.allowance.take(peer)
                 unsigned = [
                     one for one in session.scalars(select(AgreementRow)) if not self._signed_here(one)
                 ]
@@ -210,9 +214,18 @@ class Agreements:
     def answer_pull(self, peer: str, pull: AgreementPull) -> AgreementPush:
         """:raises CoterieError: CT-5040, also where it does not concern the asker."""
         row, agreement = self._find(pull.agreement)
-        if peer not in {*agreement.terms.parties, *agreement.terms.services}:
-            raise AGREEMENT_UNKNOWN(pull.agreement)
+        self.check_names(peer, agreement)
         return self._push_for(peer, row, agreement)
+
+    def check_names(self, peer: str, agreement: Agreement) -> None:
+        """That an agreement names this peer, with the key that is pinned now: another party may have come
+        under the name of one that left.
+
+        :raises CoterieError: CT-5040.
+        """
+        named = {**agreement.terms.services, **agreement.terms.parties}.get(peer)
+        if named is None or named != self._core.keys().get(peer):
+            raise AGREEMENT_UNKNOWN(agreement.id, party=self._core.name)
 
     # -- inside
 
@@ -298,7 +311,8 @@ class Agreements:
 
     def _others(self, terms: Terms, *, services: bool = True) -> list[str]:
         concerned = {**(terms.services if services else {}), **terms.parties}
-        return sorted(name for name in concerned if name != self._core.name and self._is_peer(name))
+        known = self._core.keys()
+        return sorted(n for n, key in concerned.items() if n != self._core.name and known.get(n) == key)
 
     def _is_peer(self, name: str) -> bool:
         known = self._core.keys()

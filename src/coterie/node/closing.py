@@ -135,9 +135,10 @@ class Closing:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def answer_head(self, peer: str, offer: HeadOffer) -> HeadAnswer:
-        """Countersign a participant's ledger. :raises CoterieError: CT-1308, CT-1309, CT-5050."""
+        """Countersign a participant's ledger. :raises CoterieError: CT-1308, CT-1309, CT-5026, CT-5050."""
         if peer not in self._book.row(offer.job).participants:
             raise JOB_UNKNOWN(offer.job)
+        self._core.allowance.take(peer)
         identity = self._core.peer(peer)
         return HeadAnswer(
             countersignature=await asyncio.to_thread(self._core.ledger.countersign, identity, offer.head)

@@ -15,6 +15,7 @@ from coterie.errors import CoterieError
 from coterie.ledger import Entry, Kind, Ledger
 from coterie.wire import PeerAddress
 
+from .allowance import Allowance
 from .errors import PEER_UNKNOWN
 from .failures import log_unexpected
 from .home import Home
@@ -35,6 +36,7 @@ class Core:
         self.identity = identity
         self.store = store
         self.ledger = ledger
+        self.allowance = Allowance()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property

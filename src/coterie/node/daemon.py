@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
+import os
+import resource
 import shutil
 import signal
 import socket
@@ -115,8 +118,7 @@ class Node:
             return
         runs = self.services.runs
         if not runs.hand_over(wanted[0], raw, _caller(raw)):
-            later, failure = runs.why_not(wanted[0])
-            await self._turnstile.turn_away(raw, wanted[0], failure, later=later)
+            await self._turnstile.turn_away(raw, wanted[0], functools.partial(runs.why_not, wanted[0]))
 
 
 def _caller(raw: socket.socket) -> str:
@@ -152,6 +154,7 @@ def run(path: Path) -> None:
 
     :raises CoterieError: where it cannot start: CT-5002 to CT-5005, CT-11xx, CT-13xx, CT-1230.
     """
+    _keep_to_oneself()
     home = Home.open(path)
     _log_to(home)
     with HomeLock(home):
@@ -163,8 +166,24 @@ def run(path: Path) -> None:
             store.close()
 
 
+def _keep_to_oneself() -> None:
+    """For this process and its workers: whatever file they make is the owner's alone, and no crash writes
+    their memory, which has keys in it, to the disk.
+    """
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+class OneLine(logging.Formatter):
+    """What a peer or a stranger has said cannot look like another line of the log, nor move a terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - its name in the library
+        line = super().formatMessage(record)
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+
+
 def _log_to(home: Home) -> None:
-    form = logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s")
+    form = OneLine("%(asctime)s %(name)s %(levelname)s %(message)s")
     handlers: list[logging.Handler] = [
         RotatingFileHandler(home.log_file, maxBytes=LOG_BYTES, backupCount=5, encoding="utf-8"),
         logging.StreamHandler(sys.stderr),

@@ -85,6 +85,12 @@ NO_ADDRESS = define(
     "This node cannot be dialled, so nobody can accept its invitation",
     "Accept an invitation of the other party instead, or give this node a public address in node.yaml.",
 )
+PEER_ASKS_TOO_MUCH = define(
+    "CT-5026",
+    Unavailable,
+    "A peer asks for more than this node writes down",
+    "Wait a minute; where the peer meant nothing of it, ask its operator.",
+)
 
 # Datasets
 DATASET_EXISTS = define(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from coterie.agreement import Agreement, decide
+from coterie.agreement import Agreement, decide, standing
 from coterie.crypto import now
 from coterie.errors import UNEXPECTED, CoterieError
 from coterie.jobs import Plan, Proposal, derive_plan, request_of
@@ -42,6 +42,14 @@ class Planning:
             raise UNEXPECTED(f"{type(error).__name__} while planning", party=self._core.name) from error
         self._known.append((proposal, agreement.id, plan))
         return plan
+
+    def require_standing(self, agreement: Agreement) -> None:
+        """Dates and revocations alone. :raises CoterieError: CT-1622 to CT-1624."""
+        revocations = self._agreements.revocations(agreement.id)
+        try:
+            standing(agreement.terms, now=now(), revocations=revocations).require()
+        except CoterieError as error:
+            raise error.at(party=self._core.name) from None
 
     async def require(self, proposal: Proposal, plan: Plan, agreement: Agreement) -> None:
         """The agreement's answer now, with its signatures, dates, revocations and runs.

@@ -110,6 +110,11 @@ class Proposals:
         agreement = await self._agreements.in_force(spec.agreement)
         if self._core.name not in spec.datasets:
             raise NOT_PARTICIPANT(f"the job uses no dataset of {self._core.name!r}", party=self._core.name)
+        try:
+            self._planning.require_standing(agreement)
+        except CoterieError as error:
+            await self._core.record_refusal(error, agreement=agreement.id)
+            raise
         asked = [self._facts(party, name, agreement) for party, name in spec.datasets.items()]
         facts = dict(zip(spec.datasets, await asyncio.gather(*asked), strict=True))
         proposal = propose(spec, agreement.id, self._core.name, facts)
@@ -135,8 +140,10 @@ class Proposals:
     # -- at the other participants
 
     async def answer_facts(self, peer: str, question: FactsQuestion) -> FactsAnswer:
-        """:raises CoterieError: CT-5031 to CT-5033, CT-5040."""
+        """:raises CoterieError: CT-1622 to CT-1624, CT-5031 to CT-5033, CT-5040."""
         agreement = await self._agreements.in_force(question.agreement)
+        self._agreements.check_names(peer, agreement)
+        self._planning.require_standing(agreement)
         return FactsAnswer(facts=await self._own_facts(peer, question.dataset, agreement))
 
     async def _own_facts(self, peer: str, name: str, agreement: Agreement) -> DatasetFacts:
@@ -152,6 +159,7 @@ class Proposals:
 
         :raises CoterieError: why it is refused.
         """
+        self._core.allowance.take(peer)
         proposal = message.proposal
         lock = self._receiving.setdefault(proposal.job, asyncio.Lock())
         try:
@@ -211,12 +219,13 @@ class Proposals:
         return proposal.model_copy(update={"facts": {**proposal.facts, me: own}})
 
     async def receive_approval(self, peer: str, message: ApprovalPush) -> Ok:
-        """A participant's person has approved. :raises CoterieError: CT-4014, CT-5050."""
+        """A participant's person has approved. :raises CoterieError: CT-4014, CT-5050, CT-5054."""
         approval = message.approval
-        row = self._book.row(approval.job)
+        if peer not in self._book.row(approval.job).participants:
+            raise NOT_PARTICIPANT(peer, party=peer)
         plan = await self._plan_of(approval.job)
         verify_approval(approval, self._core.peer(peer), plan)
-        if peer in row.participants and not self._book.over(approval.job):
+        if not self._book.over(approval.job):
             if peer not in self._book.approvals(approval.job):
                 await self._keep_approval(approval)
             self._runs.try_start(approval.job)

@@ -8,6 +8,9 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import func, select
+
+from coterie.agreement import RUNS_USED_UP
 from coterie.crypto import now, timestamp
 from coterie.errors import UNEXPECTED, CoterieError, NotAgreed, Unavailable, from_record
 from coterie.jobs import CANCELLED, Approval, Assignment, verify_approval
@@ -152,8 +155,7 @@ class Runs:
             return
         row = self._book.row(job)
         begin = self._begin(job)
-        with self._core.store.session() as session:
-            session.add(RunRow(job=job, agreement=row.agreement, started=timestamp(now())))
+        self._count(job, row.agreement)
         await self._core.record("job", {"job": job, "event": "started", "plan": row.plan_digest})
         worker = WorkerProcess(self._core, job, self)
         self._workers[job] = worker
@@ -166,6 +168,18 @@ class Runs:
             job, ParticipantView(party=self._core.name, state="running", updated=timestamp(now()))
         )
         self._core.spawn(f"progress of {job}", self._push_progress(job))
+
+    def _count(self, job: str, agreement: str) -> None:
+        """Take one of the agreement's runs. Jobs that start at once have all seen it free until here.
+
+        :raises CoterieError: CT-1625.
+        """
+        allowed = self._agreements.get(agreement).terms.max_runs
+        with self._core.store.session() as session:
+            used = session.scalar(select(func.count()).where(RunRow.agreement == agreement)) or 0
+            if used >= allowed:
+                raise RUNS_USED_UP(f"{used} of {allowed}", party=self._core.name)
+            session.add(RunRow(job=job, agreement=agreement, started=timestamp(now())))
 
     def _begin(self, job: str) -> Begin:
         proposal = self._book.proposal(job)
@@ -201,9 +215,11 @@ class Runs:
         worker.hand_over(connection, caller)
         return True
 
-    def why_not(self, job: str) -> tuple[bool, CoterieError | None]:
-        """Why no worker runs: whether one may come yet, and else the error that ended the job here."""
-        if not self._book.known(job):
+    def why_not(self, job: str, peer: str) -> tuple[bool, CoterieError | None]:
+        """Why no worker runs: whether one may come yet, and else the error that ended the job here. To a peer
+        that has no part in the job, it is unknown.
+        """
+        if not self._book.known(job) or peer not in self._book.row(job).participants:
             return False, JOB_UNKNOWN(job, party=self._core.name)
         view = self._book.view(job)
         if view.error is not None:

@@ -207,14 +207,14 @@ class WaitingView(View):
 class ParticipantView(View):
     """How far one participant's worker is, as last heard."""
 
-    party: str
+    party: str = Field(max_length=64)
     state: JobState
     step: str | None = Field(default=None, max_length=200)
     what: str | None = Field(default=None, max_length=200)
     done: int = 0
     total: int = 0
     waiting: tuple[WaitingView, ...] = Field(default=(), max_length=64)
-    updated: str | None = None
+    updated: str | None = Field(default=None, max_length=64)
 
 
 class ResultView(View):

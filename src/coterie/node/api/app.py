@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,6 +28,7 @@ from coterie.node.errors import (
 )
 from coterie.node.failures import error_view, log_unexpected
 from coterie.node.services import Services
+from coterie.node.tokens import Tokens
 
 from . import agreements, jobs, node
 
@@ -36,6 +38,9 @@ LARGEST_REQUEST = 2 * 2**20
 """Bytes of a request's body: the description of a table with ten thousand columns."""
 
 MOST_AT_ONCE = 64
+
+OPEN_TO_ALL = frozenset({"/v1/health", "/v1/openapi.json"})
+"""What is answered without a token: whether the node is up, and what its API looks like."""
 
 BODY_SECONDS = 30.0
 """For a request's body to arrive, so that no slow caller keeps a place for ever."""
@@ -107,19 +112,31 @@ def build_app(services: Services) -> Any:
     async def unexpected(_request: Request, error: Exception) -> JSONResponse:
         return _answer(UNEXPECTED(type(error).__name__))
 
-    return Guard(app)
+    return Guard(app, services.tokens)
 
 
 class Guard:
-    """Refuses what is too large or too much, before anything is parsed; logs what nobody foresaw."""
+    """Refuses who has no token, what is too large or too much, before anything of it is read; logs what
+    nobody foresaw. Which role a route needs is said at the route.
+    """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
         self._app = app
+        self._tokens = tokens
         self._live = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if scope["path"] in OPEN_TO_ALL:
+            # Not counted and without a body: whoever has no token cannot take a place from those who have.
+            await self._handle(scope, b"", receive, send)
+            return
+        try:
+            self._tokens.check(Headers(scope=scope).get("authorization"), "reader")
+        except CoterieError as error:
+            await _answer(error)(scope, receive, send)
             return
         if self._live >= MOST_AT_ONCE:
             await _answer(OVERLOADED(f"{MOST_AT_ONCE} at most"))(scope, receive, send)
@@ -140,6 +157,9 @@ class Guard:
         if body is None:
             await _answer(REQUEST_TOO_LARGE(f"{LARGEST_REQUEST} bytes at most"))(scope, receive, send)
             return
+        await self._handle(scope, body, receive, send)
+
+    async def _handle(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         rest = [body]
 
         async def replay() -> Message:
