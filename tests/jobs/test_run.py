@@ -81,6 +81,26 @@ def test_the_plan_is_the_same_whoever_derives_it(bench: Make) -> None:
     assert derive_plan(other, made.terms).digest != derive_plan(made.proposal, made.terms).digest
 
 
+def test_a_plan_names_the_data_that_it_uses(bench: Make) -> None:
+    """Two columns are not the same thing to approve because they are of the same size."""
+    made = bench()
+    digests = set()
+    for column in ("c", "d"):
+        spec = made.proposal.spec.model_copy(update={"columns": {"payments": (column,)}})
+        plan = derive_plan(made.proposal.model_copy(update={"spec": spec}), made.terms)
+        data = plan.to_document()["data"]
+        assert data["payments"]["columns"] == [column]
+        assert data["lender"] | {"rows": 0} == {
+            "dataset": "customers",
+            "rows": 0,
+            "id": "key",
+            "columns": ["a", "b"],
+            "label": "bad",
+        }
+        digests.add(plan.digest)
+    assert len(digests) == 2
+
+
 def test_a_cancelled_job_ends_everywhere_with_the_same_code(bench: Make) -> None:
     made = bench()
     made.recorders["payments"].cancel_at = "logistic"

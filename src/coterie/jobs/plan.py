@@ -80,6 +80,19 @@ def seconds(step: StepPlan) -> float:
 
 
 @dataclass(frozen=True)
+class PlannedData:
+    """What a job uses of one party's data. A part of what is approved: scores of a model that has one column of
+    a party show that column."""
+
+    dataset: str
+    rows: int
+    id: str
+    columns: tuple[str, ...]
+    """Features, in model order."""
+    label: str | None
+
+
+@dataclass(frozen=True)
 class Plan:
     """What the parties approve. Equal at all of them, to the byte."""
 
@@ -90,6 +103,8 @@ class Plan:
     initiator: str
     parties: tuple[str, ...]
     dealer: str | None
+    data: Mapping[str, PlannedData]
+    """By party."""
     stages: tuple[StagePlan, ...]
 
     def to_document(self) -> dict[str, Any]:
@@ -102,6 +117,7 @@ class Plan:
             "initiator": self.initiator,
             "parties": list(self.parties),
             "dealer": self.dealer,
+            "data": {party: _plain(asdict(used)) for party, used in self.data.items()},
             "stages": [stage.to_document() for stage in self.stages],
         }
 
@@ -244,8 +260,15 @@ def derive_plan(proposal: Proposal, terms: Terms) -> Plan:
         initiator=proposal.initiator,
         parties=planner.parties,
         dealer=planner.dealer,
+        data={party: _data_of(party, proposal, planner.context) for party in planner.parties},
         stages=tuple(stages),
     )
+
+
+def _data_of(party: str, proposal: Proposal, context: PlanContext) -> PlannedData:
+    facts = proposal.facts[party]
+    label = context.label if party == context.label_holder else None
+    return PlannedData(facts.name, facts.rows, facts.id.name, tuple(context.columns[party]), label)
 
 
 def check_within(stage: StagePlan, bound: StagePlan) -> None:
