@@ -81,8 +81,8 @@ def seconds(step: StepPlan) -> float:
 
 @dataclass(frozen=True)
 class PlannedData:
-    """What a job uses of one party's data. A part of what is approved: scores of a model that has one column of
-    a party show that column."""
+    """What a job uses of one party's data. A part of what is approved: scores of a model with but one column
+    of a party show that column."""
 
     dataset: str
     rows: int
