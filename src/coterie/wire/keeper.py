@@ -41,6 +41,8 @@ YIELD = 50e-6
 
 _KEY_TROUBLE = frozenset({WRONG_KEY.code, REFUSED.code, NO_TLS.code})
 
+_JITTER = random.SystemRandom()  # not the shared generator, whose state a program may depend on
+
 log = logging.getLogger(__name__)
 
 Dial = Callable[[PeerAddress, float], socket.socket]
@@ -216,7 +218,7 @@ class Keeper(threading.Thread):
             # Someone in between may have answered: that must not end a job that runs. Patience decides.
             link.trouble, self._key_trouble = str(error), error
         pause = PROBE_PAUSE if status == "probe" else self._delay
-        self._next_attempt = time.monotonic() + pause * random.uniform(0.75, 1.25)  # noqa: S311
+        self._next_attempt = time.monotonic() + pause * _JITTER.uniform(0.75, 1.25)
         self._delay = min(self._delay * 2, LONGEST_DELAY)
 
     def _greet(self, status: str) -> None:
