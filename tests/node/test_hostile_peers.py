@@ -159,3 +159,11 @@ def test_a_peer_is_not_written_down_without_limit() -> None:
     allowance.take("payments")
     with refused("CT-5026"):
         allowance.take("payments")
+
+
+def test_a_node_has_descriptors_for_all_its_callers_and_dumps_no_core(trio: Trio) -> None:
+    limits = Path(f"/proc/{trio.lender.pid}/limits").read_text().splitlines()
+    by_name = {line[:26].strip(): line[26:].split() for line in limits}
+    hard = by_name["Max open files"][1]
+    assert int(by_name["Max open files"][0]) >= min(8192, int(hard))
+    assert by_name["Max core file size"][:2] == ["0", "0"]

@@ -35,6 +35,8 @@ log = logging.getLogger("coterie.node")
 
 LOG_BYTES = 10 * 2**20
 KEEP_ALIVE_SECONDS = 60
+DESCRIPTORS = 8192
+"""A connection to the API takes three, any other one; strangers can have about 1200 open at a time."""
 STOP_SECONDS = 3
 
 
@@ -155,6 +157,7 @@ def run(path: Path) -> None:
     :raises CoterieError: where it cannot start: CT-5002 to CT-5005, CT-11xx, CT-13xx, CT-1230.
     """
     _keep_to_oneself()
+    _allow_descriptors()
     home = Home.open(path)
     _log_to(home)
     with HomeLock(home):
@@ -172,6 +175,14 @@ def _keep_to_oneself() -> None:
     """
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _allow_descriptors() -> None:
+    """Room for all connections that the front door admits: they must not take the ledger's."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class OneLine(logging.Formatter):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 
 from coterie.agreement import Agreement, decide, standing
 from coterie.crypto import now
@@ -23,6 +24,8 @@ class Planning:
     def __init__(self, core: Core, agreements: Agreements) -> None:
         self._core = core
         self._agreements = agreements
+        # Threads of its own: a peer's proposals, however long they take, hold up nothing but other proposals.
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="planning")
         self._known: deque[tuple[Proposal, str, Plan]] = deque(maxlen=16)
 
     async def derive(self, proposal: Proposal, agreement: Agreement) -> Plan:
@@ -34,7 +37,8 @@ class Planning:
             if (known, terms) == (proposal, agreement.id):
                 return plan
         try:
-            plan = await asyncio.to_thread(derive_plan, proposal, agreement.terms)
+            loop = asyncio.get_running_loop()
+            plan = await loop.run_in_executor(self._threads, derive_plan, proposal, agreement.terms)
         except CoterieError as error:
             raise error.at(party=self._core.name) from None
         except Exception as error:
