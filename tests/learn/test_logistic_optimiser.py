@@ -290,6 +290,7 @@ def test_weights_never_leave_their_bounds(blocks: int, optimizer: str) -> None:
         {"passes": 0},
         {"optimizer": "adam"},
         {"learning_rate": 0.1},
+        {"optimizer": "gradient_descent", "learning_rate": 1e-7},
         {"optimizer": "gradient_descent", "learning_rate": 0},
         {"optimizer": "gradient_descent", "learning_rate": 10, "l2": 0.1},
         {"max_logit": 11},

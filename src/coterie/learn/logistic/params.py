@@ -24,7 +24,7 @@ class LogisticParams(Params):
     optimizer: Literal["nesterov", "gradient_descent"] = "nesterov"
     """"nesterov" takes accelerated steps among features that each owner has decorrelated for itself;
     "gradient_descent" takes plain steps among the features as they are."""
-    learning_rate: float | None = Field(None, gt=0, le=100)
+    learning_rate: float | None = Field(None, ge=1e-6, le=100)
     """Step of "gradient_descent"; None for 4 / (features + 1 + 4 l2), which never overshoots."""
     max_logit: Literal[10, 20] = 10
     """Largest logit that training may meet; 20 costs twice the bytes. A run in which a row leaves the range
