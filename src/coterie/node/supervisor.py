@@ -86,7 +86,8 @@ class WorkerProcess:
         self._links = links
         reader, self._writer = await asyncio.open_connection(sock=mine)
         self._core.spawn(f"worker of {self.job}", self._follow(reader))
-        await self._send(begin)
+        with contextlib.suppress(OSError):  # it is gone already: the follower sees that, and says how
+            await self._send(begin)
 
     async def _spawn(
         self, folder: Path, pipe: socket.socket, links: socket.socket
