@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from coterie.agreement import Terms
 from coterie.crypto import canonical, now, timestamp
@@ -61,6 +61,7 @@ class JobBook:
             countersigned=[],
         )
         with self._core.store.session() as session:
+            row.number = (session.scalar(select(func.max(JobRow.number))) or 0) + 1
             session.add(row)
             for party in plan.participants:
                 mode = mode_of(terms, party)
@@ -118,7 +119,7 @@ class JobBook:
     def active(self, agreement: str | None = None) -> list[JobRow]:
         """Jobs that are not over, oldest first."""
         with self._core.store.session() as session:
-            rows = session.scalars(select(JobRow).where(JobRow.state.not_in(OVER)).order_by(JobRow.created))
+            rows = session.scalars(select(JobRow).where(JobRow.state.not_in(OVER)).order_by(JobRow.number))
             found = [row for row in rows if agreement in (None, row.agreement)]
         return [row for row in found if row.id not in self._unsaved]
 
@@ -174,7 +175,7 @@ class JobBook:
     def views(self) -> list[JobView]:
         """Newest first."""
         with self._core.store.session() as session:
-            rows = list(session.scalars(select(JobRow).order_by(JobRow.created.desc())))
+            rows = list(session.scalars(select(JobRow).order_by(JobRow.number.desc())))
         return [self._view(row) for row in rows]
 
     def plan(self, job: str) -> PlanView:

@@ -111,6 +111,8 @@ class JobRow(Row):
 
     __tablename__ = "jobs"
     id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(unique=True)
+    """In the order of arrival here: times are in whole seconds, and several jobs can come within one."""
     name: Mapped[str]
     agreement: Mapped[str] = mapped_column(index=True)
     engine: Mapped[str]
