@@ -36,13 +36,13 @@ def errors(
 ) -> None:
     """List all error codes, or explain one."""
     state = state_of(context)
-    known = _every_code()
-    if code is None:
+    wanted = None if code is None else "CT-" + code.upper().removeprefix("CT-")
+    known = _codes(wanted)
+    if wanted is None:
         if not show(state, [CodeView.of(one) for one in known.values()]):
             rows = [(one.code, one.title, one.family.family) for one in known.values()]
             table("Error codes", ("|code", "what happened", "|family"), rows)
         return
-    wanted = "CT-" + code.upper().removeprefix("CT-")
     if wanted not in known:
         raise typer.BadParameter(f"no error has the code {code!r}; `coterie errors` lists them all")
     found = known[wanted]
@@ -52,10 +52,15 @@ def errors(
         facts(f"{found.code}  {found.title}", about)
 
 
-def _every_code() -> dict[str, ErrorCode]:
-    """The codes of all rooms: a room declares them in its ``errors`` module."""
+def _codes(wanted: str | None) -> dict[str, ErrorCode]:
+    """The codes of all rooms, or of as many as it takes to know the wanted one.
+
+    A room declares its codes in its ``errors`` module; rooms that this command does not need are not loaded.
+    """
     house = str(Path(declarations.__file__).parent)
     for module in pkgutil.walk_packages([house], "coterie."):
+        if wanted in declarations.all_codes():
+            break
         if module.name.endswith(".errors"):
             importlib.import_module(module.name)
     return dict(declarations.all_codes())

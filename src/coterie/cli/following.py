@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -36,21 +36,21 @@ def follow_job(client: Client, view: JobView, *, quiet: bool) -> tuple[JobView, 
     :returns: the job at its end, and the error that ended it.
     """
     seen = [view]
-    lines = _Lines(view)
 
-    def tell(now_known: JobView) -> None:
-        seen.append(now_known)
-        if live is not None:
-            live.update(_moving(now_known))
-        elif not quiet:
-            lines.tell(now_known)
+    def following(tell: Callable[[JobView], None]) -> tuple[JobView, None]:
+        def progress(known: JobView) -> None:
+            seen.append(known)
+            tell(known)
 
-    live = None
+        return client.wait(view.id, progress), None
+
     try:
-        if quiet or not console.is_terminal:
-            return client.wait(view.id, tell), None
+        if quiet:
+            return following(lambda _: None)
+        if not console.is_terminal:
+            return following(_Lines(view).tell)
         with Live(_moving(view), console=console, refresh_per_second=4, transient=True) as live:
-            return client.wait(view.id, tell), None
+            return following(lambda known: live.update(_moving(known)))
     except CoterieError as error:
         if seen[-1].over:
             return seen[-1], error

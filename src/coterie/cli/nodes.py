@@ -42,7 +42,7 @@ def _made(context: typer.Context, home: node_room.Home) -> None:
     settings = home.settings
     nobody = "nobody can: it accepts invitations, and makes none"
     facts(
-        f"The {settings.role} {settings.name} is made",
+        f"{settings.role.capitalize()} {settings.name} is made",
         (
             ("home", home.path),
             ("fingerprint", Identity.load(home.path).public.fingerprint),

@@ -88,7 +88,7 @@ def facts(title: str | Text, rows: Iterable[tuple[str, object]]) -> None:
         if value not in (None, ""):
             grid.add_row(name, cell(value))
     console.print(cell(title), style="bold" if isinstance(title, str) else "")
-    console.print(Padding(grid, (0, 0, 0, 2)))
+    console.print(Padding(grid, (0, 0, 0, 2), expand=False))
 
 
 def drawn_table(title: str | Text, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
