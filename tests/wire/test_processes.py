@@ -110,7 +110,7 @@ def test_the_side_that_does_not_dial_asks_too(
     node = Node(identities["alpha"], [identities["gamma"]], None)
     gamma = LinkMesh(identities["gamma"], network.job, {"alpha": network.address("alpha", node.port)})
     began = time.monotonic()
-    with pytest.raises(Unavailable, match="CT-1210"):
+    with pytest.raises(Unavailable, match="CT-1233"):
         gamma.to("alpha").recv_bytes("x", 1)
     assert time.monotonic() - began < 5
     node.close()

@@ -135,3 +135,20 @@ def test_a_false_peer_in_between_does_not_end_a_job_that_runs(
     listener.close()
     alpha.to("beta").send_bytes("two", b"2")
     assert beta.to("alpha").recv_bytes("two", 1) == b"2"
+
+
+def test_strangers_who_never_finish_their_handshake_do_not_keep_a_peer_out(
+    network: Network, identities: dict[str, Identity]
+) -> None:
+    beta = LinkMesh(identities["beta"], network.job, {"alpha": network.address("alpha")})
+    network.meshes["beta"] = beta
+    idle = [socket.create_connection(("127.0.0.1", network.doors["beta"].port)) for _ in range(40)]
+    time.sleep(0.2)  # all of them are waiting for
+    started = time.monotonic()
+    alpha = LinkMesh(identities["alpha"], network.job, {"beta": network.address("beta")})
+    network.meshes["alpha"] = alpha
+    alpha.to("beta").send_bytes("x", b"1")
+    assert beta.to("alpha").recv_bytes("x", 1) == b"1"
+    assert time.monotonic() - started < 5
+    for raw in idle:
+        raw.close()

@@ -29,7 +29,7 @@ from coterie.errors import CoterieError
 from coterie.wire.account import Account
 from coterie.wire.address import PeerAddress
 from coterie.wire.connection import Connection, Lost
-from coterie.wire.errors import CLOSED, PEER_FINISHED, PEER_GONE, PEER_RESTARTED, WRONG_JOB
+from coterie.wire.errors import CLOSED, PEER_FINISHED, PEER_GONE, PEER_RESTARTED, UNKNOWN_JOB, WRONG_JOB
 from coterie.wire.flow import Stall
 from coterie.wire.frames import VERSION, Hello, error_of, failure_of
 from coterie.wire.inbox import Inbox, Incoming
@@ -319,14 +319,18 @@ class Link:
             return hello, self._generation
 
     def check_hello(self, hello: Hello) -> None:
-        """Raises CT-1210 or what the peer reports where it is gone, CT-1216, CT-1218."""
+        """Raises CT-1233 or what the peer reports where it is gone, CT-1216, CT-1218."""
         if hello.status == "gone":
             with self.lock:
                 self.heard_error = True
                 if hello.failure is None and self.outbox.farewell:
                     self.peer_finished()
                     raise Lost("the peer has finished")
-            raise error_of(hello.failure, self.peer) if hello.failure else self.gone("its node says so")
+            raise (
+                error_of(hello.failure, self.peer)
+                if hello.failure
+                else UNKNOWN_JOB(f"{self.peer}, job {self.host.job}", party=self.peer)
+            )
         if hello.status == "not-yet":
             raise Lost("the peer's node has no worker for this job yet")
         if hello.job != self.host.job or hello.party != self.peer:

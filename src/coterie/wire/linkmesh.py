@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import threading
@@ -28,7 +29,9 @@ from coterie.wire.tls import HANDSHAKE_SECONDS, LINK_PROTOCOL, client_context, l
 from coterie.wire.waits import Waits
 
 HANDSHAKES_AT_ONCE = 16
-"""Inbound connections of one job that may be unauthenticated at a time: a job has few peers."""
+"""Inbound connections of one job that may be unauthenticated at a time: a job has few peers. Beyond it the one
+that waits longest is dropped: strangers who say nothing must not keep peers out.
+"""
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +115,8 @@ class LinkMesh:
         self._identity = identity
         self._addresses = dict(peers)
         self._lock = threading.Lock()
-        self._handshakes = threading.BoundedSemaphore(HANDSHAKES_AT_ONCE)
+        self._unproven: dict[socket.socket, None] = {}
+        """Second handles of the connections whose callers have not proven who they are, the oldest first."""
         self._refused: deque[CoterieError] = deque(maxlen=20)
         self._identities = [address.identity for address in peers.values()]
         self._server_context = server_context(identity, self._identities, LINK_PROTOCOL)
@@ -205,12 +209,21 @@ class LinkMesh:
 
     def accept(self, raw: socket.socket) -> None:
         """Take over an inbound connection, before its TLS handshake. Returns at once."""
-        if not self._handshakes.acquire(blocking=False):
+        try:
+            handle = raw.dup()
+        except OSError:
             raw.close()
             return
-        threading.Thread(target=self._welcome, args=(raw,), name="link-accept", daemon=True).start()
+        with self._lock:
+            if len(self._unproven) >= HANDSHAKES_AT_ONCE:
+                oldest = next(iter(self._unproven))
+                del self._unproven[oldest]
+                with contextlib.suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)  # its thread wakes and ends
+            self._unproven[handle] = None
+        threading.Thread(target=self._welcome, args=(raw, handle), name="link-accept", daemon=True).start()
 
-    def _welcome(self, raw: socket.socket) -> None:
+    def _welcome(self, raw: socket.socket, handle: socket.socket) -> None:
         deadline = time.monotonic() + HANDSHAKE_SECONDS
         try:
             connection = open_server(raw, self._server_context, self._identities, deadline)
@@ -222,7 +235,9 @@ class LinkMesh:
         except Lost:
             return
         finally:
-            self._handshakes.release()
+            with self._lock:
+                self._unproven.pop(handle, None)
+                handle.close()
         try:
             self._answer(connection, link, deadline)
         except Lost:
