@@ -245,12 +245,12 @@ def test_connections_that_never_begin_tls_are_bounded(
     port = network.doors["beta"].port
     idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(16)]
     time.sleep(0.2)
-    extra = socket.create_connection(("127.0.0.1", port))
-    extra.settimeout(5)
-    assert extra.recv(1) == b""  # turned away at once
-    for one in (extra, *idle):
-        one.close()
-    time.sleep(0.2)
     peer = tls_client(identities["alpha"], port, f"{network.job}.beta.coterie", "coterie-link/1")
     assert peer.recv(8) == b"coterie\x01"
-    peer.close()
+    idle[0].settimeout(5)
+    assert idle[0].recv(1) == b""  # it has waited longest, and made place
+    idle[1].setblocking(False)
+    with pytest.raises(BlockingIOError):
+        idle[1].recv(1)
+    for one in (peer, *idle):
+        one.close()

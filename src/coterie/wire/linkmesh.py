@@ -29,8 +29,8 @@ from coterie.wire.tls import HANDSHAKE_SECONDS, LINK_PROTOCOL, client_context, l
 from coterie.wire.waits import Waits
 
 HANDSHAKES_AT_ONCE = 16
-"""Inbound connections of one job that may be unauthenticated at a time: a job has few peers. Beyond it the one
-that waits longest is dropped: strangers who say nothing must not keep peers out.
+"""Inbound connections of one job that may be unauthenticated at a time: a job has few peers. Beyond it the
+one that waits longest is dropped: strangers who say nothing must not keep peers out.
 """
 
 log = logging.getLogger(__name__)
