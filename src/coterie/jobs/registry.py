@@ -40,4 +40,6 @@ def parameters(step: Step) -> Params:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise SPEC_INVALID(f"step {step.name!r}, parameter {where!r}: {first['msg']}") from error
+        parameter = f", parameter {where!r}" if where else ""
+        problem = first["msg"].removeprefix("Value error, ")
+        raise SPEC_INVALID(f"step {step.name!r}{parameter}: {problem}") from error

@@ -151,7 +151,7 @@ def _results(context: PlanContext) -> dict[str, tuple[str, ...]]:
 
 def _design(context: PlanContext, shape: FrameShape, params: LogisticParams) -> Design:
     if shape.bound is None:
-        raise NO_BOUND("of the training rows", step=context.step)
+        raise NO_BOUND("nothing before this step bounds the columns of the training rows", step=context.step)
     widths = {party: len(shape.columns.get(party, ())) for party in context.parties}
     return design(shape.rows, widths, shape.bound, params)
 

@@ -96,7 +96,7 @@ def _facts(context: PlanContext, model_step: str, frame: str) -> tuple[ModelFact
     if {p: tuple(c) for p, c in shape.columns.items() if c} != {p: c for p, c in facts.columns.items() if c}:
         raise MODEL_MISMATCH(f"'{frame}'", step=context.step)
     if context.engine == "mpc" and shape.bound is None:
-        raise NO_BOUND(f"frame '{frame}'", step=context.step)
+        raise NO_BOUND(f"nothing before this step bounds the columns of frame '{frame}'", step=context.step)
     return facts, shape
 
 
