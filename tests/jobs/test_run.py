@@ -13,7 +13,7 @@ import pytest
 from coterie.errors import CoterieError
 from coterie.jobs import Assignment, derive_plan
 from coterie.jobs.errors import CANCELLED
-from coterie.jobs.plan import check_within
+from coterie.jobs.plan import Planner, check_within
 from coterie.learn import Reveal, Statement
 
 from .conftest import STEPS, Bench, terms_for
@@ -79,6 +79,16 @@ def test_the_plan_is_the_same_whoever_derives_it(bench: Make) -> None:
     assert derive_plan(made.proposal, made.terms) == derive_plan(made.proposal, made.terms)
     other = made.proposal.model_copy(update={"initiator": "payments"})
     assert derive_plan(other, made.terms).digest != derive_plan(made.proposal, made.terms).digest
+
+
+@pytest.mark.parametrize("told", [{"rows.all": 10**15}, {"rows.all": 0}, {"rows.all": -5}, {}])
+def test_sizes_that_cannot_be_are_refused_before_they_are_used(bench: Make, told: dict[str, int]) -> None:
+    """A dealer has but the parties' word for them, and an array of a trillion rows takes long to plan."""
+    made = bench()
+    planner = Planner(made.proposal, made.terms)
+    planner.stage(exact=True)
+    with pytest.raises(CoterieError, match="CT-4011"):
+        planner.apply(told)
 
 
 def test_a_plan_names_the_data_that_it_uses(bench: Make) -> None:

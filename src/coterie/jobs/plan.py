@@ -217,9 +217,20 @@ class Planner:
         return StagePlan(self._stage - 1, exact, tuple(plans))
 
     def apply(self, facts: Mapping[str, int]) -> None:
-        """Take in the sizes that the stage just run has told."""
+        """Take in the sizes that the stage just run has told.
+
+        :raises CoterieError: CT-4011 for sizes beyond what was planned with, before anything is planned with
+            them: a dealer hears them from others.
+        """
         step = self._proposal.spec.steps[self._next - 1]
-        component(step.component).apply_facts(self.context, facts)
+        before = {name: shape.rows for name, shape in self.context.frames.items()}
+        try:
+            component(step.component).apply_facts(self.context, facts)
+        except KeyError as error:
+            raise PLAN_EXCEEDED(f"nobody tells {error}", step=step.name) from error
+        for name, shape in self.context.frames.items():
+            if not 0 < shape.rows <= before.get(name, 0):
+                raise PLAN_EXCEEDED(f"{shape.rows} rows in frame {name!r}", step=step.name)
 
     def _agree(self) -> StepPlan:
         """The messages in which the participants compare sizes and plan before a stage."""
