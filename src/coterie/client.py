@@ -52,8 +52,7 @@ __all__ = ["Client"]
 
 _View = TypeVar("_View", bound=BaseModel)
 
-_LARGEST_ANSWER = 64 * 2**20
-_CHUNK = 2**16
+_LARGEST_ANSWER, _CHUNK = 64 * 2**20, 2**16
 _FINGERPRINT = re.compile(r"(?:sha256:)?[0-9a-fA-F]{64}")
 
 NODE_AWAY = errors.define(
@@ -115,8 +114,7 @@ class Client:
         """
         self._start = f"If it does not run, start it: coterie --home {home} node start" if home else None
         if home is not None and url is None and token is None and fingerprint is None:
-            door = node.api_door(home)
-            url, token, fingerprint = door.url, door.token, door.fingerprint
+            url, token, fingerprint = (door := node.api_door(home)).url, door.token, door.fingerprint
         if url is None or token is None or fingerprint is None:
             raise WRONG_ADDRESS("one of them is missing")
         if not _FINGERPRINT.fullmatch(fingerprint):
