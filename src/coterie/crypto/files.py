@@ -12,9 +12,12 @@ from coterie.errors import CoterieError
 
 
 def write_error(path: Path, error: OSError) -> CoterieError:
-    """The coded error for a failed write to ``path``: CT-1120 when space ran out, else CT-1121."""
+    """The coded error for a failed write to ``path``: CT-1120 when space ran out, else CT-1121.
+
+    It names the file and its folder only: the error may end a job, and then peers read it.
+    """
     code = DISK_FULL if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else CANNOT_WRITE
-    return code(f"{path}: {error.strerror or error}")
+    return code(f"{path.parent.name}/{path.name}: {error.strerror or type(error).__name__}")
 
 
 def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:

@@ -204,7 +204,7 @@ class Ledger:
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise LEDGER_FULL(f"{path}: {error.strerror}") from error
+            raise LEDGER_FULL(f"{path.name}: {error.strerror}") from error
         try:
             cut = self._find_end(file)
             if cut:
@@ -213,7 +213,7 @@ class Ledger:
         except BaseException as error:
             os.close(file)
             if isinstance(error, OSError):
-                raise LEDGER_FULL(f"{path}: {error.strerror}") from error
+                raise LEDGER_FULL(f"{path.name}: {error.strerror}") from error
             raise
         self._file = file
         if cut:
