@@ -101,7 +101,9 @@ def test_each_step_outside_is_refused_with_its_reason(
     with pytest.raises(NotAgreed) as caught:
         decision.require()
     assert caught.value.code == decision.refusals[0].code
-    assert all(refusal.reason in caught.value.detail for refusal in decision.refusals)
+    told = f"{caught.value.title}: {caught.value.detail}"
+    assert all(refusal.reason in told for refusal in decision.refusals)
+    assert not caught.value.detail.startswith(caught.value.title)
 
 
 @settings(max_examples=150, deadline=None)

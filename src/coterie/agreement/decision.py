@@ -97,8 +97,9 @@ class Decision(_Document):
     def require(self) -> None:
         """Raise the first refusal as an error of the family NotAgreed, with all reasons in its detail."""
         if not self.allowed:
+            first = all_codes()[self.refusals[0].code]
             reasons = "; ".join(refusal.reason for refusal in self.refusals)
-            raise all_codes()[self.refusals[0].code](reasons)
+            raise first(reasons.removeprefix(f"{first.title}: "))  # the error says its title itself
 
 
 def decide(

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coterie.agreement import Terms
+from coterie.agreement import COLUMN_NOT_GRANTED, Terms
 from coterie.crypto import now, timestamp
 from coterie.data import DatasetFacts
 
@@ -72,7 +72,7 @@ class Roles:
 def roles_of(proposal: Proposal, terms: Terms) -> Roles:
     """Read the roles off the agreement.
 
-    :raises CoterieError: CT-4004, CT-4005, CT-4006.
+    :raises CoterieError: CT-1628, CT-4004 to CT-4008.
     """
     spec = proposal.spec
     parties = tuple(sorted(spec.datasets))
@@ -123,9 +123,7 @@ def _columns_of(proposal: Proposal, terms: Terms, party: str) -> tuple[tuple[str
     wanted = proposal.spec.columns.get(party, features)
     unknown = [column for column in wanted if column not in features]
     if unknown:
-        raise COLUMN_UNKNOWN(
-            f"{unknown[0]!r} is not a granted feature of dataset {name!r} of {party!r}", party=party
-        )
+        raise COLUMN_NOT_GRANTED(f"{unknown[0]!r} as a feature of dataset {name!r} of {party!r}", party=party)
     if len(set(wanted)) != len(wanted):
         raise COLUMN_UNKNOWN(f"a column of {party!r} is named twice", party=party)
     if not wanted and granted.label is None:

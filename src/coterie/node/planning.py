@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from coterie.agreement import Agreement, decide, standing
 from coterie.crypto import now
-from coterie.errors import UNEXPECTED, CoterieError
+from coterie.errors import UNEXPECTED, CoterieError, NotAgreed
 from coterie.jobs import Plan, Proposal, derive_plan, request_of
 
 from .agreements import Agreements
@@ -31,7 +31,7 @@ class Planning:
     async def derive(self, proposal: Proposal, agreement: Agreement) -> Plan:
         """The plan; one that was derived of the same proposal and terms just now is not derived again.
 
-        :raises CoterieError: CT-40xx and the components' own.
+        :raises CoterieError: CT-40xx and the components' own. What is not agreed is in the ledger then.
         """
         for known, terms, plan in self._known:
             if (known, terms) == (proposal, agreement.id):
@@ -40,7 +40,10 @@ class Planning:
             loop = asyncio.get_running_loop()
             plan = await loop.run_in_executor(self._threads, derive_plan, proposal, agreement.terms)
         except CoterieError as error:
-            raise error.at(party=self._core.name) from None
+            error.at(party=self._core.name)
+            if isinstance(error, NotAgreed):
+                await self._core.record_refusal(error, job=proposal.job, agreement=agreement.id)
+            raise
         except Exception as error:
             log_unexpected(f"planning {proposal.job}", error)
             raise UNEXPECTED(f"{type(error).__name__} while planning", party=self._core.name) from error
