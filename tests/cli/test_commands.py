@@ -9,10 +9,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from coterie.cli import codes
 from coterie.cli.main import app
@@ -29,8 +30,8 @@ RECORDS = (
 )
 
 
-def leaves(command: click.Command, path: str = "coterie") -> Iterator[tuple[str, click.Command]]:
-    if isinstance(command, click.Group):
+def leaves(command: Any, path: str = "coterie") -> Iterator[tuple[str, Any]]:
+    if isinstance(command, TyperGroup):
         for name, below in command.commands.items():
             yield from leaves(below, f"{path} {name}")
     else:
@@ -47,7 +48,7 @@ def test_help_explains_every_command_and_option(path: str) -> None:
     command = COMMANDS[path]
     assert (command.help or "").strip().endswith((".", "ID`.")), path
     for parameter in command.params:
-        if isinstance(parameter, click.Option) and parameter.name != "help":
+        if parameter.name != "help":
             assert parameter.help, f"{path} {parameter.name}"
 
 

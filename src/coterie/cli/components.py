@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -33,7 +33,9 @@ def list_components(context: typer.Context) -> None:
 
 
 @app.command("show")
-def show_component(context: typer.Context, name: str) -> None:
+def show_component(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="The component's name.")]
+) -> None:
     """A component's parameters, with their defaults and limits."""
     state = state_of(context)
     with state.client() as client:

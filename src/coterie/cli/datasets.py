@@ -16,6 +16,8 @@ from .state import read_text, state_of
 
 app = typer.Typer(no_args_is_help=True)
 
+DatasetName = Annotated[str, typer.Argument(help="The dataset's name.")]
+
 
 @app.command()
 def draft(
@@ -77,7 +79,7 @@ def list_datasets(context: typer.Context) -> None:
 
 
 @app.command("show")
-def show_dataset(context: typer.Context, name: str) -> None:
+def show_dataset(context: typer.Context, name: DatasetName) -> None:
     """A dataset's columns."""
     state = state_of(context)
     with state.client() as client:
@@ -89,7 +91,7 @@ def show_dataset(context: typer.Context, name: str) -> None:
 
 
 @app.command()
-def remove(context: typer.Context, name: str) -> None:
+def remove(context: typer.Context, name: DatasetName) -> None:
     """Forget a dataset. The file stays."""
     with state_of(context).client() as client:
         client.remove_dataset(name)

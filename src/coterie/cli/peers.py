@@ -12,6 +12,8 @@ from .state import state_of
 
 app = typer.Typer(no_args_is_help=True)
 
+PeerName = Annotated[str, typer.Argument(help="The peer's name.")]
+
 LONGEST_INVITATION = 16 * 1024
 
 
@@ -67,7 +69,7 @@ def list_peers(context: typer.Context) -> None:
 
 
 @app.command("show")
-def show_peer(context: typer.Context, name: str) -> None:
+def show_peer(context: typer.Context, name: PeerName) -> None:
     """A peer's key and address."""
     state = state_of(context)
     with state.client() as client:
@@ -86,7 +88,7 @@ def show_peer(context: typer.Context, name: str) -> None:
 
 
 @app.command()
-def remove(context: typer.Context, name: str) -> None:
+def remove(context: typer.Context, name: PeerName) -> None:
     """Forget a peer's key: it is refused from now on."""
     with state_of(context).client() as client:
         client.remove_peer(name)
