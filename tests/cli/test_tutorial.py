@@ -81,7 +81,7 @@ def test_the_agreement_names_all_that_is_signed(walk: Walk) -> None:
         "age, NumberOfDependents",
         "DebtRatio",
         "split: test from 0.2 up to 0.5",
-        "logistic: l2 from 0 up to 1; passes from 1 up to 100",
+        "logistic: l2 from 0 up to 1; max_logit 10 or 20; passes from 1 up to 100",
         "scores to lender",
         "at least 1,000 common rows",
     ):

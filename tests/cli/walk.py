@@ -132,7 +132,7 @@ def free_ports(count: int) -> Iterator[str]:
 
 
 def write_tables(folder: Path) -> None:
-    """Small tables with the columns of the demo's, whose label depends on both sides."""
+    """Small tables with the columns of the demo's, whose label depends on both sides, and on chance more."""
     sys.path.insert(0, str(ROOT / "examples" / "credit_score"))
     try:
         import data
@@ -143,7 +143,7 @@ def write_tables(folder: Path) -> None:
     for number in range(PEOPLE):
         own = {name: f"{chance.gauss(50, 10):.0f}" for name in (*data.LENDER, *data.PAYMENTS)}
         risk = float(own[data.LENDER[0]]) + float(own[data.PAYMENTS[0]]) - 100
-        own |= {"id": str(number), data.LABEL: str(int(risk + chance.gauss(0, 5) > 0))}
+        own |= {"id": str(number), data.LABEL: str(int(risk + chance.gauss(0, 20) > 0))}
         people.append(own)
     folder.mkdir()
     for party, key, style, names in (
