@@ -70,6 +70,8 @@ class Runs:
         self._planning = planning
         self._book = book
         self._workers: dict[str, WorkerProcess] = {}
+        self._ending: set[str] = set()
+        """Jobs whose end is being written down."""
         self._unsent: set[str] = set()
         self.closing = Closing(core, network, book, self.end)
 
@@ -151,7 +153,7 @@ class Runs:
 
     async def _launch(self, job: str) -> None:
         """Count the run, write it down, start the worker."""
-        if self._book.over(job):
+        if self._ends(job):
             return
         row = self._book.row(job)
         begin = self._begin(job)
@@ -160,7 +162,7 @@ class Runs:
         worker = WorkerProcess(self._core, job, self)
         self._workers[job] = worker
         await worker.start(begin)
-        if self._book.over(job):
+        if self._ends(job):
             worker.kill()
             return
         self._book.change(job, state="running", started=timestamp(now()))
@@ -230,7 +232,7 @@ class Runs:
 
     async def progressed(self, job: str, progress: Progress) -> None:
         """Remember it, and tell the others soon."""
-        if self._book.over(job):
+        if self._ends(job):
             return
         values = progress.model_dump(exclude={"op"})
         view = ParticipantView(party=self._core.name, state="running", updated=timestamp(now()), **values)
@@ -260,7 +262,7 @@ class Runs:
     async def ended(self, job: str, error: CoterieError | None) -> None:
         """The worker is gone."""
         self._workers.pop(job, None)
-        if self._book.over(job):
+        if self._ends(job):
             return
         if error is not None:
             await self.end(job, "cancelled" if error.code == CANCELLED.code else "failed", error)
@@ -276,17 +278,28 @@ class Runs:
 
     async def end(self, job: str, state: JobState, error: CoterieError, *, tell: bool = True) -> None:
         """End a job before its time; the first reason counts, and every participant gets to know it."""
-        if self._book.over(job):
+        if self._ends(job):
             return
-        error.at(party=self._core.name)
-        self._book.close(job, state, error)
-        log.info("job %s is %s: %s", job, state, error)
+        self._ending.add(job)
+        try:
+            error.at(party=self._core.name)
+            log.info("job %s is %s: %s", job, state, error)
+            worker = self._workers.get(job)
+            if worker is not None:
+                self._core.spawn(f"stop of {job}", worker.stop(error))
+            if tell:
+                self._tell_end(job, state, error)
+            await self._write_end(job, state, error)  # who sees the job ended finds it in the ledger
+            self._book.close(job, state, error)
+        finally:
+            self._ending.discard(job)
+
+    def _ends(self, job: str) -> bool:
+        """Whether it is over, or is being ended."""
+        return job in self._ending or self._book.over(job)
+
+    async def _write_end(self, job: str, state: JobState, error: CoterieError) -> None:
         failure = failure_of(error)
-        worker = self._workers.get(job)
-        if worker is not None:
-            self._core.spawn(f"stop of {job}", worker.stop(error))
-        if tell:
-            self._tell_end(job, state, error)
         body = {"job": job, "event": "ended", "state": state, **failure.model_dump(exclude={"next_step"})}
         try:
             await self._core.record("job", {name: value for name, value in body.items() if value is not None})
@@ -321,7 +334,7 @@ class Runs:
         await self.end(job, "refused", error)
 
     def _refuse_over(self, job: str) -> None:
-        if self._book.over(job):
+        if self._ends(job):
             raise JOB_STATE(f"it is {self._book.state(job)}")
 
     async def agreement_revoked(self, agreement: str) -> None:
