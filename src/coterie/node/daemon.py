@@ -200,6 +200,7 @@ def _log_to(home: Home) -> None:
         logging.StreamHandler(sys.stderr),
     ]
     home.log_file.chmod(0o600)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # the node says itself that it listens
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     for handler in handlers:
