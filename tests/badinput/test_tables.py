@@ -161,6 +161,7 @@ def test_the_largest_numbers_do_no_harm(tables: Tables) -> None:
         (["split"], "CT-3001"),
         (["align", "divine"], "CT-4002"),
         (["align", {"split": {"test": 3}}], "CT-4001"),
+        (["align", {"split": {"tset": 0.3}}], "CT-4001"),
         ([*READY, {"logistic": {"learning_rate": 1.0}}], "CT-4001"),
     ],
 )
@@ -170,6 +171,7 @@ def test_what_could_overflow_or_cannot_work_is_refused_in_the_plan(
     with pytest.raises(CoterieError, match=code) as caught:
         planned(tables, steps)
     assert "Value error" not in str(caught.value)
+    assert "Extra inputs" not in str(caught.value)
     assert "''" not in str(caught.value)
 
 

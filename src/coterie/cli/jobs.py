@@ -33,7 +33,9 @@ def find(client: Client, start: str) -> str:
     if len(start) == 32:
         return start
     known = [one.id for one in client.jobs()]
-    if start == LAST and known:
+    if start == LAST:
+        if not known:
+            raise typer.BadParameter("this node knows no job yet")
         return known[0]
     found = [one for one in known if one.startswith(start)]
     if len(found) > 1:

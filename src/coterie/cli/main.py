@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib.metadata import version
@@ -114,6 +115,9 @@ def main(arguments: list[str] | None = None) -> None:
 
     Exit status: 0 done, 1 a coded failure, 2 wrong usage, 130 interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a sign shows another
     words = _json_first(sys.argv[1:] if arguments is None else arguments)
     as_json = words[:1] == ["--json"]
     try:

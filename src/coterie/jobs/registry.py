@@ -35,11 +35,15 @@ def parameters(step: Step) -> Params:
 
     :raises CoterieError: CT-4001 for an unknown or wrong parameter, CT-4002.
     """
+    known = component(step.component).Parameters
     try:
-        return component(step.component).Parameters.model_validate(step.params)
+        return known.model_validate(step.params)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         parameter = f", parameter {where!r}" if where else ""
         problem = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            names = ", ".join(known.model_fields) or "none"
+            problem = f"there is no such parameter; there are: {names}"
         raise SPEC_INVALID(f"step {step.name!r}{parameter}: {problem}") from error

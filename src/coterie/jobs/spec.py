@@ -118,4 +118,7 @@ def validate_spec(value: Mapping[str, Any]) -> JobSpec:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise SPEC_INVALID(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
+        problem = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            problem = "there is no such field"
+        raise SPEC_INVALID(f"{where}: {problem}") from error
