@@ -67,11 +67,16 @@ class _Lines:
 
     def __init__(self, view: JobView) -> None:
         self._told: dict[str, tuple[str, float]] = {}
+        self._awaited = ""
         console.print(Text(f"job {view.id}: {view.name}"))
 
     def tell(self, view: JobView) -> None:
         seconds = now().timestamp()
-        for one in view.participants:
+        awaited = _awaited(view) if view.state == "proposed" else ""
+        if awaited and awaited != self._awaited:
+            console.print(Text(f"{now():%H:%M:%S}  waits for {awaited}"))
+        self._awaited = awaited
+        for one in view.participants if not awaited else ():
             place = f"{one.state} {one.step or ''}"
             known, since = self._told.get(one.party, ("", 0.0))
             if place != known or (not view.over and seconds - since > LINE_SECONDS):
@@ -84,11 +89,17 @@ class _Lines:
 
 def _moving(view: JobView) -> RenderableType:
     title = Text.assemble((view.name, "bold"), "   ", state_text(view.state), "   ", (short(view.id), "dim"))
-    waiting = [one.party for one in view.approvals if one.state == "waiting"]
-    if view.state == "proposed" and waiting:
-        who = ", ".join(waiting)
-        return Group(title, Text(f"  waits for the approval of {who}: coterie job approve {view.id[:12]}"))
+    if view.state == "proposed":
+        return Group(title, Text(f"  waits for {_awaited(view)}"))
     return Group(title, _participants(view, NOTABLE_WAIT))
+
+
+def _awaited(view: JobView) -> str:
+    """What keeps a proposed job from starting. Only its initiator hears of the others' approvals at once."""
+    persons = [one.party for one in view.approvals if (one.state, one.mode) == ("waiting", "person")]
+    if persons:
+        return f"the approval of {', '.join(persons)}: coterie job approve {view.id[:12]}"
+    return f"{view.initiator} to start it"
 
 
 def _participants(view: JobView, notable: float) -> Table:
@@ -144,7 +155,7 @@ def print_job(view: JobView, agreement: str) -> None:
     """
     title = Text.assemble((view.name, "bold"), "   ", state_text(view.state))
     facts(title, [*_facts(view, agreement)])
-    if view.participants and view.state != "done":
+    if view.participants and view.state not in ("proposed", "done"):
         console.print()
         console.print(_participants(view, 0))
     if view.results:
@@ -164,9 +175,8 @@ def _facts(view: JobView, agreement: str) -> Iterator[tuple[str, object]]:
         if one.state == "approved"
     ]
     yield "approved by", ", ".join(words)
-    waiting = [one.party for one in view.approvals if one.state == "waiting"]
-    if waiting and not view.over:
-        yield "waits for", f"the approval of {', '.join(waiting)}: coterie job approve {view.id[:12]}"
+    if view.state == "proposed":
+        yield "waits for", _awaited(view)
     if view.started and view.ended:
         took = (parse_timestamp(view.ended) - parse_timestamp(view.started)).total_seconds()
         yield "took", f"{took:,.0f} s"
