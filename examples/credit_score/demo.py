@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from coterie.client import Client
-from coterie.crypto import now, timestamp
 from coterie.errors import CoterieError
 from coterie.node import JobView
 
@@ -47,10 +45,7 @@ def agree(clients: dict[str, Client], tables: data.Tables) -> None:
     for party, path in (("lender", tables.lender), ("payments", tables.payments)):
         text = (HERE / f"{party}.yaml").read_text(encoding="utf-8")
         clients[party].add_dataset(text.replace(f"path: {path.name}", f"path: {path}"))
-    today = now()
     text = (HERE / "agreement.yaml").read_text(encoding="utf-8")
-    text = text.replace("{not_before}", timestamp(today - timedelta(minutes=5)))
-    text = text.replace("{expires}", timestamp(today + timedelta(days=365)))
     draft = clients["lender"].draft_agreement(text)
     clients["lender"].offer_agreement(draft.id)
     clients["lender"].sign_agreement(draft.id)

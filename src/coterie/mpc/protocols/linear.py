@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +34,13 @@ class _Local(Protocol):
     def clear_float(self, call: Call, twin: Twin, values: Sequence[Floats]) -> Sequence[Floats]:
         return [self.real(call, values)]
 
+    @abstractmethod
     def ring(self, call: Call, values: Sequence[Words], first: bool) -> Words:
         """Of shares. Exactly one party is ``first``: it adds what is public."""
-        raise NotImplementedError
 
+    @abstractmethod
     def real(self, call: Call, values: Sequence[Floats]) -> Floats:
-        raise NotImplementedError
+        """The same of numbers."""
 
 
 class _View(_Local):
@@ -46,8 +48,9 @@ class _View(_Local):
 
     keeps_opening = True
 
+    @abstractmethod
     def see(self, call: Call, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        raise NotImplementedError
+        """Of arrays of whatever stands for the values."""
 
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         see = _seer(self, instruction.call)
