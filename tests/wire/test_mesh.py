@@ -88,6 +88,23 @@ def test_depth_is_the_longest_chain_of_messages(make: Make) -> None:
         assert gamma.depth == 0
 
 
+def test_what_is_exchanged_at_once_is_one_round(make: Make) -> None:
+    alpha, beta = make("alpha", "beta")
+    with alpha.step("s"), beta.step("s"):
+        alpha.to("beta").send_bytes("first", b"x")
+        beta.to("alpha").recv_bytes("first", 1)
+        with alpha.at_once(), beta.at_once():
+            for piece in ("a", "b", "c"):
+                beta.to("alpha").send_bytes(piece, b"x")
+                alpha.to("beta").recv_bytes(piece, 1)
+                alpha.to("beta").send_bytes(piece, b"x")
+                beta.to("alpha").recv_bytes(piece, 1)
+        assert (alpha.depth, beta.depth) == (2, 1)
+        alpha.to("beta").send_bytes("last", b"x")
+        beta.to("alpha").recv_bytes("last", 1)
+        assert beta.depth == 3
+
+
 def test_traffic_is_accounted_to_steps_exactly(make: Make) -> None:
     alpha, beta = make("alpha", "beta")
     for step, size in (("one", 1000), ("two", 3_000_000)):

@@ -28,6 +28,8 @@ class Account:
         self._step = OUTSIDE
         self._left: dict[str, int] | None = None
         self._depth = 0
+        self._sending: int | None = None
+        """The depth at which everything is sent now; None for the present one."""
 
     @property
     def depth(self) -> int:
@@ -50,6 +52,17 @@ class Account:
             with self._lock:
                 self._step, self._depth, self._left = OUTSIDE, 0, None
 
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What is sent inside counts as sent at the beginning."""
+        with self._lock:
+            self._sending = self._depth
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._sending = None
+
     def spend(self, peer: str, size: int, tag: str) -> tuple[str, int]:
         """Account ``size`` payload bytes to ``peer`` before they are sent: the step and the message's
         depth.
@@ -63,7 +76,7 @@ class Account:
                     )
                 self._left[peer] = left - size
             self._total(self._step, peer).sent += size
-            return self._step, self._depth + 1
+            return self._step, (self._depth if self._sending is None else self._sending) + 1
 
     def take(self, peer: str, size: int, depth: int, wire: int) -> None:
         """Account a message that the program has taken: ``size`` payload bytes, ``wire`` bytes of frames."""

@@ -139,6 +139,9 @@ class _LocalMesh:
     def step(self, name: str, budget: Mapping[str, int] | None = None) -> AbstractContextManager[None]:
         return self.account.step(name, budget)
 
+    def at_once(self) -> AbstractContextManager[None]:
+        return self.account.at_once()
+
     def egress(self) -> dict[str, dict[str, Traffic]]:
         return self.account.egress()
 

@@ -123,6 +123,14 @@ class Mesh(Protocol):
         depth and a budget of its own.
         """
 
+    def at_once(self) -> AbstractContextManager[None]:
+        """Messages that are sent inside do not depend on those that are taken inside, and count so in
+        :attr:`depth`.
+
+        For two parties who send each other more than either should hold at a time: piece by piece, in turn
+        with taking.
+        """
+
     def egress(self) -> dict[str, dict[str, Traffic]]:
         """Traffic by step and peer, so far."""
 
