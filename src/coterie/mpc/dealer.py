@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from coterie._kernels import prg_matmul, prg_matmul_t
 from coterie.crypto import random_seed
 from coterie.mpc.errors import BAD_ROLES
+from coterie.mpc.follower import Inputs, Outputs, Progress
 from coterie.mpc.form import PrivateForm
-from coterie.mpc.party import Progress
+from coterie.mpc.guest import Guest
 from coterie.mpc.protocols import PROTOCOLS
 from coterie.mpc.protocols.product import bilinear
 from coterie.mpc.ring import Words
@@ -20,32 +21,41 @@ from coterie.wire import Mesh
 def deal(
     tape: Tape,
     mesh: Mesh,
+    inputs: Inputs | None = None,
     *,
     progress: Progress | None = None,
     keep: int = KEEP,
     entropy: Entropy = random_seed,
-) -> None:
+) -> Outputs:
     """Deal all that the tape asks for, as the dealer ``mesh.me``.
 
-    It runs ahead of the parties as far as the channel's window lets it, and receives nothing but seeds.
+    It runs ahead of the parties as far as the channel's window lets it. It receives nothing but seeds, unless
+    it is a guest as well: then it waits at each reveal to it.
 
+    :param inputs: own inputs of a dealer who is a guest.
     :param keep: bytes of masks of private inputs to hold in memory.
+    :returns: what was revealed to a dealer who is a guest.
 
-    Errors: CT-2105, CT-2109, and whatever the links raise.
+    Errors: CT-2102, CT-2103, CT-2107 (inputs), CT-2105, CT-2109, and whatever the links raise.
     """
     if mesh.me != tape.setting.dealer:
-        raise BAD_ROLES(f"{mesh.me} is not the dealer of this tape")
+        raise BAD_ROLES(f"{mesh.me} is not the dealer of this tape", party=mesh.me)
     dealer = Dealer(tape, mesh, keep)
-    dealer.book = agree(tape, mesh, entropy)
+    guest = Guest(tape, mesh, None)
+    guest.take(inputs or {})
+    dealer.book = guest.book = agree(tape, mesh, entropy)
     last = last_uses(tape.instructions)
     for instruction in tape.instructions:
         call = instruction.call
         if progress:
             progress(call.index, len(tape.instructions), call.section)
-        PROTOCOLS[call.kind].deal(instruction, dealer)
+        protocol = PROTOCOLS[call.kind]
+        protocol.deal(instruction, dealer)
+        protocol.visit(instruction, guest)
         for number in (*call.inputs, *call.outputs):
             if last[number] == call.index:
                 dealer.forget(number)
+    return guest.outputs
 
 
 class Mask:

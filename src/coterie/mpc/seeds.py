@@ -1,12 +1,14 @@
 """Seeds: how they are agreed at the start of a run, and the record that no piece of a random stream serves
 twice.
 
-Three kinds, all of 128 bits and fresh for each run:
+Four kinds, all of 128 bits and fresh for each run:
 
 - party and dealer: masks and the dealt shares of all parties but the last;
 - each pair of compute parties: the zero-sharing that covers reveals. Pairwise, so that a receiver who
   computes as well learns the sum of the shares and nothing of their distribution;
-- all compute parties together: public coins. The dealer knows none of the last two.
+- all compute parties together: public coins. The dealer knows none of the last two;
+- each guest and each compute party: shares of what the guest gives. A dealer who is a guest has such seeds
+  beside those of its masks.
 
 Each is SHA-256 over contributions of all who share it, the tape's digest and their names.
 """
@@ -14,7 +16,7 @@ Each is SHA-256 over contributions of all who share it, the tape's digest and th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,18 +84,23 @@ class SeedBook:
 
 
 def agreement(setting: Setting) -> Round:
-    """The messages of the seed agreement."""
+    """The messages of the seed agreement: between all who share a seed."""
     return tuple(
         Message(source, target, _size(setting, source, target))
-        for source in (*setting.parties, setting.dealer)
-        for target in (*setting.parties, setting.dealer)
-        if source != target
+        for source in setting.everyone
+        for target in setting.everyone
+        if source != target and _meet(setting, source, target)
     )
 
 
+def _meet(setting: Setting, one: str, other: str) -> bool:
+    """Whether the two share a seed. Guests and dealer meet compute parties only."""
+    return one in setting.parties or other in setting.parties
+
+
 def _size(setting: Setting, source: str, target: str) -> int:
-    with_dealer = setting.dealer in (source, target)
-    return DIGEST + SEED * (1 if with_dealer else 2)
+    both = source in setting.parties and target in setting.parties
+    return DIGEST + SEED * (2 if both else 1)
 
 
 def agree(tape: Tape, mesh: Mesh, entropy: Entropy) -> SeedBook:
@@ -102,13 +109,13 @@ def agree(tape: Tape, mesh: Mesh, entropy: Entropy) -> SeedBook:
     Errors: CT-2105 where a peer's tape differs, and what the links raise.
     """
     setting, me = tape.setting, mesh.me
-    everyone = (*setting.parties, setting.dealer)
-    others = [name for name in everyone if name != me]
+    others = [name for name in setting.everyone if name != me and _meet(setting, me, name)]
     tape_digest = bytes.fromhex(tape.digest.removeprefix("sha256:"))
     common = {me: entropy()}
     mine = {other: entropy() for other in others}
     for other in others:
-        pair = mine[other] if setting.dealer in (me, other) else mine[other] + common[me]
+        both = me in setting.parties and other in setting.parties
+        pair = mine[other] + common[me] if both else mine[other]
         mesh.to(other).send_array(TAG, np.frombuffer(tape_digest + pair, dtype=np.uint8))
     seeds: dict[str, bytes] = {}
     for other in others:
@@ -119,23 +126,34 @@ def agree(tape: Tape, mesh: Mesh, entropy: Entropy) -> SeedBook:
                 f"{other}'s has digest sha256:{received[:DIGEST].hex()}, ours {tape.digest}", party=other
             )
         theirs = received[DIGEST : DIGEST + SEED]
-        names = [name for name in everyone if name in (me, other)]
-        parts = {me: mine[other], other: theirs}
-        label = pair_label(me, other)
-        if setting.dealer in (me, other):
-            label = other if me == setting.dealer else me
-        else:
+        if size > DIGEST + SEED:
             common[other] = received[DIGEST + SEED :]
-        seeds[label] = _derive("pair", tape_digest, names, [parts[name] for name in names])
-    if me != setting.dealer:
+        contributions = {me: mine[other], other: theirs}
+        names = [name for name in setting.everyone if name in contributions]
+        parts = [contributions[name] for name in names]
+        for label, purpose in _shared(setting, me, other):
+            seeds[label] = _derive(purpose, tape_digest, names, parts)
+    if me in setting.parties:
         seeds[COMMON] = _derive(
             "common", tape_digest, setting.parties, [common[name] for name in setting.parties]
         )
     return SeedBook(seeds)
 
 
+def _shared(setting: Setting, me: str, other: str) -> Iterator[tuple[str, str]]:
+    """Label and purpose of each seed that two participants share."""
+    outside = {me, other}.difference(setting.parties)
+    if not outside:
+        yield pair_label(me, other), "pair"
+    if setting.dealer in outside:
+        yield (other if me == setting.dealer else me), "pair"
+    if outside.intersection(setting.guests):
+        yield pair_label(me, other), "guest"
+
+
 def pair_label(one: str, other: str) -> str:
-    """Label of the seed that two compute parties share. A dealer's seeds go by the party's name."""
+    """Label of the seed that two compute parties share, or a guest and a compute party. The dealer's seeds go
+    by the party's name."""
     return "/".join(sorted((one, other)))
 
 

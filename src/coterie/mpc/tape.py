@@ -15,12 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coterie.crypto import canonical, digest
+from coterie.mpc.errors import BAD_ROLES
 from coterie.mpc.form import Form
 
 VERSION = 1
 WORD = 8
 """Bytes of a ring element."""
 
+MOST_PARTIES = 5
+"""Compute parties: messages grow with the square of their number, and every operation is tested up to it."""
 
 KEEP = 256 * 1024 * 1024
 """Bytes of masks of private inputs that a dealer keeps; larger ones are expanded again for each product."""
@@ -28,12 +31,32 @@ KEEP = 256 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Setting:
-    """Who computes, and who deals."""
+    """Who computes, who deals, and who only gives or gets. Roles as in ISO/IEC 4922-1.
+
+    Errors: CT-2109 for fewer than two compute parties or more than five, a dealer that computes, and names
+    that stand in two places.
+    """
 
     parties: tuple[str, ...]
     """Compute parties in the agreement's order. The first adds public terms, the last receives what is
     dealt."""
     dealer: str
+    guests: tuple[str, ...] = ()
+    """Input parties and result parties that do not compute. The dealer is one of them only where it is named
+    here too."""
+
+    def __post_init__(self) -> None:
+        if not 2 <= len(self.parties) <= MOST_PARTIES:
+            raise BAD_ROLES(f"{len(self.parties)} compute parties")
+        if not self.dealer:
+            raise BAD_ROLES("no dealer")
+        if self.dealer in self.parties:
+            raise BAD_ROLES(f"{self.dealer} would compute and deal", party=self.dealer)
+        for group in (self.parties, self.guests):
+            if len(set(group)) != len(group):
+                raise BAD_ROLES(f"a name stands twice in {', '.join(group)}")
+        if both := set(self.guests) & set(self.parties):
+            raise BAD_ROLES(f"{', '.join(sorted(both))} would compute and be a guest")
 
     @property
     def first(self) -> str:
@@ -43,7 +66,13 @@ class Setting:
     def last(self) -> str:
         return self.parties[-1]
 
+    @property
+    def everyone(self) -> tuple[str, ...]:
+        """All participants of a run, each once."""
+        return tuple(dict.fromkeys((*self.parties, self.dealer, *self.guests)))
+
     def others(self, party: str) -> tuple[str, ...]:
+        """The compute parties but this one; all of them for who does not compute."""
         return tuple(other for other in self.parties if other != party)
 
 
@@ -178,6 +207,7 @@ class Tape:
             "version": VERSION,
             "parties": list(self.setting.parties),
             "dealer": self.setting.dealer,
+            "guests": list(self.setting.guests),
             "instructions": [instruction.to_dict() for instruction in self.instructions],
             "sent": {source: dict(targets) for source, targets in self.sent.items()},
             "rounds": dict(self.rounds),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from coterie.mpc.context import Context, Program
-from coterie.mpc.errors import BAD_PROGRAM, BAD_ROLES
+from coterie.mpc.errors import BAD_PROGRAM
 from coterie.mpc.form import Form, PrivateForm
 from coterie.mpc.protocols import Protocol
 from coterie.mpc.seeds import agreement
@@ -25,17 +25,17 @@ from coterie.mpc.tape import (
 )
 
 
-def trace(program: Program, parties: Sequence[str], dealer: str) -> Tape:
+def trace(program: Program, parties: Sequence[str], dealer: str, guests: Sequence[str] = ()) -> Tape:
     """Write the tape of ``program``.
 
-    :param parties: compute parties, two or more, in the agreement's order.
+    :param parties: compute parties, two to five, in the agreement's order.
     :param dealer: who deals; not one of them.
+    :param guests: who gives inputs or gets results and does not compute. The dealer may be one of them; see
+        docs/protocols.md for what that assumes.
 
     Errors: CT-2101 (values could overflow; the operation and section are named), CT-2106, CT-2109 (roles).
     """
-    if len(parties) < 2 or not dealer or len({*parties, dealer}) != len(parties) + 1:
-        raise BAD_ROLES(f"compute parties {', '.join(parties) or 'none'}; dealer {dealer or 'none'}")
-    tracer = _Tracer(Setting(tuple(parties), dealer))
+    tracer = _Tracer(Setting(tuple(parties), dealer, tuple(guests)))
     program(tracer)
     tracer.finish()
     return tracer.tape()
@@ -75,10 +75,10 @@ class _Tracer(Context):
             rounds.extend(cost.rounds)
         sent: dict[str, dict[str, int]] = {}
         count_bytes(sent, rounds)
-        depths = dict.fromkeys((*setting.parties, setting.dealer), 0)
+        depths = dict.fromkeys(setting.everyone, 0)
         count_rounds(depths, rounds)
         party_work = sum(cost.party_work for cost in self._costs)
-        work = dict.fromkeys(setting.parties, party_work)
+        work = dict.fromkeys(setting.everyone, 0) | dict.fromkeys(setting.parties, party_work)
         work[setting.dealer] = sum(cost.dealer_work for cost in self._costs)
         return Tape(
             setting=setting,

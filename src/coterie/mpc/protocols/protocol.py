@@ -18,6 +18,7 @@ from coterie.mpc.tape import Call, Cost, Instruction, Setting
 
 if TYPE_CHECKING:
     from coterie.mpc.dealer import Dealer
+    from coterie.mpc.guest import Guest
     from coterie.mpc.party import Party
     from coterie.mpc.twin import Twin
 
@@ -53,6 +54,10 @@ class Protocol(ABC):
     @abstractmethod
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         """A compute party's side."""
+
+    def visit(self, instruction: Instruction, guest: Guest) -> None:
+        """A guest's side: give its input, get its result. Most operations are none of its business."""
+        del instruction, guest
 
     @abstractmethod
     def clear_fixed(self, call: Call, twin: Twin, values: Sequence[Words]) -> Sequence[Words]:
