@@ -29,6 +29,8 @@ class Played:
 
     tape: Tape
     outputs: dict[str, Outputs] = field(default_factory=dict)
+    """Of all but the dealer."""
+    dealers: Outputs = field(default_factory=Outputs)
     errors: dict[str, BaseException] = field(default_factory=dict)
     meshes: dict[str, Mesh] = field(default_factory=dict)
     depths: dict[str, int] = field(default_factory=dict)
@@ -60,6 +62,7 @@ def play(
     inputs: Mapping[str, Any],
     parties: Sequence[str] = NAMES[:2],
     *,
+    guests: Sequence[str] = (),
     tapes: Mapping[str, Tape] | None = None,
     meshes: dict[str, Mesh] | None = None,
     raises: bool = True,
@@ -67,9 +70,10 @@ def play(
     **dealer_options: Any,
 ) -> Played:
     """Trace, deal and run. Inputs go by name to everybody; each party uses its own."""
-    programs = program if isinstance(program, Mapping) else dict.fromkeys(parties, program)
-    tape = trace(programs[parties[0]], parties, DEALER)
-    played = Played(tape, meshes=meshes or local_meshes([*parties, DEALER]))
+    names = tuple(dict.fromkeys((*parties, DEALER, *guests)))
+    programs = program if isinstance(program, Mapping) else dict.fromkeys(names, program)
+    tape = trace(programs[parties[0]], parties, DEALER, guests)
+    played = Played(tape, meshes=meshes or local_meshes(names))
 
     def participant(name: str) -> None:
         mesh = played.meshes[name]
@@ -77,13 +81,11 @@ def play(
         own = tapes[name] if tapes else tape
         try:
             with mesh.step("mpc"):
+                mine = {key: value for key, value in inputs.items() if _is_mine(own, key, name)}
+                mine = {key: value[name] if isinstance(value, dict) else value for key, value in mine.items()}
                 if name == DEALER:
-                    mpc.deal(own, mesh, **options, **dealer_options)
+                    played.dealers = mpc.deal(own, mesh, mine, **options, **dealer_options)
                 else:
-                    mine = {key: value for key, value in inputs.items() if _is_mine(own, key, name)}
-                    mine = {
-                        key: value[name] if isinstance(value, dict) else value for key, value in mine.items()
-                    }
                     played.outputs[name] = mpc.run(programs[name], own, mesh, mine, **options)
                 played.depths[name] = mesh.depth
         except CoterieError as error:
@@ -93,7 +95,7 @@ def play(
             played.errors[name] = error
             mesh.close()
 
-    threads = [threading.Thread(target=participant, args=(name,)) for name in (*parties, DEALER)]
+    threads = [threading.Thread(target=participant, args=(name,)) for name in names]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -105,12 +107,12 @@ def play(
 
 
 def _is_mine(tape: Tape, key: str, name: str) -> bool:
-    """Whether a party may have this input: its own plaintext, or shares."""
+    """Whether a participant may have this input: its own plaintext, or shares of a compute party."""
     for instruction in tape.instructions:
         params = instruction.call.params
-        if instruction.call.kind == "private" and params["name"] == key:
+        if instruction.call.kind in ("private", "provided") and params["name"] == key:
             return bool(params["owner"] == name)
-    return True
+    return name in tape.setting.parties
 
 
 def recorded_claims(monkeypatch: Any) -> dict[str, dict[tuple[str, int], Claim]]:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from coterie.mpc import Context, Program, Secret, twin
+from coterie.mpc import Context, Program, Secret, functions, twin
 
 from .rig import NAMES, play
 
@@ -132,7 +132,7 @@ def test_views_are_those_of_numpy(compute: Compute) -> None:
             corner=x[:2, :2],
             flat=x.reshape(-1),
             other=x.reshape(3, 5),
-            joined=ctx.concatenate([x, y, x[1:2]]),
+            joined=functions.concatenate([x, y, x[1:2]]),
             of_opened=y[1:3].reshape(6),
         )
 
@@ -174,7 +174,7 @@ def test_products_are_exact(compute: Compute) -> None:
             transposed=q.T @ u,
             own_elementwise=q * b,
             sum=ctx.dot([(p, v), (q, v)]),
-            of_slices=p @ ctx.concatenate([v, v])[1:4],
+            of_slices=p @ functions.concatenate([v, v])[1:4],
         )
 
     inputs = {"a": x, "b": y, "m": square, "v": vector, "u": long, "p0": x, "p1": y}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from coterie.errors import CoterieError
 from coterie.mpc import RowBlocks, fits
 from coterie.mpc.form import PrivateForm
+from coterie.mpc.ranges import between
 from coterie.mpc.plaintext import as_blocks, encode_input
 from coterie.mpc.ring import as_words, check_fits, decode, encode, encode_scalar, shifted
 
@@ -70,7 +71,7 @@ def test_what_reaches_2_to_the_62_does_not_fit(bound: float, frac: int, fine: bo
 
 
 def form(shape: tuple[int, ...] = (3, 2), bound: float = 5.0, **more: float) -> PrivateForm:
-    return PrivateForm(shape, 16, bound, owner="lender", **more)
+    return PrivateForm(shape, 16, between(bound), owner="lender", **more)
 
 
 def test_own_plaintext_is_kept_in_32_bits_where_it_fits() -> None:

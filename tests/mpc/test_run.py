@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from coterie.errors import CoterieError
-from coterie.mpc import Context, Kept, Program, RowBlocks, deal, run, trace, twin
+from coterie.mpc import Context, Interval, Kept, Program, RowBlocks, deal, run, trace, twin
 from coterie.wire import local_meshes
 
 from .rig import DEALER, NAMES, play, recorded_claims
@@ -298,8 +298,8 @@ def test_wrong_inputs_are_refused_before_anything_is_sent(change: dict[str, Any]
     [
         None,
         np.zeros(3),
-        Kept(np.zeros(4, np.uint64), 18, 1.0),
-        Kept(np.zeros(3, np.uint64), 20, 1.0),
+        Kept(np.zeros(4, np.uint64), 18, Interval(-1.0, 1.0)),
+        Kept(np.zeros(3, np.uint64), 20, Interval(-1.0, 1.0)),
     ],
 )
 def test_wrong_shares_are_refused(kept: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from coterie import mpc
 from coterie.errors import CoterieError
-from coterie.mpc import Context, Private, Program, Secret, Tape, trace
+from coterie.mpc import Context, Private, Program, Secret, Tape, functions, trace
 
 from .rig import DEALER, NAMES, play
 
@@ -27,7 +27,7 @@ def training(n: int = 40, terms: int = 12) -> Program:
             ctx.open(w)
             p = ctx.sigmoid(ctx.dot([(left, w[:3]), (right, w[3:])]), frac=24, terms=terms)
             e = p - y
-            (g,) = ctx.truncate(ctx.concatenate([left.T @ e, right.T @ e]), frac=18)
+            (g,) = ctx.truncate(functions.concatenate([left.T @ e, right.T @ e]), frac=18)
             q = ctx.product("multiply", g, w)
         ctx.check()
         ctx.reveal(g, ctx.parties[:1], "gradient")
@@ -184,7 +184,7 @@ def test_declared_sums_make_room() -> None:
         lambda ctx, s, p: s[::-1],
         lambda ctx, s, p: s[[0, 1]],
         lambda ctx, s, p: s[0, 0, 0],
-        lambda ctx, s, p: ctx.concatenate([s, s.sum(axis=0)]),
+        lambda ctx, s, p: functions.concatenate([s, s.sum(axis=0)]),
         lambda ctx, s, p: s.sum(axis=2),
         lambda ctx, s, p: s + ctx.zeros((5,)),
         lambda ctx, s, p: s.ldexp(30),

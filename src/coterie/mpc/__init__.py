@@ -5,14 +5,17 @@ A program is an ordinary function over a :class:`Context`. :func:`trace` writes 
 in the clear.
 """
 
-from coterie.mpc.arrays import Private, Secret
+from coterie.mpc import functions
+from coterie.mpc.arrays import Bits, Private, Secret
 from coterie.mpc.context import FRAC, Context, Program
 from coterie.mpc.dealer import deal
+from coterie.mpc.follower import Inputs, Outputs
 from coterie.mpc.form import Form
-from coterie.mpc.party import Inputs, Outputs, run
 from coterie.mpc.plaintext import RowBlocks
 from coterie.mpc.protocols import PROTOCOLS
+from coterie.mpc.ranges import Interval
 from coterie.mpc.ring import fits
+from coterie.mpc.run import run
 from coterie.mpc.seeds import Entropy
 from coterie.mpc.shares import Kept
 from coterie.mpc.statement import ProtocolStatement
@@ -26,11 +29,13 @@ STATEMENTS = {kind: protocol.statement for kind, protocol in PROTOCOLS.items() i
 __all__ = [
     "FRAC",
     "STATEMENTS",
+    "Bits",
     "Context",
     "Disclosure",
     "Entropy",
     "Form",
     "Inputs",
+    "Interval",
     "Kept",
     "Outputs",
     "Private",
@@ -43,6 +48,7 @@ __all__ = [
     "TwinOutputs",
     "deal",
     "fits",
+    "functions",
     "run",
     "trace",
     "twin",

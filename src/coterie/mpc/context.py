@@ -11,15 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coterie.crypto import digest
-from coterie.mpc.arrays import Private, Secret, Transposed
-from coterie.mpc.errors import BAD_PROGRAM
-from coterie.mpc.form import Form, PrivateForm, Shape
+from coterie.mpc.arrays import Bits, Private, Secret
+from coterie.mpc.errors import BAD_PROGRAM, NOT_FINITE, SHAPES
+from coterie.mpc.form import BitsForm, Form, PrivateForm, Shape, ShapeError
+from coterie.mpc.location import program_line
 from coterie.mpc.protocols import PROTOCOLS, Protocol
-from coterie.mpc.ring import Words, encode, encode_scalar
+from coterie.mpc.ranges import Interval, between
+from coterie.mpc.ring import FRAC, Words, check_fits, encode, fits
 from coterie.mpc.tape import Call
 
-FRAC = 18
-"""Fractional bits where a program does not say."""
+Bound: TypeAlias = float | tuple[float, float] | Interval
+"""How programs say a range: a largest magnitude, or ``(low, high)``."""
 
 
 class Context(ABC):
@@ -44,7 +46,7 @@ class Context(ABC):
     def apply(
         self,
         kind: str,
-        inputs: Sequence[Secret | Private],
+        inputs: Sequence[Secret | Private | Bits],
         constant: Words | None = None,
         **params: Any,
     ) -> tuple[Any, ...]:
@@ -57,8 +59,10 @@ class Context(ABC):
         forms = tuple(array.form for array in inputs)
         try:
             outputs = protocol.infer(self.parties, forms, params)
+        except ShapeError as error:
+            raise SHAPES(f"operation {index} ({kind}){program_line()}: {error}") from error
         except ValueError as error:
-            raise BAD_PROGRAM(f"operation {index} ({kind}): {error}") from error
+            raise BAD_PROGRAM(f"operation {index} ({kind}){program_line()}: {error}") from error
         numbers = tuple(range(self._values, self._values + len(outputs)))
         call = Call(
             index=index,
@@ -72,21 +76,25 @@ class Context(ABC):
             constant=constant,
         )
         for form in outputs:
-            form.check(call.describe())
+            if not fits(form.bound, form.frac):
+                form.check(call.describe() + program_line())
         self._calls += 1
         self._values += len(outputs)
         values = self._interpret(protocol, call, [array.value for array in inputs])
         opened = protocol.keeps_opening and all(array.opened for array in inputs)
         return tuple(
-            Private(self, form, number, value)
-            if isinstance(form, PrivateForm)
-            else Secret(self, form, number, value, opened)
+            _KINDS.get(type(form), Secret)(self, form, number, value, opened)
             for form, number, value in zip(outputs, numbers, values, strict=True)
         )
 
-    def one(self, kind: str, inputs: Sequence[Secret | Private], **params: Any) -> Secret:
+    def one(self, kind: str, inputs: Sequence[Secret | Private | Bits], **params: Any) -> Secret:
         """An operation with one secret as its output."""
         result: Secret = self.apply(kind, inputs, **params)[0]
+        return result
+
+    def truth(self, kind: str, inputs: Sequence[Secret | Private | Bits], **params: Any) -> Bits:
+        """An operation with truth values as its one output."""
+        result: Bits = self.apply(kind, inputs, **params)[0]
         return result
 
     @contextmanager
@@ -105,13 +113,14 @@ class Context(ABC):
         name: str,
         owner: str,
         shape: Shape,
-        bound: float,
+        bound: Bound,
         frac: int = FRAC,
         *,
         row_sum: float | None = None,
         column_sum: float | None = None,
     ) -> Private:
-        """The owner's plaintext input of that name: float64 of ``shape`` with magnitudes up to ``bound``.
+        """The owner's plaintext input of that name: float64 of ``shape``, with magnitudes up to ``bound`` or
+        values from ``bound[0]`` to ``bound[1]``.
 
         It stays at its owner; nothing is sent before it is first multiplied with a secret.
 
@@ -119,15 +128,20 @@ class Context(ABC):
         :param column_sum: the same for each column.
         """
         self._claim("inputs", name)
-        params: dict[str, Any] = {"name": name, "owner": owner, "shape": list(shape), "bound": float(bound)}
+        params: dict[str, Any] = {
+            "name": name,
+            "owner": owner,
+            "shape": list(shape),
+            "range": between(bound).to_list(),
+        }
         params |= {"frac": frac, "row_sum": row_sum, "column_sum": column_sum}
         result: Private = self.apply("private", [], **params)[0]
         return result
 
-    def shared(self, name: str, shape: Shape, bound: float, frac: int = FRAC) -> Secret:
+    def shared(self, name: str, shape: Shape, bound: Bound, frac: int = FRAC) -> Secret:
         """Shares that an earlier run kept, under that name in every party's inputs."""
         self._claim("inputs", name)
-        return self.one("shared", [], name=name, shape=list(shape), bound=float(bound), frac=frac)
+        return self.one("shared", [], name=name, shape=list(shape), range=between(bound).to_list(), frac=frac)
 
     def zeros(self, shape: Shape, frac: int = FRAC) -> Secret:
         """Zeros. Adding a private array to them makes it secret without a message."""
@@ -135,63 +149,16 @@ class Context(ABC):
 
     def public(self, values: NDArray[np.float64], frac: int = FRAC) -> Secret:
         """A public constant as if it were secret, to be added to secrets. Its digest is on the tape."""
-        words = encode(np.asarray(values, dtype=np.float64), frac)
-        bound = float(np.max(np.abs(values), initial=0.0))
-        form = {"shape": list(words.shape), "frac": frac, "bound": bound}
+        array = np.asarray(values, dtype=np.float64)
+        if not np.isfinite(array).all():
+            raise NOT_FINITE("a public constant")
+        span = Interval(float(array.min()), float(array.max())) if array.size else Interval(0.0, 0.0)
+        check_fits(span.bound, frac, "a public constant" + program_line())
+        words = np.asarray(encode(array, frac))
+        form = {"shape": list(words.shape), "frac": frac, "range": span.widened(2.0**-frac).to_list()}
         return self.one("public", [], constant=words, digest=digest(words.tobytes()), **form)
 
     # Local operations
-
-    def add(self, left: Secret, right: Secret | Private | float) -> Secret:
-        """Shapes broadcast as in NumPy. A plain number is rounded to the secret's fractional bits."""
-        if isinstance(right, Secret):
-            return self.one("add", [left, right], sign=1)
-        if isinstance(right, Private):
-            return self.one("add_private", [left, right], sign=1)
-        value = encode_scalar(float(right), left.frac)
-        return self.one("add_public", [left], value=str(value), bound=abs(float(right)))
-
-    def subtract(self, left: Secret, right: Secret | Private | float) -> Secret:
-        if isinstance(right, Secret):
-            return self.one("add", [left, right], sign=-1)
-        if isinstance(right, Private):
-            return self.one("add_private", [left, right], sign=-1)
-        return self.add(left, -right)
-
-    def scale_by(self, secret: Secret, factor: NDArray[np.float64], frac: int) -> Secret:
-        """Element by element times a public array of the same shape."""
-        words = encode(factor, frac)
-        bound = float(np.max(np.abs(factor), initial=0.0))
-        params = {
-            "digest": digest(words.tobytes()),
-            "shape": list(words.shape),
-            "frac": frac,
-            "factor_bound": bound,
-        }
-        return self.one("scale_by", [secret], constant=words, **params)
-
-    def slice(self, secret: Secret, key: Any) -> Secret:
-        """Basic slicing with integers and slices, one for each axis or fewer."""
-        keys = key if isinstance(key, tuple) else (key,)
-        if len(keys) > secret.ndim or not all(isinstance(k, int | slice) for k in keys):
-            raise BAD_PROGRAM(f"cannot slice an array of shape {secret.shape} by {key!r}")
-        parts: list[Any] = []
-        for k, length in zip(keys, secret.shape, strict=False):
-            if isinstance(k, slice):
-                start, stop, step = k.indices(length)
-                if step < 1:
-                    raise BAD_PROGRAM("slices go forward")
-                parts.append([start, max(start, stop), step])
-            else:
-                if not -length <= k < length:
-                    raise BAD_PROGRAM(f"index {k} is outside an axis of {length}")
-                parts.append(k % length)
-        return self.one("slice", [secret], key=parts)
-
-    def concatenate(self, secrets: Sequence[Secret]) -> Secret:
-        """Joined along the first axis, in the finest of their fixed-point formats."""
-        frac = max(secret.frac for secret in secrets)
-        return self.one("concatenate", [self.refine(secret, frac) for secret in secrets])
 
     def refine(self, secret: Secret, frac: int) -> Secret:
         """The same values with more fractional bits. Exact."""
@@ -258,12 +225,12 @@ class Context(ABC):
         """
         return self._guarded("range", secret, half_period=half_period)
 
-    def within(self, secret: Secret, bound: float) -> Secret:
+    def within(self, secret: Secret, bound: Bound) -> Secret:
         """The same values, with a bound that the program's author has proven and nothing checks.
 
         For sums whose terms can not all be large at once. The place of the proof is beside the call.
         """
-        return self.one("within", [secret], bound=float(bound))
+        return self.one("within", [secret], range=between(bound).to_list())
 
     def check(self) -> None:
         """Fail with CT-2108 at all parties if any value left the range of a function since the last check.
@@ -307,6 +274,9 @@ class Context(ABC):
         self._settled("the end")
 
 
+_KINDS: dict[type[Form], type[Secret | Private | Bits]] = {PrivateForm: Private, BitsForm: Bits}
+
+
 Program: TypeAlias = Callable[[Context], None]
 
-__all__ = ["FRAC", "Context", "Form", "Program", "Transposed"]
+__all__ = ["FRAC", "Bound", "Context", "Form", "Program"]

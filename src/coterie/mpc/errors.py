@@ -48,7 +48,8 @@ BAD_ROLES = define(
     "CT-2109",
     NotAgreed,
     "These parties cannot compute together",
-    "Name at least two compute parties and a dealer that is none of them.",
+    "Name two to five compute parties and a dealer that is none of them; whoever else gives inputs or gets "
+    "results is a guest.",
 )
 UNPLANNED_REVEAL = define(
     "CT-2110",
@@ -58,4 +59,16 @@ UNPLANNED_REVEAL = define(
 )
 STREAM_REUSED = define(
     "CT-2111", Bug, "A piece of a random stream would be used twice", "Nothing more was sent. Report it."
+)
+SHAPES = define(
+    "CT-2112",
+    BadInput,
+    "Arrays do not fit together",
+    "Compare the shapes that the message names with NumPy's rules; reshape or broadcast one of them.",
+)
+RANGE_NEEDED = define(
+    "CT-2113",
+    BadInput,
+    "A function needs a narrower range than is known of its argument",
+    "Say it: `bounded(x, (low, high))`, or the function's own `low` and `high`. The run checks it.",
 )

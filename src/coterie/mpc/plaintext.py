@@ -3,7 +3,7 @@ needs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from coterie.mpc.errors import INPUT_MISSING, NOT_FINITE, OUT_OF_BOUND
 from coterie.mpc.form import PrivateForm, Shape
+from coterie.mpc.ranges import Interval
 from coterie.mpc.ring import Floats, Narrow, Words
 
 BLOCK = 1 << 20
@@ -46,6 +47,18 @@ class RowBlocks:
 Plaintext: TypeAlias = NDArray[Any] | RowBlocks
 
 
+def plain_form(params: Mapping[str, Any]) -> PrivateForm:
+    """Of the owner's plaintext, from the parameters of an input."""
+    return PrivateForm(
+        tuple(params["shape"]),
+        params["frac"],
+        Interval(*params["range"]),
+        owner=params["owner"],
+        row_sum=params["row_sum"],
+        column_sum=params["column_sum"],
+    )
+
+
 def as_blocks(values: Any, form: PrivateForm, name: str) -> RowBlocks:
     """Own input of any kind. Errors: CT-2107 for another shape than planned, or no numbers."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
@@ -68,8 +81,8 @@ def encode_input(values: RowBlocks, form: PrivateForm, name: str) -> Words | Nar
         if not np.isfinite(block).all():
             raise NOT_FINITE(f"input {name!r}")
         magnitudes = np.abs(block)
-        if magnitudes.max(initial=0.0) > form.bound:
-            raise OUT_OF_BOUND(f"input {name!r} leaves ±{form.bound:.6g}")
+        if block.max(initial=form.low) > form.high or block.min(initial=form.high) < form.low:
+            raise OUT_OF_BOUND(f"input {name!r} leaves {form.low:.6g} to {form.high:.6g}")
         if form.row_sum is not None and magnitudes.sum(axis=1).max(initial=0.0) > form.row_sum:
             raise OUT_OF_BOUND(f"a row of input {name!r} adds up to more than {form.row_sum:.6g}")
         if form.column_sum is not None:

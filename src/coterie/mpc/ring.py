@@ -14,6 +14,8 @@ Narrow: TypeAlias = NDArray[np.int32]
 Floats: TypeAlias = NDArray[np.float64]
 
 BITS = 64
+FRAC = 18
+"""Fractional bits where a program does not say."""
 HEADROOM = 62
 """Magnitudes stay below 2^62: exact truncation needs that, and it leaves a factor of two for rounding."""
 NARROW = 31

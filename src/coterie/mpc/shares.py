@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from coterie.mpc.ranges import Interval
 from coterie.mpc.ring import Narrow, Words
 
 
@@ -38,7 +39,7 @@ class Kept:
 
     words: Words
     frac: int
-    bound: float
+    range: Interval
 
     def __repr__(self) -> str:
         return f"<Kept share of shape {self.words.shape}>"

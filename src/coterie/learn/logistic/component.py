@@ -97,7 +97,7 @@ class Logistic(Component[LogisticParams]):
         program = _program(context.planning, shape, numbers)
         outputs = run(program, tape, context.mesh, own, progress=context.progress)
         kept = outputs.kept[MODEL]
-        facts = ModelFacts(_columns(shape), kept.frac, kept.bound, params)
+        facts = ModelFacts(_columns(shape), kept.frac, kept.range.bound, params)
         model = SharedModel(facts, context.me, kept.words)
         context.models[context.step] = model
         if context.me in context.plan.results.get("model", ()):

@@ -25,7 +25,7 @@ from coterie.learn.logistic.design import (
     Design,
 )
 from coterie.learn.logistic.preparation import Block, start
-from coterie.mpc import Context, Inputs, Private, Program, RowBlocks, Secret
+from coterie.mpc import Context, Inputs, Private, Program, RowBlocks, Secret, functions
 
 MODEL = "model"
 """Name of what the program keeps and, where agreed, reveals: coefficients in order, then the intercept."""
@@ -71,7 +71,7 @@ class _Training:
         if design.constant:
             # The log-odds of the base rate, which the label's holder knows: secret without a message.
             begin = ctx.private("start", label_holder, (1,), design.start_bound, WEIGHT_FRAC)
-            self.weights = ctx.concatenate([self.weights, ctx.zeros((1,), WEIGHT_FRAC) + begin])
+            self.weights = functions.concatenate([self.weights, ctx.zeros((1,), WEIGHT_FRAC) + begin])
         self.velocity: Secret | None = None
         ctx.mask(*self.features.values(), *self.penalties.values(), *self.coordinates.values())
 
@@ -134,7 +134,7 @@ class _Training:
         parts = [features.T @ errors for features in self.features.values()]
         if self.design.constant:
             parts.append(errors.sum().times(self.design.constant, FEATURE_FRAC).reshape(1))
-        return self.ctx.concatenate(parts)
+        return functions.concatenate(parts)
 
     def _penalty(self, weights: Secret) -> Secret | None:
         """r ∘ v, and zero for the intercept."""
@@ -147,7 +147,7 @@ class _Training:
             parts = [weights[: design.width].times(design.penalty, PENALTY_FRAC)]
         if design.constant:
             parts.append(ctx.zeros((1,), parts[0].frac))
-        return ctx.concatenate(parts)
+        return functions.concatenate(parts)
 
     def _step(self, number: int, gradient: Secret, carried: Secret | None, penalty: Secret | None) -> None:
         changes = [change for change in (gradient, penalty) if change is not None]
@@ -177,7 +177,7 @@ class _Training:
                 intercept = None if intercept is None else intercept - part[-1:]
         else:
             parts = [weights[: design.width].times(design.scale, FEATURE_FRAC)]
-        whole = ctx.concatenate(parts if intercept is None else [*parts, intercept])
+        whole = functions.concatenate(parts if intercept is None else [*parts, intercept])
         return ctx.truncate(whole, frac=COEFFICIENT_FRAC)[0]
 
     def _parts(self, weights: Secret) -> Iterator[tuple[str, Secret]]:

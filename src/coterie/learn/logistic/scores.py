@@ -16,7 +16,7 @@ from coterie.learn.logistic.errors import MODEL_MISMATCH, NO_BOUND
 from coterie.learn.logistic.model import ClearModel, ModelFacts, SharedModel
 from coterie.learn.logistic.preparation import own_columns
 from coterie.learn.logistic.statement import CLEAR, SCORES
-from coterie.mpc import Context, Kept, Program, RowBlocks, Tape, deal, run, trace
+from coterie.mpc import Context, Interval, Kept, Program, RowBlocks, Tape, deal, run, trace
 
 __all__ = ["score_plan", "score_run"]
 
@@ -77,7 +77,7 @@ def score_run(
     if not isinstance(model, SharedModel):
         raise MODEL_MISSING(f"'{model_step}'", step=context.step, party=context.me)
     inputs: dict[str, RowBlocks | Kept] = {
-        "model": Kept(model.shares, facts.frac, facts.bound),
+        "model": Kept(model.shares, facts.frac, Interval(-facts.bound, facts.bound)),
     }
     if context.me in facts.columns:
         inputs[f"features of {context.me}"] = own_columns(context.frames[frame], facts.columns[context.me])

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from coterie.mpc.form import Form, PrivateForm
+from coterie._kernels import matmul
+from coterie.mpc.form import BitsForm, Form, PrivateForm, ShapeError, broadcast
 from coterie.mpc.protocols.protocol import Forms, Params, Protocol
+from coterie.mpc.ranges import Interval, between
 from coterie.mpc.ring import Floats, Words, as_words, decode, shifted
-from coterie.mpc.shares import Held, Opening, Share
+from coterie.mpc.shares import Held, Share
 from coterie.mpc.tape import Call, Instruction
 
 if TYPE_CHECKING:
-    from coterie.mpc.dealer import Dealer
     from coterie.mpc.party import Party
     from coterie.mpc.twin import Twin
 
@@ -43,39 +44,6 @@ class _Local(Protocol):
         """The same of numbers."""
 
 
-class _View(_Local):
-    """Base: the same function of shares, openings, masks and numbers."""
-
-    keeps_opening = True
-
-    @abstractmethod
-    def see(self, call: Call, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        """Of arrays of whatever stands for the values."""
-
-    def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
-        see = _seer(self, instruction.call)
-        opening = None
-        if all(share.opening is not None for share in values):
-            opening = Opening(
-                see([share.opening.opened for share in values]), see([share.opening.mask for share in values])
-            )
-        return [Share(see([share.words for share in values]), opening)]
-
-    def deal(self, instruction: Instruction, dealer: Dealer) -> None:
-        call = instruction.call
-        dealer.view(call.outputs[0], call.inputs, _seer(self, call))
-
-    def ring(self, call: Call, values: Sequence[Words], first: bool) -> Words:
-        return self.see(call, values)
-
-    def real(self, call: Call, values: Sequence[Floats]) -> Floats:
-        return self.see(call, values)
-
-
-def _seer(view: _View, call: Call) -> Callable[[Sequence[NDArray[Any]]], NDArray[Any]]:
-    return lambda values: view.see(call, values)
-
-
 class Add(_Local):
     """Two secrets, added or subtracted."""
 
@@ -83,8 +51,7 @@ class Add(_Local):
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
         left, right = forms
-        shape = np.broadcast_shapes(left.shape, right.shape)
-        return (Form(shape, max(left.frac, right.frac), left.bound + right.bound),)
+        return (_sum(left, right, params["sign"]),)
 
     def ring(self, call: Call, values: Sequence[Words], first: bool) -> Words:
         left, right = _aligned(call, values)
@@ -92,6 +59,13 @@ class Add(_Local):
 
     def real(self, call: Call, values: Sequence[Floats]) -> Floats:
         return np.add(values[0], values[1]) if call.params["sign"] > 0 else np.subtract(*values)
+
+
+def _sum(left: Form, right: Form, sign: int) -> Form:
+    if isinstance(left, BitsForm) or isinstance(right, BitsForm):
+        raise ValueError("truth values are made numbers before they are added")
+    span = left.range + right.range if sign > 0 else left.range - right.range
+    return Form(broadcast(left.shape, right.shape), max(left.frac, right.frac), span)
 
 
 def _aligned(call: Call, values: Sequence[Words]) -> list[Words]:
@@ -108,8 +82,7 @@ class AddPrivate(_Local):
         left, right = forms
         if isinstance(left, PrivateForm) or not isinstance(right, PrivateForm):
             raise ValueError("takes a secret and a private array")
-        shape = np.broadcast_shapes(left.shape, right.shape)
-        return (Form(shape, max(left.frac, right.frac), left.bound + right.bound),)
+        return (_sum(left, right, params["sign"]),)
 
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         call = instruction.call
@@ -129,21 +102,26 @@ class AddPrivate(_Local):
 
 
 class AddPublic(_Local):
-    """A secret and a public number."""
+    """A secret and a public array, in the secret's fixed-point format. Shapes broadcast."""
 
     kind = "add_public"
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
-        form = forms[0]
-        return (Form(form.shape, form.frac, form.bound + params["bound"]),)
+        form, span = forms[0], Interval(*params["range"])
+        return (Form(broadcast(form.shape, tuple(params["shape"])), form.frac, form.range + span),)
 
     def ring(self, call: Call, values: Sequence[Words], first: bool) -> Words:
         if not first:
-            return values[0]
-        return values[0] + _word(int(call.params["value"]))
+            return np.broadcast_to(values[0], call.output_forms[0].shape)
+        return values[0] + _constant(call)
 
     def real(self, call: Call, values: Sequence[Floats]) -> Floats:
-        return np.add(values[0], int(call.params["value"]) / 2.0 ** call.output_forms[0].frac)
+        return np.add(values[0], decode(_constant(call), call.output_forms[0].frac))
+
+
+def _constant(call: Call) -> Words:
+    assert call.constant is not None
+    return call.constant
 
 
 def _word(value: int) -> np.uint64:
@@ -156,8 +134,8 @@ class Scale(_Local):
     kind = "scale"
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
-        form, factor = forms[0], abs(int(params["factor"])) / 2.0 ** params["frac"]
-        return (Form(form.shape, form.frac + params["frac"], form.bound * factor),)
+        form, factor = forms[0], int(params["factor"]) / 2.0 ** params["frac"]
+        return (Form(form.shape, form.frac + params["frac"], form.range * factor),)
 
     def ring(self, call: Call, values: Sequence[Words], first: bool) -> Words:
         return values[0] * _word(int(call.params["factor"]))
@@ -168,23 +146,40 @@ class Scale(_Local):
 
 
 class ScaleBy(_Local):
-    """A secret times a public array, element by element."""
+    """A secret times a public array, element by element. Shapes broadcast."""
 
     kind = "scale_by"
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
-        form = forms[0]
-        if form.shape != tuple(params["shape"]):
-            raise ValueError(f"a factor of shape {params['shape']} for a secret of shape {form.shape}")
-        return (Form(form.shape, form.frac + params["frac"], form.bound * params["factor_bound"]),)
+        form, factor = forms[0], Interval(*params["range"])
+        shape = broadcast(form.shape, tuple(params["shape"]))
+        return (Form(shape, form.frac + params["frac"], form.range * factor),)
 
     def ring(self, call: Call, values: Sequence[Words], first: bool) -> Words:
-        assert call.constant is not None
-        return values[0] * call.constant
+        return values[0] * _constant(call)
 
     def real(self, call: Call, values: Sequence[Floats]) -> Floats:
-        assert call.constant is not None
-        return np.multiply(values[0], decode(call.constant, call.params["frac"]))
+        return np.multiply(values[0], decode(_constant(call), call.params["frac"]))
+
+
+class PublicMatmul(_Local):
+    """A public matrix times a secret one, both of two dimensions."""
+
+    kind = "public_matmul"
+
+    def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
+        form, (rows, inner) = forms[0], params["shape"]
+        if len(form.shape) != 2 or form.shape[0] != inner:
+            raise ShapeError(f"no matmul of shapes {(rows, inner)} and {form.shape}")
+        row_sums = between(params["row_sum"] * form.bound)
+        span = (Interval(*params["range"]) * form.range).summed(inner).cut(row_sums)
+        return (Form((rows, form.shape[1]), form.frac + params["frac"], span),)
+
+    def ring(self, call: Call, values: Sequence[Words], first: bool) -> Words:
+        return matmul(_constant(call), np.ascontiguousarray(values[0]))
+
+    def real(self, call: Call, values: Sequence[Floats]) -> Floats:
+        return np.asarray(decode(_constant(call), call.params["frac"]) @ values[0])
 
 
 class Ldexp(_Local):
@@ -196,7 +191,7 @@ class Ldexp(_Local):
         form, exponent = forms[0], params["exponent"]
         if form.frac - exponent < 0:
             raise ValueError(f"{form.frac} fractional bits are too few to multiply by 2^{exponent}")
-        return (Form(form.shape, form.frac - exponent, form.bound * 2.0**exponent),)
+        return (Form(form.shape, form.frac - exponent, form.range * 2.0**exponent),)
 
     def ring(self, call: Call, values: Sequence[Words], first: bool) -> Words:
         return values[0]
@@ -215,7 +210,7 @@ class Refine(_Local):
         form = forms[0]
         if params["frac"] < form.frac:
             raise ValueError("fewer fractional bits need truncation")
-        return (Form(form.shape, params["frac"], form.bound),)
+        return (Form(form.shape, params["frac"], form.range),)
 
     def ring(self, call: Call, values: Sequence[Words], first: bool) -> Words:
         return shifted(values[0], call.output_forms[0].frac - call.input_forms[0].frac)
@@ -231,7 +226,7 @@ class Within(_Local):
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
         form = forms[0]
-        return (Form(form.shape, form.frac, min(form.bound, params["bound"])),)
+        return (Form(form.shape, form.frac, form.range.cut(Interval(*params["range"]))),)
 
     def ring(self, call: Call, values: Sequence[Words], first: bool) -> Words:
         return values[0]
@@ -241,76 +236,60 @@ class Within(_Local):
 
 
 class Sum(_Local):
-    """The sum of all elements, or along one axis."""
+    """The sum along some axes, which go."""
 
     kind = "sum"
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
-        form, axis = forms[0], params["axis"]
-        if axis is None:
-            return (Form((), form.frac, form.bound * form.size),)
-        if not 0 <= axis < len(form.shape):
-            raise ValueError(f"no axis {axis} in shape {form.shape}")
-        shape = form.shape[:axis] + form.shape[axis + 1 :]
-        return (Form(shape, form.frac, form.bound * form.shape[axis]),)
+        form, axes = forms[0], params["axes"]
+        shape = tuple(length for axis, length in enumerate(form.shape) if axis not in axes)
+        count = math.prod(form.shape[axis] for axis in axes)
+        return (Form(shape, form.frac, form.range.summed(count)),)
 
     def ring(self, call: Call, values: Sequence[Words], first: bool) -> Words:
-        return np.asarray(values[0].sum(axis=call.params["axis"], dtype=np.uint64))
+        return np.asarray(values[0].sum(axis=tuple(call.params["axes"]), dtype=np.uint64))
 
     def real(self, call: Call, values: Sequence[Floats]) -> Floats:
-        return np.asarray(values[0].sum(axis=call.params["axis"]))
+        return np.asarray(values[0].sum(axis=tuple(call.params["axes"])))
 
 
-class Slice(_View):
-    """Basic slicing."""
+class Cumsum(_Local):
+    """Running sums along an axis."""
 
-    kind = "slice"
-
-    def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
-        form = forms[0]
-        shape = []
-        for axis, length in enumerate(form.shape):
-            key = params["key"][axis] if axis < len(params["key"]) else [0, length, 1]
-            if isinstance(key, list):
-                shape.append(len(range(*key)))
-        return (Form(tuple(shape), form.frac, form.bound),)
-
-    def see(self, call: Call, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        key = tuple(slice(*k) if isinstance(k, list) else k for k in call.params["key"])
-        return np.asarray(values[0][key])
-
-
-class Reshape(_View):
-    """The same elements in another shape, in C order."""
-
-    kind = "reshape"
+    kind = "cumsum"
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
         form = forms[0]
-        result = Form(tuple(params["shape"]), form.frac, form.bound)
-        if result.size != form.size or min(result.shape, default=0) < 0:
-            raise ValueError(f"cannot reshape {form.shape} to {result.shape}")
-        return (result,)
+        return (Form(form.shape, form.frac, form.range.partial_sums(max(1, form.shape[params["axis"]]))),)
 
-    def see(self, call: Call, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        return values[0].reshape(call.output_forms[0].shape)
+    def ring(self, call: Call, values: Sequence[Words], first: bool) -> Words:
+        return np.cumsum(values[0], axis=call.params["axis"], dtype=np.uint64)
+
+    def real(self, call: Call, values: Sequence[Floats]) -> Floats:
+        return np.asarray(np.cumsum(values[0], axis=call.params["axis"]))
 
 
-class Concatenate(_View):
-    """Joined along the first axis."""
+class SegmentSum(_Local):
+    """Rows (the first axis) added up by a public number of their segment, the call's constant."""
 
-    kind = "concatenate"
+    kind = "segment_sum"
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
-        if not forms or any(not form.shape or form.shape[1:] != forms[0].shape[1:] for form in forms):
-            raise ValueError("arrays of one shape but for the first axis are joined")
-        if len({form.frac for form in forms}) > 1:
-            raise ValueError("arrays of one fixed-point format are joined")
-        shape = (sum(form.shape[0] for form in forms), *forms[0].shape[1:])
-        return (Form(shape, forms[0].frac, max(form.bound for form in forms)),)
+        form, largest = forms[0], params["largest"]
+        span = form.range.partial_sums(max(1, largest)).hull(Interval(0.0, 0.0))
+        return (Form((params["segments"], *form.shape[1:]), form.frac, span),)
 
-    def see(self, call: Call, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        return np.concatenate(list(values))
+    def ring(self, call: Call, values: Sequence[Words], first: bool) -> Words:
+        return np.asarray(self._add(call, values[0]))
+
+    def real(self, call: Call, values: Sequence[Floats]) -> Floats:
+        return np.asarray(self._add(call, values[0]))
+
+    @staticmethod
+    def _add(call: Call, values: Any) -> Any:
+        result = np.zeros(call.output_forms[0].shape, values.dtype)
+        np.add.at(result, _constant(call).view(np.int64), values)
+        return result
 
 
 PROTOCOLS = (
@@ -319,11 +298,11 @@ PROTOCOLS = (
     AddPublic(),
     Scale(),
     ScaleBy(),
+    PublicMatmul(),
     Ldexp(),
     Refine(),
     Within(),
     Sum(),
-    Slice(),
-    Reshape(),
-    Concatenate(),
+    Cumsum(),
+    SegmentSum(),
 )

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from coterie._kernels import matmul, matmul_t
-from coterie.mpc.form import Form, PrivateForm, Shape
+from coterie.mpc.form import Form, PrivateForm, Shape, ShapeError, broadcast
 from coterie.mpc.protocols.protocol import Forms, Params, Protocol
+from coterie.mpc.ranges import Interval, between
 from coterie.mpc.ring import Floats, Narrow, Words, as_words
 from coterie.mpc.shares import Held, Share
 from coterie.mpc.statement import ProtocolStatement
@@ -52,16 +53,14 @@ def _real(operation: str, left: Floats, right: Floats) -> Floats:
 def _shape(operation: str, left: Shape, right: Shape) -> tuple[Shape, int]:
     """Of the result, and how many products each of its elements sums up."""
     if operation == "multiply":
-        if left != right:
-            raise ValueError(f"element by element needs equal shapes, not {left} and {right}")
-        return left, 1
+        return broadcast(left, right), 1
     if operation not in ("matmul", "matmul_t"):
         raise ValueError(f"no product is called {operation!r}")
     if len(left) != 2 or len(right) not in (1, 2):
-        raise ValueError(f"no {operation} of shapes {left} and {right}")
+        raise ShapeError(f"no {operation} of shapes {left} and {right}")
     rows, inner = left if operation == "matmul" else left[::-1]
     if right[0] != inner:
-        raise ValueError(f"no {operation} of shapes {left} and {right}")
+        raise ShapeError(f"no {operation} of shapes {left} and {right}")
     return (rows, *right[1:]), inner
 
 
@@ -78,7 +77,7 @@ class SecretProduct(Protocol):
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
         left, right = forms
         shape, inner = _shape(params["operation"], left.shape, right.shape)
-        return (Form(shape, left.frac + right.frac, left.bound * right.bound * inner),)
+        return (Form(shape, left.frac + right.frac, (left.range * right.range).summed(inner)),)
 
     def ids(self, call: Call, setting: Setting) -> int:
         return 1
@@ -125,17 +124,17 @@ class PrivateProduct(Protocol):
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
         if not forms or len(forms) % 2:
             raise ValueError("takes pairs")
-        shapes, bound = set(), 0.0
+        shapes, total = set(), Interval(0.0, 0.0)
         for left, right in _pairs(forms):
             if not isinstance(left, PrivateForm) or isinstance(right, PrivateForm):
                 raise ValueError("takes pairs of a private array and a secret")
             shape, inner = _shape(params["operation"], left.shape, right.shape)
             shapes.add((shape, left.frac + right.frac))
-            bound += _line_sum(params["operation"], left, inner) * right.bound
+            total = total + _line_product(params["operation"], left, right, inner)
         if len(shapes) > 1:
             raise ValueError("all pairs give one shape and fixed-point format")
         shape, frac = shapes.pop()
-        return (Form(shape, frac, bound),)
+        return (Form(shape, frac, total),)
 
     def ids(self, call: Call, setting: Setting) -> int:
         return 1
@@ -193,11 +192,11 @@ def _pairs(forms: Sequence[Form]) -> list[tuple[Form, Form]]:
     return list(zip(forms[::2], forms[1::2], strict=True))
 
 
-def _line_sum(operation: str, form: PrivateForm, inner: int) -> float:
-    """How large the sum of magnitudes can be that meets one factor of the other side."""
-    declared = {"matmul": form.row_sum, "matmul_t": form.column_sum, "multiply": None}[operation]
-    full = form.bound * inner
-    return full if declared is None else min(declared, full)
+def _line_product(operation: str, left: PrivateForm, right: Form, inner: int) -> Interval:
+    """The range of ``inner`` products added up, tighter where the owner promised sums of magnitudes."""
+    declared = {"matmul": left.row_sum, "matmul_t": left.column_sum, "multiply": None}[operation]
+    full = (left.range * right.range).summed(inner)
+    return full if declared is None else full.cut(between(declared * right.bound))
 
 
 PROTOCOLS = (SecretProduct(), PrivateProduct())

@@ -42,6 +42,7 @@ from coterie.mpc.errors import OUT_OF_RANGE, OVERFLOW
 from coterie.mpc.form import Form, PrivateForm
 from coterie.mpc.protocols.protocol import Forms, Params, Protocol
 from coterie.mpc.protocols.reveal import zero_share
+from coterie.mpc.ranges import Interval, between
 from coterie.mpc.ring import BITS, Floats, Words
 from coterie.mpc.seeds import COMMON
 from coterie.mpc.shares import Share
@@ -68,7 +69,7 @@ LIMIT, ALARM = 0.625, 0.875
 """In units of T: values up to the first pass, from the second on they fail."""
 CHUNK = 1 << 16
 """Rows that are dealt at once: tables are larger than the values themselves."""
-FORM = Form((COMBINATIONS,), 0, 0.0)
+FORM = Form((COMBINATIONS,), 0, Interval(0.0, 0.0))
 """Of the sums: zero, in a run without accident. They live in the top 16 bits of the ring."""
 
 _BUCKETS = 8
@@ -202,7 +203,7 @@ class Range(Protocol):
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
         form, half_period = forms[0], params["half_period"]
         Window(form, half_period).check()
-        return (Form(form.shape, form.frac, min(form.bound, ALARM * half_period)), FORM)
+        return (Form(form.shape, form.frac, form.range.cut(between(ALARM * half_period))), FORM)
 
     def ids(self, call: Call, setting: Setting) -> int:
         return 2 + len(list(chunks(call.input_forms[0].size)))

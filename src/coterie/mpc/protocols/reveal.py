@@ -15,6 +15,7 @@ from coterie.mpc.statement import ProtocolStatement
 from coterie.mpc.tape import WORD, Call, Cost, Instruction, Message, Setting
 
 if TYPE_CHECKING:
+    from coterie.mpc.guest import Guest
     from coterie.mpc.party import Party
     from coterie.mpc.twin import Twin
 
@@ -81,6 +82,15 @@ class Reveal(Protocol):
             party.outputs.revealed[call.params["name"]] = decode(total, form.frac).reshape(form.shape)
         return ()
 
+    def visit(self, instruction: Instruction, guest: Guest) -> None:
+        call, form = instruction.call, instruction.call.input_forms[0]
+        if guest.me not in call.params["to"]:
+            return
+        total = np.zeros(form.size, np.uint64)
+        for party in guest.others:
+            total += guest.mesh.to(party).recv_array(call.tag, np.uint64, (form.size,))
+        guest.outputs.revealed[call.params["name"]] = decode(total, form.frac).reshape(form.shape)
+
     def clear_fixed(self, call: Call, twin: Twin, values: Sequence[Words]) -> Sequence[Words]:
         twin.outputs.revealed[call.params["name"]] = decode(values[0], call.input_forms[0].frac)
         return ()
@@ -104,7 +114,7 @@ class Keep(Protocol):
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         call, form = instruction.call, instruction.call.input_forms[0]
         zeros = zero_share(party, call, instruction.ids[0], form.size).reshape(form.shape)
-        party.outputs.kept[call.params["name"]] = Kept(values[0].words + zeros, form.frac, form.bound)
+        party.outputs.kept[call.params["name"]] = Kept(values[0].words + zeros, form.frac, form.range)
         return ()
 
     def clear_fixed(self, call: Call, twin: Twin, values: Sequence[Words]) -> Sequence[Words]:

@@ -32,6 +32,7 @@ from coterie.mpc.protocols.range_check import (
     differences,
 )
 from coterie.mpc.protocols.sigmoid_table import TABLE, Sum
+from coterie.mpc.ranges import Interval, between
 from coterie.mpc.ring import Floats, Words, decode, encode_scalar
 from coterie.mpc.shares import Share
 from coterie.mpc.statement import ProtocolStatement
@@ -65,7 +66,7 @@ class Sigmoid(Protocol):
         if not 8 <= params["frac"] <= 50:
             raise ValueError(f"a result of {params['frac']} fractional bits cannot be made")
         params["table"] = digest(np.array(table.factors, dtype="<f8").tobytes())  # other factors, other plan
-        return (Form(form.shape, params["frac"], 0.5 + table.largest), FORM)
+        return (Form(form.shape, params["frac"], between(table.largest) + Interval(0.5, 0.5)), FORM)
 
     def ids(self, call: Call, setting: Setting) -> int:
         return 2 + 2 * len(list(chunks(call.input_forms[0].size)))

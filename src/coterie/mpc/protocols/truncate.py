@@ -47,7 +47,7 @@ class Truncate(Protocol):
         for form in forms:
             if not frac < form.frac <= frac + HEADROOM:
                 raise ValueError(f"cannot truncate {form.frac} fractional bits to {frac}")
-        return tuple(Form(form.shape, frac, form.bound + 2.0**-frac) for form in forms)
+        return tuple(Form(form.shape, frac, form.range.widened(2.0**-frac)) for form in forms)
 
     def ids(self, call: Call, setting: Setting) -> int:
         return 2
