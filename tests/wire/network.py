@@ -1,11 +1,10 @@
-"""Real meshes over real sockets: a front door of the simplest kind, and a proxy that cuts connections."""
+"""Real meshes over real sockets: a front door of the simplest kind, and lines that are slow or break."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import secrets
-import select
 import socket
 import threading
 import time
@@ -13,6 +12,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from bench.line import LOOPBACK, Shape
+from bench.shaper import Gate, Shaper
 from coterie.crypto import Identity
 from coterie.errors import CoterieError
 from coterie.wire import LinkMesh, PeerAddress
@@ -44,75 +45,6 @@ class Door:
         self._listener.close()
 
 
-class CuttingProxy:
-    """Forwards TCP to ``port``; cuts every connection, hard, after ``cut_after`` bytes in either
-    direction.
-    """
-
-    def __init__(self, port: int, cut_after: int | None = None, cuts: int = 10**9) -> None:
-        self.cut_after = cut_after
-        self.cuts_left = cuts
-        self.connections = 0
-        self.cuts = 0
-        self.open = True
-        self._target = port
-        self._live: set[socket.socket] = set()
-        self._lock = threading.Lock()
-        self._door = Door(self._accept)
-        self.port = self._door.port
-
-    def _accept(self, raw: socket.socket) -> None:
-        self.connections += 1
-        threading.Thread(target=self._forward, args=(raw,), daemon=True).start()
-
-    def _forward(self, raw: socket.socket) -> None:
-        if not self.open:
-            raw.close()
-            return
-        try:
-            other = socket.create_connection(("127.0.0.1", self._target))
-        except OSError:
-            raw.close()
-            return
-        with self._lock:
-            self._live |= {raw, other}
-        moved = 0
-        buffer = bytearray(1 << 18)
-        pairs = {raw: other, other: raw}
-        try:
-            while True:
-                for ready in select.select([raw, other], [], [], 5)[0]:
-                    count = ready.recv_into(buffer)
-                    if not count:
-                        return
-                    moved += count
-                    if self.cut_after is not None and moved > self.cut_after and self.cuts_left > 0:
-                        self.cuts_left -= 1
-                        self.cuts += 1
-                        return
-                    pairs[ready].sendall(memoryview(buffer)[:count])
-        except (OSError, ValueError):
-            return
-        finally:
-            for one in (raw, other):
-                # Without lingering, what is on the way is thrown away: the worst kind of cut.
-                with contextlib.suppress(OSError):
-                    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-                one.close()
-            with self._lock:
-                self._live -= {raw, other}
-
-    def cut_now(self) -> None:
-        with self._lock:
-            for one in self._live:
-                with contextlib.suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        self._door.close()
-        self.cut_now()
-
-
 class LoopThread:
     """An event loop in a thread, as a node's."""
 
@@ -138,14 +70,17 @@ class LoopThread:
 
 
 class Network:
-    """Meshes of several parties in this process, over loopback TCP."""
+    """Meshes of several parties in this process, over loopback TCP.
 
-    def __init__(self, identities: dict[str, Identity]) -> None:
+    :param shape: of the lines that :meth:`proxy` and :meth:`join_shaped` lead over.
+    """
+
+    def __init__(self, identities: dict[str, Identity], shape: Shape = LOOPBACK) -> None:
         self.identities = identities
         self.job = secrets.token_hex(16)
         self.meshes: dict[str, LinkMesh] = {}
         self.doors = {name: Door(self._to(name)) for name in identities}
-        self.proxies: list[CuttingProxy] = []
+        self.shaper = Shaper(shape)
 
     def _to(self, name: str) -> Callable[[socket.socket], None]:
         def hand_over(raw: socket.socket) -> None:
@@ -160,10 +95,9 @@ class Network:
     def address(self, name: str, port: int | None = None) -> PeerAddress:
         return PeerAddress(self.identities[name].public, "127.0.0.1", port or self.doors[name].port)
 
-    def proxy(self, name: str, **options: Any) -> CuttingProxy:
-        proxy = CuttingProxy(self.doors[name].port, **options)
-        self.proxies.append(proxy)
-        return proxy
+    def proxy(self, name: str, client: str = "anybody", **options: Any) -> Gate:
+        """A way to a party that can be cut."""
+        return self.shaper.gate(client, name, self.doors[name].port, **options)
 
     def join(self, *names: str, ports: dict[str, int] | None = None, **options: Any) -> list[LinkMesh]:
         """One mesh for each name, connected to the others."""
@@ -172,9 +106,17 @@ class Network:
             self.meshes[name] = LinkMesh(self.identities[name], self.job, peers, **options)
         return [self.meshes[name] for name in names]
 
+    def join_shaped(self, *names: str, **options: Any) -> list[LinkMesh]:
+        """One mesh for each name, each pair over a line of its own."""
+        for name in names:
+            peers = {
+                other: self.address(other, self.proxy(other, name).port) for other in names if other != name
+            }
+            self.meshes[name] = LinkMesh(self.identities[name], self.job, peers, **options)
+        return [self.meshes[name] for name in names]
+
     def close(self) -> None:
-        for proxy in self.proxies:
-            proxy.close()
+        self.shaper.close()
         for door in self.doors.values():
             door.close()
         for mesh in self.meshes.values():

@@ -125,13 +125,13 @@ def test_a_false_peer_in_between_does_not_end_a_job_that_runs(
     listener, port = _serve(
         server_context(identities["mallory"], [identities["alpha"].public], "coterie-link/1")
     )
-    honest, proxy._target = proxy._target, port
+    honest, proxy.target = proxy.target, port
     proxy.cut_now()
     deadline = time.monotonic() + 5
     while "CT-1220" not in alpha.states()["beta"]:
         assert time.monotonic() < deadline, alpha.states()
         time.sleep(0.01)
-    proxy._target = honest
+    proxy.target = honest
     listener.close()
     alpha.to("beta").send_bytes("two", b"2")
     assert beta.to("alpha").recv_bytes("two", 1) == b"2"
