@@ -15,6 +15,7 @@ from coterie import mpc
 from coterie.errors import CoterieError
 from coterie.mpc import Outputs, Program, Tape, trace
 from coterie.mpc.dealer import Dealer
+from coterie.mpc.guest import Guest
 from coterie.mpc.party import Party
 from coterie.mpc.seeds import Claim
 from coterie.wire import Mesh, local_meshes
@@ -46,7 +47,7 @@ class Played:
         """Payload bytes, as the links counted them."""
         counted = {}
         for name, mesh in self.meshes.items():
-            traffic = mesh.egress()["mpc"]
+            traffic = mesh.egress().get("mpc", {})
             counted[name] = {peer: entry.sent for peer, entry in traffic.items() if entry.sent}
         return {name: targets for name, targets in counted.items() if targets}
 
@@ -118,7 +119,7 @@ def _is_mine(tape: Tape, key: str, name: str) -> bool:
 def recorded_claims(monkeypatch: Any) -> dict[str, dict[tuple[str, int], Claim]]:
     """Fills with every participant's record of random streams, by name, as runs go on."""
     books: dict[str, Any] = {}
-    for cls in (Party, Dealer):
+    for cls in (Party, Dealer, Guest):
         original = cls.__init__
 
         def init(self: Any, tape: Tape, mesh: Mesh, *rest: Any, original: Any = original) -> None:

@@ -174,7 +174,6 @@ def test_declared_sums_make_room() -> None:
         lambda ctx, s, p: ctx.truncate(s, frac=18),
         lambda ctx, s, p: ctx.truncate(s, frac=-50),
         lambda ctx, s, p: ctx.reveal(s, (), "s"),
-        lambda ctx, s, p: ctx.reveal(s, ("stranger",), "s"),
         lambda ctx, s, p: ctx.reveal(s, ("lender", "lender"), "s"),
         lambda ctx, s, p: (ctx.reveal(s, ("lender",), "s"), ctx.reveal(s, ("lender",), "s")),
         lambda ctx, s, p: ctx.private("x", "lender", (1,), 1.0),

@@ -128,15 +128,18 @@ class Context(ABC):
         :param column_sum: the same for each column.
         """
         self._claim("inputs", name)
-        params: dict[str, Any] = {
-            "name": name,
-            "owner": owner,
-            "shape": list(shape),
-            "range": between(bound).to_list(),
-        }
-        params |= {"frac": frac, "row_sum": row_sum, "column_sum": column_sum}
+        params = _input(name, owner, shape, bound, frac) | {"row_sum": row_sum, "column_sum": column_sum}
         result: Private = self.apply("private", [], **params)[0]
         return result
+
+    def provided(self, name: str, owner: str, shape: Shape, bound: Bound, frac: int = FRAC) -> Secret:
+        """The owner's plaintext input of that name, as :meth:`private` takes it, as shares.
+
+        The owner is a guest, who sends 8 bytes for each element to one compute party, or a compute party,
+        who sends nothing. One round. Nobody learns anything. Errors at its owner: CT-2102, CT-2103, CT-2107.
+        """
+        self._claim("inputs", name)
+        return self.one("provided", [], **_input(name, owner, shape, bound, frac))
 
     def shared(self, name: str, shape: Shape, bound: Bound, frac: int = FRAC) -> Secret:
         """Shares that an earlier run kept, under that name in every party's inputs."""
@@ -243,7 +246,7 @@ class Context(ABC):
             self.apply("check", [guard])
 
     def reveal(self, secret: Secret, to: Sequence[str], name: str) -> None:
-        """Make the values known to the compute parties of ``to``, and to nobody else."""
+        """Make the values known to the compute parties and guests of ``to``, and to nobody else."""
         self._settled("reveal")
         self._claim("revealed", name)
         self.apply("reveal", [secret], to=list(to), name=name)
@@ -275,6 +278,16 @@ class Context(ABC):
 
 
 _KINDS: dict[type[Form], type[Secret | Private | Bits]] = {PrivateForm: Private, BitsForm: Bits}
+
+
+def _input(name: str, owner: str, shape: Shape, bound: Bound, frac: int) -> dict[str, Any]:
+    return {
+        "name": name,
+        "owner": owner,
+        "shape": list(shape),
+        "range": between(bound).to_list(),
+        "frac": frac,
+    }
 
 
 Program: TypeAlias = Callable[[Context], None]

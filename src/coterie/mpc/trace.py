@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from coterie.mpc.context import Context, Program
-from coterie.mpc.errors import BAD_PROGRAM
+from coterie.mpc.errors import BAD_PROGRAM, BAD_ROLES
 from coterie.mpc.form import Form, PrivateForm
 from coterie.mpc.protocols import Protocol
 from coterie.mpc.seeds import agreement
@@ -60,13 +60,29 @@ class _Tracer(Context):
         self._used.update(ids)
         self._next_id += count
         self._instructions.append(Instruction(call, ids))
-        self._costs.append(protocol.cost(call, self._setting))
+        cost = protocol.cost(call, self._setting)
+        self._check_roles(call, cost)
+        self._costs.append(cost)
         if call.kind == "reveal":
             size = call.input_forms[0].size
             self._disclosures.append(Disclosure(call.params["name"], tuple(call.params["to"]), size))
         if call.kind == "check":
             self._disclosures.append(Disclosure("whether every value was in range", self.parties, 1))
         return [None] * len(call.outputs)
+
+    def _check_roles(self, call: Call, cost: Cost) -> None:
+        """Guests give inputs and get reveals, the dealer deals, and nobody else is there.
+
+        Raises CT-2109: so no program can show the dealer an opening, or a stranger anything.
+        """
+        setting, kind = self._setting, call.kind
+        senders = {*setting.parties, *(setting.guests if kind == "provided" else (setting.dealer,))}
+        receivers = {*setting.parties, *(setting.guests if kind == "reveal" else ())}
+        for message in (message for messages in cost.rounds for message in messages):
+            if message.source not in senders:
+                raise BAD_ROLES(f"{call.describe()}: {message.source!r} would give an input and is no guest")
+            if message.target not in receivers:
+                raise BAD_ROLES(f"{call.describe()}: {message.target!r} would get a value and is no guest")
 
     def tape(self) -> Tape:
         setting = self._setting

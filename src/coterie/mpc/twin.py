@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from coterie.mpc.context import Context, Program
 from coterie.mpc.errors import INPUT_MISSING
-from coterie.mpc.form import PrivateForm
-from coterie.mpc.plaintext import Plaintext, as_blocks, encode_input
+from coterie.mpc.plaintext import Plaintext, as_blocks, encode_input, plain_form
 from coterie.mpc.protocols import Protocol
 from coterie.mpc.ring import Floats, as_words, encode
 from coterie.mpc.tape import Call
@@ -65,9 +64,10 @@ class Twin(Context):
         """An input in the form of this mode."""
         form, name = call.output_forms[0], call.params["name"]
         values = self._inputs.get(name)
-        if isinstance(form, PrivateForm):
-            blocks = as_blocks(values, form, name)
-            return as_words(encode_input(blocks, form, name)) if self.mode == "fixed" else blocks.whole()
+        if call.kind != "shared":
+            plain = plain_form(call.params)
+            blocks = as_blocks(values, plain, name)
+            return as_words(encode_input(blocks, plain, name)) if self.mode == "fixed" else blocks.whole()
         if not isinstance(values, np.ndarray) or values.shape != form.shape:
             raise INPUT_MISSING(f"{name!r} must be an array of shape {form.shape}")
         return encode(values, form.frac) if self.mode == "fixed" else values.astype(np.float64)

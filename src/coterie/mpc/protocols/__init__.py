@@ -18,7 +18,18 @@ from coterie.mpc.protocols.protocol import Protocol
 
 PROTOCOLS: Mapping[str, Protocol] = {
     protocol.kind: protocol
-    for module in (inputs, provided, linear, views, opening, product, truncate, trigonometric, range_check, reveal)
+    for module in (
+        inputs,
+        provided,
+        linear,
+        views,
+        opening,
+        product,
+        truncate,
+        trigonometric,
+        range_check,
+        reveal,
+    )
     for protocol in module.PROTOCOLS
 }
 
