@@ -5,12 +5,16 @@ from coterie.crypto.files import atomic_write, sync_directory, write_error
 from coterie.crypto.identity import NAME_PATTERN, PartyName, PublicIdentity, check_name, verify_signature
 from coterie.crypto.keystore import Identity
 from coterie.crypto.randomness import equal, hmac_sha256, random_key, random_seed
+from coterie.crypto.sealing import SEALED_KEY, SealingStream, UnsealingStream, sealed_size
 
 __all__ = [
     "NAME_PATTERN",
+    "SEALED_KEY",
     "Identity",
     "PartyName",
     "PublicIdentity",
+    "SealingStream",
+    "UnsealingStream",
     "atomic_write",
     "canonical",
     "check_name",
@@ -22,6 +26,7 @@ __all__ = [
     "parse_timestamp",
     "random_key",
     "random_seed",
+    "sealed_size",
     "sync_directory",
     "timestamp",
     "verify_signature",

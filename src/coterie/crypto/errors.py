@@ -61,3 +61,9 @@ CANNOT_WRITE = define(
 CANNOT_READ = define(
     "CT-1122", BadInput, "A file cannot be read", "Check that the path exists and may be read."
 )
+SEALED_ALTERED = define(
+    "CT-1130",
+    BadInput,
+    "Sealed bytes cannot be opened",
+    "Get the file again from who made it: it was altered, cut off, or made for another party.",
+)

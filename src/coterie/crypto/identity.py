@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
 from coterie.crypto.document import digest
 from coterie.crypto.errors import BAD_IDENTITY, BAD_NAME, BAD_SIGNATURE
+from coterie.crypto.sealing import seal_key
 
 NAME_PATTERN = r"^[a-z][a-z0-9-]{0,30}$"
 DNS_SUFFIX = ".coterie"
@@ -87,6 +88,10 @@ class PublicIdentity(BaseModel):
     def verify(self, domain: str, message: bytes, signature: bytes) -> None:
         """Check this party's signature of ``message`` under ``domain``. Errors: CT-1101."""
         verify_signature(self.name, self.key, domain, message, signature)
+
+    def seal(self, key: bytes, info: bytes) -> bytes:
+        """``key`` so that only this party can read it, and only for ``info``. Errors: CT-1102."""
+        return seal_key(self.name, self.key, key, info)
 
 
 def verify_signature(name: str, key: str, domain: str, message: bytes, signature: bytes) -> None:

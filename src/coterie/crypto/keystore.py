@@ -30,6 +30,7 @@ from coterie.crypto.document import now
 from coterie.crypto.errors import BAD_IDENTITY, CANNOT_READ, IDENTITY_EXISTS, IDENTITY_MISSING, KEY_EXPOSED
 from coterie.crypto.files import atomic_write, sync_directory, write_error
 from coterie.crypto.identity import DNS_SUFFIX, PublicIdentity, check_name, signed_bytes
+from coterie.crypto.sealing import unseal_key
 
 _VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
 _VALID_TO = datetime(
@@ -130,6 +131,10 @@ class Identity:
     def sign(self, domain: str, message: bytes) -> bytes:
         """The 64-byte Ed25519 signature of ``message`` under ``domain`` (ASCII, without NUL)."""
         return self._key.sign(signed_bytes(domain, message))
+
+    def unseal(self, sealed: bytes, info: bytes) -> bytes:
+        """A key that :meth:`PublicIdentity.seal` sealed for this party. Errors: CT-1130."""
+        return unseal_key(self._key, sealed, info)
 
     def renew_api_certificate(self, hosts: Iterable[str] = ()) -> None:
         """A new key and certificate for the REST API, for localhost and ``hosts``."""
