@@ -1,6 +1,6 @@
 """Error codes of secure computation: 21xx."""
 
-from coterie.errors import BadInput, Bug, NotAgreed, PeerIncompatible, define
+from coterie.errors import BadInput, Bug, NotAgreed, PeerIncompatible, Unavailable, define
 
 OVERFLOW = define(
     "CT-2101",
@@ -71,4 +71,10 @@ RANGE_NEEDED = define(
     BadInput,
     "A function needs a narrower range than is known of its argument",
     "Say it: `bounded(x, (low, high))`, or the function's own `low` and `high`. The run checks it.",
+)
+STORAGE_LOST = define(
+    "CT-2114",
+    Unavailable,
+    "What a run has put on its own disk cannot be read again",
+    "See to the disk that holds the job's folder, then start the job again.",
 )

@@ -10,11 +10,12 @@ from typing import Any, TypeAlias
 from coterie.mpc.context import Context
 from coterie.mpc.errors import DIVERGED, INPUT_MISSING, UNPLANNED_REVEAL
 from coterie.mpc.form import Form
-from coterie.mpc.plaintext import Plaintext, as_blocks, encode_input, plain_form
+from coterie.mpc.plaintext import Plaintext, as_blocks, encode_input, encode_into, plain_form
 from coterie.mpc.protocols import Protocol
 from coterie.mpc.ring import Floats, Words
 from coterie.mpc.seeds import SeedBook
 from coterie.mpc.shares import Kept
+from coterie.mpc.storage import Storage
 from coterie.mpc.tape import Call, Instruction, Tape
 from coterie.wire import Mesh
 
@@ -38,11 +39,14 @@ Inputs: TypeAlias = Mapping[str, Plaintext | Kept]
 class Follower(Context):
     """Checks each operation against the tape, and then does its part of it."""
 
-    def __init__(self, tape: Tape, mesh: Mesh, progress: Progress | None) -> None:
+    def __init__(
+        self, tape: Tape, mesh: Mesh, progress: Progress | None, storage: Storage | None = None
+    ) -> None:
         super().__init__(tape.setting.parties)
         self.tape = tape
         self.setting = tape.setting
         self.mesh = mesh
+        self.storage = storage or Storage((), mesh.me)
         self.me = mesh.me
         self.others = tape.setting.others(mesh.me)
         """The compute parties but this one."""
@@ -58,7 +62,12 @@ class Follower(Context):
             call = instruction.call
             if call.kind in ("private", "provided") and call.params["owner"] == self.me:
                 form, name = plain_form(call.params), call.params["name"]
-                self._inputs[name] = encode_input(as_blocks(inputs.get(name), form, name), form, name)
+                blocks = as_blocks(inputs.get(name), form, name)
+                if call.kind == "provided":
+                    self._inputs[name] = encode_input(blocks, form, name)
+                    continue
+                self._inputs[name] = self.storage.new(call.outputs[0])
+                encode_into(self._inputs[name], blocks, form, name)
             elif call.kind == "shared" and self.me in self.setting.parties:
                 name = call.params["name"]
                 self._inputs[name] = self._share(inputs, name, call.output_forms[0])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from coterie.mpc.follower import Follower, Progress
 from coterie.mpc.protocols import Protocol
 from coterie.mpc.ring import Words
+from coterie.mpc.storage import Storage
 from coterie.mpc.tape import Call, Instruction, Tape
 from coterie.wire import Mesh
 
@@ -18,8 +19,8 @@ from coterie.wire import Mesh
 class Party(Follower):
     """The interpreter at a compute party. Protocols use its methods; programs use those of Context."""
 
-    def __init__(self, tape: Tape, mesh: Mesh, progress: Progress | None) -> None:
-        super().__init__(tape, mesh, progress)
+    def __init__(self, tape: Tape, mesh: Mesh, progress: Progress | None, storage: Storage) -> None:
+        super().__init__(tape, mesh, progress, storage)
         self.is_first = self.me == tape.setting.first
         self.is_last = self.me == tape.setting.last
 

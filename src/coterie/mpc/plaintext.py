@@ -14,6 +14,7 @@ from coterie.mpc.errors import INPUT_MISSING, NOT_FINITE, OUT_OF_BOUND
 from coterie.mpc.form import PrivateForm, Shape
 from coterie.mpc.ranges import Interval
 from coterie.mpc.ring import Floats, Narrow, Words
+from coterie.mpc.storage import InMemory, Stored
 
 BLOCK = 1 << 20
 """Elements that are handled at once, so that an array as large as the data is never doubled."""
@@ -54,8 +55,8 @@ def plain_form(params: Mapping[str, Any]) -> PrivateForm:
         params["frac"],
         Interval(*params["range"]),
         owner=params["owner"],
-        row_sum=params["row_sum"],
-        column_sum=params["column_sum"],
+        row_sum=params.get("row_sum"),
+        column_sum=params.get("column_sum"),
     )
 
 
@@ -69,26 +70,35 @@ def as_blocks(values: Any, form: PrivateForm, name: str) -> RowBlocks:
     return values
 
 
-def encode_input(values: RowBlocks, form: PrivateForm, name: str) -> Words | Narrow:
-    """An owner's plaintext as it is kept: int32 where it fits, else uint64.
+def encode_into(place: Stored, values: RowBlocks, form: PrivateForm, name: str) -> None:
+    """Put an owner's plaintext, encoded, where it is kept.
+
+    :param place: of this shape, int32 where the form is narrow.
 
     Errors: CT-2103 for NaN and infinities, CT-2102 for what exceeds a declared bound. They name the input but
-    show no value of it.
+    show no value of it. CT-1120, CT-1121 from the place.
     """
-    result = np.empty(form.shape, np.int32 if form.narrow else np.int64)
     columns: Floats | float = 0.0
-    for start, block in values.blocks():
+    filled = 0
+    for _, block in values.blocks():
         if not np.isfinite(block).all():
             raise NOT_FINITE(f"input {name!r}")
-        magnitudes = np.abs(block)
         if block.max(initial=form.low) > form.high or block.min(initial=form.high) < form.low:
             raise OUT_OF_BOUND(f"input {name!r} leaves {form.low:.6g} to {form.high:.6g}")
-        if form.row_sum is not None and magnitudes.sum(axis=1).max(initial=0.0) > form.row_sum:
-            raise OUT_OF_BOUND(f"a row of input {name!r} adds up to more than {form.row_sum:.6g}")
-        if form.column_sum is not None:
+        if form.row_sum is not None or form.column_sum is not None:
+            magnitudes = np.abs(block)
+            if form.row_sum is not None and magnitudes.sum(axis=1).max(initial=0.0) > form.row_sum:
+                raise OUT_OF_BOUND(f"a row of input {name!r} adds up to more than {form.row_sum:.6g}")
             columns = columns + magnitudes.sum(axis=0)
-        target = result[start : start + len(block)] if form.shape else result
-        np.rint(block * 2.0**form.frac, out=target, casting="unsafe")
+        encoded = np.rint(block * 2.0**form.frac).astype(np.int32 if form.narrow else np.int64)
+        place.write(filled, encoded.reshape(-1).view(place.dtype))
+        filled += block.size
     if form.column_sum is not None and np.max(columns, initial=0.0) > form.column_sum:
         raise OUT_OF_BOUND(f"a column of input {name!r} adds up to more than {form.column_sum:.6g}")
-    return result if form.narrow else result.view(np.uint64)
+
+
+def encode_input(values: RowBlocks, form: PrivateForm, name: str) -> Words | Narrow:
+    """The same as an array. Errors: as :func:`encode_into`."""
+    place = InMemory(form.shape, form.narrow)
+    encode_into(place, values, form, name)
+    return place.whole()

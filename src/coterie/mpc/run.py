@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from coterie.crypto import random_seed
 from coterie.mpc.context import Program
 from coterie.mpc.errors import BAD_ROLES
@@ -9,6 +11,7 @@ from coterie.mpc.follower import Inputs, Outputs, Progress
 from coterie.mpc.guest import Guest
 from coterie.mpc.party import Party
 from coterie.mpc.seeds import Entropy, agree
+from coterie.mpc.storage import HOLD, Storage
 from coterie.mpc.tape import Tape
 from coterie.wire import Mesh
 
@@ -20,6 +23,8 @@ def run(
     inputs: Inputs,
     *,
     progress: Progress | None = None,
+    memory: int = HOLD,
+    folder: Path | None = None,
     entropy: Entropy = random_seed,
 ) -> Outputs:
     """Run ``program`` as the compute party or guest ``mesh.me``. A dealer who is a guest as well gives its
@@ -28,17 +33,23 @@ def run(
     :param tape: of the same program, as every participant has it.
     :param inputs: own inputs and kept shares. They are checked before anything is sent.
     :param progress: called before each operation with its number, their total and the section's name.
+    :param memory: bytes of private arrays, own and masked ones, to hold in memory. Matrices beyond it lie on
+        disk. Results do not depend on it.
+    :param folder: for their files, which have no names and are gone with the run; the system's folder for
+        temporary files where none is given.
     :param entropy: gives 16 secret random bytes at each call; anything but the default is for tests.
 
     Errors: CT-2102, CT-2103, CT-2107 (inputs), CT-2104, CT-2105, CT-2110 (program, tape and peers differ),
-    CT-2108 (a value left its range), CT-2109 (roles), and whatever the links raise.
+    CT-2108 (a value left its range), CT-2109 (roles), CT-1120, CT-1121 (disk; at the start, where the file
+    system can claim room), CT-2114, and whatever the links raise.
     """
     setting = tape.setting
     if mesh.me == setting.dealer or mesh.me not in setting.everyone:
         raise BAD_ROLES(f"{mesh.me} is neither a compute party nor a guest of this tape", party=mesh.me)
-    follower = (Party if mesh.me in setting.parties else Guest)(tape, mesh, progress)
-    follower.take(inputs)
-    follower.book = agree(tape, mesh, entropy)
-    program(follower)
-    follower.finish()
-    return follower.outputs
+    with Storage(tape.instructions, mesh.me, memory, folder) as storage:
+        follower = (Party if mesh.me in setting.parties else Guest)(tape, mesh, progress, storage)
+        follower.take(inputs)
+        follower.book = agree(tape, mesh, entropy)
+        program(follower)
+        follower.finish()
+        return follower.outputs

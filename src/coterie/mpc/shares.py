@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from coterie.mpc.ranges import Interval
 from coterie.mpc.ring import Narrow, Words
+from coterie.mpc.storage import Stored
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,15 @@ class Share:
 class Held:
     """Of a private array: the plaintext at its owner, the masked form elsewhere."""
 
-    own: Words | Narrow | None = None
-    masked: Words | None = None
+    mine: bool
+    """Whether this party is the owner."""
+    stored: Stored | None = None
+    """None elsewhere until it is masked. Large matrices lie on disk: go through them by blocks."""
+
+    @property
+    def own(self) -> Words | Narrow | None:
+        """The plaintext, whole, in memory; None where this party is not the owner. Not to be changed."""
+        return self.stored.whole() if self.mine and self.stored is not None else None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from coterie.wire.address import PeerAddress, check_host, parse_address
 from coterie.wire.clienthello import ClientHello, parse_client_hello
 from coterie.wire.control import PeerClient, PeerServer, Turnstile
 from coterie.wire.enrol import EnrolServer, Invitation, Invitations, accept_invitation
+from coterie.wire.flow import WINDOW
 from coterie.wire.frontdoor import FrontDoor, Splice, Take, read_link_name
 from coterie.wire.handoff import Inbound, handoff_pair, recv_fd, send_fd
 from coterie.wire.linkmesh import LinkMesh, dial_tcp
@@ -13,6 +14,7 @@ from coterie.wire.mesh import OUTSIDE, RECORD_LIMIT, Channel, Mesh, Traffic, Wai
 __all__ = [
     "OUTSIDE",
     "RECORD_LIMIT",
+    "WINDOW",
     "Channel",
     "ClientHello",
     "EnrolServer",

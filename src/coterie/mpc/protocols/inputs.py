@@ -6,17 +6,22 @@ mask, and keeps x in the clear. It is never sent again, however often it is mult
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from coterie.mpc.form import Form, PrivateForm
+from coterie.mpc.plaintext import plain_form
 from coterie.mpc.protocols.protocol import Forms, Params, Protocol
+from coterie.mpc.ranges import Interval
 from coterie.mpc.ring import Floats, Words, decode
 from coterie.mpc.shares import Held, Share
 from coterie.mpc.statement import ProtocolStatement
+from coterie.mpc.storage import Stored
 from coterie.mpc.tape import WORD, Call, Cost, Instruction, Message, Setting
+from coterie.wire import WINDOW
 
 if TYPE_CHECKING:
     from coterie.mpc.dealer import Dealer
@@ -25,6 +30,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 """Words of a masked input in one message."""
+AHEAD = 4
+"""Chunks that an owner sends before it takes one of another: enough to keep a link with latency busy."""
 
 
 class PrivateInput(Protocol):
@@ -35,20 +42,12 @@ class PrivateInput(Protocol):
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
         if params["owner"] not in parties:
             raise ValueError(f"{params['owner']!r} is not a compute party")
-        return (
-            PrivateForm(
-                tuple(params["shape"]),
-                params["frac"],
-                params["bound"],
-                owner=params["owner"],
-                row_sum=params["row_sum"],
-                column_sum=params["column_sum"],
-            ),
-        )
+        return (plain_form(params),)
 
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         params = instruction.call.params
-        return [Held(own=party.input(params["name"]) if params["owner"] == party.me else None)]
+        mine = params["owner"] == party.me
+        return [Held(mine, party.input(params["name"]) if mine else None)]
 
     def clear_fixed(self, call: Call, twin: Twin, values: Sequence[Words]) -> Sequence[Words]:
         return [twin.input(call)]
@@ -82,8 +81,9 @@ class Masking(Protocol):
             for form in _private(call)
             for other in setting.others(form.owner)
         )
-        # What is sent waits until the peer, who is sending too, takes it.
-        return Cost(rounds=(messages,), scratch=WORD * max(form.size for form in _private(call)))
+        # What is sent waits until a peer takes it, as far as the links' window goes.
+        scratch = min(WORD * max(form.size for form in _private(call)), WINDOW)
+        return Cost(rounds=(messages,), scratch=scratch)
 
     def deal(self, instruction: Instruction, dealer: Dealer) -> None:
         call = instruction.call
@@ -92,36 +92,43 @@ class Masking(Protocol):
 
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         call = instruction.call
-        work = list(zip(values, call.inputs, _private(call), instruction.ids, strict=True))
-        for held, number, form, id in work:
+        publish: list[Iterator[None]] = []
+        receive: dict[str, list[Iterator[None]]] = {other: [] for other in party.others}
+        for held, number, form, id in zip(values, call.inputs, _private(call), instruction.ids, strict=True):
             if form.owner == party.me:
-                self._publish(party, call, held, number, id)
-        for held, number, form, _ in work:
-            if form.owner != party.me:
-                held.masked = self._receive(party, call, form, number)
+                publish.append(self._publish(party, call, held, number, id))
+            else:
+                held.stored = party.storage.new(number)
+                receive[form.owner].append(self._receive(party, call, held.stored, form.owner, number))
+        with party.mesh.at_once():
+            mine = itertools.chain(*publish)
+            for _ in itertools.islice(mine, AHEAD):
+                pass
+            # In turn: two parties who publish more than fits the links would else have to queue it in memory.
+            for _ in itertools.zip_longest(mine, *(itertools.chain(*parts) for parts in receive.values())):
+                pass
         return ()
 
     @staticmethod
-    def _publish(party: Party, call: Call, held: Held, number: int, id: int) -> None:
-        assert held.own is not None
-        flat = held.own.reshape(-1)
-        for part, start, stop in _chunks(flat.size):
-            use = f"{call.tag} mask of {number}"
-            masked = party.book.part(party.me, id, flat.size, start, stop - start, use)
-            masked.view(np.int64)[:] += (
-                flat[start:stop].view(np.int64) if flat.dtype == np.uint64 else flat[start:stop]
-            )
+    def _publish(party: Party, call: Call, held: Held, number: int, id: int) -> Iterator[None]:
+        """Send a chunk of one's own at each step."""
+        assert held.stored is not None
+        size, use = held.stored.size, f"{call.tag} mask of {number}"
+        for part, start, stop in chunks(size):
+            masked = party.book.part(party.me, id, size, start, stop - start, use)
+            own = held.stored.read(start, stop)
+            masked.view(np.int64)[:] += own.view(np.int64) if own.dtype == np.uint64 else own
             for other in party.others:
                 party.mesh.to(other).send_array(f"{call.tag}/{number}/{part}", masked)
+            yield
 
     @staticmethod
-    def _receive(party: Party, call: Call, form: PrivateForm, number: int) -> Words:
-        masked = np.empty(form.size, dtype=np.uint64)
-        channel = party.mesh.to(form.owner)
-        for part, start, stop in _chunks(form.size):
-            tag = f"{call.tag}/{number}/{part}"
-            masked[start:stop] = channel.recv_array(tag, np.uint64, (stop - start,))
-        return masked.reshape(form.shape)
+    def _receive(party: Party, call: Call, stored: Stored, owner: str, number: int) -> Iterator[None]:
+        """Take a chunk of another's at each step."""
+        channel = party.mesh.to(owner)
+        for part, start, stop in chunks(stored.size):
+            stored.write(start, channel.recv_array(f"{call.tag}/{number}/{part}", np.uint64, (stop - start,)))
+            yield
 
     def clear_fixed(self, call: Call, twin: Twin, values: Sequence[Words]) -> Sequence[Words]:
         return ()
@@ -134,7 +141,8 @@ def _private(call: Call) -> list[PrivateForm]:
     return [form for form in call.input_forms if isinstance(form, PrivateForm)]
 
 
-def _chunks(size: int) -> Iterator[tuple[int, int, int]]:
+def chunks(size: int) -> Iterator[tuple[int, int, int]]:
+    """Number, start and stop of each message in which so many words go."""
     for part, start in enumerate(range(0, size, CHUNK)):
         yield part, start, min(start + CHUNK, size)
 
@@ -145,7 +153,7 @@ class SharedInput(Protocol):
     kind = "shared"
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
-        return (Form(tuple(params["shape"]), params["frac"], params["bound"]),)
+        return (Form(tuple(params["shape"]), params["frac"], Interval(*params["range"])),)
 
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         return [Share(party.input(instruction.call.params["name"]))]
@@ -163,7 +171,7 @@ class Zeros(Protocol):
     kind = "zeros"
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
-        return (Form(tuple(params["shape"]), params["frac"], 0.0),)
+        return (Form(tuple(params["shape"]), params["frac"], Interval(0.0, 0.0)),)
 
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         return [Share(np.zeros(instruction.call.output_forms[0].shape, np.uint64))]
@@ -181,7 +189,7 @@ class PublicConstant(Protocol):
     kind = "public"
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
-        return (Form(tuple(params["shape"]), params["frac"], params["bound"]),)
+        return (Form(tuple(params["shape"]), params["frac"], Interval(*params["range"])),)
 
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         constant = instruction.call.constant

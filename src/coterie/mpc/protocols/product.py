@@ -19,6 +19,7 @@ from coterie.mpc.ranges import Interval, between
 from coterie.mpc.ring import Floats, Narrow, Words, as_words
 from coterie.mpc.shares import Held, Share
 from coterie.mpc.statement import ProtocolStatement
+from coterie.mpc.storage import InMemory, Stored
 from coterie.mpc.tape import WORD, Call, Cost, Instruction, Setting
 
 if TYPE_CHECKING:
@@ -42,6 +43,26 @@ def bilinear(operation: str, left: Words | Narrow, right: Words) -> Words:
         return np.multiply(as_words(left), right)
     right = np.ascontiguousarray(right)
     return matmul(left, right) if operation == "matmul" else matmul_t(left, right)
+
+
+def by_blocks(operation: str, left: Stored, right: Words, shape: Shape) -> Words:
+    """:func:`bilinear` of shape ``shape``, with as little of ``left`` in memory as its storage allows.
+
+    Sums wrap, so the result is the same to the last bit wherever ``left`` lies.
+    """
+    if isinstance(left, InMemory) or (operation == "multiply" and left.shape != shape):
+        return bilinear(operation, left.whole(), right)
+    result = np.zeros(shape, np.uint64)
+    right = np.broadcast_to(right, shape) if operation == "multiply" else np.ascontiguousarray(right)
+    for start, block in left.blocks():
+        rows = slice(start, start + len(block))
+        if operation == "matmul_t":
+            result += matmul_t(block, right[rows])
+        elif operation == "matmul":
+            result[rows] = matmul(block, right)
+        else:
+            result[rows] = as_words(block) * right[rows]
+    return result
 
 
 def _real(operation: str, left: Floats, right: Floats) -> Floats:
@@ -167,11 +188,11 @@ class PrivateProduct(Protocol):
         for held, share in zip(values[::2], values[1::2], strict=True):
             assert isinstance(held, Held)
             opening = share.opening
-            if held.own is not None:
-                result += bilinear(operation, held.own, opening.opened - opening.mask)
+            assert held.stored is not None
+            if held.mine:
+                result += by_blocks(operation, held.stored, opening.opened - opening.mask, form.shape)
             else:
-                assert held.masked is not None
-                result -= bilinear(operation, held.masked, opening.mask)
+                result -= by_blocks(operation, held.stored, opening.mask, form.shape)
         result += party.dealt(call, instruction.ids[0], form.size).reshape(form.shape)
         return [Share(result)]
 
