@@ -180,6 +180,8 @@ class Place:
     """On the tape."""
     shape: Shape
     narrow: bool
+    own: bool
+    """Plaintext, not a masked form."""
     size: int
     """Bytes."""
     disk: bool
@@ -258,7 +260,7 @@ def places(instructions: Iterable[Instruction], party: str, memory: int) -> Iter
             disk = size > max(memory, 0) and len(form.shape) > 1
             if not disk:
                 memory -= size
-            yield Place(number, form.shape, narrow, size, disk)
+            yield Place(number, form.shape, narrow, form.owner == party, size, disk)
 
 
 def _arrays(call: Call, party: str) -> Iterator[tuple[int, PrivateForm, bool]]:

@@ -191,6 +191,8 @@ class Tape:
     """Bytes, estimated: the largest need of any participant."""
     multiplications: Mapping[str, int]
     """In the ring, by participant: the same for all compute parties, as the busiest one needs."""
+    disk: int = 0
+    """Bytes: the largest that a participant puts on its disk meanwhile."""
 
     @property
     def dealt(self) -> int:

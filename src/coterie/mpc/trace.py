@@ -7,22 +7,10 @@ from typing import Any
 
 from coterie.mpc.context import Context, Program
 from coterie.mpc.errors import BAD_PROGRAM, BAD_ROLES
-from coterie.mpc.form import Form, PrivateForm
+from coterie.mpc.needs import needs
 from coterie.mpc.protocols import Protocol
 from coterie.mpc.seeds import agreement
-from coterie.mpc.tape import (
-    KEEP,
-    WORD,
-    Call,
-    Cost,
-    Disclosure,
-    Instruction,
-    Setting,
-    Tape,
-    count_bytes,
-    count_rounds,
-    last_uses,
-)
+from coterie.mpc.tape import Call, Cost, Disclosure, Instruction, Setting, Tape, count_bytes, count_rounds
 
 
 def trace(program: Program, parties: Sequence[str], dealer: str, guests: Sequence[str] = ()) -> Tape:
@@ -96,47 +84,14 @@ class _Tracer(Context):
         party_work = sum(cost.party_work for cost in self._costs)
         work = dict.fromkeys(setting.everyone, 0) | dict.fromkeys(setting.parties, party_work)
         work[setting.dealer] = sum(cost.dealer_work for cost in self._costs)
+        need = needs(setting, self._instructions, self._costs)
         return Tape(
             setting=setting,
             instructions=tuple(self._instructions),
             sent=sent,
             rounds=depths,
             disclosures=tuple(self._disclosures),
-            memory=_memory(setting, self._instructions, self._costs),
+            memory=need.memory,
+            disk=need.disk,
             multiplications=work,
         )
-
-
-def _memory(setting: Setting, instructions: Sequence[Instruction], costs: Sequence[Cost]) -> int:
-    """The largest need of a participant: at a compute party private arrays, live shares and openings, and one
-    temporary; at the dealer the masks of private arrays, as far as it keeps them, and the same temporary."""
-    last = last_uses(instructions)
-    live: dict[int, int] = {}
-    held = dict.fromkeys(setting.parties, 0)
-    peak = masks = 0
-    for instruction, cost in zip(instructions, costs, strict=True):
-        call = instruction.call
-        for number, form in zip(call.outputs, call.output_forms, strict=True):
-            if isinstance(form, PrivateForm):
-                held[form.owner] += form.size * (WORD // 2 if form.narrow else WORD)
-            else:
-                live[number] = form.size * WORD
-        if call.kind == "open":
-            for number, form in zip(call.inputs, call.input_forms, strict=True):
-                live[number] = live.get(number, 0) + 2 * form.size * WORD
-        if call.kind == "mask":
-            for form in call.input_forms:
-                masks += form.size * WORD
-                for party in setting.others(_owner(form)):
-                    held[party] += form.size * WORD
-        at_party, at_dealer = max(held.values()) + sum(live.values()), min(masks, KEEP)
-        peak = max(peak, max(at_party, at_dealer) + cost.scratch)
-        for number in (*call.inputs, *call.outputs):
-            if last[number] == call.index:
-                live.pop(number, None)
-    return peak
-
-
-def _owner(form: Form) -> str:
-    assert isinstance(form, PrivateForm)
-    return form.owner
