@@ -68,6 +68,7 @@ def play(
     meshes: dict[str, Mesh] | None = None,
     raises: bool = True,
     deterministic: bool = False,
+    run_options: Mapping[str, Any] | None = None,
     **dealer_options: Any,
 ) -> Played:
     """Trace, deal and run. Inputs go by name to everybody; each party uses its own."""
@@ -87,7 +88,9 @@ def play(
                 if name == DEALER:
                     played.dealers = mpc.deal(own, mesh, mine, **options, **dealer_options)
                 else:
-                    played.outputs[name] = mpc.run(programs[name], own, mesh, mine, **options)
+                    played.outputs[name] = mpc.run(
+                        programs[name], own, mesh, mine, **options, **(run_options or {})
+                    )
                 played.depths[name] = mesh.depth
         except CoterieError as error:
             played.errors[name] = error
