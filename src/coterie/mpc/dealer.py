@@ -1,11 +1,15 @@
-"""The dealer: walks the tape, without data, and streams corrections to the last compute party."""
+"""The dealer: walks the tape, without data, and sends what corrects the parties' shares."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
 
 from coterie._kernels import prg_matmul, prg_matmul_t
 from coterie.crypto import random_seed
+from coterie.mpc.corrections import LinkSink, Sink
 from coterie.mpc.errors import BAD_ROLES
 from coterie.mpc.follower import Inputs, Outputs, Progress
 from coterie.mpc.form import PrivateForm
@@ -14,7 +18,7 @@ from coterie.mpc.protocols import PROTOCOLS
 from coterie.mpc.protocols.product import bilinear
 from coterie.mpc.ring import Words
 from coterie.mpc.seeds import Entropy, SeedBook, agree
-from coterie.mpc.tape import KEEP, WORD, Call, Tape, last_uses
+from coterie.mpc.tape import KEEP, WORD, Call, Instruction, Tape, last_uses
 from coterie.wire import Mesh
 
 
@@ -38,23 +42,14 @@ def deal(
 
     Errors: CT-2102, CT-2103, CT-2107 (inputs), CT-2105, CT-2109, and whatever the links raise.
     """
-    if mesh.me != tape.setting.dealer:
-        raise BAD_ROLES(f"{mesh.me} is not the dealer of this tape", party=mesh.me)
-    dealer = Dealer(tape, mesh, keep)
+    if mesh.me != tape.setting.dealer or tape.setting.correlations != "stream":
+        raise BAD_ROLES(f"{mesh.me} does not deal while this tape is run", party=mesh.me)
+    dealer = Dealer(tape, LinkSink(mesh), keep)
     guest = Guest(tape, mesh, None)
     guest.take(inputs or {})
     dealer.book = guest.book = agree(tape, mesh, entropy)
-    last = last_uses(tape.instructions)
-    for instruction in tape.instructions:
-        call = instruction.call
-        if progress:
-            progress(call.index, len(tape.instructions), call.section)
-        protocol = PROTOCOLS[call.kind]
-        protocol.deal(instruction, dealer)
-        protocol.visit(instruction, guest)
-        for number in (*call.inputs, *call.outputs):
-            if last[number] == call.index:
-                dealer.forget(number)
+    for instruction in dealer.walk(progress):
+        PROTOCOLS[instruction.call.kind].visit(instruction, guest)
     return guest.outputs
 
 
@@ -113,13 +108,28 @@ class OwnerMask:
 class Dealer:
     """The interpreter of tapes at the dealer. Protocols use its methods."""
 
-    def __init__(self, tape: Tape, mesh: Mesh, keep: int) -> None:
+    def __init__(self, tape: Tape, sink: Sink, keep: int) -> None:
+        self._tape = tape
         self.setting = tape.setting
-        self.mesh = mesh
+        self._sink = sink
         self.book = SeedBook({})
         self._masks: dict[int, Mask] = {}
         self._owners: dict[int, OwnerMask] = {}
         self._left = keep
+
+    def walk(self, progress: Progress | None) -> Iterator[Instruction]:
+        """Deal each instruction of the tape, and give it back then."""
+        instructions = self._tape.instructions
+        last = last_uses(instructions)
+        for instruction in instructions:
+            call = instruction.call
+            if progress:
+                progress(call.index, len(instructions), call.section)
+            PROTOCOLS[call.kind].deal(instruction, self)
+            yield instruction
+            for number in (*call.inputs, *call.outputs):
+                if last[number] == call.index:
+                    self.forget(number)
 
     def open(self, number: int, call: Call, id: int, n: int, view: Callable[[Words], Words]) -> None:
         """Remember that value ``number`` is masked by stream ``id``, seen through ``view``."""
@@ -160,13 +170,16 @@ class Dealer:
 
     @property
     def expanding(self) -> tuple[str, ...]:
-        """Parties whose dealt shares are expanded from seeds: all but the last."""
+        """Parties whose dealt shares are expanded from seeds, where the last is corrected."""
         return self.setting.parties[:-1]
 
-    def send(self, call: Call, id: int, value: Words, part: str = "") -> None:
-        """Share a chosen value: send the last party what the others' streams lack."""
-        correction = self.book.correction(value.reshape(-1), self.expanding, id, f"{call.tag} dealt{part}")
-        self.send_raw(call, correction, part)
+    def send(self, call: Call, id: int, value: Words, part: str = "", to: str | None = None) -> None:
+        """Share a chosen value: send one party, the last where none is named, what the others' streams
+        lack."""
+        labels = self.setting.others(to or self.setting.last)
+        correction = self.book.correction(value.reshape(-1), labels, id, f"{call.tag} dealt{part}")
+        self.send_raw(call, correction, part, to)
 
-    def send_raw(self, call: Call, correction: Words, part: str = "") -> None:
-        self.mesh.to(self.setting.last).send_array(call.tag + part, correction)
+    def send_raw(self, call: Call, correction: NDArray[Any], part: str = "", to: str | None = None) -> None:
+        """A correction as a protocol of its own makes it."""
+        self._sink.put(to or self.setting.last, call.tag + part, correction)

@@ -1,6 +1,6 @@
 """Error codes of secure computation: 21xx."""
 
-from coterie.errors import BadInput, Bug, NotAgreed, PeerIncompatible, Unavailable, define
+from coterie.errors import BadInput, Bug, NotAgreed, PeerIncompatible, PeerMisbehaved, Unavailable, define
 
 OVERFLOW = define(
     "CT-2101",
@@ -77,4 +77,49 @@ STORAGE_LOST = define(
     Unavailable,
     "What a run has put on its own disk cannot be read again",
     "See to the disk that holds the job's folder, then start the job again.",
+)
+TAPE_UNREADABLE = define(
+    "CT-2140", BadInput, "Not a tape file", "Take the file that the dealer wrote, made by a version as yours."
+)
+TAPE_ALTERED = define(
+    "CT-2141",
+    BadInput,
+    "A tape file was altered",
+    "Do not use it. Get the file again from the dealer; if it stays wrong, have the stage dealt again.",
+)
+TAPE_CUT = define(
+    "CT-2142", BadInput, "A tape file is not whole", "Copy the file again from where the dealer wrote it."
+)
+TAPE_SHORT = define(
+    "CT-2143",
+    PeerMisbehaved,
+    "A tape file holds fewer correlations than its tape asks for",
+    "Have the stage dealt again from the plan that `coterie job plan` writes; compare the dealer's version.",
+)
+TAPE_OTHER = define(
+    "CT-2144",
+    BadInput,
+    "A tape file is for another job or plan",
+    "Add the file that was dealt for this job and stage: `coterie tape list` shows what each is for.",
+)
+TAPE_OF_ANOTHER = define(
+    "CT-2145", BadInput, "A tape file is for another party", "Each party adds its own file; hand this one over."
+)
+TAPE_DEALER = define(
+    "CT-2146",
+    NotAgreed,
+    "A tape file is not signed by the agreement's dealer",
+    "Use files of the dealer that the agreement names; its key is pinned with `coterie peer`.",
+)
+TAPE_USED = define(
+    "CT-2147",
+    NotAgreed,
+    "A tape file was used before",
+    "No mask serves twice. Submit the job anew and have its stages dealt anew.",
+)
+DEALINGS_DIFFER = define(
+    "CT-2148",
+    PeerIncompatible,
+    "The parties' tape files are not of one dealing",
+    "All add the files that one run of `coterie dealer deal` wrote; compare serials by `coterie tape list`.",
 )

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from coterie.mpc.corrections import Source
 from coterie.mpc.follower import Follower, Progress
 from coterie.mpc.protocols import Protocol
 from coterie.mpc.ring import Words
@@ -29,6 +30,9 @@ class Party(Follower):
 
     # What protocols need
 
+    corrections: Source
+    """Where what is dealt comes from."""
+
     def broadcast(self, call: Call, array: NDArray[Any], part: str = "") -> list[NDArray[Any]]:
         """Send an array to all other compute parties, and return theirs. One round."""
         for other in self.others:
@@ -49,8 +53,17 @@ class Party(Follower):
         """This party's share of a mask, a flat array."""
         return self.book.words(self.me, id, n, f"{call.tag} mask")
 
-    def dealt(self, call: Call, id: int, n: int, part: str = "") -> Words:
-        """This party's share of a value that the dealer chose, a flat array."""
-        if self.is_last:
-            return self.mesh.to(self.setting.dealer).recv_array(call.tag + part, np.uint64, (n,))
+    def dealt(self, call: Call, id: int, n: int, part: str = "", to: str | None = None) -> Words:
+        """This party's share of a value that the dealer chose, a flat array.
+
+        :param to: who is corrected, as in the dealer's ``send``: the last where none is named.
+        """
+        if self.me == (to or self.setting.last):
+            return self.correction(call, np.uint64, (n,), part)
         return self.book.words(self.me, id, n, f"{call.tag} dealt{part}")
+
+    def correction(
+        self, call: Call, dtype: DTypeLike, shape: tuple[int, ...], part: str = ""
+    ) -> NDArray[Any]:
+        """What the dealer has sent this party by ``send_raw``."""
+        return self.corrections.take(call.tag + part, dtype, shape)

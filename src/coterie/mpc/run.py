@@ -6,7 +6,8 @@ from pathlib import Path
 
 from coterie.crypto import random_seed
 from coterie.mpc.context import Program
-from coterie.mpc.errors import BAD_ROLES
+from coterie.mpc.corrections import Dealing, LinkSource
+from coterie.mpc.errors import BAD_ROLES, TAPE_OTHER
 from coterie.mpc.follower import Inputs, Outputs, Progress
 from coterie.mpc.guest import Guest
 from coterie.mpc.party import Party
@@ -22,6 +23,7 @@ def run(
     mesh: Mesh,
     inputs: Inputs,
     *,
+    correlations: Dealing | None = None,
     progress: Progress | None = None,
     memory: int = HOLD,
     folder: Path | None = None,
@@ -32,6 +34,7 @@ def run(
 
     :param tape: of the same program, as every participant has it.
     :param inputs: own inputs and kept shares. They are checked before anything is sent.
+    :param correlations: where the tape says that what is dealt is in tape files: this compute party's.
     :param progress: called before each operation with its number, their total and the section's name.
     :param memory: bytes of private arrays, own and masked ones, to hold in memory. Matrices beyond it lie on
         disk. Results do not depend on it.
@@ -40,16 +43,20 @@ def run(
     :param entropy: gives 16 secret random bytes at each call; anything but the default is for tests.
 
     Errors: CT-2102, CT-2103, CT-2107 (inputs), CT-2104, CT-2105, CT-2110 (program, tape and peers differ),
-    CT-2108 (a value left its range), CT-2109 (roles), CT-1120, CT-1121 (disk; at the start, where the file
+    CT-2108 (a value left its range), CT-2109 (roles), CT-2141, CT-2144, CT-2148 (tape files), CT-1120, CT-1121 (disk; at the start, where the file
     system can claim room), CT-2114, and whatever the links raise.
     """
-    setting = tape.setting
-    if mesh.me == setting.dealer or mesh.me not in setting.everyone:
-        raise BAD_ROLES(f"{mesh.me} is neither a compute party nor a guest of this tape", party=mesh.me)
-    with Storage(tape.instructions, mesh.me, memory, folder) as storage:
-        follower = (Party if mesh.me in setting.parties else Guest)(tape, mesh, progress, storage)
+    setting, me = tape.setting, mesh.me
+    if me not in setting.everyone or (me == setting.dealer and setting.correlations == "stream"):
+        raise BAD_ROLES(f"{me} is neither a compute party nor a guest of this tape", party=me)
+    if (correlations is not None) != (me in setting.parties and setting.correlations == "tape"):
+        raise TAPE_OTHER(f"{tape.digest} and the tape file do not go together", party=me)
+    with Storage(tape.instructions, me, memory, folder) as storage:
+        follower = (Party if me in setting.parties else Guest)(tape, mesh, progress, storage)
         follower.take(inputs)
-        follower.book = agree(tape, mesh, entropy)
+        follower.book = agree(tape, mesh, entropy, correlations)
+        if isinstance(follower, Party):
+            follower.corrections = correlations or LinkSource(mesh, setting.dealer)
         program(follower)
         follower.finish()
         return follower.outputs

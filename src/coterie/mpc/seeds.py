@@ -22,7 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from coterie._kernels import prg_sub_u64, prg_sum_u64, prg_u64
-from coterie.mpc.errors import STREAM_REUSED, TAPES_DIFFER
+from coterie.mpc.corrections import Dealing
+from coterie.mpc.errors import DEALINGS_DIFFER, STREAM_REUSED, TAPES_DIFFER
 from coterie.mpc.ring import Words
 from coterie.mpc.tape import Message, Round, Setting, Tape
 from coterie.wire import Mesh
@@ -30,6 +31,8 @@ from coterie.wire import Mesh
 SEED = 16
 """Bytes."""
 DIGEST = 32
+SERIAL = 16
+"""Bytes of the number of a dealing."""
 TAG = "seeds"
 COMMON = "/"
 """Label of the seed that all compute parties share. No party has such a name: a party's own name is the label
@@ -99,14 +102,19 @@ def _meet(setting: Setting, one: str, other: str) -> bool:
 
 
 def _size(setting: Setting, source: str, target: str) -> int:
-    both = source in setting.parties and target in setting.parties
-    return DIGEST + SEED * (2 if both else 1)
+    if source not in setting.parties or target not in setting.parties:
+        return DIGEST + SEED
+    return DIGEST + 2 * SEED + (SERIAL if setting.correlations == "tape" else 0)
 
 
-def agree(tape: Tape, mesh: Mesh, entropy: Entropy) -> SeedBook:
+def agree(tape: Tape, mesh: Mesh, entropy: Entropy, dealing: Dealing | None = None) -> SeedBook:
     """Agree on all seeds of this participant, and make sure that all follow the same tape.
 
-    Errors: CT-2105 where a peer's tape differs, and what the links raise.
+    :param dealing: this party's part of tape files, whose seed stands for the one it would agree on with a
+        dealer who is there.
+
+    Errors: CT-2105 where a peer's tape differs, CT-2148 where its tape file is of another dealing, and what
+    the links raise.
     """
     setting, me = tape.setting, mesh.me
     others = [name for name in setting.everyone if name != me and _meet(setting, me, name)]
@@ -116,6 +124,8 @@ def agree(tape: Tape, mesh: Mesh, entropy: Entropy) -> SeedBook:
     for other in others:
         both = me in setting.parties and other in setting.parties
         pair = mine[other] + common[me] if both else mine[other]
+        if both and dealing is not None:
+            pair += dealing.serial
         mesh.to(other).send_array(TAG, np.frombuffer(tape_digest + pair, dtype=np.uint8))
     seeds: dict[str, bytes] = {}
     for other in others:
@@ -127,12 +137,18 @@ def agree(tape: Tape, mesh: Mesh, entropy: Entropy) -> SeedBook:
             )
         theirs = received[DIGEST : DIGEST + SEED]
         if size > DIGEST + SEED:
-            common[other] = received[DIGEST + SEED :]
+            common[other] = received[DIGEST + SEED : DIGEST + 2 * SEED]
+        if dealing is not None and size > DIGEST + 2 * SEED and received[-SERIAL:] != dealing.serial:
+            raise DEALINGS_DIFFER(
+                f"{other}'s is {received[-SERIAL:].hex()}, ours {dealing.serial.hex()}", party=other
+            )
         contributions = {me: mine[other], other: theirs}
         names = [name for name in setting.everyone if name in contributions]
         parts = [contributions[name] for name in names]
         for label, purpose in _shared(setting, me, other):
             seeds[label] = _derive(purpose, tape_digest, names, parts)
+    if dealing is not None:
+        seeds[me] = dealing.seed
     if me in setting.parties:
         seeds[COMMON] = _derive(
             "common", tape_digest, setting.parties, [common[name] for name in setting.parties]
@@ -145,7 +161,7 @@ def _shared(setting: Setting, me: str, other: str) -> Iterator[tuple[str, str]]:
     outside = {me, other}.difference(setting.parties)
     if not outside:
         yield pair_label(me, other), "pair"
-    if setting.dealer in outside:
+    if setting.dealer in outside and setting.correlations == "stream":
         yield (other if me == setting.dealer else me), "pair"
     if outside.intersection(setting.guests):
         yield pair_label(me, other), "guest"

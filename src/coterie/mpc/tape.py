@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,11 @@ KEEP = 256 * 1024 * 1024
 """Bytes of masks of private inputs that a dealer keeps; larger ones are expanded again for each product."""
 
 
+Correlations = Literal["stream", "tape"]
+"""How what is dealt comes to the parties: while they run, from a dealer who takes part; or before, in tape
+files."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """Who computes, who deals, and who only gives or gets. Roles as in ISO/IEC 4922-1.
@@ -44,6 +49,7 @@ class Setting:
     guests: tuple[str, ...] = ()
     """Input parties and result parties that do not compute. The dealer is one of them only where it is named
     here too."""
+    correlations: Correlations = "stream"
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.parties) <= MOST_PARTIES:
@@ -68,8 +74,9 @@ class Setting:
 
     @property
     def everyone(self) -> tuple[str, ...]:
-        """All participants of a run, each once."""
-        return tuple(dict.fromkeys((*self.parties, self.dealer, *self.guests)))
+        """All participants of a run, each once. The dealer of tape files is none."""
+        dealer = (self.dealer,) if self.correlations == "stream" else ()
+        return tuple(dict.fromkeys((*self.parties, *dealer, *self.guests)))
 
     def others(self, party: str) -> tuple[str, ...]:
         """The compute parties but this one; all of them for who does not compute."""
@@ -84,6 +91,8 @@ class Message:
     target: str
     size: int
     """Payload bytes."""
+    dealt: bool = False
+    """Whether it is a correction of the dealer's: in a file where there are tape files."""
 
 
 Round = tuple[Message, ...]
@@ -111,8 +120,9 @@ class Cost:
                 yield Message(source, target, size)
 
     @staticmethod
-    def deal(setting: Setting, size: int) -> Message:
-        return Message(setting.dealer, setting.last, size)
+    def deal(setting: Setting, size: int, to: str | None = None) -> Message:
+        """The correction of one party, the last where none is named."""
+        return Message(setting.dealer, to or setting.last, size, dealt=True)
 
 
 @dataclass(frozen=True)
@@ -191,13 +201,15 @@ class Tape:
     """Bytes, estimated: the largest need of any participant."""
     multiplications: Mapping[str, int]
     """In the ring, by participant: the same for all compute parties, as the busiest one needs."""
+    corrections: Mapping[str, int]
+    """Payload bytes of the dealer's corrections by compute party, streamed or in tape files."""
     disk: int = 0
     """Bytes: the largest that a participant puts on its disk meanwhile."""
 
     @property
     def dealt(self) -> int:
-        """Bytes that the dealer sends."""
-        return sum(self.sent.get(self.setting.dealer, {}).values())
+        """Bytes of all corrections."""
+        return sum(self.corrections.values())
 
     @property
     def messages(self) -> int:
@@ -210,6 +222,7 @@ class Tape:
             "parties": list(self.setting.parties),
             "dealer": self.setting.dealer,
             "guests": list(self.setting.guests),
+            "correlations": self.setting.correlations,
             "instructions": [instruction.to_dict() for instruction in self.instructions],
             "sent": {source: dict(targets) for source, targets in self.sent.items()},
             "rounds": dict(self.rounds),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from coterie.mpc.context import Context, Program
@@ -10,20 +10,39 @@ from coterie.mpc.errors import BAD_PROGRAM, BAD_ROLES
 from coterie.mpc.needs import needs
 from coterie.mpc.protocols import Protocol
 from coterie.mpc.seeds import agreement
-from coterie.mpc.tape import Call, Cost, Disclosure, Instruction, Setting, Tape, count_bytes, count_rounds
+from coterie.mpc.tape import (
+    Call,
+    Correlations,
+    Cost,
+    Disclosure,
+    Instruction,
+    Round,
+    Setting,
+    Tape,
+    count_bytes,
+    count_rounds,
+)
 
 
-def trace(program: Program, parties: Sequence[str], dealer: str, guests: Sequence[str] = ()) -> Tape:
+def trace(
+    program: Program,
+    parties: Sequence[str],
+    dealer: str,
+    guests: Sequence[str] = (),
+    correlations: Correlations = "stream",
+) -> Tape:
     """Write the tape of ``program``.
 
     :param parties: compute parties, two to five, in the agreement's order.
     :param dealer: who deals; not one of them.
     :param guests: who gives inputs or gets results and does not compute. The dealer may be one of them; see
         docs/protocols.md for what that assumes.
+    :param correlations: "tape" where the dealer's part is in tape files, dealt before: the plan is then that
+        of a run without a dealer.
 
     Errors: CT-2101 (values could overflow; the operation and section are named), CT-2106, CT-2109 (roles).
     """
-    tracer = _Tracer(Setting(tuple(parties), dealer, tuple(guests)))
+    tracer = _Tracer(Setting(tuple(parties), dealer, tuple(guests), correlations))
     program(tracer)
     tracer.finish()
     return tracer.tape()
@@ -75,15 +94,20 @@ class _Tracer(Context):
     def tape(self) -> Tape:
         setting = self._setting
         rounds = [agreement(setting)]
+        corrections = dict.fromkeys(setting.parties, 0)
+        for message in (message for cost in self._costs for part in cost.rounds for message in part):
+            if message.dealt:
+                corrections[message.target] += message.size
         for cost in self._costs:
-            rounds.extend(cost.rounds)
+            rounds.extend(cost.rounds if setting.correlations == "stream" else _undealt(cost.rounds))
         sent: dict[str, dict[str, int]] = {}
         count_bytes(sent, rounds)
         depths = dict.fromkeys(setting.everyone, 0)
         count_rounds(depths, rounds)
         party_work = sum(cost.party_work for cost in self._costs)
         work = dict.fromkeys(setting.everyone, 0) | dict.fromkeys(setting.parties, party_work)
-        work[setting.dealer] = sum(cost.dealer_work for cost in self._costs)
+        if setting.correlations == "stream":
+            work[setting.dealer] = sum(cost.dealer_work for cost in self._costs)
         need = needs(setting, self._instructions, self._costs)
         return Tape(
             setting=setting,
@@ -94,4 +118,11 @@ class _Tracer(Context):
             memory=need.memory,
             disk=need.disk,
             multiplications=work,
+            corrections=corrections,
         )
+
+
+def _undealt(rounds: Iterable[Round]) -> Iterator[Round]:
+    """Without the messages that are in files."""
+    for messages in rounds:
+        yield tuple(message for message in messages if not message.dealt)
