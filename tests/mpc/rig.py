@@ -125,9 +125,9 @@ def recorded_claims(monkeypatch: Any) -> dict[str, dict[tuple[str, int], Claim]]
     for cls in (Party, Dealer, Guest):
         original = cls.__init__
 
-        def init(self: Any, tape: Tape, mesh: Mesh, *rest: Any, original: Any = original) -> None:
+        def init(self: Any, tape: Tape, mesh: Any, *rest: Any, original: Any = original) -> None:
             original(self, tape, mesh, *rest)
-            books[mesh.me] = self
+            books[getattr(mesh, "me", tape.setting.dealer)] = self
 
         monkeypatch.setattr(cls, "__init__", init)
     return books
