@@ -7,7 +7,9 @@ use pyo3::prelude::*;
 mod arrays;
 mod cpu;
 mod hashing;
+mod limits;
 mod matmul;
+mod packed;
 mod prg;
 mod products;
 mod ring;
@@ -22,6 +24,7 @@ mod trig;
 fn _kernels(module: &Bound<'_, PyModule>) -> PyResult<()> {
     cpu::register(module)?;
     hashing::register(module)?;
+    limits::register(module)?;
     matmul::register(module)?;
     prg::register(module)?;
     ring::register(module)?;

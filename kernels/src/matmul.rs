@@ -1,4 +1,5 @@
-//! Matrix products in Z_2^64 with a tall left matrix, which is read once, in the order of memory.
+//! Matrix products in Z_2^64 with a tall left matrix, which is read once, in the order of memory. Where no matrix
+//! is narrow, `packed.rs` is faster.
 //!
 //! The matrix may be in memory, as 64-bit words or as 32-bit signed numbers, or be a random stream expanded
 //! block by block: a dealer who needs the product with a mask never stores the mask.
@@ -19,6 +20,7 @@ use crate::arrays::{
     whole,
 };
 use crate::cpu::Level;
+use crate::packed;
 use crate::prg::Stream;
 use crate::products::{Dots, GROUP, WeightedSum, Word};
 use crate::rows::{Expanded, InMemory, Rows};
@@ -189,7 +191,13 @@ fn product<'py, R: Rows>(
     let (b, m) = right(b, d)?;
     let mut out = fresh::<u64>(py, &result_shape(n, &b))?;
     let (given, words) = (b.as_slice()?, out.as_slice_mut()?);
-    py.detach(|| multiply(rows, d, given, m, words, Level::best()));
+    py.detach(|| {
+        if packed::pays(n, d, m) {
+            packed::multiply(rows, d, given, m, words, Level::best());
+        } else {
+            multiply(rows, d, given, m, words, Level::best());
+        }
+    });
     Ok(finished(out))
 }
 
@@ -203,6 +211,9 @@ fn product_t<'py, R: Rows>(
     let mut out = fresh::<u64>(py, &result_shape(d, &b))?;
     let (given, words) = (b.as_slice()?, out.as_slice_mut()?);
     py.detach(|| {
+        if packed::pays_transposed(n, d, m) {
+            return words.copy_from_slice(&packed::multiply_t(rows, d, given, m, Level::best()));
+        }
         let sums = multiply_t(rows, d, given, m, Level::best());
         for (j, sum) in sums.chunks_exact(d.max(1)).enumerate() {
             for (k, word) in sum.iter().enumerate() {

@@ -22,6 +22,17 @@ Bytes = NDArray[np.uint8]
 def cpu_features() -> list[str]:
     """Names of the instruction sets that kernels may use on this machine, best first."""
 
+# What a core can do at most: what benchmarks measure the others against
+
+def limit_multiply_adds(rounds: int) -> int:
+    """Multiply and add words in registers, on the calling thread; how many multiplications it were."""
+
+def limit_aes_blocks(rounds: int) -> int:
+    """Encrypt blocks in registers, on the calling thread; how many. 0 where the processor cannot."""
+
+def limit_read(words: Words) -> int:
+    """Read ``words`` once, in order, on the calling thread; their sum."""
+
 # Random streams
 
 def prg_u64(seed: bytes, id: int, n: int, offset: int = 0) -> Words:

@@ -127,7 +127,9 @@ b, c = k.prg_u64(seed, 2, d), k.prg_u64(seed, 3, n)
 i = a.astype(np.int32)
 mask, factors = k.prg_u64(seed, 4, n), np.sin(np.arange(1.0, 13.0))
 high, msb = k.deal_truncation(mask, 18)
+square = k.prg_u64(seed, 9, 300 * 300).reshape(300, 300)
 results = [
+    k.matmul(square, square), k.matmul_t(square, square), k.prg_matmul_t(seed, 5, 300, 300, square),
     a, k.prg_sum_u64([seed, other], 5, n * d), k.prg_sub_u64(a, [seed, other], 6),
     k.matmul(a, b), k.matmul_t(a, c), k.matmul(i, b), k.matmul_t(i, c), k.matmul_t(a, a),
     k.matmul(a[:, 1:], b[1:]),

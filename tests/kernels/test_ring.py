@@ -50,7 +50,16 @@ def test_products_of_all_shapes(n: int, d: int, m: int | None) -> None:
 
 @pytest.mark.parametrize(
     ("n", "d", "m"),
-    [(40_000, 23, None), (100_003, 1, None), (3, 50_000, None), (9001, 37, 6), (2000, 33, 35)],
+    [
+        (40_000, 23, None),
+        (100_003, 1, None),
+        (3, 50_000, None),
+        (9001, 37, 6),
+        (2000, 33, 35),
+        (70, 130, 401),
+        (261, 515, 129),
+        (9, 300, 77),
+    ],
 )
 def test_large_products_on_all_cores(n: int, d: int, m: int | None) -> None:
     test_products_of_all_shapes.hypothesis.inner_test(n, d, m)  # type: ignore[attr-defined]
