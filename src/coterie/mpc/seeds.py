@@ -1,14 +1,15 @@
 """Seeds: how they are agreed at the start of a run, and the record that no piece of a random stream serves
 twice.
 
-Four kinds, all of 128 bits and fresh for each run:
+Five kinds, all of 128 bits and fresh for each run:
 
 - party and dealer: masks and the dealt shares of all parties but the last;
 - each pair of compute parties: the zero-sharing that covers reveals. Pairwise, so that a receiver who
   computes as well learns the sum of the shares and nothing of their distribution;
 - all compute parties together: public coins. The dealer knows none of the last two;
 - each guest and each compute party: shares of what the guest gives. A dealer who is a guest has such seeds
-  beside those of its masks.
+  beside those of its masks;
+- each participant alone: noise that nobody else may know.
 
 Each is SHA-256 over contributions of all who share it, the tape's digest and their names.
 """
@@ -37,6 +38,9 @@ TAG = "seeds"
 COMMON = "/"
 """Label of the seed that all compute parties share. No party has such a name: a party's own name is the label
 of the seed that masks its inputs, and this one is known to its peers."""
+
+OWN = "//"
+"""Label of the seed that a participant shares with nobody: noise that only it may know."""
 
 Entropy = Callable[[], bytes]
 """Gives 16 fresh secret bytes."""
@@ -153,6 +157,7 @@ def agree(tape: Tape, mesh: Mesh, entropy: Entropy, dealing: Dealing | None = No
         seeds[COMMON] = _derive(
             "common", tape_digest, setting.parties, [common[name] for name in setting.parties]
         )
+    seeds[OWN] = entropy()
     return SeedBook(seeds)
 
 
