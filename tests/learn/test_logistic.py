@@ -337,7 +337,7 @@ def test_the_clear_engine_refuses_two_parties() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scores", "code"), [(Scores(frame="holdout"), "CT-3001"), (Scores(to=("stranger",)), "CT-2106")]
+    ("scores", "code"), [(Scores(frame="holdout"), "CT-3001"), (Scores(to=("stranger",)), "CT-2109")]
 )
 def test_scores_that_cannot_be_are_refused(scores: Scores, code: str) -> None:
     with pytest.raises(CoterieError) as caught:

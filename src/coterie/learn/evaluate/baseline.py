@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coterie.learn.component import PlanContext, RunContext
-from coterie.learn.logistic import Logistic, LogisticParams, score_run
+from coterie.learn.linear import score_run
+from coterie.learn.logistic import Logistic, LogisticParams
 
 __all__ = ["baseline_scores"]
 

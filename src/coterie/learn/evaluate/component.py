@@ -16,7 +16,7 @@ from coterie.crypto import now
 from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
 from coterie.learn.errors import FRAME_MISSING, MODEL_MISSING, SCORES_NOT_HERE
 from coterie.learn.keys import rows_of
-from coterie.learn.logistic import score_plan, score_run
+from coterie.learn.linear import score_plan, score_run
 
 from .baseline import baseline_scores
 from .clear import curves, gain, measure

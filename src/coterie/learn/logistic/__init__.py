@@ -1,10 +1,9 @@
-"""Logistic regression on a vertical frame: the component, its models, and scores by them."""
+"""Logistic regression on a vertical frame: the fast way. Its models and scores are those of linear models."""
 
+from coterie.learn.linear import ClearModel, ModelFacts, SharedModel, score_plan, score_run
 from coterie.learn.logistic.component import Logistic
-from coterie.learn.logistic.model import ClearModel, ModelFacts, SharedModel, load_model
 from coterie.learn.logistic.params import LogisticParams
-from coterie.learn.logistic.reference import train_in_clear
-from coterie.learn.logistic.scores import score_plan, score_run
+from coterie.learn.logistic.reference import load_model, train_in_clear
 
 __all__ = [
     "ClearModel",

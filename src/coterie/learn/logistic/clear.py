@@ -7,15 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from coterie.learn.linear import Floats, sigmoid
 from coterie.learn.logistic.design import Design
-from coterie.learn.logistic.preparation import Block, Floats, start
+from coterie.learn.logistic.preparation import Block, start
 
-__all__ = ["fit", "sigmoid"]
-
-
-def sigmoid(z: Floats) -> Floats:
-    """1 / (1 + exp(-z)), without overflow."""
-    return np.asarray(np.exp(-np.logaddexp(0.0, -z)))
+__all__ = ["fit"]
 
 
 def fit(blocks: Sequence[Block], labels: NDArray[np.int8], design: Design) -> tuple[Floats, float]:

@@ -11,14 +11,22 @@ from coterie.crypto import canonical
 from coterie.errors import CoterieError
 from coterie.learn.component import Component, Engine, FrameShape, PlanContext, Reveal, RunContext, StepPlan
 from coterie.learn.errors import FRAME_MISSING
+from coterie.learn.linear import (
+    CLEAR,
+    NO_BOUND,
+    NO_FEATURES,
+    NOT_ALONE,
+    ClearModel,
+    ModelFacts,
+    SharedModel,
+    own_columns,
+)
 from coterie.learn.logistic import clear
 from coterie.learn.logistic.design import COEFFICIENT_FRAC, Design, design
-from coterie.learn.logistic.errors import NO_BOUND, NO_FEATURES, NOT_ALONE
-from coterie.learn.logistic.model import ClearModel, ModelFacts, SharedModel
 from coterie.learn.logistic.mpc import MODEL, inputs, training
 from coterie.learn.logistic.params import LogisticParams
-from coterie.learn.logistic.preparation import Block, own_columns, prepare
-from coterie.learn.logistic.statement import CLEAR, MPC, RANGE
+from coterie.learn.logistic.preparation import Block, prepare
+from coterie.learn.logistic.statement import MPC, RANGE
 from coterie.mpc import Program, Tape, deal, run, trace
 
 __all__ = ["Logistic"]

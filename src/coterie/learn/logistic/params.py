@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from coterie.learn.component import Params
+from coterie.learn.linear import Floats, sigmoid
 
 __all__ = ["LogisticParams"]
 
@@ -16,6 +17,11 @@ class LogisticParams(Params):
 
     scikit-learn's ``LogisticRegression(C=1 / (rows * l2))`` has the same minimum.
     """
+
+    kind: ClassVar[str] = "logistic"
+    offset: ClassVar[None] = None
+    apart: ClassVar[tuple[str, ...]] = ()
+    classifies: ClassVar[bool] = True
 
     l2: float = Field(1e-3, ge=0, le=10)
     """Weight of the penalty."""
@@ -40,3 +46,7 @@ class LogisticParams(Params):
             if self.learning_rate * self.l2 >= 1:
                 raise ValueError("learning_rate times l2 must be below 1, or the penalty overshoots")
         return self
+
+    def response(self, predictor: Floats) -> Floats:
+        """Probability of label 1, by logit."""
+        return sigmoid(predictor)

@@ -7,26 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie.data import VerticalFrame
-from coterie.learn.errors import NOT_FINITE, NULLS_LEFT, ONE_CLASS
+from coterie.learn.errors import ONE_CLASS
+from coterie.learn.linear import Floats, moments
 from coterie.learn.logistic.design import CAP, FLOOR, Design, whitened_row_sum
-from coterie.learn.logistic.errors import CONSTANT_FEATURE
 from coterie.mpc import RowBlocks
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Of one owner's columns over the training rows."""
-
-    mean: Floats
-    covariance: Floats
 
 
 @dataclass(frozen=True)
@@ -52,41 +41,6 @@ class Block:
         return np.vstack([self.turn, self.shift @ self.turn])
 
 
-def own_columns(frame: VerticalFrame, columns: Sequence[str]) -> RowBlocks:
-    """Own columns of a frame, taken out of its table block by block."""
-
-    def rows(start: int, stop: int) -> Floats:
-        table, keys = frame.table.slice(start, stop - start), frame.keys[start:stop]
-        return replace(frame, rows=table.num_rows, table=table, keys=keys).matrix(columns)
-
-    return RowBlocks((frame.rows, len(columns)), rows)
-
-
-def moments(features: RowBlocks, columns: Sequence[str]) -> Moments:
-    """Mean and covariance, for columns that are fit to train on.
-
-    Errors: CT-3027 (missing), CT-3028 (infinite), CT-3051 (constant), naming the column.
-    """
-    rows, width = features.shape
-    total, squares = np.zeros(width), np.zeros((width, width))
-    low, high = np.full(width, np.inf), np.full(width, -np.inf)
-    for _, block in features.blocks():
-        with np.errstate(invalid="ignore"):  # infinities are named below
-            total += block.sum(axis=0)
-            squares += block.T @ block
-        low = np.minimum(low, block.min(axis=0))
-        high = np.maximum(high, block.max(axis=0))
-    for j, name in enumerate(columns):
-        if np.isnan(low[j]):
-            raise NULLS_LEFT(f"'{name}'")
-        if not np.isfinite(high[j] - low[j]):
-            raise NOT_FINITE(f"'{name}'")
-        if low[j] == high[j]:
-            raise CONSTANT_FEATURE(f"'{name}'")
-    mean = total / rows
-    return Moments(mean, squares / rows - np.outer(mean, mean))
-
-
 def start(labels: NDArray[np.int8], design: Design) -> float:
     """The intercept's weight to start with: the log-odds of the base rate, which its holder alone knows.
 
@@ -102,7 +56,7 @@ def start(labels: NDArray[np.int8], design: Design) -> float:
 
 
 def prepare(features: RowBlocks, columns: Sequence[str], design: Design) -> Block:
-    """The owner's part of the problem, within the design's bounds. Errors: as :func:`moments`."""
+    """The owner's part of the problem, within the design's bounds. Errors: CT-3027, CT-3028, CT-3051."""
     found, width = moments(features, columns), len(columns)
     if not design.whitened:
         turn = np.eye(width) * design.scale

@@ -1,4 +1,4 @@
-"""The optimiser in float64 on plain arrays: what a run of any engine is held against."""
+"""What a run of any engine is held against: the optimiser in float64 on plain arrays, and stored models."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from coterie.learn import linear
+from coterie.learn.linear import ClearModel, Floats, SharedModel
 from coterie.learn.logistic import clear
 from coterie.learn.logistic.design import design
 from coterie.learn.logistic.params import LogisticParams
 from coterie.learn.logistic.preparation import prepare
 from coterie.mpc import RowBlocks
 
-__all__ = ["train_in_clear"]
+__all__ = ["load_model", "train_in_clear"]
 
-Floats = NDArray[np.float64]
+
+def load_model(data: bytes) -> ClearModel | SharedModel:
+    """The model that ``to_bytes`` wrote. Errors: CT-3053 for any other bytes."""
+    return linear.load_model(data, LogisticParams)
 
 
 def train_in_clear(

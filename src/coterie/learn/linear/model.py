@@ -1,11 +1,11 @@
-"""The trained model: in the clear, or one party's shares of it. As bytes: JSON header, then a raw little-
-endian array."""
+"""A trained model: in the clear, or one party's shares of it. As bytes: JSON header, then a raw little-endian
+array."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from coterie.crypto import canonical, parse_json
 from coterie.errors import CoterieError
-from coterie.learn.logistic.errors import MODEL_UNFIT
-from coterie.learn.logistic.params import LogisticParams
+from coterie.learn.linear.errors import MODEL_UNFIT
+from coterie.learn.linear.params import LinearParams
 
-__all__ = ["ClearModel", "ModelFacts", "SharedModel", "load_model"]
+__all__ = ["ClearModel", "ModelFacts", "ParamsType", "SharedModel", "load_model"]
 
-MAGIC = b"coterie.logistic/1\n"
 _HEADER_LIMIT = 4 << 20
 
 
@@ -32,7 +31,7 @@ class ModelFacts:
     """Fractional bits of shared coefficients; 0 in the clear."""
     bound: float
     """Of every coefficient and the intercept."""
-    params: LogisticParams
+    params: LinearParams
     """Of the training."""
 
     @property
@@ -45,6 +44,16 @@ class ModelFacts:
         return self.width + self.params.intercept
 
 
+class ParamsType(Protocol):
+    """Where a stored model's parameters are read with: a class of parameters."""
+
+    kind: str
+    """Of model, in the first line of a stored one."""
+
+    def model_validate(self, obj: Any) -> LinearParams:
+        """The parameters of a document."""
+
+
 class _Header(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,7 +63,8 @@ class _Header(BaseModel):
     order: tuple[str, ...]
     frac: int
     bound: float
-    params: LogisticParams
+    params: dict[str, Any]
+    exponent: int = 0
 
 
 @dataclass(frozen=True)
@@ -96,16 +106,18 @@ class SharedModel:
     party: str
     shares: NDArray[np.uint64]
     """Coefficients in model order, then the intercept."""
+    exponent: int = 0
+    """Predictors are times 2^this in the label's unit. The label holder's; 0 elsewhere."""
 
     def to_bytes(self) -> bytes:
-        return _pack("shared", self.party, self.facts, self.shares.astype("<u8"))
+        return _pack("shared", self.party, self.facts, self.shares.astype("<u8"), self.exponent)
 
     def __repr__(self) -> str:
         return f"<SharedModel of {self.party}, {self.facts.size} numbers>"
 
 
-def _pack(kind: str, party: str, facts: ModelFacts, values: NDArray[Any]) -> bytes:
-    header = {
+def _pack(kind: str, party: str, facts: ModelFacts, values: NDArray[Any], exponent: int = 0) -> bytes:
+    header: dict[str, Any] = {
         "kind": kind,
         "party": party,
         "columns": {owner: list(names) for owner, names in facts.columns.items()},
@@ -114,31 +126,39 @@ def _pack(kind: str, party: str, facts: ModelFacts, values: NDArray[Any]) -> byt
         "bound": facts.bound,
         "params": facts.params.model_dump(mode="json"),
     }
+    if exponent:
+        header["exponent"] = exponent
     text = canonical(header)
-    return MAGIC + len(text).to_bytes(4, "little") + text + values.tobytes()
+    return _magic(facts.params.kind) + len(text).to_bytes(4, "little") + text + values.tobytes()
 
 
-def load_model(data: bytes) -> ClearModel | SharedModel:
-    """The model that ``to_bytes`` wrote. Errors: CT-3053 for any other bytes."""
+def _magic(kind: str) -> bytes:
+    return f"coterie.{kind}/1\n".encode()
+
+
+def load_model(data: bytes, of: ParamsType) -> ClearModel | SharedModel:
+    """The model that ``to_bytes`` wrote, of that class of parameters. Errors: CT-3053 for any other bytes."""
     try:
-        return _load(data)
+        return _load(data, of)
     except (CoterieError, ValidationError, ValueError, KeyError) as error:
         raise MODEL_UNFIT(type(error).__name__) from error
 
 
-def _load(data: bytes) -> ClearModel | SharedModel:
-    if not data.startswith(MAGIC):
+def _load(data: bytes, of: ParamsType) -> ClearModel | SharedModel:
+    magic = _magic(of.kind)
+    if not data.startswith(magic):
         raise ValueError("no magic")
-    start = len(MAGIC) + 4
-    length = int.from_bytes(data[len(MAGIC) : start], "little")
+    start = len(magic) + 4
+    length = int.from_bytes(data[len(magic) : start], "little")
     header = _Header.model_validate(parse_json(data[start : start + length], limit=_HEADER_LIMIT))
     columns = {owner: header.columns[owner] for owner in header.order}
-    facts = ModelFacts(columns, header.frac, header.bound, header.params)
+    facts = ModelFacts(columns, header.frac, header.bound, of.model_validate(header.params))
     body = data[start + length :]
     if len(columns) != len(header.columns) or len(body) != 8 * facts.size:
         raise ValueError("sizes")
     if header.kind == "shared":
-        return SharedModel(facts, header.party, np.frombuffer(body, "<u8").astype(np.uint64))
+        shares = np.frombuffer(body, "<u8").astype(np.uint64)
+        return SharedModel(facts, header.party, shares, header.exponent)
     values = np.frombuffer(body, "<f8").astype(np.float64)
     if not np.isfinite(values).all():
         raise ValueError("not finite")

@@ -6,23 +6,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from coterie.learn.component import FrameShape, PlanContext, Reveal, RunContext, StepPlan
 from coterie.learn.errors import FRAME_MISSING, MODEL_MISSING
-from coterie.learn.logistic.clear import sigmoid
-from coterie.learn.logistic.design import FEATURE_FRAC
-from coterie.learn.logistic.errors import MODEL_MISMATCH, NO_BOUND
-from coterie.learn.logistic.model import ClearModel, ModelFacts, SharedModel
-from coterie.learn.logistic.preparation import own_columns
-from coterie.learn.logistic.statement import CLEAR, SCORES
+from coterie.learn.linear.columns import feature_columns, own_columns, place_of
+from coterie.learn.linear.errors import MODEL_MISMATCH, NO_BOUND
+from coterie.learn.linear.model import ClearModel, ModelFacts, SharedModel
+from coterie.learn.linear.params import Floats
+from coterie.learn.linear.statement import CLEAR, SCORES
 from coterie.mpc import Context, Interval, Kept, Program, RowBlocks, Tape, deal, run, trace
 
 __all__ = ["score_plan", "score_run"]
 
+FEATURE_FRAC = 16
 SCORE_FRAC = 16
-"""Fractional bits of revealed logits. Further ones would tell more of the coefficients than of the row."""
-COMPONENT = "logistic"
+"""Fractional bits of revealed predictors. More would tell more of the coefficients than of the row."""
+OFFSET_BOUND = 2.0**20
 
 
 def score_plan(context: PlanContext, model_step: str, frame: str, to: Sequence[str]) -> StepPlan:
@@ -30,7 +29,8 @@ def score_plan(context: PlanContext, model_step: str, frame: str, to: Sequence[s
 
     :param model_step: name of the step whose model in ``context.models`` scores.
     :param frame: name of the frame in ``context.frames`` whose rows are scored ("train", "test", "all").
-    :param to: compute parties that learn the scores. :returns: a plan with ``sent``, ``rounds``,
+    :param to: compute parties that learn the scores: the label holder, where the label has a unit.
+    :returns: a plan with ``sent``, ``rounds``,
         ``operations``, ``memory``, ``digest``, ``statement``, and one reveal of kind "scores" with one value
         for each row. ``step`` is the calling step; engine "clear" sends nothing.
 
@@ -38,7 +38,7 @@ def score_plan(context: PlanContext, model_step: str, frame: str, to: Sequence[s
     """
     facts, shape = _facts(context, model_step, frame)
     reveals = (Reveal("the score of each row", tuple(to), shape.rows, "scores"),)
-    plan = StepPlan(step=context.step, component=COMPONENT, params={}, reveals=reveals)
+    plan = StepPlan(step=context.step, component=facts.params.kind, params={}, reveals=reveals)
     if context.engine != "mpc":
         return replace(plan, memory=8 * shape.rows * shape.width, statement=CLEAR)
     tape = _tape(context, facts, shape, to)
@@ -55,11 +55,11 @@ def score_plan(context: PlanContext, model_step: str, frame: str, to: Sequence[s
 
 def score_run(
     context: RunContext, model_step: str, frame: str, to: Sequence[str]
-) -> NDArray[np.float64] | None:
+) -> Floats | None:
     """Score the rows, as :func:`score_plan` announced; every compute party and the dealer call it in turn.
 
-    :returns: at the parties of ``to`` the probability of label 1 for each row, float64 of shape (rows,); None
-        elsewhere.
+    :returns: at the parties of ``to`` what the model expects of the label in each row (the probability of 1,
+        where it is 0 or 1), float64 of shape (rows,); None elsewhere.
 
     Errors: those of :func:`coterie.mpc.run`, CT-3002.
     """
@@ -68,23 +68,41 @@ def score_run(
     if context.engine != "mpc":
         if not isinstance(model, ClearModel):
             raise MODEL_MISSING(f"'{model_step}'", step=context.step, party=context.me)
-        names = [name for columns in facts.columns.values() for name in columns]
-        return sigmoid(model.logits(context.frames[frame].matrix(names)))
+        return facts.params.response(_own_predictor(context, model, frame))
     tape = _tape(context.planning, facts, shape, to)
     if context.is_dealer:
         deal(tape, context.mesh, progress=context.progress)
         return None
     if not isinstance(model, SharedModel):
         raise MODEL_MISSING(f"'{model_step}'", step=context.step, party=context.me)
-    inputs: dict[str, RowBlocks | Kept] = {
+    program = _program(facts, shape, to)
+    outputs = run(program, tape, context.mesh, _inputs(context, model, frame), progress=context.progress)
+    predictor = outputs.revealed.get("predictor")
+    return None if predictor is None else facts.params.response(np.ldexp(predictor, model.exponent))
+
+
+def _own_predictor(context: RunContext, model: ClearModel, frame: str) -> Floats:
+    """(rows,) where this party has all columns."""
+    names = [name for columns in model.facts.columns.values() for name in columns]
+    predictor = model.logits(context.frames[frame].matrix(names))
+    if model.facts.params.offset is not None:
+        _, column = place_of(model.facts.params.offset)
+        predictor = predictor + context.frames[frame].matrix([column])[:, 0]
+    return predictor
+
+
+def _inputs(context: RunContext, model: SharedModel, frame: str) -> dict[str, RowBlocks | Kept]:
+    facts = model.facts
+    own: dict[str, RowBlocks | Kept] = {
         "model": Kept(model.shares, facts.frac, Interval(-facts.bound, facts.bound)),
     }
     if context.me in facts.columns:
-        inputs[f"features of {context.me}"] = own_columns(context.frames[frame], facts.columns[context.me])
-    program = _program(facts, shape, to)
-    outputs = run(program, tape, context.mesh, inputs, progress=context.progress)
-    logits = outputs.revealed.get("logits")
-    return None if logits is None else sigmoid(logits)
+        own[f"features of {context.me}"] = own_columns(context.frames[frame], facts.columns[context.me])
+    if facts.params.offset is not None:
+        owner, column = place_of(facts.params.offset)
+        if owner == context.me:
+            own["offset"] = own_columns(context.frames[frame], [column])
+    return own
 
 
 def _facts(context: PlanContext, model_step: str, frame: str) -> tuple[ModelFacts, FrameShape]:
@@ -93,7 +111,7 @@ def _facts(context: PlanContext, model_step: str, frame: str) -> tuple[ModelFact
         raise MODEL_MISSING(f"'{model_step}'", step=context.step)
     if shape is None:
         raise FRAME_MISSING(f"'{frame}'", step=context.step)
-    if {p: tuple(c) for p, c in shape.columns.items() if c} != {p: c for p, c in facts.columns.items() if c}:
+    if feature_columns(shape, facts.params) != {p: c for p, c in facts.columns.items() if c}:
         raise MODEL_MISMATCH(f"'{frame}'", step=context.step)
     if context.engine == "mpc" and shape.bound is None:
         raise NO_BOUND(f"nothing before this step bounds the columns of frame '{frame}'", step=context.step)
@@ -106,7 +124,7 @@ def _tape(context: PlanContext, facts: ModelFacts, shape: FrameShape, to: Sequen
 
 
 def _program(facts: ModelFacts, shape: FrameShape, to: Sequence[str]) -> Program:
-    """Logits of all rows, rounded, to the parties of ``to``."""
+    """Predictors of all rows, rounded, to the parties of ``to``."""
     bound = shape.bound
     assert bound is not None
 
@@ -123,10 +141,14 @@ def _program(facts: ModelFacts, shape: FrameShape, to: Sequence[str]) -> Program
         for owner, names in owners.items():
             pairs.append((features[owner], model[first : first + len(names)]))
             first += len(names)
-        logits = ctx.dot(pairs)
+        predictor = ctx.dot(pairs)
         if facts.params.intercept:
-            logits = logits + model[first:]
-        (rounded,) = ctx.truncate(logits, frac=SCORE_FRAC)
-        ctx.reveal(rounded, to, "logits")
+            predictor = predictor + model[first:]
+        if facts.params.offset is not None:
+            owner, _ = place_of(facts.params.offset)
+            given = ctx.private("offset", owner, (shape.rows, 1), OFFSET_BOUND, FEATURE_FRAC)
+            predictor = (predictor.reshape(shape.rows, 1) + given).reshape(shape.rows)
+        (rounded,) = ctx.truncate(predictor, frac=SCORE_FRAC)
+        ctx.reveal(rounded, to, "predictor")
 
     return program

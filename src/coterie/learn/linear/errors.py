@@ -1,4 +1,4 @@
-"""Error codes of logistic regression: 3050 to 3059."""
+"""Error codes of models that are linear in the features: 3050 to 3059."""
 
 from coterie.errors import BadInput, define
 

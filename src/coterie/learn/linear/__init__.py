@@ -1,0 +1,31 @@
+"""What models share whose predictor is a sum of coefficients times features: own columns, stored models,
+scores."""
+
+from coterie.learn.linear.columns import Moments, feature_columns, moments, own_columns, place_of
+from coterie.learn.linear.errors import CONSTANT_FEATURE, NO_BOUND, NO_FEATURES, NOT_ALONE
+from coterie.learn.linear.model import ClearModel, ModelFacts, SharedModel, load_model
+from coterie.learn.linear.params import Floats, LinearParams, sigmoid
+from coterie.learn.linear.scores import score_plan, score_run
+from coterie.learn.linear.statement import CLEAR
+
+__all__ = [
+    "CLEAR",
+    "CONSTANT_FEATURE",
+    "NOT_ALONE",
+    "NO_BOUND",
+    "NO_FEATURES",
+    "ClearModel",
+    "Floats",
+    "LinearParams",
+    "ModelFacts",
+    "Moments",
+    "SharedModel",
+    "feature_columns",
+    "load_model",
+    "moments",
+    "own_columns",
+    "place_of",
+    "score_plan",
+    "score_run",
+    "sigmoid",
+]
