@@ -35,6 +35,7 @@ class Played:
     errors: dict[str, BaseException] = field(default_factory=dict)
     meshes: dict[str, Mesh] = field(default_factory=dict)
     depths: dict[str, int] = field(default_factory=dict)
+    step: str = "mpc"
 
     def result(self, name: str) -> NDArray[np.float64]:
         """A value that was revealed to everybody."""
@@ -47,7 +48,7 @@ class Played:
         """Payload bytes, as the links counted them."""
         counted = {}
         for name, mesh in self.meshes.items():
-            traffic = mesh.egress().get("mpc", {})
+            traffic = mesh.egress().get(self.step, {})
             counted[name] = {peer: entry.sent for peer, entry in traffic.items() if entry.sent}
         return {name: targets for name, targets in counted.items() if targets}
 
@@ -69,20 +70,26 @@ def play(
     raises: bool = True,
     deterministic: bool = False,
     run_options: Mapping[str, Any] | None = None,
+    step: str = "mpc",
+    tracing: Mapping[str, Any] | None = None,
     **dealer_options: Any,
 ) -> Played:
-    """Trace, deal and run. Inputs go by name to everybody; each party uses its own."""
+    """Trace, deal and run. Inputs go by name to everybody; each party uses its own.
+
+    :param step: the step of the meshes that all traffic is counted in.
+    :param tracing: further arguments of the trace.
+    """
     names = tuple(dict.fromkeys((*parties, DEALER, *guests)))
     programs = program if isinstance(program, Mapping) else dict.fromkeys(names, program)
-    tape = trace(programs[parties[0]], parties, DEALER, guests)
-    played = Played(tape, meshes=meshes or local_meshes(names))
+    tape = trace(programs[parties[0]], parties, DEALER, guests, **(tracing or {}))
+    played = Played(tape, meshes=meshes or local_meshes(names), step=step)
 
     def participant(name: str) -> None:
         mesh = played.meshes[name]
         options: dict[str, Any] = {"entropy": entropy(name)} if deterministic else {}
         own = tapes[name] if tapes else tape
         try:
-            with mesh.step("mpc"):
+            with mesh.step(step):
                 mine = {key: value for key, value in inputs.items() if _is_mine(own, key, name)}
                 mine = {key: value[name] if isinstance(value, dict) else value for key, value in mine.items()}
                 if name == DEALER:

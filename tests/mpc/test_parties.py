@@ -13,7 +13,7 @@ from coterie.mpc import Context, RowBlocks, deal, run, trace, twin
 from coterie.wire import local_meshes
 
 from .rig import DEALER, play, recorded_claims
-from .test_run import Tap
+from .wiretap import Tap
 
 COMPUTE = ("lender", "telecom", "platform", "insurer", "retailer")
 GUESTS = ("bureau", "regulator")

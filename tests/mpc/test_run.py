@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from coterie.errors import CoterieError
 from coterie.mpc import Context, Interval, Kept, Program, RowBlocks, deal, run, trace, twin
@@ -16,32 +14,9 @@ from coterie.wire import local_meshes
 
 from .rig import DEALER, NAMES, play, recorded_claims
 from .test_tape import inputs, training
+from .wiretap import tapped, transcripts
 
 TWO = NAMES[:2]
-
-
-class Tap:
-    """A channel that remembers what was sent."""
-
-    def __init__(self, inner: Any, sent: list[bytes]) -> None:
-        self._inner, self._sent = inner, sent
-
-    def send_array(self, tag: str, array: NDArray[Any]) -> None:
-        self._sent.append(array.tobytes())
-        self._inner.send_array(tag, array)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-
-def tapped(names: tuple[str, ...]) -> tuple[dict[str, Any], dict[tuple[str, str], list[bytes]]]:
-    """Meshes whose messages are remembered, by sender and receiver."""
-    meshes, sent = local_meshes([*names, DEALER]), {}
-    for name, mesh in meshes.items():
-        for peer in mesh.peers:
-            sent[name, peer] = []
-            mesh.channels[peer] = Tap(mesh.channels[peer], sent[name, peer])  # type: ignore[attr-defined]
-    return dict(meshes), sent
 
 
 # What goes over the wire of `training` with deterministic seeds, by direction. A change here is a change of
@@ -72,19 +47,11 @@ TRANSCRIPTS = {
 }
 
 
-def transcript(sent: list[bytes]) -> str:
-    whole = hashlib.sha256()
-    for message in sent:
-        whole.update(len(message).to_bytes(8, "little") + message)
-    return whole.hexdigest()[:16]
-
-
 @pytest.mark.parametrize("count", [2, 3])
 def test_golden_transcripts(count: int) -> None:
     meshes, sent = tapped(NAMES[:count])
     play(training(), inputs(), NAMES[:count], meshes=meshes, deterministic=True)
-    found = {f"{a}>{b}": transcript(messages) for (a, b), messages in sent.items()}
-    assert found == TRANSCRIPTS[count]
+    assert transcripts(sent) == TRANSCRIPTS[count]
 
 
 def test_fresh_seeds_change_every_message() -> None:

@@ -25,7 +25,7 @@ from coterie.mpc.storage import BLOCK, HOLD, InMemory, OnDisk, Storage, Stored, 
 from coterie.wire import local_meshes
 
 from .rig import DEALER, NAMES, play
-from .test_run import tapped
+from .wiretap import tapped
 
 ROWS = 330_000
 """Two blocks of own plaintext in 32 bits, and four of its masked form, at 5 columns."""

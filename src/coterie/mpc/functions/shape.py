@@ -164,7 +164,7 @@ def getitem(x: Array, key: Any) -> Array:
         raise TypeError("an index must be public: a secret one would show which element is used")
     keys = [np.asarray(k) if isinstance(k, list) else k for k in keys]
     used = [k for k in keys if k is not None and k is not Ellipsis]
-    if len(used) > x.ndim or keys.count(Ellipsis) > 1:
+    if len(used) > x.ndim or sum(k is Ellipsis for k in keys) > 1:
         raise ShapeError(f"{len(used)} indices for an array of shape {x.shape}")
     rest = [slice(None)] * (x.ndim - len(used))
     at = next((i for i, k in enumerate(keys) if k is Ellipsis), len(keys))

@@ -1,0 +1,1 @@
+"""One suite of programs over every interpreter; see ``case.py``."""

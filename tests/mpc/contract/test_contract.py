@@ -1,0 +1,97 @@
+"""Every case on every interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from coterie.crypto import Identity
+from coterie.mpc import twin
+from coterie.wire import Mesh
+from tests.mpc.contract.case import PARTIES, Case
+from tests.mpc.contract.cases import CASES
+from tests.mpc.contract.golden import COMMAND, golden, recorded
+from tests.mpc.rig import DEALER, Played, play
+from tests.wire.network import Network
+
+every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+
+
+def check(case: Case, played: Played) -> None:
+    """The results are NumPy's, and what was sent is what was planned."""
+    assert played.sent() == {source: dict(targets) for source, targets in played.tape.sent.items()}
+    assert played.depths == dict(played.tape.rounds)
+    case.compare({name: played.result(name) for name in played.outputs[PARTIES[0]].revealed}, exact=False)
+
+
+@every_case
+def test_float_twin(case: Case) -> None:
+    case.compare(twin(case.whole(), PARTIES[:2], case.inputs, "float").revealed, exact=True)
+
+
+@every_case
+def test_fixed_twin(case: Case) -> None:
+    case.compare(twin(case.whole(), PARTIES[:2], case.inputs, "fixed").revealed, exact=False)
+
+
+@every_case
+def test_two_parties_and_their_transcript(case: Case) -> None:
+    """A transcript that differs is a change of the wire; where it was meant, run the command."""
+    played, found = recorded(case)
+    check(case, played)
+    assert found == golden().get(case.name), f"after a deliberate change: {COMMAND} {case.name!r}"
+
+
+@pytest.mark.parametrize("count", [3, 5])
+@every_case
+def test_more_parties(case: Case, count: int) -> None:
+    if count not in case.parties:
+        pytest.skip(f"not for {count} parties")
+    check(case, play(case.whole(), case.inputs, PARTIES[:count], tracing=case.tracing))
+
+
+class Links:
+    """Meshes over TLS that serve one run after another, and are made anew after a failure."""
+
+    def __init__(self, identities: dict[str, Identity], count: int) -> None:
+        self._identities, self._names = identities, (*PARTIES[:count], DEALER)
+        self._network: Network | None = None
+        self._meshes: dict[str, Mesh] = {}
+
+    def play(self, case: Case) -> Played:
+        if self._network is None:
+            self._network = Network({name: self._identities[name] for name in self._names})
+            self._meshes = dict(zip(self._names, self._network.join(*self._names), strict=True))
+        try:
+            names = self._names[:-1]
+            return play(
+                case.whole(), case.inputs, names, meshes=self._meshes, step=case.name, tracing=case.tracing
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._network is not None:
+            self._network.close()
+            self._network = None
+
+
+@pytest.fixture(scope="module", params=[2, 3])
+def links(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Links]:
+    home: Path = tmp_path_factory.mktemp("homes")
+    names = (*PARTIES[: request.param], DEALER)
+    links = Links({name: Identity.create(home / name, name) for name in names}, request.param)
+    yield links
+    links.close()
+
+
+@every_case
+def test_over_links(links: Links, case: Case) -> None:
+    check(case, links.play(case))
+
+
+def test_no_transcript_is_left_of_a_case_that_is_gone() -> None:
+    assert set(golden()) == {case.name for case in CASES}
