@@ -15,6 +15,7 @@ from coterie.agreement import Terms
 from coterie.data import DatasetSpec, inspect
 from coterie.errors import CoterieError
 from coterie.jobs import Assignment, Proposal, propose, run_job, validate_spec
+from coterie.mpc import HOLD
 from coterie.wire import local_meshes
 
 STEPS: list[Any] = [
@@ -71,7 +72,9 @@ class Bench:
             directory=self.folder / name,
         )
 
-    def run(self, change: Callable[[str, Assignment], Assignment] | None = None) -> None:
+    def run(
+        self, change: Callable[[str, Assignment], Assignment] | None = None, memory: int = HOLD
+    ) -> None:
         """Run the job at everybody; what ends it at each is in :attr:`errors`."""
         meshes = local_meshes(["lender", "payments", "hub"])
         key = b"k" * 32  # fixed, so that the split is always the same
@@ -81,7 +84,7 @@ class Bench:
             if change is not None:
                 assignment = change(name, assignment)
             try:
-                run_job(assignment, meshes[name], self.recorders[name])
+                run_job(assignment, meshes[name], self.recorders[name], memory)
             except CoterieError as error:
                 self.errors[name] = error
 

@@ -224,6 +224,29 @@ def test_work_is_wiped_and_the_journal_is_whole(ran: Bench, tmp_path: Path) -> N
         assert events[-1] == "done"
 
 
+def test_a_job_that_holds_nothing_in_memory_is_the_same(
+    bench: Make, ran: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def auc(one: Bench) -> float:
+        files = one.recorders["payments"].files
+        path = next(path for name, path in files.items() if name.endswith("metrics.json"))
+        return float(json.loads(path.read_text())["joint"]["auc"])
+
+    monkeypatch.setattr("coterie.data.scratch.LONG", 1)
+    made, usual, seen = bench(), auc(ran), []
+    lender = made.recorders["lender"]
+
+    def progress(step: str, done: int, total: int, what: str) -> None:
+        assert not list((tmp_path / "lender" / "work").glob("*"))
+        seen.append(Path("/proc/self/maps").read_text().count(f" {tmp_path}/lender/work/"))
+
+    lender.progress = progress  # type: ignore[method-assign]
+    made.run(memory=0)
+    assert not made.errors, made.errors
+    assert max(seen) > 4
+    assert auc(made) == pytest.approx(usual, abs=1e-3)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -2,7 +2,7 @@
 
 from .dataset import Dataset, inspect, load, parse_spec
 from .draft import draft_spec
-from .frame import VerticalFrame
+from .frame import VerticalFrame, taken
 from .ids import keyed_ids
 from .schema import (
     Column,
@@ -19,6 +19,7 @@ from .schema import (
     Schema,
     Source,
 )
+from .scratch import Scratch
 from .yaml_text import YamlText, parse_yaml
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Many",
     "ParquetSource",
     "Schema",
+    "Scratch",
     "Source",
     "VerticalFrame",
     "YamlText",
@@ -44,4 +46,5 @@ __all__ = [
     "load",
     "parse_spec",
     "parse_yaml",
+    "taken",
 ]

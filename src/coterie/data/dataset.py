@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from .checks import Place, checked_values
 from .csv_table import place_in_csv, read_csv
 from .errors import SPEC_INVALID
+from .frame import laid
 from .ids import checked_ids, keyed_ids
 from .parquet_table import place_in_parquet, read_parquet
 from .schema import Column, CsvSource, DatasetFacts, DatasetSpec
+from .scratch import Scratch
 from .yaml_text import parse_yaml
 
 __all__ = ["Dataset", "inspect", "load", "parse_spec"]
@@ -50,18 +52,23 @@ def parse_spec(text: str, *, folder: Path) -> DatasetSpec:
     return spec.model_copy(update={"source": spec.source.model_copy(update={"path": path})})
 
 
-def load(spec: DatasetSpec, columns: Sequence[str] | None = None) -> Dataset:
+def load(spec: DatasetSpec, columns: Sequence[str] | None = None, scratch: Scratch | None = None) -> Dataset:
     """Read and check the ids and the named columns (all declared ones if None). No other column is read.
 
     The id may be among the names or not. Raises CT-1410 to CT-1441.
+
+    :param scratch: where a long table lies when it is read; None for memory. Raises CT-1120, CT-1121 then.
     """
     wanted = [column.name for column in spec.columns] if columns is None else list(columns)
     others = [column for column in spec.select(wanted) if column.role != "id"]
     table, place = _read(spec, [spec.id, *others])
     ids = checked_ids(table[spec.id.name], spec.id.name, spec.id_rule, place)
-    checked = {column.name: checked_values(table[column.name], column, place) for column in others}
-    # One chunk a column, because rows are taken by number later on.
-    return Dataset(spec, _table(checked, table.num_rows), ids)
+    rows = table.num_rows
+    checked = ((column.name, checked_values(table[column.name], column, place)) for column in others)
+    loaded = laid(checked, rows, scratch) if others else pa.table({"rows": pa.nulls(rows)}).select([])
+    del table, checked
+    pa.default_memory_pool().release_unused()
+    return Dataset(spec, loaded, ids)
 
 
 def inspect(spec: DatasetSpec, owner: str) -> DatasetFacts:
@@ -77,9 +84,3 @@ def _read(spec: DatasetSpec, columns: Sequence[Column]) -> tuple[pa.Table, Place
     if isinstance(spec.source, CsvSource):
         return read_csv(spec.source, path, columns), place_in_csv(spec.source, path)
     return read_parquet(path, columns), place_in_parquet
-
-
-def _table(columns: dict[str, pa.ChunkedArray], rows: int) -> pa.Table:
-    if not columns:
-        return pa.table({"rows": pa.nulls(rows)}).select([])
-    return pa.table(columns).combine_chunks()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +18,9 @@ from .errors import (
     LABEL_NULL,
     NOT_NUMERIC,
 )
+from .scratch import Scratch, in_memory
 
-__all__ = ["VerticalFrame"]
+__all__ = ["VerticalFrame", "laid", "taken"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class VerticalFrame:
     """The own columns: (rows, own features and, at its holder, the label), in the common row order."""
     keys: NDArray[np.uint8]
     """(rows, 32): keyed hashes of the common ids. Equal at all parties."""
+    scratch: Scratch | None = field(default=None, repr=False, compare=False)
+    """Where long tables that are made of this one lie; None for memory."""
 
     def __post_init__(self) -> None:
         if self.keys.shape != (self.rows, 32) or self.keys.dtype != np.uint8:
@@ -52,6 +55,8 @@ class VerticalFrame:
         result = np.empty((self.rows, len(columns)), np.float64)
         for index, name in enumerate(columns):
             result[:, index] = _numbers(self._column(name), name)
+        if self.scratch is not None:
+            self.scratch.release()
         return result
 
     def labels(self) -> NDArray[np.int8]:
@@ -76,28 +81,63 @@ class VerticalFrame:
 
     def take(self, indices: NDArray[np.int64]) -> VerticalFrame:
         """The rows of those numbers, in that order."""
-        return replace(
-            self, rows=len(indices), table=self.table.take(pa.array(indices)), keys=self.keys[indices]
-        )
+        table = taken(self.table, indices, self.scratch)
+        return replace(self, rows=len(indices), table=table, keys=self.keys[indices])
 
-    def with_columns(self, values: Mapping[str, NDArray[np.float64]]) -> VerticalFrame:
+    def with_columns(
+        self, values: Mapping[str, NDArray[np.float64]] | Iterable[tuple[str, NDArray[np.float64]]]
+    ) -> VerticalFrame:
         """The frame with those own columns replaced by (rows,) float64 each; NaN is stored as null.
+
+        :param values: by name; or pairs, which are asked for one after another, so that long columns need not
+            be in memory together.
 
         Raises CT-1422 for a column that is not in the own table, CT-1504 for an array of another shape.
         """
+
+        def columns() -> Iterator[tuple[str, pa.ChunkedArray]]:
+            for name, numbers in values.items() if isinstance(values, Mapping) else values:
+                if numbers.shape != (self.rows,):
+                    raise FRAME_INVALID(f"column '{name}' of shape {numbers.shape} for {self.rows} rows")
+                yield name, pa.chunked_array([pa.array(numbers, pa.float64(), from_pandas=True)])
+
+        return self.replaced(columns())
+
+    def replaced(self, columns: Iterable[tuple[str, pa.ChunkedArray]]) -> VerticalFrame:
+        """The frame with those own columns replaced, by name; they are asked for one after another.
+
+        Raises CT-1422 for a column that is not in the own table; CT-1120, CT-1121.
+        """
+
+        def checked() -> Iterator[tuple[str, pa.ChunkedArray]]:
+            for name, column in columns:
+                self._column(name)
+                yield name, column
+
+        new = laid(checked(), self.rows, self.scratch)
         table = self.table
-        for name, numbers in values.items():
-            self._column(name)
-            if numbers.shape != (self.rows,):
-                raise FRAME_INVALID(f"column '{name}' of shape {numbers.shape} for {self.rows} rows")
-            column = pa.array(numbers, pa.float64(), from_pandas=True)
-            table = table.set_column(table.column_names.index(name), name, column)
+        for name in new.column_names:
+            table = table.set_column(table.column_names.index(name), name, new.column(name))
         return replace(self, table=table)
 
     def _column(self, name: str) -> pa.ChunkedArray:
         if name not in self.table.column_names:
             raise COLUMN_UNDECLARED(f"'{name}' is not among this party's columns")
         return self.table[name]
+
+
+def taken(table: pa.Table, indices: NDArray[np.int64], scratch: Scratch | None) -> pa.Table:
+    """The rows of those numbers, in that order, column by column. Raises CT-1120, CT-1121."""
+    rows = pa.array(indices)
+    if not table.column_names:
+        return table.take(rows)
+    columns = ((name, table.column(name).take(rows)) for name in table.column_names)
+    return laid(columns, len(indices), scratch)
+
+
+def laid(columns: Iterable[tuple[str, pa.ChunkedArray]], rows: int, scratch: Scratch | None) -> pa.Table:
+    """A table of these columns, on disk where it is long and there is a place. Raises CT-1120, CT-1121."""
+    return in_memory(columns) if scratch is None else scratch.table(columns, rows)
 
 
 def _numbers(values: pa.ChunkedArray, name: str) -> NDArray[np.float64]:

@@ -14,9 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coterie.agreement import Terms
 from coterie.crypto import atomic_write, canonical, digest, parse_json
-from coterie.data import Dataset, DatasetSpec, VerticalFrame, load
+from coterie.data import Dataset, DatasetSpec, Scratch, VerticalFrame, load
 from coterie.errors import UNEXPECTED, CoterieError
 from coterie.learn import JobFacts, RunContext, StepPlan
+from coterie.mpc import HOLD
 from coterie.wire import Mesh
 
 from .artefacts import Artefacts
@@ -61,14 +62,15 @@ class Host(Protocol):
         """A result is there: its kind, name, file, digest and size in bytes."""
 
 
-def run_job(assignment: Assignment, mesh: Mesh, host: Host) -> None:
+def run_job(assignment: Assignment, mesh: Mesh, host: Host, memory: int = HOLD) -> None:
     """Run all stages. On failure every other participant is told the same code before this raises.
 
+    :param memory: bytes of private arrays that secure computations hold in memory; the rest lies on disk.
     :raises CoterieError: whatever ended the job, with party and step.
     """
     run: _Run | None = None
     try:
-        run = _Run(assignment, mesh, host)
+        run = _Run(assignment, mesh, host, memory)
         run.all_stages()
     except CoterieError as error:
         error.at(party=assignment.me, step=run.step if run else None)
@@ -83,8 +85,9 @@ def run_job(assignment: Assignment, mesh: Mesh, host: Host) -> None:
 
 
 class _Run:
-    def __init__(self, assignment: Assignment, mesh: Mesh, host: Host) -> None:
+    def __init__(self, assignment: Assignment, mesh: Mesh, host: Host, memory: int) -> None:
         self._job = assignment
+        self._memory = memory
         self._mesh = mesh
         self._host = host
         self._planner = Planner(assignment.proposal, assignment.terms)
@@ -92,6 +95,7 @@ class _Run:
         self._journal = Journal(assignment.directory / "journal.jsonl")
         self._artefacts = Artefacts(assignment.directory / "artefacts")
         self._dataset: Dataset | None = None
+        self._scratch = Scratch(assignment.directory / "work")
         self._frames: dict[str, VerticalFrame] = {}
         self._models: dict[str, Any] = {}
         self._ran: list[StepPlan] = []
@@ -102,7 +106,7 @@ class _Run:
         if self._job.dataset is not None:
             self.step = "load"
             self._host.progress("load", 0, 1, "reading the dataset")
-            self._dataset = load(self._job.dataset, self._own_columns())
+            self._dataset = load(self._job.dataset, self._own_columns(), self._scratch)
         facts: dict[str, int] | None = None
         while not self._planner.done:
             facts = self._stage(facts)
@@ -193,6 +197,7 @@ class _Run:
         params = parameters(next(one for one in self._job.proposal.spec.steps if one.name == step.step))
         with self._accounted(step):
             component(step.component).run(context, params)
+        self._scratch.release()
         self._ran.append(step)
         self._host.progress(step.step, 1, 1, "done")
 
@@ -260,6 +265,8 @@ class _Run:
             dataset=self._dataset,
             frames=self._frames,
             models=self._models,
+            scratch=self._scratch,
+            memory=self._memory,
             progress=lambda done, total, what: self._host.progress(step.step, done, total, what),
             publish=lambda kind, name, content: self._publish(step, kind, name, content),
             job=JobFacts(

@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from coterie.mpc import HOLD
+
 if TYPE_CHECKING:
-    from coterie.data import Dataset, VerticalFrame
+    from pathlib import Path
+
+    from coterie.data import Dataset, Scratch, VerticalFrame
     from coterie.wire import Mesh
 
 Engine = Literal["clear", "tee", "mpc", "fl"]
@@ -164,6 +168,15 @@ class RunContext:
     """``publish(kind, file name, content)``: keeps a result, where this party is a receiver of that kind."""
     job: JobFacts | None = None
     """None outside a job, as when a component is used by hand."""
+    scratch: Scratch | None = None
+    """Where what is too long for memory lies while the job runs; None for memory."""
+    memory: int = HOLD
+    """Bytes of private arrays that a run holds in memory."""
+
+    @property
+    def folder(self) -> Path | None:
+        """For the files of runs."""
+        return None if self.scratch is None else self.scratch.folder
 
     @property
     def is_dealer(self) -> bool:

@@ -19,6 +19,7 @@ from coterie.mpc.run import run
 from coterie.mpc.seeds import Entropy
 from coterie.mpc.shares import Kept
 from coterie.mpc.statement import ProtocolStatement
+from coterie.mpc.storage import HOLD
 from coterie.mpc.tape import Disclosure, Setting, Tape
 from coterie.mpc.trace import trace
 from coterie.mpc.twin import TwinOutputs, twin
@@ -28,6 +29,7 @@ STATEMENTS = {kind: protocol.statement for kind, protocol in PROTOCOLS.items() i
 
 __all__ = [
     "FRAC",
+    "HOLD",
     "STATEMENTS",
     "Bits",
     "Context",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyarrow import csv
 
 from coterie import psi
-from coterie.data import VerticalFrame
+from coterie.data import VerticalFrame, taken
 from coterie.learn.component import (
     Component,
     Engine,
@@ -87,8 +87,9 @@ class Align(Component[AlignParams]):
             columns=dict(planning.columns),
             label_holder=planning.label_holder,
             label=planning.label,
-            table=dataset.table.take(pa.array(rows)),
+            table=taken(dataset.table, rows, context.scratch),
             keys=hashes[rows],
+            scratch=context.scratch,
         )
         if context.me in context.plan.results.get("common_ids", ()):
             ids = pa.table({dataset.spec.id.name: dataset.ids.take(pa.array(np.sort(rows)))})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -30,11 +31,16 @@ class Filler(BaseModel):
 
         A column of integers that takes a fraction becomes float64.
         """
+        for name, column in self.filled(table):
+            table = table.set_column(table.column_names.index(name), name, column)
+        return table
+
+    def filled(self, table: pa.Table) -> Iterator[tuple[str, pa.ChunkedArray]]:
+        """The learnt columns in which something is missing, filled, one after another."""
         for name, value in self.values.items():
             column = table.column(name)
             if column.null_count:
-                table = table.set_column(table.column_names.index(name), name, _filled(column, value))
-        return table
+                yield name, _filled(column, value)
 
 
 def _filled(column: pa.ChunkedArray, value: Value) -> pa.ChunkedArray:

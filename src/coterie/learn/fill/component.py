@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 from coterie.errors import CoterieError
@@ -53,5 +52,5 @@ class Fill(Component[FillParams]):
         except CoterieError as error:
             raise error.at(party=context.me, step=context.step) from None
         for name, frame in context.frames.items():
-            context.frames[name] = replace(frame, table=filler.apply(frame.table))
+            context.frames[name] = frame.replaced(filler.filled(frame.table))
         context.models[context.step] = filler

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
@@ -51,14 +53,18 @@ class Standardizer(BaseModel):
         return self.columns[name].apply(values, self.clip)
 
 
-def fit(columns: dict[str, Column], params: StandardizeParams) -> Standardizer:
+def fit(
+    columns: Mapping[str, Column] | Iterable[tuple[str, Column]], params: StandardizeParams
+) -> Standardizer:
     """Learn the scale of each column.
 
-    :param columns: (n,) training values by name, NaN where null.
+    :param columns: (n,) training values by name, NaN where null; or pairs, which are asked for one after
+        another.
     :raises CoterieError: CT-3025 for a column with one value only, CT-3027, CT-3028.
     """
+    pairs = columns.items() if isinstance(columns, Mapping) else columns
     return Standardizer(
-        clip=params.clip, columns={name: _scale(name, values, params) for name, values in columns.items()}
+        clip=params.clip, columns={name: _scale(name, values, params) for name, values in pairs}
     )
 
 

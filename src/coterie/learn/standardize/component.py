@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from coterie.data import VerticalFrame
 from coterie.errors import CoterieError
 from coterie.learn.component import Component, Engine, PlanContext, RunContext, StepPlan
 from coterie.learn.errors import FRAME_MISSING
 
-from .clear import fit
+from .clear import Standardizer, fit
 from .params import StandardizeParams
 from .statement import STATEMENT
 
@@ -51,10 +56,17 @@ class Standardize(Component[StandardizeParams]):
         training = context.frames.get("train", context.frames["all"])
         own = training.columns[context.me]
         try:
-            scales = fit({name: training.matrix((name,))[:, 0] for name in own}, params)
+            scales = fit(((name, training.matrix((name,))[:, 0]) for name in own), params)
             for part, frame in context.frames.items():
-                scaled = {name: scales.apply(name, frame.matrix((name,))[:, 0]) for name in own}
-                context.frames[part] = frame.with_columns(scaled)
+                context.frames[part] = frame.with_columns(_scaled(scales, frame, own))
         except CoterieError as error:
             raise error.at(party=context.me, step=context.step) from None
         context.models[context.step] = scales
+
+
+def _scaled(
+    scales: Standardizer, frame: VerticalFrame, own: Sequence[str]
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """The columns on their scales, one after another."""
+    for name in own:
+        yield name, scales.apply(name, frame.matrix((name,))[:, 0])

@@ -1,0 +1,99 @@
+"""Columns that are too long for memory: on disk for as long as a job runs, read as if they were in memory.
+
+A job makes new tables of its rows several times over: aligned, filled, split, scaled. Where those are long,
+their columns are written to a file one after another, and the file is mapped. What is read of it may be taken
+out of memory at any time (:meth:`Scratch.release`); it is read again when it is asked for.
+"""
+
+from __future__ import annotations
+
+import mmap
+import tempfile
+import weakref
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from coterie.crypto import write_error
+
+__all__ = ["LONG", "Scratch", "in_memory"]
+
+LONG = 1 << 17
+"""Rows from which on a table goes to the disk: a column of a megabyte."""
+_ALIGNMENT = 64
+
+
+class Scratch:
+    """A job's place for its tables. The files have no names and mode 0600: they are gone with their tables,
+    and with the process, however that ends.
+    """
+
+    def __init__(self, folder: Path, rows: int | None = None) -> None:
+        """:param folder: made where it is missing.
+        :param rows: tables of so many rows go to the disk, shorter ones stay in memory (:data:`LONG`).
+        """
+        self.folder = folder
+        self.rows = LONG if rows is None else rows
+        self._maps: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
+
+    def table(self, columns: Iterable[tuple[str, pa.ChunkedArray]], rows: int) -> pa.Table:
+        """A table of these columns, one chunk each, made one after another. Errors: CT-1120, CT-1121.
+
+        :param rows: of every column.
+        """
+        if rows < self.rows:
+            return in_memory(columns)
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder) as file:
+                places = list(self._written(file, columns))
+                file.flush()
+                return self._mapped(file, places)
+        except OSError as error:
+            raise write_error(self.folder / "table", error) from error
+
+    def _mapped(self, file: BinaryIO, places: list[tuple[str, int]]) -> pa.Table:
+        if not places:
+            return pa.table({})
+        mapped = mmap.mmap(file.fileno(), 0, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
+        self._maps.add(mapped)
+        whole = pa.py_buffer(mapped)
+        columns = {}
+        for name, start in places:
+            stream = pa.ipc.open_stream(pa.BufferReader(whole.slice(start)))
+            columns[name] = stream.read_all().column(0)
+        return pa.table(columns)
+
+    def release(self) -> None:
+        """Let go of what is in memory of all tables. They stay as they are."""
+        for mapped in list(self._maps):
+            mapped.madvise(mmap.MADV_DONTNEED)
+
+    def _written(
+        self, file: BinaryIO, columns: Iterable[tuple[str, pa.ChunkedArray]]
+    ) -> Iterator[tuple[str, int]]:
+        """Write each column as an Arrow stream of its own; its name and where it begins."""
+        for name, column in columns:
+            file.write(bytes(-file.tell() % _ALIGNMENT))
+            start = file.tell()
+            part = pa.table({"values": _one_chunk(column)})
+            with pa.ipc.new_stream(file, part.schema) as stream:
+                stream.write_table(part)
+            self.release()
+            yield name, start
+
+
+def in_memory(columns: Iterable[tuple[str, pa.ChunkedArray]]) -> pa.Table:
+    """The same, in memory."""
+    return pa.table({name: _one_chunk(column) for name, column in columns})
+
+
+def _one_chunk(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
+    """Rows are taken by number, which is slow across chunks."""
+    if isinstance(column, pa.Array):
+        return pa.chunked_array([column])
+    if column.num_chunks == 1:
+        return column
+    return pa.chunked_array([column.combine_chunks()], column.type)
