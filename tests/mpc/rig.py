@@ -65,6 +65,7 @@ def play(
     parties: Sequence[str] = NAMES[:2],
     *,
     guests: Sequence[str] = (),
+    dealt: Callable[[Tape], Mapping[str, mpc.Dealing]] | None = None,
     tapes: Mapping[str, Tape] | None = None,
     meshes: dict[str, Mesh] | None = None,
     raises: bool = True,
@@ -76,12 +77,16 @@ def play(
 ) -> Played:
     """Trace, deal and run. Inputs go by name to everybody; each party uses its own.
 
+    :param dealt: gives each party its part of tape files; then nobody deals.
     :param step: the step of the meshes that all traffic is counted in.
     :param tracing: further arguments of the trace.
     """
-    names = tuple(dict.fromkeys((*parties, DEALER, *guests)))
-    programs = program if isinstance(program, Mapping) else dict.fromkeys(names, program)
-    tape = trace(programs[parties[0]], parties, DEALER, guests, **(tracing or {}))
+    programs = (
+        program if isinstance(program, Mapping) else dict.fromkeys((*parties, DEALER, *guests), program)
+    )
+    correlations = "tape" if dealt else "stream"
+    tape = trace(programs[parties[0]], parties, DEALER, guests, correlations, **(tracing or {}))
+    names, dealings = tape.setting.everyone, dealt(tape) if dealt else {}
     played = Played(tape, meshes=meshes or local_meshes(names), step=step)
 
     def participant(name: str) -> None:
@@ -92,9 +97,10 @@ def play(
             with mesh.step(step):
                 mine = {key: value for key, value in inputs.items() if _is_mine(own, key, name)}
                 mine = {key: value[name] if isinstance(value, dict) else value for key, value in mine.items()}
-                if name == DEALER:
+                if name == DEALER and not dealt:
                     played.dealers = mpc.deal(own, mesh, mine, **options, **dealer_options)
                 else:
+                    options["correlations"] = dealings.get(name)
                     played.outputs[name] = mpc.run(
                         programs[name], own, mesh, mine, **options, **(run_options or {})
                     )

@@ -1,6 +1,7 @@
 """Identities, signatures, canonical documents, secret randomness, durable files."""
 
 from coterie.crypto.document import canonical, digest, now, parse_json, parse_timestamp, timestamp
+from coterie.crypto.errors import CANNOT_READ
 from coterie.crypto.files import atomic_write, sync_directory, write_error
 from coterie.crypto.identity import NAME_PATTERN, PartyName, PublicIdentity, check_name, verify_signature
 from coterie.crypto.keystore import Identity
@@ -8,6 +9,7 @@ from coterie.crypto.randomness import equal, hmac_sha256, random_key, random_see
 from coterie.crypto.sealing import SEALED_KEY, SealingStream, UnsealingStream, sealed_size
 
 __all__ = [
+    "CANNOT_READ",
     "NAME_PATTERN",
     "SEALED_KEY",
     "Identity",

@@ -94,8 +94,8 @@ class SealingStream:
         self._number = 0
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append bytes."""
-        view = memoryview(data).cast("B")
+        """Append bytes (a view of single bytes)."""
+        view = memoryview(data)
         while view:
             if len(self._pending) == SEGMENT:
                 self._seal(final=False)
@@ -133,8 +133,10 @@ class UnsealingStream:
         self._place = place
 
     def read_into(self, target: memoryview) -> None:
-        """Fill ``target``. Errors: CT-1130 where a segment was altered or the stream ends before."""
-        target = target.cast("B")
+        """Fill ``target``, a view of single bytes.
+
+        Errors: CT-1130 where a segment was altered or the stream ends before.
+        """
         if self._place + len(target) > self._size:
             raise SEALED_ALTERED(f"it ends after {self._size} bytes")
         while target:

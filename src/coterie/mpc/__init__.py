@@ -1,13 +1,14 @@
 """Secure multi-party computation: trace a program to a tape, deal randomness for it, run it.
 
 A program is an ordinary function over a :class:`Context`. :func:`trace` writes down all that it will do,
-:func:`run` does it at a compute party, :func:`deal` serves it at the dealer, :func:`twin` computes the same
-in the clear.
+:func:`run` does it at a compute party or a guest, :func:`deal` serves it at the dealer, who may also do so
+ahead, into files (:func:`deal_ahead`), :func:`twin` computes the same in the clear.
 """
 
 from coterie.mpc import functions
 from coterie.mpc.arrays import Bits, Private, Secret
 from coterie.mpc.context import FRAC, Context, Program
+from coterie.mpc.corrections import Dealing
 from coterie.mpc.dealer import deal
 from coterie.mpc.follower import Inputs, Outputs
 from coterie.mpc.form import Form
@@ -20,7 +21,10 @@ from coterie.mpc.seeds import Entropy
 from coterie.mpc.shares import Kept
 from coterie.mpc.statement import ProtocolStatement
 from coterie.mpc.storage import HOLD
-from coterie.mpc.tape import Disclosure, Setting, Tape
+from coterie.mpc.tape import Correlations, Disclosure, Setting, Tape
+from coterie.mpc.tapefile import Binding, Part, TapeHead, peek
+from coterie.mpc.tapefile_reader import TapeFile
+from coterie.mpc.tapefile_writer import TapeFiles, deal_ahead
 from coterie.mpc.trace import trace
 from coterie.mpc.twin import TwinOutputs, twin
 
@@ -31,8 +35,11 @@ __all__ = [
     "FRAC",
     "HOLD",
     "STATEMENTS",
+    "Binding",
     "Bits",
     "Context",
+    "Correlations",
+    "Dealing",
     "Disclosure",
     "Entropy",
     "Form",
@@ -40,6 +47,7 @@ __all__ = [
     "Interval",
     "Kept",
     "Outputs",
+    "Part",
     "Private",
     "Program",
     "ProtocolStatement",
@@ -47,10 +55,15 @@ __all__ = [
     "Secret",
     "Setting",
     "Tape",
+    "TapeFile",
+    "TapeFiles",
+    "TapeHead",
     "TwinOutputs",
     "deal",
+    "deal_ahead",
     "fits",
     "functions",
+    "peek",
     "run",
     "trace",
     "twin",

@@ -78,6 +78,18 @@ STORAGE_LOST = define(
     "What a run has put on its own disk cannot be read again",
     "See to the disk that holds the job's folder, then start the job again.",
 )
+NO_PERMUTATION = define(
+    "CT-2115",
+    BadInput,
+    "Places that are no permutation",
+    "Give each whole number from 0 to the length less one exactly once.",
+)
+PERMUTATION_SENT = define(
+    "CT-2116",
+    PeerMisbehaved,
+    "A peer sent places that are no permutation",
+    "Nothing was revealed. Compare versions; then ask the peer.",
+)
 TAPE_UNREADABLE = define(
     "CT-2140", BadInput, "Not a tape file", "Take the file that the dealer wrote, made by a version as yours."
 )
@@ -103,7 +115,10 @@ TAPE_OTHER = define(
     "Add the file that was dealt for this job and stage: `coterie tape list` shows what each is for.",
 )
 TAPE_OF_ANOTHER = define(
-    "CT-2145", BadInput, "A tape file is for another party", "Each party adds its own file; hand this one over."
+    "CT-2145",
+    BadInput,
+    "A tape file is for another party",
+    "Each party adds its own file; hand this one over to the party that it names.",
 )
 TAPE_DEALER = define(
     "CT-2146",

@@ -43,8 +43,9 @@ def run(
     :param entropy: gives 16 secret random bytes at each call; anything but the default is for tests.
 
     Errors: CT-2102, CT-2103, CT-2107 (inputs), CT-2104, CT-2105, CT-2110 (program, tape and peers differ),
-    CT-2108 (a value left its range), CT-2109 (roles), CT-2141, CT-2144, CT-2148 (tape files), CT-1120, CT-1121 (disk; at the start, where the file
-    system can claim room), CT-2114, and whatever the links raise.
+    CT-2108 (a value left its range), CT-2109 (roles), CT-2141, CT-2143, CT-2144, CT-2148 (tape files),
+    CT-1120, CT-1121 (disk; at the start, where the file system can claim room), CT-2114, and whatever the
+    links raise.
     """
     setting, me = tape.setting, mesh.me
     if me not in setting.everyone or (me == setting.dealer and setting.correlations == "stream"):

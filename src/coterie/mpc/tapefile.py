@@ -1,0 +1,164 @@
+"""Tape files: what a dealer deals to one compute party before a run, for the tapes of one stage of a job.
+
+The format is in docs/formats/tapes.md: a head in the clear, a key sealed to the party, a sealed stream with
+seed and corrections of each tape, the dealer's signature of all of it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, BinaryIO, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from coterie.crypto import (
+    CANNOT_READ,
+    SEALED_KEY,
+    PartyName,
+    PublicIdentity,
+    canonical,
+    parse_json,
+    sealed_size,
+)
+from coterie.errors import CoterieError
+from coterie.mpc.errors import TAPE_ALTERED, TAPE_CUT, TAPE_UNREADABLE
+from coterie.mpc.seeds import SEED, SERIAL
+from coterie.mpc.tape import Tape
+
+MAGIC = b"coterie tape v1\n"
+DOMAIN = "coterie/tape/v1"
+"""Of the dealer's signature, and of what the key is sealed for."""
+HEAD_LIMIT = 1024 * 1024
+SIGNATURE = 64
+LENGTH = struct.Struct("<I")
+
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+Key = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Named(_Document):
+    """A party and its raw Ed25519 key."""
+
+    name: PartyName
+    key: Key
+
+    @classmethod
+    def of(cls, identity: PublicIdentity) -> Named:
+        return cls(name=identity.name, key=identity.key)
+
+
+class Part(_Document):
+    """What a file holds for one tape."""
+
+    step: Annotated[str, Field(min_length=1, max_length=100)]
+    tape: Digest
+    corrections: Annotated[int, Field(ge=0, lt=2**53)]
+    """Bytes, behind the party's seed."""
+
+    @classmethod
+    def of(cls, step: str, tape: Tape, party: str) -> Part:
+        return cls(step=step, tape=tape.digest, corrections=tape.corrections[party])
+
+    @property
+    def size(self) -> int:
+        return SEED + self.corrections
+
+
+class Binding(_Document):
+    """What a dealing is for. The engine compares these words and knows nothing of jobs."""
+
+    job: Annotated[str, Field(min_length=1, max_length=100)]
+    stage: Annotated[int, Field(ge=0, lt=2**31)]
+    plan: Digest
+    """Of the stage's exact plan."""
+
+
+class TapeHead(Binding):
+    """What everybody may read of a tape file."""
+
+    version: Literal[1] = 1
+    dealer: Named
+    party: Named
+    serial: Annotated[str, StringConstraints(pattern=rf"^[0-9a-f]{{{2 * SERIAL}}}$")]
+    """Random, equal in the files that were dealt together."""
+    created: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")]
+    parts: Annotated[tuple[Part, ...], Field(min_length=1, max_length=1000)]
+    """In the order of use."""
+
+    @property
+    def content(self) -> int:
+        """Bytes of plaintext in the stream."""
+        return sum(part.size for part in self.parts)
+
+    @property
+    def file_size(self) -> int:
+        """Bytes of the whole file."""
+        head = len(MAGIC) + LENGTH.size + len(canonical(self))
+        return head + SEALED_KEY + sealed_size(self.content) + SIGNATURE
+
+    def starts(self) -> Mapping[str, int]:
+        """Where each tape's part begins in the plaintext, by step and tape."""
+        places, place = {}, 0
+        for part in self.parts:
+            places[place_name(part.step, part.tape)] = place
+            place += part.size
+        return places
+
+
+def place_name(step: str, tape: str) -> str:
+    """What names a part within a file."""
+    return f"{step}/{tape}"
+
+
+def info_of(head: bytes) -> bytes:
+    """What a file's key is sealed for: this head and no other."""
+    return DOMAIN.encode() + b"\0" + head
+
+
+def peek(path: Path) -> TapeHead:
+    """A file's head, which nobody vouches for yet.
+
+    Errors: CT-1122 (the file cannot be read), CT-2140 (it is none), CT-2142 (it ends before its head).
+    """
+    try:
+        with path.open("rb") as file:
+            return read_head(file, path.name)[0]
+    except OSError as error:
+        raise CANNOT_READ(f"{path}: {error.strerror}") from error
+
+
+def read_head(file: BinaryIO, name: str) -> tuple[TapeHead, bytes]:
+    """The head and its bytes; the file stands behind it then. Errors: CT-2140, CT-2142."""
+    magic = file.read(len(MAGIC))
+    if magic != MAGIC:
+        raise TAPE_UNREADABLE(f"{name} does not begin as one")
+    prefix = file.read(LENGTH.size)
+    size = LENGTH.unpack(prefix)[0] if len(prefix) == LENGTH.size else 0
+    if size > HEAD_LIMIT:
+        raise TAPE_UNREADABLE(f"{name} has a head of {size} bytes")
+    data = file.read(size)
+    if not size or len(data) < size:
+        raise TAPE_CUT(f"{name} ends in its head")
+    try:
+        head = TapeHead.model_validate(parse_json(data, limit=HEAD_LIMIT))
+    except (CoterieError, ValidationError) as error:
+        raise TAPE_UNREADABLE(f"the head of {name}") from error
+    if canonical(head) != data:
+        raise TAPE_UNREADABLE(f"the head of {name} is not canonical JSON")
+    if len(head.starts()) != len(head.parts):
+        raise TAPE_UNREADABLE(f"{name} holds two parts for one tape")
+    return head, data
+
+
+def check_size(head: TapeHead, size: int, name: str) -> None:
+    """Errors: CT-2142 for a file that is too short for its head, CT-2141 for one that is too long."""
+    if size < head.file_size:
+        raise TAPE_CUT(f"{name} has {size} bytes of {head.file_size}")
+    if size > head.file_size:
+        raise TAPE_ALTERED(f"{name} has {size - head.file_size} bytes too many")
