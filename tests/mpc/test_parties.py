@@ -11,7 +11,6 @@ import pytest
 from coterie.errors import CoterieError
 from coterie.mpc import Context, RowBlocks, deal, run, trace, twin
 from coterie.mpc.seeds import OWN
-from coterie.mpc.seeds import OWN
 from coterie.wire import local_meshes
 
 from .rig import DEALER, play, recorded_claims
@@ -122,16 +121,13 @@ def test_who_knows_which_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {name: set(one.book._seeds.values()) for name, one in books.items()}
     assert len(set(alone)) == len(alone)
     assert set(alone).isdisjoint(set.union(*known.values()))
-    own = {book._seeds[OWN] for book in (one.book for one in books.values())}
-    assert len(own) == 5
-    shared = {name: seeds - own for name, seeds in known.items()}
-    assert [len(shared[name]) for name in COMPUTE[:3]] == [1 + 2 + 1 + 2] * 3
-    assert len(shared["bureau"]) == 3
-    assert len(shared[DEALER]) == 6
-    assert not shared["bureau"] & shared[DEALER]
+    assert [len(known[name]) for name in COMPUTE[:3]] == [1 + 2 + 1 + 2] * 3
+    assert len(known["bureau"]) == 3
+    assert len(known[DEALER]) == 6
+    assert not known["bureau"] & known[DEALER]
     for seed in set.union(*known.values()):
         holders = {name for name in known if seed in known[name]}
-        assert len(holders) == (1 if seed in own else 2) or holders == set(COMPUTE[:3])
+        assert len(holders) == 2 or holders == set(COMPUTE[:3])
 
 
 @pytest.mark.parametrize(
