@@ -344,6 +344,6 @@ def test_no_name_of_a_party_makes_its_seed_another_one(name: str, monkeypatch: p
     play(program, {"x": np.array([0.5])}, parties)
     seeds = {participant: set(one.book._seeds.values()) for participant, one in books.items()}
     for party in parties:
-        assert len(books[party].book._seeds) == 1 + len(parties) - 1 + 1
+        assert len(books[party].book._seeds) == 1 + len(parties) - 1 + 1 + 1
         own = books[party].book._seeds[party]
         assert {participant for participant, known in seeds.items() if own in known} == {party, DEALER}

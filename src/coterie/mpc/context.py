@@ -132,6 +132,17 @@ class Context(ABC):
         result: Private = self.apply("private", [], **params)[0]
         return result
 
+    def private_permutation(self, name: str, owner: str, length: int) -> Private:
+        """The owner's plaintext input of that name: the whole numbers from 0 to ``length`` - 1, each once.
+
+        For :func:`~coterie.mpc.functions.permute`. It stays at its owner. Errors there: CT-2115, and those of
+        other inputs.
+        """
+        self._claim("inputs", name)
+        params = _input(name, owner, (length,), (0, max(length - 1, 0)), 0) | {"permutation": True}
+        result: Private = self.apply("private", [], **params)[0]
+        return result
+
     def provided(self, name: str, owner: str, shape: Shape, bound: Bound, frac: int = FRAC) -> Secret:
         """The owner's plaintext input of that name, as :meth:`private` takes it, as shares.
 
@@ -245,11 +256,15 @@ class Context(ABC):
             guard, self._guard = self._guard, None
             self.apply("check", [guard])
 
-    def reveal(self, secret: Secret, to: Sequence[str], name: str) -> None:
-        """Make the values known to the compute parties and guests of ``to``, and to nobody else."""
+    def reveal(self, secret: Secret, to: Sequence[str], name: str, note: str = "") -> None:
+        """Make the values known to the compute parties and guests of ``to``, and to nobody else.
+
+        :param note: what the plan says of it beside its name, such as the noise that it carries.
+        """
         self._settled("reveal")
         self._claim("revealed", name)
-        self.apply("reveal", [secret], to=list(to), name=name)
+        more: dict[str, Any] = {"note": note} if note else {}
+        self.apply("reveal", [secret], to=list(to), name=name, **more)
 
     def keep(self, secret: Secret, name: str) -> None:
         """Hand every party its share, under that name in the outputs of the run."""

@@ -85,6 +85,8 @@ class PrivateForm(Form):
     """The magnitudes in a row of a matrix add up to no more. Tighter than ``bound`` times the width."""
     column_sum: float | None = None
     """The magnitudes in a column of a matrix add up to no more. Tighter than ``bound`` times the rows."""
+    permutation: bool = False
+    """Whether it is a vector of the whole numbers below its length, each once."""
 
     @property
     def narrow(self) -> bool:
@@ -97,7 +99,9 @@ class PrivateForm(Form):
 
     def to_dict(self) -> dict[str, Any]:
         sums = {"row_sum": self.row_sum, "column_sum": self.column_sum}
-        return super().to_dict() | {"owner": self.owner} | {k: v for k, v in sums.items() if v is not None}
+        promised = {k: v for k, v in sums.items() if v is not None}
+        permutation = {"permutation": True} if self.permutation else {}
+        return super().to_dict() | {"owner": self.owner} | promised | permutation
 
 
 def broadcast(*shapes: Shape) -> Shape:

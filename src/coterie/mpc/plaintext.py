@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie.mpc.errors import INPUT_MISSING, NOT_FINITE, OUT_OF_BOUND
+from coterie.mpc.errors import INPUT_MISSING, NO_PERMUTATION, NOT_FINITE, OUT_OF_BOUND
 from coterie.mpc.form import PrivateForm, Shape
 from coterie.mpc.ranges import Interval
 from coterie.mpc.ring import Floats, Narrow, Words
@@ -57,6 +57,7 @@ def plain_form(params: Mapping[str, Any]) -> PrivateForm:
         owner=params["owner"],
         row_sum=params.get("row_sum"),
         column_sum=params.get("column_sum"),
+        permutation=params.get("permutation", False),
     )
 
 
@@ -76,7 +77,7 @@ def encode_into(place: Stored, values: RowBlocks, form: PrivateForm, name: str) 
     :param place: of this shape, int32 where the form is narrow.
 
     Errors: CT-2103 for NaN and infinities, CT-2102 for what exceeds a declared bound. They name the input but
-    show no value of it. CT-1120, CT-1121 from the place.
+    show no value of it. CT-2115 for what should be a permutation. CT-1120, CT-1121 from the place.
     """
     columns: Floats | float = 0.0
     filled = 0
@@ -95,6 +96,15 @@ def encode_into(place: Stored, values: RowBlocks, form: PrivateForm, name: str) 
         filled += block.size
     if form.column_sum is not None and np.max(columns, initial=0.0) > form.column_sum:
         raise OUT_OF_BOUND(f"a column of input {name!r} adds up to more than {form.column_sum:.6g}")
+    if form.permutation and not is_permutation(place.read(0, place.size).astype(np.int64)):
+        raise NO_PERMUTATION(f"input {name!r}")
+
+
+def is_permutation(places: NDArray[np.int64]) -> bool:
+    """Whether each whole number below the length of the vector stands in it once."""
+    counted = np.zeros(places.size, np.bool_)
+    counted[places[(places >= 0) & (places < places.size)]] = True
+    return bool(counted.all())
 
 
 def encode_input(values: RowBlocks, form: PrivateForm, name: str) -> Words | Narrow:

@@ -265,13 +265,11 @@ def places(instructions: Iterable[Instruction], party: str, memory: int) -> Iter
 
 def _arrays(call: Call, party: str) -> Iterator[tuple[int, PrivateForm, bool]]:
     """The private arrays that come to a party by this operation: its own as encoded, others' as masked."""
-    if call.kind == "private":
-        found = zip(call.outputs, call.output_forms, strict=True)
-    elif call.kind == "mask":
+    masked = call.kind == "mask"
+    if masked:
         found = zip(call.inputs, call.input_forms, strict=True)
     else:
-        return
+        found = zip(call.outputs, call.output_forms, strict=True)
     for number, form in found:
-        assert isinstance(form, PrivateForm)
-        if (form.owner == party) == (call.kind == "private"):
-            yield number, form, form.narrow and call.kind == "private"
+        if isinstance(form, PrivateForm) and (form.owner == party) != masked:
+            yield number, form, form.narrow and not masked

@@ -184,6 +184,8 @@ class Disclosure:
     name: str
     to: tuple[str, ...]
     values: int
+    note: str = ""
+    """What the program says of it, such as the noise that it carries."""
 
 
 @dataclass(frozen=True)

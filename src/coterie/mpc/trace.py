@@ -71,8 +71,8 @@ class _Tracer(Context):
         self._check_roles(call, cost)
         self._costs.append(cost)
         if call.kind == "reveal":
-            size = call.input_forms[0].size
-            self._disclosures.append(Disclosure(call.params["name"], tuple(call.params["to"]), size))
+            size, note = call.input_forms[0].size, call.params.get("note", "")
+            self._disclosures.append(Disclosure(call.params["name"], tuple(call.params["to"]), size, note))
         if call.kind == "check":
             self._disclosures.append(Disclosure("whether every value was in range", self.parties, 1))
         return [None] * len(call.outputs)

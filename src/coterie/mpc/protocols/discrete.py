@@ -1,20 +1,20 @@
 """Exact sampling on the integers, from uniformly random words, for noise that must not leak.
 
 Floating-point samplers of noise have gaps and repetitions in their low bits from which the value under the
-noise can be read (Mironov 2012). Here every decision compares a uniform number of 128 bits with a threshold of
-128 bits that is computed to 120 decimal digits beforehand; all else is integer arithmetic. The laws are those
-of Canonne, Kamath, Steinke (2020), on all integers x:
+noise can be read (Mironov 2012). Here every decision compares a uniform number of 128 bits with a threshold
+of 128 bits that is computed to 120 decimal digits beforehand; all else is integer arithmetic. The laws are
+those of Canonne, Kamath, Steinke (2020), on all integers x:
 
 - discrete Laplace: P(x) ∝ exp(−|x| / s). It is the difference of two geometric variables, and the binary
   digits of a geometric variable are independent: blocks of 8 of them are drawn from one table each.
-- discrete Gaussian: P(x) ∝ exp(−x² / 2σ²). Up to σ = 16 from one table. Beyond by rejection: for an integer c
-  near σ, propose y from the discrete Laplace law of scale σ²/c and accept with probability
-  exp(−(|y| − c)² / 2σ²), about 3 of 4 times. The exponent is an integer over 2σ²: the product over the bytes of
-  that integer of one table's entry each.
+- discrete Gaussian: P(x) ∝ exp(−x² / 2σ²). Up to σ = 16 from one table. Beyond by rejection: for an integer
+  c near σ, propose y from the discrete Laplace law of scale σ²/c and accept with probability
+  exp(−(|y| − c)² / 2σ²), about 3 of 4 times. The exponent is an integer over 2σ²: the probability is the
+  product of one table's entry for each byte of that integer.
 
-*How exact.* A table's law is off by at most 2^-119 in statistical distance, by its rounding; a law has at most
-32 tables. Where it is cut off, 89 s or 14 σ from zero, less than 2^-127 lies beyond. With the division by the
-probability of acceptance a sample is within 2^-112 of its law, and 2^32 samples together within 2^-80.
+*How exact.* A table's law is off by at most 2^-119 in statistical distance, by its rounding; a law has at
+most 32 tables. Where it is cut off, 89 s or 14 σ from zero, less than 2^-127 lies beyond. With the division
+by the probability of acceptance a sample is within 2^-112 of its law, and 2^32 samples together within 2^-80.
 
 What is accepted is independent of how often it was tried before, so the time that sampling takes says nothing
 about the noise that comes out.
@@ -85,7 +85,9 @@ class Wide:
         return rank
 
     def below(self, other: Wide) -> NDArray[np.bool_]:
-        return (self.high < other.high) | ((self.high == other.high) & (self.low < other.low))
+        result: NDArray[np.bool_] = self.high < other.high
+        result |= (self.high == other.high) & (self.low < other.low)
+        return result
 
 
 class Law(ABC):
@@ -113,7 +115,8 @@ class Uniform(Law):
 
         def propose(count: int) -> Integers:
             words = draw(count)
-            return (words[words <= np.uint64(most)] % np.uint64(span)).astype(np.int64) + self.low
+            even = words[words <= np.uint64(most)] % np.uint64(span)
+            return np.add(even.view(np.int64), self.low)
 
         return _collect(propose, n)
 
@@ -155,7 +158,7 @@ class Laplace(Law):
 
     def sample(self, draw: Draw, n: int) -> Integers:
         def propose(count: int) -> Integers:
-            values = self._geometric.sample(draw, count) - self._geometric.sample(draw, count)
+            values = np.subtract(self._geometric.sample(draw, count), self._geometric.sample(draw, count))
             return values[np.abs(values) <= self.high]
 
         return _collect(propose, n)
@@ -192,7 +195,7 @@ class _GaussianTable:
             self._steps = Wide.of(steps)
 
     def propose(self, draw: Draw, count: int) -> Integers:
-        return Wide.uniform(draw, count).rank_in(self._steps) - self._limit
+        return np.subtract(Wide.uniform(draw, count).rank_in(self._steps), self._limit)
 
 
 class _GaussianRejection:
@@ -219,7 +222,7 @@ class _GaussianRejection:
         return Wide.of(values)
 
     def propose(self, draw: Draw, count: int) -> Integers:
-        values = self._proposal.sample(draw, count) - self._proposal.sample(draw, count)
+        values = np.subtract(self._proposal.sample(draw, count), self._proposal.sample(draw, count))
         values = values[np.abs(values) <= self._limit]
         return values[self._accepted(draw, np.abs(np.abs(values) - self._centre))]
 
@@ -265,7 +268,10 @@ def _check(name: str, value: Fraction) -> None:
 
 @lru_cache(maxsize=64)
 def law(name: str, parameter: float, frac: int) -> Law:
-    """"gaussian" or "laplace" of that sigma or scale, in units of 2^-frac. Raises ValueError where it is none."""
+    """The law "gaussian" of that sigma or "laplace" of that scale, on the multiples of 2^-frac.
+
+    Raises ValueError where there is no such law.
+    """
     if not math.isfinite(parameter):
         raise ValueError(f"noise needs a finite parameter, not {parameter}")
     laws: dict[str, Any] = {"gaussian": Gaussian, "laplace": Laplace}
