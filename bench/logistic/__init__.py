@@ -14,6 +14,7 @@ from bench.logistic.side import Run
 from bench.logistic.work import WORKS, Work, generate, train
 from bench.peers import PeerMissing
 from bench.records import RESULTS, Record, compare
+from bench.spu import VERSION
 
 __all__ = ["METHOD", "benchmark"]
 
@@ -105,7 +106,7 @@ def _records(work: Work, runs: Sequence[Run], missing: str | None) -> list[Recor
         if name in sides:
             records += [_input(work, mine, name, sides[name]), _memory(work, mine, name, sides[name])]
     if missing:
-        peer = f"spu {spu_side.VERSION}"
+        peer = f"spu {VERSION}"
         records.append(Record(work.name, ours_s=_median(mine, "pass_s"), peer=peer, note=missing))
     return records
 

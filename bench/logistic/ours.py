@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -13,18 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.line import LOOPBACK, Shape
 from bench.logistic import ours_party
-from bench.logistic.side import Run, free_ports
+from bench.logistic.side import Run
 from bench.logistic.work import Data, Work
-from coterie.crypto import Identity
+from bench.participants import DEALER, specification
+from bench.processes import run_together
+from bench.shaper import shaped
 from coterie.learn.logistic import Logistic
 
 SIDE = "coterie mpc"
-NAMES = (*ours_party.PARTIES, ours_party.DEALER)
+NAMES = (*ours_party.PARTIES, DEALER)
 SECONDS = 900
 
 
-def measure(work: Work, data: Data, folder: Path, truth: NDArray[np.float64]) -> Run:
+def measure(work: Work, data: Data, folder: Path, truth: NDArray[np.float64], shape: Shape = LOOPBACK) -> Run:
     """Train once, in fresh processes.
 
     The time of a pass is taken from the second pass to the last: what goes before the second pass, less one
@@ -32,11 +33,16 @@ def measure(work: Work, data: Data, folder: Path, truth: NDArray[np.float64]) ->
     has sent exactly those.
 
     :param truth: coefficients, intercept first, of ``work.own_passes`` passes in float64.
+    :param shape: of the lines between all three.
     :raises RuntimeError: where a process fails, or plan and fact differ.
     """
-    with tempfile.TemporaryDirectory(prefix="coterie-bench-") as homes:
-        spec = _spec(work, data, folder, Path(homes))
-        results = _run_processes(spec, folder)
+    with tempfile.TemporaryDirectory(prefix="coterie-bench-") as homes, shaped(shape) as shaper:
+        spec = specification(NAMES, Path(homes), shaper) | _spec(work, data, folder)
+        path = folder / "ours.json"
+        path.write_text(json.dumps(spec), encoding="utf-8")
+        module = "bench.logistic.ours_party"
+        commands = {name: (sys.executable, "-m", module, path, name) for name in NAMES}
+        results = {name: done.result for name, done in run_together(commands, folder, SECONDS).items()}
     for name, result in results.items():
         if {p: n for p, n in result["planned"].items() if n} != result["sent"]:
             raise RuntimeError(f"{name} sent {result['sent']} and had planned {result['planned']}")
@@ -63,19 +69,12 @@ def measure(work: Work, data: Data, folder: Path, truth: NDArray[np.float64]) ->
         error=float(np.abs(coefficients - truth).max()),
         memory=max(one["memory"] for one in parties),
         loaded=max(one["loaded"] for one in parties),
-        dealer_memory=results[ours_party.DEALER]["memory"],
+        dealer_memory=results[DEALER]["memory"],
     )
 
 
-def _spec(work: Work, data: Data, folder: Path, homes: Path) -> dict[str, Any]:
-    identities = {}
-    for name in NAMES:
-        identities[name] = Identity.create(homes / name, name).public.model_dump(mode="json")
+def _spec(work: Work, data: Data, folder: Path) -> dict[str, Any]:
     return {
-        "job": secrets.token_hex(16),
-        "homes": str(homes),
-        "identities": identities,
-        "ports": dict(zip(NAMES, free_ports(len(NAMES)), strict=True)),
         "folder": str(folder),
         "rows": work.rows,
         "widths": {"left": work.left, "right": work.columns - work.left},
@@ -83,31 +82,6 @@ def _spec(work: Work, data: Data, folder: Path, homes: Path) -> dict[str, Any]:
         "step": work.step,
         "bound": float(np.ceil(np.abs(data.features).max())),
     }
-
-
-def _run_processes(spec: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
-    """Start every participant; their results by name."""
-    spec_path = folder / "ours.json"
-    spec_path.write_text(json.dumps(spec), encoding="utf-8")
-    processes: dict[str, subprocess.Popen[bytes]] = {}
-    logs = {name: folder / f"ours.{name}.log" for name in NAMES}
-    results = {name: folder / f"ours.{name}.result.json" for name in NAMES}
-    try:
-        for name in NAMES:
-            results[name].unlink(missing_ok=True)
-            command = [sys.executable, "-m", "bench.logistic.ours_party", spec_path, name, results[name]]
-            with logs[name].open("wb") as out:
-                processes[name] = subprocess.Popen(
-                    [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=out, stderr=out
-                )
-        for name, process in processes.items():
-            if process.wait(timeout=SECONDS):
-                raise RuntimeError(f"{name} failed:\n{logs[name].read_text(errors='replace')[-2000:]}")
-    finally:
-        for process in processes.values():
-            process.kill()
-            process.wait()
-    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in results.items()}
 
 
 def _marginal(spec: dict[str, Any]) -> tuple[int, int]:

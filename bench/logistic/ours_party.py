@@ -8,9 +8,7 @@ It runs the component ``logistic`` as a job's worker does, on features that are 
 from __future__ import annotations
 
 import json
-import socket
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -20,17 +18,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench import machine
-from coterie.crypto import Identity, PublicIdentity
+from bench.participants import DEALER, meet, mesh
 from coterie.data import VerticalFrame
 from coterie.learn import FrameShape, PlanContext, RunContext, StepPlan
 from coterie.learn.logistic import Logistic, LogisticParams
-from coterie.wire import LinkMesh, PeerAddress
+from coterie.wire import LinkMesh
 
 STEP = "logistic"
 PARTIES = ("left", "right")
-DEALER = "dealer"
-DEALER_WINDOW = 32 * 2**20
-"""Bytes that the dealer may be ahead of a party, as in a node's worker."""
 
 
 def params(step: float, rows: int, passes: int) -> LogisticParams:
@@ -73,38 +68,6 @@ def frame(name: str, facts: PlanContext, folder: Path) -> VerticalFrame:
         table=pa.table(values),
         keys=np.zeros((len(features), 32), np.uint8),
     )
-
-
-def mesh(spec: dict[str, Any], name: str) -> tuple[LinkMesh, socket.socket]:
-    """Links to the other participants, and the listening socket that takes theirs."""
-    identity = Identity.load(Path(spec["homes"]) / name)
-    peers = {
-        peer: PeerAddress(PublicIdentity.model_validate(public), "127.0.0.1", spec["ports"][peer])
-        for peer, public in spec["identities"].items()
-        if peer != name
-    }
-    listener = socket.create_server(("127.0.0.1", spec["ports"][name]))
-    near = peers if name == DEALER else (DEALER,)
-    links = LinkMesh(identity, spec["job"], peers, windows=dict.fromkeys(near, DEALER_WINDOW))
-
-    def accept() -> None:
-        while True:
-            try:
-                links.accept(listener.accept()[0])
-            except OSError:
-                return
-
-    threading.Thread(target=accept, daemon=True).start()
-    return links, listener
-
-
-def meet(links: LinkMesh, step: str) -> None:
-    """Return when everybody is here."""
-    with links.step(step):
-        for peer in links.peers:
-            links.to(peer).send_bytes(step, b"here")
-        for peer in links.peers:
-            links.to(peer).recv_bytes(step, 4)
 
 
 def train(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]:

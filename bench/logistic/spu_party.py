@@ -10,28 +10,14 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-import spu
-from spu import libspu
 from spu.experimental import make_cached_var
-from spu.utils import frontend
 
-SECRET = libspu.Visibility.VIS_SECRET
-MINUTES = 600_000
-
-
-def status(name: str) -> int:
-    """Bytes of VmRSS or VmHWM of this process."""
-    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
-    return 0
+from bench.spu_runtime import Party, status
 
 
 def sigmoids(name: str) -> Any:
@@ -59,74 +45,6 @@ def program(spec: dict[str, Any], sigmoid: str, cached: bool) -> Any:
     return descend
 
 
-class Party:
-    """SPU's runtime of one rank, and its links."""
-
-    def __init__(self, spec: dict[str, Any], rank: int) -> None:
-        self.spec, self.rank, self.world = spec, rank, len(spec["ports"])
-        links = libspu.link.Desc()
-        links.recv_timeout_ms = links.http_timeout_ms = MINUTES
-        for index, port in enumerate(spec["ports"]):
-            links.add_party(f"party{index}", f"127.0.0.1:{port}")
-        self.link = libspu.link.create_brpc(links, rank)
-        config = libspu.RuntimeConfig(
-            protocol=getattr(libspu.ProtocolKind, spec["protocol"]),
-            field=libspu.FieldType.FM64,
-            fxp_fraction_bits=18,
-        )
-        config.enable_pphlo_profile = True
-        self.io = spu.Io(self.world, config)
-        self.runtime = spu.Runtime(self.link, config)
-
-    def share(self, name: str, owner: int, path: Path) -> tuple[float, int]:
-        """Share one owner's array with everybody. Returns seconds and bytes that this party sent."""
-        array = np.load(path) if self.rank == owner else None
-        self.link.barrier()
-        started, sent = time.perf_counter(), 0
-        if array is not None:
-            shares = self.io.make_shares(array, SECRET)
-            mine = shares[self.rank]
-            for other in (rank for rank in range(self.world) if rank != owner):
-                self.link.send(other, json.dumps(len(shares[other].share_chunks)))
-                for part in (shares[other].meta, *shares[other].share_chunks):
-                    self.link.send(other, part)
-                    sent += len(part)
-        else:
-            mine = libspu.Share()
-            chunks = json.loads(self.link.recv(owner))
-            mine.meta = self.link.recv(owner)
-            mine.share_chunks = [self.link.recv(owner) for _ in range(chunks)]
-        self.runtime.set_var(name, mine)
-        self.link.barrier()
-        return time.perf_counter() - started, sent
-
-    def compile(self, name: str, sigmoid: str, cached: bool) -> Any:
-        """The program's executable; equal at every party."""
-        rows, left, right = (self.spec[what] for what in ("rows", "left", "right"))
-        shapes = [
-            np.zeros(shape, np.float32)
-            for shape in ((rows, left), (rows, right), (rows,), (1 + left + right,))
-        ]
-        descend = program(self.spec, sigmoid, cached)
-        inputs, kinds = ["left", "right", "label", "start"], [SECRET] * 4
-        return frontend.compile(frontend.Kind.JAX, descend, shapes, {}, inputs, kinds, lambda _: [name])[0]
-
-    def reveal(self, name: str) -> list[float] | None:
-        """The value, at rank 0."""
-        mine = self.runtime.get_var(name)
-        if self.rank:
-            self.link.send(0, mine.meta)
-            self.link.send(0, mine.share_chunks[0])
-            return None
-        shares = [mine]
-        for other in range(1, self.world):
-            share = libspu.Share()
-            share.meta = self.link.recv(other)
-            share.share_chunks = [self.link.recv(other)]
-            shares.append(share)
-        return [float(value) for value in self.io.reconstruct(shares)]
-
-
 def main(spec_path: str, rank: str, result_path: str) -> None:
     """Share, run every program, write the result."""
     spec = json.loads(Path(spec_path).read_text(encoding="utf-8"))
@@ -138,23 +56,23 @@ def main(spec_path: str, rank: str, result_path: str) -> None:
         party.share(name, owner, folder / f"{name}.npy")
         for name, owner in (("left", 0), ("right", 1), ("label", 0), ("start", 0))
     ]
+    rows, left, right = (spec[what] for what in ("rows", "left", "right"))
+    shapes = [(rows, left), (rows, right), (rows,), (1 + left + right,)]
     programs = []
     for name, sigmoid, cached in spec["programs"]:
-        executable = party.compile(name, sigmoid, cached)
-        party.link.barrier()
-        started = time.perf_counter()
-        party.runtime.run(executable)
-        seconds = time.perf_counter() - started
+        function = program(spec, sigmoid, cached)
+        seconds = party.run(party.compile(function, ["left", "right", "label", "start"], shapes, name))
         memory = status("VmHWM") - idle
-        programs.append({"seconds": seconds, "memory": memory, "coefficients": party.reveal(name)})
+        value = party.reveal(name)
+        coefficients = None if value is None else [float(one) for one in value]
+        programs.append({"seconds": seconds, "memory": memory, "coefficients": coefficients})
     result = {
         "input_s": sum(seconds for seconds, _ in inputs),
         "input_bytes": sum(sent for _, sent in inputs),
         "programs": programs,
     }
     Path(result_path).write_text(json.dumps(result), encoding="utf-8")
-    party.link.barrier()
-    party.link.stop_link()
+    party.leave()
 
 
 if __name__ == "__main__":

@@ -1,14 +1,7 @@
-"""The SPU side: secure processing unit 0.9.5, its own processes and brpc links over loopback.
-
-SEMI2K between two parties (its default: correlations from the first party, who is trusted with them), ABY3
-among three. 64-bit ring, 18 fractional bits, inputs shared by their owners before the measured program.
-"""
+"""The SPU side: programs of the pass, inputs shared by their owners before the measured program."""
 
 from __future__ import annotations
 
-import json
-import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.logistic.side import Run, free_ports
+from bench import spu
+from bench.line import LOOPBACK, Shape
+from bench.logistic.side import Run
 from bench.logistic.work import Work
-from bench.peers import python_of
+from bench.spu import VERSION
 
-VERSION = "0.9.5"
 PARTY = Path(__file__).with_name("spu_party.py")
-MINUTES = 30
 
 
 @dataclass(frozen=True)
@@ -39,7 +32,6 @@ class Protocol:
     """A protocol of SPU with the programs to measure under it."""
 
     name: str
-    parties: int
     programs: tuple[Program, ...]
 
 
@@ -49,8 +41,8 @@ CACHED = Program(" cached", "exact", cached=True)
 BOTH = Program(" cached segments", "segments", cached=True)
 
 PROTOCOLS = (
-    Protocol("SEMI2K", 2, (EXACT, SEGMENTS, CACHED, BOTH)),
-    Protocol("ABY3", 3, (EXACT, SEGMENTS)),
+    Protocol("SEMI2K", (EXACT, SEGMENTS, CACHED, BOTH)),
+    Protocol("ABY3", (EXACT, SEGMENTS)),
 )
 
 NOTES = {
@@ -75,70 +67,48 @@ def note(side: str) -> str | None:
     return None
 
 
-def measure(work: Work, folder: Path, protocol: Protocol, truth: NDArray[np.float64]) -> list[Run]:
-    """Run every program of a protocol once, in fresh processes.
+def measure(
+    work: Work,
+    folder: Path,
+    protocol: Protocol,
+    truth: NDArray[np.float64],
+    shape: Shape = LOOPBACK,
+    programs: tuple[Program, ...] | None = None,
+) -> list[Run]:
+    """Run programs of a protocol once, in fresh processes.
 
     :param folder: holds the inputs.
     :param truth: coefficients, intercept first, of the same passes in float64.
+    :param shape: of the lines between the parties.
+    :param programs: which ones; all of the protocol's where None.
     :raises PeerMissing: where SPU cannot be installed.
     :raises RuntimeError: where a party fails.
     """
-    python = python_of("spu", (3, 11))
+    programs = protocol.programs if programs is None else programs
     spec: dict[str, Any] = {
-        "protocol": protocol.name,
-        "ports": free_ports(protocol.parties),
         "folder": str(folder),
         "rows": work.rows,
         "left": work.left,
         "right": work.columns - work.left,
         "passes": work.passes,
         "step": work.step,
-        "programs": [(f"w{index}", p.sigmoid, p.cached) for index, p in enumerate(protocol.programs)],
+        "programs": [(f"w{index}", p.sigmoid, p.cached) for index, p in enumerate(programs)],
     }
-    results, logs = _run_parties(python, spec, folder, protocol)
-    sent = [
-        [int(count) for count in re.findall(r"Link details: total send bytes (\d+)", log)] for log in logs
-    ]
+    done = spu.run(PARTY, protocol.name, spec, folder, shape)
+    sent = [spu.sent(one.log) for one in done]
     runs = []
-    for index, program in enumerate(protocol.programs):
-        parts = [result["programs"][index] for result in results]
+    for index, program in enumerate(programs):
+        parts = [one.result["programs"][index] for one in done]
         coefficients = np.asarray(parts[0]["coefficients"])
         runs.append(
             Run(
                 side=side_name(protocol, program),
                 pass_s=max(part["seconds"] for part in parts) / work.passes,
                 pass_bytes=round(sum(counts[index] for counts in sent) / work.passes),
-                input_s=max(result["input_s"] for result in results),
-                input_bytes=sum(result["input_bytes"] for result in results),
+                input_s=max(one.result["input_s"] for one in done),
+                input_bytes=sum(one.result["input_bytes"] for one in done),
                 error=float(np.abs(coefficients - truth).max()),
                 memory=max(part["memory"] for part in parts),
             )
         )
     return runs
-
-
-def _run_parties(
-    python: Path, spec: dict[str, Any], folder: Path, protocol: Protocol
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Start one process for each party; their results and logs."""
-    spec_path = folder / f"{protocol.name}.json"
-    spec_path.write_text(json.dumps(spec), encoding="utf-8")
-    results = [folder / f"{protocol.name}.{rank}.result.json" for rank in range(protocol.parties)]
-    logs = [folder / f"{protocol.name}.{rank}.log" for rank in range(protocol.parties)]
-    processes = []
-    try:
-        for rank, (result, log) in enumerate(zip(results, logs, strict=True)):
-            result.unlink(missing_ok=True)
-            command = [str(part) for part in (python, "-P", PARTY, spec_path, rank, result)]
-            with log.open("wb") as out:
-                processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out))
-        for process, log in zip(processes, logs, strict=True):
-            if process.wait(timeout=60 * MINUTES):
-                raise RuntimeError(f"SPU failed:\n{log.read_text(errors='replace')[-2000:]}")
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-    return [json.loads(path.read_text()) for path in results], [
-        log.read_text(errors="replace") for log in logs
-    ]

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from bench.logistic import ours, ours_party
+from bench import participants
+from bench.logistic import ours
 from bench.logistic.work import Work, generate, train
 from bench.records import KINDS, Record, compare, faults, write
 from coterie.node.worker import DEALER_WINDOW
@@ -90,7 +91,7 @@ def test_the_reference_descends_to_the_optimum(tmp_path: Path) -> None:
 
 
 def test_our_side_has_the_links_of_a_nodes_worker() -> None:
-    assert ours_party.DEALER_WINDOW == DEALER_WINDOW
+    assert participants.DEALER_WINDOW == DEALER_WINDOW
 
 
 def test_our_side_trains_over_real_links_what_the_reference_trains(tmp_path: Path) -> None:
