@@ -16,7 +16,7 @@ from bench.peers import PeerMissing
 from bench.records import RESULTS, Record, compare
 from bench.spu import VERSION
 
-__all__ = ["METHOD", "benchmark"]
+__all__ = ["METHOD", "benchmark", "works"]
 
 METHOD = """One pass of full-batch gradient descent for logistic regression, on features of two parties.
 
@@ -35,6 +35,11 @@ METHOD = """One pass of full-batch gradient descent for logistic regression, on 
 
 NUMPY = "numpy float64"
 Measure = Callable[[], list[Run]]
+
+
+def works() -> list[str]:
+    """What is measured where nothing else is asked for."""
+    return [work.name for work in WORKS]
 
 
 def benchmark(
