@@ -4,8 +4,12 @@
 
 use pyo3::prelude::*;
 
+mod angles;
 mod arrays;
 mod cpu;
+mod dealt;
+mod exponential;
+mod fixed;
 mod hashing;
 mod limits;
 mod matmul;
@@ -23,6 +27,7 @@ mod trig;
 #[pymodule]
 fn _kernels(module: &Bound<'_, PyModule>) -> PyResult<()> {
     cpu::register(module)?;
+    exponential::register(module)?;
     hashing::register(module)?;
     limits::register(module)?;
     matmul::register(module)?;

@@ -86,33 +86,90 @@ def low_bits_unpack(data: Bytes | bytes, bits: int) -> Words:
 
 # Trigonometric sums
 
-def trig_deal(mask: Words, period_bits: int, terms: int, frac: int, seeds: Sequence[bytes], id: int) -> Words:
+def trig_deal(
+    mask: Words,
+    period_bits: int,
+    terms: int,
+    first: int,
+    step: int,
+    frac: int,
+    half: bool,
+    seeds: Sequence[bytes],
+    id: int,
+) -> Words:
     """The dealer's correction for shares of sin(jθλ) and cos(jθλ), θ = 2π / 2^period_bits, λ = mask.
 
-    j is 1 to ``terms`` (at most 1024), ``period_bits`` 1 to 64. Fixed point with ``frac`` (0 to 50)
-    fractional bits, minus PRG(seed, id) of the parties that expand their shares. Shape
-    (mask.size * 2 * terms,). The order of the words is a matter between this and :func:`trig_eval`: per block
-    of 64 elements (the last may be shorter), sin 1 of all its elements, cos 1 of all, sin 2 of all, ...
+    j is ``first``, ``first + step``, ... , ``terms`` of them (each argument at most 1024), ``period_bits`` 1 to
+    64. Fixed point with ``frac`` (0 to 50) fractional bits, minus PRG(seed, id) of the parties that expand
+    their shares. Shares are elements of Z_2^64, shape (mask.size * 2 * terms,); or, with ``half``, of Z_2^32,
+    two to a word, the lower half first, shape (mask.size * terms,). Their order is a matter between this and
+    :func:`trig_eval`: per block of 64 elements (the last may be shorter), the first sine of all its elements,
+    the first cosine of all, the second sine of all, ...
     """
 
 def trig_eval(
     opened: Words,
-    coefficients: NDArray[np.float64],
+    sines: NDArray[np.float64],
+    cosines: NDArray[np.float64] | None,
     period_bits: int,
+    first: int,
+    step: int,
     frac: int,
     out_frac: int,
+    half: bool,
     shares: Words | None,
     seed: bytes | None,
     id: int,
 ) -> Words:
-    """A party's share of ``sum_j coefficients[j-1] * sin(jθ(m - λ))``, in m's shape.
+    """A party's share of the sum over j of ``sines[.] * sin(jθ(m - λ)) + cosines[.] * cos(jθ(m - λ))``, in
+    m's shape.
 
     ``opened`` is m = z + λ, of which the low ``period_bits`` count. The shares of :func:`trig_deal` come from
     the array, or, where ``shares`` is None, from PRG(seed, id); exactly one of the two is given. The result
-    has ``out_frac`` (0 to 62) fractional bits. Its error is at most sum(abs(coefficients)) * 2^-frac +
-    terms * 2^(frac - out_frac): the rounding of dealt values and of public factors. The factors are the same
-    to the last bit on every processor: parties with different ones would not hold shares of one value.
-    Requires ``abs(coefficient) * 2^(out_frac - frac) < 2^50``.
+    has ``out_frac`` (0 to 62) fractional bits; with ``half`` it is an element of Z_2^32, in the upper half of
+    each word. Its error is at most the sum of all abs(coefficients) * 2^-frac + 2 terms * 2^(frac -
+    out_frac): the rounding of dealt values and of public factors. The factors are the same to the last bit on
+    every processor: parties with different ones would not hold shares of one value. Requires
+    ``abs(coefficient) * 2^(out_frac - frac) < 2^49``.
+    """
+
+# Exponential function
+
+def exp_deal(
+    mask: Words,
+    period_bits: int,
+    unit_bits: int,
+    step: float,
+    powers: Words,
+    factors: NDArray[np.float64],
+    seeds: Sequence[bytes],
+    id: int,
+) -> Words:
+    """The dealer's correction for shares of an exponential of λ = mask, two words for each element.
+
+    λ mod 2^period_bits (1 to 48) is h * 2^unit_bits + rest. The value is ``powers[h]`` times
+    ``factors[h] * e^(step * rest)`` rounded; both tables have 2^(period_bits - unit_bits) elements, at most
+    1024. It is shared as the first word where bit ``period_bits`` of λ is 0, as the second where it is 1, and
+    the other word is 0; minus PRG(seed, id) of the parties that expand their shares. Shape (mask.size * 2,).
+    Requires ``abs(step) * 2^unit_bits <= 4`` and factors below 2^44.
+    """
+
+def exp_eval(
+    opened: Words,
+    period_bits: int,
+    unit_bits: int,
+    step: float,
+    powers: Words,
+    factors: NDArray[np.float64],
+    shares: Words | None,
+    seed: bytes | None,
+    id: int,
+) -> Words:
+    """A party's share of the product of an exponential of m = ``opened`` and that of its mask, in m's shape.
+
+    As in :func:`exp_deal`, with tables for two periods: m is taken for a period more where its bit
+    ``period_bits`` and the mask's differ. Shares as in :func:`trig_eval`. e^x has a relative error below
+    4e-9, and is the same to the last bit on every processor.
     """
 
 # Keyed hashes and Ristretto255

@@ -136,7 +136,8 @@ results = [
     k.prg_matmul(seed, 7, n, d, b), k.prg_matmul_t(seed, 7, n, d, c),
     high, msb, k.truncate(mask, high, msb, 18, True), k.low_bits_pack(mask, 41),
     k.low_bits_unpack(k.low_bits_pack(mask, 41), 41),
-    k.trig_deal(mask, 41, 12, 14, [seed, other], 8), k.trig_eval(c, factors, 41, 14, 28, None, seed, 8),
+    k.trig_deal(mask, 41, 12, 1, 1, 14, False, [seed, other], 8),
+    k.trig_eval(c, factors, None, 41, 1, 1, 14, 28, False, None, seed, 8),
 ]
 print(hashlib.sha256(b"".join(result.tobytes() for result in results)).hexdigest())
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from coterie import _kernels
 
 Words = NDArray[np.uint64]
+Floats = NDArray[np.float64]
 ID = 77
 
 
@@ -26,35 +28,58 @@ def words(n: int) -> Words:
     return np.random.default_rng(n).integers(0, 2**64, size=n, dtype=np.uint64)
 
 
+def deal(mask: Words, period_bits: int, terms: int, frac: int, own: list[bytes], **how: Any) -> Words:
+    first, step, half = how.get("first", 1), how.get("step", 1), how.get("half", False)
+    return _kernels.trig_deal(mask, period_bits, terms, first, step, frac, half, own, ID)
+
+
+def share(
+    opened: Words,
+    sines: Floats,
+    period_bits: int,
+    frac: int,
+    out_frac: int,
+    shares: Words | None,
+    seed: bytes | None,
+    **how: Any,
+) -> Words:
+    first, step, half = how.get("first", 1), how.get("step", 1), how.get("half", False)
+    cosines = how.get("cosines")
+    return _kernels.trig_eval(
+        opened, sines, cosines, period_bits, first, step, frac, out_frac, half, shares, seed, ID
+    )
+
+
 def evaluate(
     z: Words,
     mask: Words,
-    coefficients: NDArray[np.float64],
+    sines: Floats,
     period_bits: int,
     frac: int,
     out_frac: int,
     parties: int,
-) -> NDArray[np.float64]:
+    **how: Any,
+) -> Floats:
     """All parties and the dealer: the first ones expand their shares, the last is sent the correction."""
     own = seeds(parties - 1)
-    correction = _kernels.trig_deal(mask, period_bits, len(coefficients), frac, own, ID)
+    correction = deal(mask, period_bits, len(sines), frac, own, **how)
     opened = (z + mask) & np.uint64(2**period_bits - 1)
-    total = _kernels.trig_eval(opened, coefficients, period_bits, frac, out_frac, correction, None, ID)
+    total = share(opened, sines, period_bits, frac, out_frac, correction, None, **how)
     for seed in own:
-        total = total + _kernels.trig_eval(opened, coefficients, period_bits, frac, out_frac, None, seed, ID)
-    return total.astype(np.int64) / 2.0**out_frac
+        total = total + share(opened, sines, period_bits, frac, out_frac, None, seed, **how)
+    return total.astype(np.int64) / 2.0 ** (out_frac + 32 * how.get("half", False))
 
 
-def angles(z: Words, period_bits: int) -> NDArray[np.float64]:
+def angles(z: Words, period_bits: int) -> Floats:
     """2πz / 2^P, in (-π, π]: exact on the integer, rounded once."""
     signed = (z << np.uint64(64 - period_bits)).astype(np.int64) >> (64 - period_bits)
     return signed.astype(np.float64) * (2 * np.pi / 2.0**period_bits)
 
 
-def bound(coefficients: NDArray[np.float64], frac: int, out_frac: int) -> float:
+def bound(coefficients: Floats, frac: int, out_frac: int, terms: int = 0) -> float:
     """Dealt values are off by 2^-(frac+1), public factors by 2^-(out_frac-frac+1); a term has two of each."""
     dealt = np.abs(coefficients).sum() * 2 * 2.0 ** -(frac + 1)
-    public = len(coefficients) * 2 * 2.0 ** -(out_frac - frac + 1)
+    public = (terms or len(coefficients)) * 2 * 2.0 ** -(out_frac - frac + 1)
     return float(dealt + public) * 1.01
 
 
@@ -69,6 +94,36 @@ def test_sums_of_sines(period_bits: int, parties: int) -> None:
     expected = np.sin(np.outer(angles(z, period_bits), np.arange(1, terms + 1))) @ coefficients
     found = evaluate(z, mask, coefficients, period_bits, frac, out_frac, parties)
     np.testing.assert_allclose(found, expected, rtol=0, atol=bound(coefficients, frac, out_frac))
+
+
+@pytest.mark.parametrize(("first", "step"), [(1, 1), (1, 2), (2, 1), (3, 4)])
+@pytest.mark.parametrize("parties", [2, 3])
+def test_sums_of_sines_and_cosines_of_any_harmonics(first: int, step: int, parties: int) -> None:
+    n, terms, period_bits, frac, out_frac = 1000, 7, 44, 25, 50
+    rng = np.random.default_rng(first)
+    z, mask = words(n), words(n + 1)[1:]
+    sines, cosines = rng.normal(size=(2, terms))
+    angle = np.outer(angles(z, period_bits), first + step * np.arange(terms))
+    expected = np.sin(angle) @ sines + np.cos(angle) @ cosines
+    how = {"first": first, "step": step, "cosines": cosines}
+    found = evaluate(z, mask, sines, period_bits, frac, out_frac, parties, **how)
+    slack = bound(np.append(sines, cosines), frac, out_frac, 2 * terms)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=slack)
+
+
+@pytest.mark.parametrize("n", [1, 63, 64, 65, 1000, 70_001])
+@pytest.mark.parametrize("parties", [2, 3])
+def test_half_words_carry_sums_below_one(n: int, parties: int) -> None:
+    period_bits, frac, out_frac = 41, 14, 30
+    z, mask = words(n), words(n + 1)[1:]
+    sines, cosines = np.array([0.6, 0.1, -0.05]), np.array([0.1, -0.1, 0.02])
+    angle = np.outer(angles(z, period_bits), [1, 3, 5])
+    expected = np.sin(angle) @ sines + np.cos(angle) @ cosines
+    how = {"step": 2, "cosines": cosines, "half": True}
+    assert deal(mask, period_bits, 3, frac, seeds(1), step=2, half=True).shape == (3 * n,)
+    found = evaluate(z, mask, sines, period_bits, frac, out_frac, parties, **how)
+    slack = bound(np.append(sines, cosines), frac, out_frac, 6)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=slack)
 
 
 def test_a_sigmoid() -> None:
@@ -110,7 +165,7 @@ PI = Fraction(314159265358979323846264338327950288419716939937510, 10**50)
 def test_dealt_values_are_exactly_rounded_sines(m: int) -> None:
     """With no party expanding anything, the correction is the fixed-point value itself."""
     period_bits, frac = 60, 50
-    found = _kernels.trig_deal(np.array([m], dtype=np.uint64), period_bits, 3, frac, [], ID).astype(np.int64)
+    found = deal(np.array([m], dtype=np.uint64), period_bits, 3, frac, []).astype(np.int64)
     for j in (1, 2, 3):
         angle = 2 * PI * Fraction(m * j % 2**period_bits, 2**period_bits)
         exact = [sine(angle) * 2**frac, sine(angle + PI / 2) * 2**frac]
@@ -132,12 +187,10 @@ def test_only_the_low_bits_count() -> None:
     low = z & np.uint64(2**41 - 1)
     for m in (z, low):
         np.testing.assert_array_equal(
-            _kernels.trig_eval(m, coefficients, 41, 14, 28, None, bytes(16), ID),
-            _kernels.trig_eval(low, coefficients, 41, 14, 28, None, bytes(16), ID),
+            share(m, coefficients, 41, 14, 28, None, bytes(16)),
+            share(low, coefficients, 41, 14, 28, None, bytes(16)),
         )
-    np.testing.assert_array_equal(
-        _kernels.trig_deal(z, 41, 3, 14, seeds(1), ID), _kernels.trig_deal(low, 41, 3, 14, seeds(1), ID)
-    )
+    np.testing.assert_array_equal(deal(z, 41, 3, 14, seeds(1)), deal(low, 41, 3, 14, seeds(1)))
 
 
 def rounded(x: float) -> int:
@@ -175,10 +228,8 @@ def test_every_bit_is_as_stated() -> None:
     factors = np.random.default_rng(5).normal(size=terms) * 2.0 ** (out_frac - frac)
     shares = words(2 * n * terms)
     angle = [stated(value << (64 - period_bits) & (2**64 - 1), terms) for value in m.tolist()]
-    dealt = _kernels.trig_deal(m, period_bits, terms, 50, [], ID).tolist()
-    found = _kernels.trig_eval(
-        m, factors / 2.0 ** (out_frac - frac), period_bits, frac, out_frac, shares, None, ID
-    )
+    dealt = deal(m, period_bits, terms, 50, []).tolist()
+    found = share(m, factors / 2.0 ** (out_frac - frac), period_bits, frac, out_frac, shares, None)
     for first in range(0, n, 64):
         rows = range(first, min(first + 64, n))
         block, given = 2 * terms * first, shares.tolist()
@@ -197,43 +248,60 @@ def test_public_factors_never_change() -> None:
     """Parties of different versions and processors must find the same bits: a digest of many."""
     m = np.arange(4096, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     coefficients = 1.0 / np.arange(1.0, 17.0)
-    share = _kernels.trig_eval(m, coefficients, 47, 20, 50, None, bytes(16), ID)
-    dealt = _kernels.trig_deal(m, 47, 16, 50, [], ID)
-    digests = [hashlib.sha256(array.tobytes()).hexdigest() for array in (share, dealt)]
+    arrays = [
+        share(m, coefficients, 47, 20, 50, None, bytes(16)),
+        deal(m, 47, 16, 50, []),
+        share(
+            m, coefficients, 47, 14, 28, None, bytes(16), cosines=coefficients[::-1].copy(), step=2, half=True
+        ),
+        deal(m, 47, 16, 30, [], step=2, half=True),
+    ]
+    digests = [hashlib.sha256(array.tobytes()).hexdigest() for array in arrays]
     assert digests == [
         "7a2b6eddd6791e6ee4d35373bed88f4ed6cedaa11f0d515ac471e596433792be",
         "000bd850ecf413125b78b90dd53b379eacaafc96f04285acf2c026ca7b4f2824",
+        "9850d66a8ef871b194f897caa5f5a48104f17c40d9bad415734a0af2b1ac1ba6",
+        "b05c0aefa0102a9f19188d79b34e8e025a15b8aa0ba3968a5a3e10fff926c990",
     ]
 
 
 def test_wrong_arguments_are_refused() -> None:
     m, b, seed = words(5), np.array([1.0, 2.0]), bytes(16)
     shares = words(20)
-    deal, evaluation = _kernels.trig_deal, _kernels.trig_eval
     for bits in (0, 65, -1):
         with pytest.raises(ValueError, match="period_bits must be from 1 to 64"):
-            deal(m, bits, 2, 14, [seed], 0)
+            deal(m, bits, 2, 14, [seed])
         with pytest.raises(ValueError, match="period_bits must be from 1 to 64"):
-            evaluation(m, b, bits, 14, 28, shares, None, 0)
+            share(m, b, bits, 14, 28, shares, None)
     for terms in (0, 1025):
         with pytest.raises(ValueError, match="terms must be from 1 to 1024"):
-            deal(m, 41, terms, 14, [seed], 0)
+            deal(m, 41, terms, 14, [seed])
         with pytest.raises(ValueError, match="coefficients must be from 1 to 1024"):
-            evaluation(m, np.ones(terms), 41, 14, 28, shares, None, 0)
+            share(m, np.ones(terms), 41, 14, 28, shares, None)
+        with pytest.raises(ValueError, match="first must be from 1 to 1024"):
+            deal(m, 41, 2, 14, [seed], first=terms)
+        with pytest.raises(ValueError, match="step must be from 1 to 1024"):
+            share(m, b, 41, 14, 28, shares, None, step=terms)
     with pytest.raises(ValueError, match="frac must be from 0 to 50"):
-        deal(m, 41, 2, 51, [seed], 0)
+        deal(m, 41, 2, 51, [seed])
     with pytest.raises(ValueError, match="out_frac must be from 0 to 62"):
-        evaluation(m, b, 41, 14, 63, shares, None, 0)
+        share(m, b, 41, 14, 63, shares, None)
     with pytest.raises(ValueError, match="16 bytes"):
-        evaluation(m, b, 41, 14, 28, None, b"short", 0)
+        share(m, b, 41, 14, 28, None, b"short")
     with pytest.raises(ValueError, match="either shares or a seed"):
-        evaluation(m, b, 41, 14, 28, None, None, 0)
+        share(m, b, 41, 14, 28, None, None)
     with pytest.raises(ValueError, match="either shares or a seed"):
-        evaluation(m, b, 41, 14, 28, shares, seed, 0)
+        share(m, b, 41, 14, 28, shares, seed)
     with pytest.raises(ValueError, match="shares must have 20 elements, not 19"):
-        evaluation(m, b, 41, 14, 28, shares[:19], None, 0)
-    with pytest.raises(ValueError, match="coefficients must have elements of type float64"):
-        evaluation(m, b.astype(np.float32), 41, 14, 28, shares, None, 0)
-    for bad in (math.nan, math.inf, -math.inf, 2.0**36, -(2.0**36)):
-        with pytest.raises(ValueError, match="below 2\\^50"):
-            evaluation(m, np.array([1.0, bad]), 41, 14, 28, shares, None, 0)
+        share(m, b, 41, 14, 28, shares[:19], None)
+    with pytest.raises(ValueError, match="shares must have 10 elements, not 20"):
+        share(m, b, 41, 14, 28, shares, None, half=True)
+    with pytest.raises(ValueError, match="as many cosines as sines"):
+        share(m, b, 41, 14, 28, shares, None, cosines=np.ones(3))
+    with pytest.raises(ValueError, match="sines must have elements of type float64"):
+        share(m, b.astype(np.float32), 41, 14, 28, shares, None)
+    for bad in (math.nan, math.inf, -math.inf, 2.0**35, -(2.0**35)):
+        with pytest.raises(ValueError, match="below 2\\^49"):
+            share(m, np.array([1.0, bad]), 41, 14, 28, shares, None)
+        with pytest.raises(ValueError, match="below 2\\^49"):
+            share(m, b, 41, 14, 28, shares, None, cosines=np.array([1.0, bad]))

@@ -87,7 +87,7 @@ class Sigmoid(Protocol):
             rows = mask[start:stop]
             use = f"{call.tag} dealt/{part}"
             seeds = dealer.book.seeds(dealer.expanding, trig_id, 2 * terms * rows.size, use)
-            sines = trig_deal(rows & _PERIOD, PERIOD_BITS, terms, frac, seeds, trig_id)
+            sines = trig_deal(rows & _PERIOD, PERIOD_BITS, terms, 1, 1, frac, False, seeds, trig_id)
             dealer.send_raw(call, sines, f"/{part}")
             deal_tables(dealer, call, guard_id, rows, f"/{part}/guard")
 
@@ -124,7 +124,7 @@ class Sigmoid(Protocol):
         result = np.empty(form.size, np.uint64)
         for start, stop in chunks(form.size):
             rows = reduced[start:stop]
-            whole = trig_deal(np.zeros_like(rows), PERIOD_BITS, terms, inner, [], 0)
+            whole = trig_deal(np.zeros_like(rows), PERIOD_BITS, terms, 1, 1, inner, False, [], 0)
             result[start:stop] = _sum(call, rows, whole, None, 0)
         result += np.uint64(encode_scalar(0.5, call.params["frac"]))
         alarm = window.alarm(decode(values[0], form.frac)).astype(np.uint64)
@@ -140,7 +140,8 @@ class Sigmoid(Protocol):
 def _sum(call: Call, opened: Words, shares: Words | None, seed: bytes | None, id: int) -> Words:
     """Shares of the sum for m = ``opened``, from shares of λ's sines or from the seed that makes them."""
     factors, frac = np.array(_table(call.params).factors), call.params["frac"]
-    return trig_eval(opened & _PERIOD, factors, PERIOD_BITS, _inner_frac(call), frac, shares, seed, id)
+    inner = _inner_frac(call)
+    return trig_eval(opened & _PERIOD, factors, None, PERIOD_BITS, 1, 1, inner, frac, False, shares, seed, id)
 
 
 def _table(params: Mapping[str, Any]) -> Sum:
