@@ -23,46 +23,46 @@ class Lost(Exception):
     """The connection is over, for whatever reason."""
 
 
+PIECE = 64 * 1024
+"""Bytes that are taken off the socket, or encrypted, at once: some records, which stay in the cache. TLS runs
+in memory, as over the bare socket it would ask the system twice for each record of 16 KiB."""
+
+
 class Connection:
     """An authenticated connection. ``read`` and ``write`` never wait."""
 
-    def __init__(self, tls: ssl.SSLSocket, peer: PublicIdentity) -> None:
-        self._tls = tls
+    def __init__(self, transport: _Transport, peer: PublicIdentity) -> None:
+        self._transport = transport
         self.peer = peer
-        self.wants_write = False
-        """The last call could not go on before the socket takes bytes."""
+
+    @property
+    def wants_write(self) -> bool:
+        """Encrypted bytes wait for the socket to take them: nothing more is accepted before :meth:`flush`."""
+        return self._transport.wants_write
 
     def fileno(self) -> int:
-        return self._tls.fileno()
+        return self._transport.socket.fileno()
 
     def read(self, room: memoryview) -> int:
-        """Bytes read into ``room``, at most one TLS record; 0 when none are there now."""
+        """Bytes read into ``room``, as many as are there; 0 when none are there now."""
         try:
-            count = self._tls.recv_into(room)
-        except (ssl.SSLWantReadError, BlockingIOError):
-            return 0
-        except ssl.SSLWantWriteError:
-            self.wants_write = True
-            return 0
+            return self._transport.read(room)
         except (OSError, ValueError) as error:
             raise self._lost(error) from error
-        if count == 0:
-            raise Lost("the peer closed the connection")
-        return count
 
     def write(self, data: memoryview) -> int:
-        """Bytes written; 0 when the socket takes none now. Then the same bytes must be given again."""
+        """Bytes accepted; 0 when the socket takes none now."""
         try:
-            count = self._tls.send(data)
-        except ssl.SSLWantWriteError:
-            self.wants_write = True
-            return 0
-        except ssl.SSLWantReadError:
-            return 0
+            return self._transport.write(data) if self._transport.flush() else 0
         except (OSError, ValueError) as error:
             raise self._lost(error) from error
-        self.wants_write = False
-        return count
+
+    def flush(self) -> bool:
+        """Give the socket what was accepted; False where some of it is left."""
+        try:
+            return self._transport.flush()
+        except (OSError, ValueError) as error:
+            raise self._lost(error) from error
 
     def _lost(self, error: Exception) -> Exception:
         # With TLS 1.3 a client learns only now that the server refused its certificate.
@@ -88,7 +88,9 @@ class Connection:
             sent = self.write(data)
             data = data[sent:]
             if not sent:
-                wait_for(self._tls, self.wants_write, deadline)
+                wait_for(self._transport.socket, True, deadline)
+        while not self.flush():
+            wait_for(self._transport.socket, True, deadline)
 
     def read_hello(self, deadline: float) -> Hello:
         """Errors: CT-1203, CT-1204, CT-1217."""
@@ -107,7 +109,7 @@ class Connection:
             count = self.read(room)
             room = room[count:]
             if not count:
-                wait_for(self._tls, self.wants_write, deadline)
+                wait_for(self._transport.socket, self.wants_write, deadline)
         return bytes(data)
 
     def shut(self) -> None:
@@ -115,11 +117,112 @@ class Connection:
         decrypted.
         """
         with contextlib.suppress(OSError, ValueError):
-            self._tls.shutdown(socket.SHUT_WR)
+            self._transport.shut()
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
-            self._tls.close()
+            self._transport.socket.close()
+
+
+class _Transport:
+    """TLS in memory over a non-blocking socket, which it owns."""
+
+    def __init__(self, raw: socket.socket, context: ssl.SSLContext, server_name: str | None) -> None:
+        self.socket = raw
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls: ssl.SSLObject | None = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=server_name is None, server_hostname=server_name
+        )
+        self._piece = memoryview(bytearray(PIECE))
+        self._unsent = memoryview(b"")
+
+    @property
+    def wants_write(self) -> bool:
+        return self._unsent.nbytes > 0 or self._outgoing.pending > 0
+
+    def handshake(self) -> bool:
+        """Go on with it; False where the other side is to be waited for."""
+        assert self.tls is not None
+        while True:
+            try:
+                self.tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self.flush()
+                if self._take() == 0:
+                    return False
+            except ssl.SSLError:
+                with contextlib.suppress(OSError):
+                    self.flush()  # the alert
+                raise
+            else:
+                return self.flush()
+
+    def read(self, room: memoryview) -> int:
+        if self.tls is None:
+            return self._skip(room)
+        got = 0
+        try:
+            while got < room.nbytes:
+                try:
+                    count = self.tls.read(room.nbytes - got, room[got:])
+                except ssl.SSLWantReadError:
+                    if self._take() == 0:
+                        break
+                else:
+                    if not count:
+                        raise Lost("the peer closed the connection")
+                    got += int(count)
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError, ConnectionError, Lost):
+            if not got:
+                raise  # otherwise the next call finds out
+        if self._outgoing.pending:
+            self.flush()  # an alert, or new keys of TLS itself
+        return got
+
+    def _take(self) -> int:
+        """Move bytes from the socket to TLS; 0 where none are there now."""
+        try:
+            count = self.socket.recv_into(self._piece)
+        except BlockingIOError:
+            return 0
+        if not count:
+            self._incoming.write_eof()
+            return -1
+        self._incoming.write(self._piece[:count])
+        return count
+
+    def _skip(self, room: memoryview) -> int:
+        try:
+            count = self.socket.recv_into(room)
+        except BlockingIOError:
+            return 0
+        if not count:
+            raise Lost("the peer closed the connection")
+        return count
+
+    def write(self, data: memoryview) -> int:
+        assert self.tls is not None
+        count = self.tls.write(data[:PIECE])
+        self.flush()
+        return count
+
+    def flush(self) -> bool:
+        """True where nothing is left to send."""
+        while True:
+            if not self._unsent:
+                if not self._outgoing.pending:
+                    return True
+                self._unsent = memoryview(self._outgoing.read())
+            try:
+                count = self.socket.send(self._unsent)
+            except BlockingIOError:
+                return False
+            self._unsent = self._unsent[count:]
+
+    def shut(self) -> None:
+        self.flush()
+        self.tls = None
+        self.socket.shutdown(socket.SHUT_WR)
 
 
 def open_client(
@@ -150,32 +253,28 @@ def _open(
         with contextlib.suppress(OSError):  # not every socket is TCP
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         raw.setblocking(False)
-        raw.getpeername()  # fails where the other side has gone: wrap_socket would not clean up after that
-        tls = context.wrap_socket(
-            raw, server_side=server_name is None, server_hostname=server_name, do_handshake_on_connect=False
-        )
+        raw.getpeername()  # fails where the other side has gone
+        transport = _Transport(raw, context, server_name)
     except (OSError, ValueError) as error:
         raw.close()
         raise Lost(str(error)) from error
     try:
-        _handshake(tls, name, deadline)
-        if tls.selected_alpn_protocol() is None:
+        _handshake(transport, name, deadline)
+        assert transport.tls is not None
+        if transport.tls.selected_alpn_protocol() is None:
             raise NO_TLS(f"{name or 'a caller'} does not speak the protocol that was asked for", party=name)
-        return Connection(tls, peer_of(tls.getpeercert(binary_form=True), peers))
+        return Connection(transport, peer_of(transport.tls.getpeercert(binary_form=True), peers))
     except BaseException:
-        tls.close()
+        raw.close()
         raise
 
 
-def _handshake(tls: ssl.SSLSocket, peer: str | None, deadline: float) -> None:
+def _handshake(transport: _Transport, peer: str | None, deadline: float) -> None:
     while True:
         try:
-            tls.do_handshake()
-            return
-        except ssl.SSLWantReadError:
-            wait_for(tls, False, deadline)
-        except ssl.SSLWantWriteError:
-            wait_for(tls, True, deadline)
+            if transport.handshake():
+                return
+            wait_for(transport.socket, transport.wants_write, deadline)
         except (OSError, ValueError) as error:
             coded = tls_error(error, peer) if isinstance(error, OSError) else None
             raise coded or Lost(str(error)) from error

@@ -92,7 +92,7 @@ class Pump:
         """
         if not self.reported:
             self._write()
-            if self._writing or self._report:
+            if self._writing or self._report or self.connection.wants_write:
                 return
             self.reported = True
             self.connection.shut()
@@ -110,6 +110,8 @@ class Pump:
 
     def _write(self) -> bool:
         sent = 0
+        if not self.connection.flush():
+            return False
         while sent < TURN_BYTES:
             if not self._writing and not self._next():
                 return False
