@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from bench.logistic import ours, spu_side
 from bench.logistic.side import Run
 from bench.logistic.work import WORKS, Work, generate, train
-from bench.peers import PeerMissing
 from bench.records import RESULTS, Record, compare
 from bench.spu import VERSION
+from bench.turns import by_side, in_turn, largest, middle
 
 __all__ = ["METHOD", "benchmark", "works"]
 
@@ -75,26 +73,7 @@ def _measure(work: Work, turns: int, without: frozenset[str]) -> tuple[list[Run]
             sides[f"spu {protocol.name}"] = _spu(work, folder, protocol, truth)
     if "numpy" not in without:
         sides[NUMPY] = lambda: [Run(NUMPY, train(work, data, work.own_passes)[1])]
-    runs: list[Run] = []
-    missing = None
-    for turn in range(turns):
-        for name, measure in sides.items():
-            if missing and name.startswith("spu"):
-                continue
-            try:
-                found = measure()
-            except PeerMissing as reason:
-                missing = f"not measured: {reason}"
-                print(missing, flush=True)
-                continue
-            runs += found
-            for run in found:
-                load = os.getloadavg()[0]
-                print(
-                    f"{work.name} turn {turn + 1}: {run.side}: {run.pass_s:.4f} s a pass (load {load:.1f})",
-                    flush=True,
-                )
-    return runs, missing
+    return in_turn(work.name, sides, turns)
 
 
 def _spu(work: Work, folder: Path, protocol: spu_side.Protocol, truth: Any) -> Measure:
@@ -103,36 +82,35 @@ def _spu(work: Work, folder: Path, protocol: spu_side.Protocol, truth: Any) -> M
 
 def _records(work: Work, runs: Sequence[Run], missing: str | None) -> list[Record]:
     """Passes beside every peer; inputs and memory beside each protocol of SPU."""
-    sides = {run.side: [other for other in runs if other.side == run.side] for run in runs}
-    mine = sides.pop(ours.SIDE, [])
-    records = [_pass(work, mine, name, theirs) for name, theirs in sides.items()]
+    mine, sides = by_side(runs, ours.SIDE)
+    records = [pass_record(work, mine, name, theirs) for name, theirs in sides.items()]
     for protocol in spu_side.PROTOCOLS:
         name = spu_side.side_name(protocol, protocol.programs[0])
         if name in sides:
             records += [_input(work, mine, name, sides[name]), _memory(work, mine, name, sides[name])]
     if missing:
         peer = f"spu {VERSION}"
-        records.append(Record(work.name, ours_s=_median(mine, "pass_s"), peer=peer, note=missing))
+        records.append(Record(work.name, ours_s=middle(mine, "pass_s"), peer=peer, note=missing))
     return records
 
 
-def _pass(work: Work, mine: Sequence[Run], name: str, theirs: Sequence[Run]) -> Record:
+def pass_record(work: Work, mine: Sequence[Run], name: str, theirs: Sequence[Run]) -> Record:
     """The time, bytes, rounds and error of a pass."""
     notes = [text for text in (spu_side.note(name),) if text]
     if mine:
         notes.append(f"error of ours after {work.own_passes} passes")
-    their_error = _largest(theirs, "error")
+    their_error = largest(theirs, "error")
     if their_error is not None:
         notes.append(f"of the peer {their_error:.2g} after {work.passes}")
     return compare(
         work.name,
-        ours_s=_median(mine, "pass_s"),
+        ours_s=middle(mine, "pass_s"),
         peer=name,
-        peer_s=_median(theirs, "pass_s"),
-        ours_bytes=_largest(mine, "pass_bytes"),
-        peer_bytes=_largest(theirs, "pass_bytes"),
-        rounds=_largest(mine, "rounds"),
-        error=_largest(mine, "error"),
+        peer_s=middle(theirs, "pass_s"),
+        ours_bytes=largest(mine, "pass_bytes"),
+        peer_bytes=largest(theirs, "pass_bytes"),
+        rounds=largest(mine, "rounds"),
+        error=largest(mine, "error"),
         note="; ".join(notes) or None,
     )
 
@@ -141,11 +119,11 @@ def _input(work: Work, mine: Sequence[Run], name: str, theirs: Sequence[Run]) ->
     """The time and bytes of sharing the inputs."""
     return compare(
         f"{work.name}/input",
-        ours_s=_median(mine, "input_s"),
+        ours_s=middle(mine, "input_s"),
         peer=name,
-        peer_s=_median(theirs, "input_s"),
-        ours_bytes=_largest(mine, "input_bytes"),
-        peer_bytes=_largest(theirs, "input_bytes"),
+        peer_s=middle(theirs, "input_s"),
+        ours_bytes=largest(mine, "input_bytes"),
+        peer_bytes=largest(theirs, "input_bytes"),
         note="sharing the inputs, once; ours includes deriving the plan and checking the features",
     )
 
@@ -159,24 +137,14 @@ def _memory(work: Work, mine: Sequence[Run], name: str, theirs: Sequence[Run]) -
         ("our dealer", mine, "dealer_memory"),
         ("the peer", theirs, "memory"),
     ):
-        size = _largest(runs, what)
+        size = largest(runs, what)
         if size:
             notes.append(f"{whose} {size / work.encoded_bytes:.2f} x the ring-encoded features")
-    own = _largest(mine, "memory")
+    own = largest(mine, "memory")
     return Record(
         f"{work.name}/memory",
         peer=name,
         ours_bytes=own,
-        peer_bytes=_largest(theirs, "memory"),
+        peer_bytes=largest(theirs, "memory"),
         note="; ".join(notes),
     )
-
-
-def _median(runs: Sequence[Run], name: str) -> float | None:
-    values = [getattr(run, name) for run in runs]
-    return median(values) if values and None not in values else None
-
-
-def _largest(runs: Sequence[Run], name: str) -> Any:
-    values = [getattr(run, name) for run in runs]
-    return max(values) if values and None not in values else None

@@ -23,3 +23,8 @@ class Run:
     loaded: int | None = None
     """Of these, what its own data took before the training began."""
     dealer_memory: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Of a pass."""
+        return self.pass_s

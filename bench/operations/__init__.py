@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from statistics import median
 from typing import Any
 
 from bench.operations import ours, spu_side
 from bench.operations.side import Run
 from bench.operations.work import Data, Work, generate, named
-from bench.peers import PeerMissing
 from bench.records import RESULTS, Record, compare
 from bench.spu import VERSION
+from bench.turns import by_side, in_turn, largest, middle
 
 __all__ = ["METHOD", "benchmark", "works"]
 
@@ -59,8 +57,7 @@ def benchmark(
         everything += [{"work": work.name} | asdict(run) for run in runs]
         records += compared(work, work.name, runs)
         if missing:
-            mine = [run.seconds for run in runs if run.side == ours.SIDE]
-            seconds = median(mine) if mine else None
+            seconds = middle(by_side(runs, ours.SIDE)[0])
             records.append(Record(work.name, ours_s=seconds, peer=f"spu {VERSION}", note=missing))
     return records, everything
 
@@ -81,52 +78,28 @@ def _spu(work: Work, data: Data, protocol: str) -> Measure:
     return lambda: spu_side.measure(work, data, protocol)
 
 
-def in_turn(name: str, sides: dict[str, Measure], turns: int) -> tuple[list[Run], str | None]:
-    """Measure the sides in turn; all runs, and why SPU has none."""
-    runs: list[Run] = []
-    missing = None
-    for turn in range(turns):
-        for side, measure in sides.items():
-            if missing and side.startswith("spu"):
-                continue
-            try:
-                found = measure()
-            except PeerMissing as reason:
-                missing = f"not measured: {reason}"
-                print(missing, flush=True)
-                continue
-            runs += found
-            load = os.getloadavg()[0]
-            for run in found:
-                print(
-                    f"{name} turn {turn + 1}: {run.side}: {run.seconds:.4f} s (load {load:.1f})", flush=True
-                )
-    return runs, missing
-
-
 def compared(work: Work, name: str, runs: Sequence[Run]) -> list[Record]:
     """Ours beside every peer."""
-    sides = {run.side: [other for other in runs if other.side == run.side] for run in runs}
-    mine = sides.pop(ours.SIDE, [])
-    if not sides:
-        return [_record(work, name, mine, None, [])] if mine else []
+    mine, sides = by_side(runs, ours.SIDE)
+    if not sides and mine:
+        return [_record(work, name, mine, None, [])]
     return [_record(work, name, mine, side, theirs) for side, theirs in sides.items()]
 
 
 def _record(work: Work, name: str, mine: Sequence[Run], peer: str | None, theirs: Sequence[Run]) -> Record:
     notes = [text for text in (spu_side.note(work, peer or ""),) if text]
     if theirs:
-        notes.append(f"error of the peer {max(run.error for run in theirs):.2g}")
+        notes.append(f"error of the peer {largest(theirs, 'error'):.2g}")
     if mine:
-        notes.append(f"ours dealt {max(run.dealt or 0 for run in mine):,} bytes")
+        notes.append(f"ours dealt {largest(mine, 'dealt'):,} bytes")
     return compare(
         name,
-        ours_s=median(run.seconds for run in mine) if mine else None,
+        ours_s=middle(mine),
         peer=peer or "none",
-        peer_s=median(run.seconds for run in theirs) if theirs else None,
-        ours_bytes=max(run.sent for run in mine) if mine else None,
-        peer_bytes=max(run.sent for run in theirs) if theirs else None,
-        rounds=max(run.rounds or 0 for run in mine) if mine else None,
-        error=max(run.error for run in mine) if mine else None,
+        peer_s=middle(theirs),
+        ours_bytes=largest(mine, "sent"),
+        peer_bytes=largest(theirs, "sent"),
+        rounds=largest(mine, "rounds"),
+        error=largest(mine, "error"),
         note="; ".join(notes) or None,
     )

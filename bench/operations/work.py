@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -75,6 +75,18 @@ TRUTHS: dict[str, Callable[..., Floats]] = {
     "shuffle": np.sort,
 }
 """In float64, by operation."""
+
+
+def sized(name: str) -> Work:
+    """A work, or one of another size than is listed: ``less_1e5``."""
+    for work in WORKS:
+        if work.name == name:
+            return work
+        prefix, _, size = name.rpartition("_")
+        if work.name.rpartition("_")[0] == prefix and len(work.inputs[0].shape) == 1:
+            inputs = tuple(replace(one, shape=(int(float(size)),)) for one in work.inputs)
+            return replace(work, name=name, inputs=inputs)
+    raise ValueError(f"no work is called {name}")
 
 
 def named(names: Sequence[str] | None) -> list[Work]:
