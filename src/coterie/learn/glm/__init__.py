@@ -1,0 +1,6 @@
+"""Generalised linear models on a vertical frame."""
+
+from coterie.learn.glm.params import GlmParams
+from coterie.learn.glm.reference import GlmFit, load_model, train_in_clear
+
+__all__ = ["GlmFit", "GlmParams", "load_model", "train_in_clear"]
