@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from coterie.mpc.arrays import Bits, Opaque, Secret, implements
+from coterie.mpc.arrays.dispatch import call
 from coterie.mpc.form import ShapeError, axis_of
 from coterie.mpc.functions.operands import axes_of, context_of, places, secret_of
 from coterie.mpc.ring import FRAC, fits
@@ -139,13 +140,14 @@ def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
 
 @implements()
 def take(x: Array, indices: Any, axis: int | None = None) -> Array:
-    """Elements at public places along an axis, or of the array in one dimension."""
+    """Elements at public places along an axis, or of the array in one dimension. Secret places: as
+    :func:`lookup`."""
     x = _viewable(x)
     if axis is None:
         x, axis = reshape(x, [-1]), 0
     axis = axis_of(axis, x.ndim)
     if isinstance(indices, Opaque):
-        raise TypeError("take needs public places, not secret ones")
+        return call("lookup", x, indices, axis)  # type: ignore[no-any-return]
     words, params = places(indices, "take")
     numbers = words.view(np.int64)
     length = x.shape[axis]

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from coterie.mpc.protocols import (
     inputs,
     linear,
+    lookup,
+    noise,
     opening,
     product,
     provided,
     range_check,
     reveal,
+    table,
     trigonometric,
     truncate,
     views,
@@ -29,6 +32,9 @@ PROTOCOLS: Mapping[str, Protocol] = {
         trigonometric,
         range_check,
         reveal,
+        table,
+        lookup,
+        noise,
     )
     for protocol in module.PROTOCOLS
 }
