@@ -15,7 +15,6 @@ from coterie.agreement import Terms
 from coterie.data import DatasetSpec, inspect
 from coterie.errors import CoterieError
 from coterie.jobs import Assignment, Proposal, propose, run_job, validate_spec
-from coterie.mpc import HOLD
 from coterie.wire import local_meshes
 
 STEPS: list[Any] = [
@@ -73,7 +72,7 @@ class Bench:
         )
 
     def run(
-        self, change: Callable[[str, Assignment], Assignment] | None = None, memory: int = HOLD
+        self, change: Callable[[str, Assignment], Assignment] | None = None, memory: int | None = None
     ) -> None:
         """Run the job at everybody; what ends it at each is in :attr:`errors`."""
         meshes = local_meshes(["lender", "payments", "hub"])

@@ -19,7 +19,7 @@ from .schema import (
     Schema,
     Source,
 )
-from .scratch import Scratch
+from .scratch import Scratch, table_needs
 from .yaml_text import YamlText, parse_yaml
 
 __all__ = [
@@ -46,5 +46,6 @@ __all__ = [
     "load",
     "parse_spec",
     "parse_yaml",
+    "table_needs",
     "taken",
 ]

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from coterie.crypto import write_error
 
-__all__ = ["LONG", "Scratch", "in_memory"]
+__all__ = ["LONG", "Scratch", "in_memory", "table_needs"]
 
 LONG = 1 << 17
 """Rows from which on a table goes to the disk: a column of a megabyte."""
@@ -83,6 +83,12 @@ class Scratch:
                 stream.write_table(part)
             self.release()
             yield name, start
+
+
+def table_needs(rows: int, columns: int) -> tuple[int, int]:
+    """Bytes of memory and of disk that a table of numbers takes."""
+    size, column = 8 * rows * columns, 8 * rows
+    return (size, 0) if rows < LONG else (column, size)
 
 
 def in_memory(columns: Iterable[tuple[str, pa.ChunkedArray]]) -> pa.Table:

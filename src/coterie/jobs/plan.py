@@ -135,7 +135,8 @@ class Plan:
         return (*self.parties, *([self.dealer] if self.dealer else []))
 
     def summary(self) -> dict[str, Any]:
-        """Totals over all steps: bytes by sender and receiver, rounds, memory, seconds, who learns what."""
+        """Totals over all steps: bytes by sender and receiver, rounds, memory, disk, seconds, who
+        learns what."""
         sent: dict[str, dict[str, int]] = {}
         for step in self.steps:
             for source, targets in step.sent.items():
@@ -151,6 +152,7 @@ class Plan:
             "sent": sent,
             "rounds": sum(max(step.rounds.values(), default=0) for step in self.steps),
             "memory": max((step.memory for step in self.steps), default=0),
+            "disk": sum(step.disk for step in self.steps),
             "seconds": round(sum(seconds(step) for step in self.steps), 3),
             "learns": learns,
         }

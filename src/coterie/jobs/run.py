@@ -17,7 +17,6 @@ from coterie.crypto import atomic_write, canonical, digest, parse_json
 from coterie.data import Dataset, DatasetSpec, Scratch, VerticalFrame, load
 from coterie.errors import UNEXPECTED, CoterieError
 from coterie.learn import JobFacts, RunContext, StepPlan
-from coterie.mpc import HOLD
 from coterie.wire import Mesh
 
 from .artefacts import Artefacts
@@ -62,7 +61,7 @@ class Host(Protocol):
         """A result is there: its kind, name, file, digest and size in bytes."""
 
 
-def run_job(assignment: Assignment, mesh: Mesh, host: Host, memory: int = HOLD) -> None:
+def run_job(assignment: Assignment, mesh: Mesh, host: Host, memory: int | None = None) -> None:
     """Run all stages. On failure every other participant is told the same code before this raises.
 
     :param memory: bytes of private arrays that secure computations hold in memory; the rest lies on disk.
@@ -85,7 +84,7 @@ def run_job(assignment: Assignment, mesh: Mesh, host: Host, memory: int = HOLD) 
 
 
 class _Run:
-    def __init__(self, assignment: Assignment, mesh: Mesh, host: Host, memory: int) -> None:
+    def __init__(self, assignment: Assignment, mesh: Mesh, host: Host, memory: int | None) -> None:
         self._job = assignment
         self._memory = memory
         self._mesh = mesh

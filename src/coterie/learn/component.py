@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from coterie.mpc import HOLD
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -99,6 +97,8 @@ class StepPlan:
     """Kinds of result that the step gives, with their receivers."""
     memory: int = 0
     """Bytes, the largest need of any participant beyond its data."""
+    disk: int = 0
+    """Bytes that any participant puts on its own disk, at most, until the job ends."""
     operations: int = 0
     """Ring multiplications of the busiest participant: for the estimate of time."""
     statement: Statement | None = None
@@ -170,8 +170,8 @@ class RunContext:
     """None outside a job, as when a component is used by hand."""
     scratch: Scratch | None = None
     """Where what is too long for memory lies while the job runs; None for memory."""
-    memory: int = HOLD
-    """Bytes of private arrays that a run holds in memory."""
+    memory: int | None = None
+    """Bytes of private arrays that a run holds in memory; None where nobody has said."""
 
     @property
     def folder(self) -> Path | None:

@@ -25,7 +25,7 @@ def run(
     *,
     correlations: Dealing | None = None,
     progress: Progress | None = None,
-    memory: int = HOLD,
+    memory: int | None = None,
     folder: Path | None = None,
     entropy: Entropy = random_seed,
 ) -> Outputs:
@@ -36,8 +36,8 @@ def run(
     :param inputs: own inputs and kept shares. They are checked before anything is sent.
     :param correlations: where the tape says that what is dealt is in tape files: this compute party's.
     :param progress: called before each operation with its number, their total and the section's name.
-    :param memory: bytes of private arrays, own and masked ones, to hold in memory. Matrices beyond it lie on
-        disk. Results do not depend on it.
+    :param memory: bytes of private arrays, own and masked ones, to hold in memory (1 GiB where not given).
+        Matrices beyond it lie on disk. Results do not depend on it.
     :param folder: for their files, which have no names and are gone with the run; the system's folder for
         temporary files where none is given.
     :param entropy: gives 16 secret random bytes at each call; anything but the default is for tests.
@@ -52,7 +52,7 @@ def run(
         raise BAD_ROLES(f"{me} is neither a compute party nor a guest of this tape", party=me)
     if (correlations is not None) != (me in setting.parties and setting.correlations == "tape"):
         raise TAPE_OTHER(f"{tape.digest} and the tape file do not go together", party=me)
-    with Storage(tape.instructions, me, memory, folder) as storage:
+    with Storage(tape.instructions, me, HOLD if memory is None else memory, folder) as storage:
         follower = (Party if me in setting.parties else Guest)(tape, mesh, progress, storage)
         follower.take(inputs)
         follower.book = agree(tape, mesh, entropy, correlations)

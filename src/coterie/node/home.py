@@ -3,7 +3,7 @@
 ::
 
     home/                 0700
-      node.yaml           name, role, listen, address, patience
+      node.yaml           name, role, listen, address, patience, memory
       identity/           keys and certificates, see coterie.crypto.Identity
       token               the administrator's token, 0600
       store.sqlite        peers, datasets, agreements, jobs, tokens
@@ -68,6 +68,9 @@ class Settings(BaseModel):
     """``host:port`` that peers dial; None where they cannot dial this node."""
     patience: Annotated[float, Field(gt=0, le=86400)] = 60.0
     """Seconds for which a lost connection to a peer is waited for before a job fails."""
+    memory: Annotated[int | None, Field(ge=0)] = None
+    """Bytes of private arrays that one job holds in memory, where not 1 GiB; what is beyond lies on the disk.
+    """
 
     @field_validator("listen", "address")
     @classmethod

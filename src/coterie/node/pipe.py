@@ -68,6 +68,7 @@ class Begin(Record):
     peers: tuple[Peer, ...]
     listens: bool
     patience: float
+    memory: int | None
 
 
 class Ack(Record):

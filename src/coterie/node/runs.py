@@ -201,6 +201,7 @@ class Runs:
             peers=tuple(self._peer(name) for name in self._book.others(job)),
             listens=self._core.home.settings.address is not None,
             patience=self._core.home.settings.patience,
+            memory=self._core.home.settings.memory,
         )
 
     def _peer(self, name: str) -> Peer:

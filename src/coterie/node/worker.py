@@ -210,7 +210,7 @@ def run(begin: Begin, pipe: Pipe, links: socket.socket) -> None:
     ):
         threading.Thread(target=target, args=arguments, name=target.__name__, daemon=True).start()
     try:
-        run_job(begin.assignment, mesh, host)
+        run_job(begin.assignment, mesh, host, begin.memory)
         mesh.close()
         host.report()
     finally:

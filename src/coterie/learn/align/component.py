@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyarrow import csv
 
 from coterie import psi
-from coterie.data import VerticalFrame, taken
+from coterie.data import VerticalFrame, table_needs, taken
 from coterie.learn.component import (
     Component,
     Engine,
@@ -62,6 +62,9 @@ class Align(Component[AlignParams]):
         context.frames["all"] = FrameShape(rows, dict(context.columns), context.label_holder, context.label)
         told = tuple(party for party in parties if party in context.receivers.get("common_ids", ()))
         everybody = (*parties, *([context.dealer] if context.dealer else []))
+        widest = max(map(len, context.columns.values()), default=0) + 1
+        # The dataset's own table, and the common rows of it.
+        memory, disk = table_needs(max(context.dataset_rows.values()), 2 * widest)
         plan = StepPlan(
             step=context.step,
             component=self.name,
@@ -69,7 +72,8 @@ class Align(Component[AlignParams]):
             rounds=dict.fromkeys(everybody, 0),
             reveals=_reveals(parties, everybody, told, rows),
             results={"common_ids": told} if told else {},
-            memory=_BYTES_PER_ROW * max(context.dataset_rows.values()),
+            memory=_BYTES_PER_ROW * max(context.dataset_rows.values()) + memory,
+            disk=disk,
         )
         return plan if len(parties) == 1 else _between(plan, context)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from coterie.data import table_needs
 from coterie.errors import CoterieError
 from coterie.learn.component import Component, Engine, PlanContext, RunContext, StepPlan
 from coterie.learn.errors import FRAME_MISSING
@@ -34,12 +35,14 @@ class Fill(Component[FillParams]):
     def plan(self, context: PlanContext, params: FillParams) -> StepPlan:
         if "all" not in context.frames:
             raise FRAME_MISSING("'all'", step=context.step)
-        rows = context.frames["all"].rows
+        rows, width = context.frames["all"].rows, max(map(len, context.columns.values()), default=0)
+        memory, disk = table_needs(rows, width * len(context.frames))
         return StepPlan(
             step=context.step,
             component=self.name,
             params=params.model_dump(mode="json"),
-            memory=2 * 8 * rows * max((len(names) for names in context.columns.values()), default=0),
+            memory=memory + 3 * 8 * rows,
+            disk=disk,
             statement=STATEMENT,
         )
 

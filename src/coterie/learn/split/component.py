@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from coterie.data import VerticalFrame
+from coterie.data import VerticalFrame, table_needs
 from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
 from coterie.learn.errors import EMPTY_PART, FRAME_MISSING, ONE_CLASS, SPLIT_TWICE
 
@@ -41,6 +41,7 @@ class Split(Component[SplitParams]):
         whole = context.frames["all"]
         for part in PARTS:
             context.frames[part] = whole
+        memory, disk = table_needs(whole.rows, max(map(len, context.columns.values()), default=0) + 1)
         everybody = (*context.parties, *([context.dealer] if context.dealer else []))
         return StepPlan(
             step=context.step,
@@ -48,7 +49,8 @@ class Split(Component[SplitParams]):
             params=params.model_dump(mode="json"),
             rounds=dict.fromkeys(everybody, 0),
             reveals=(Reveal("number of training rows and number of test rows", everybody, 2),),
-            memory=72 * whole.rows,
+            memory=72 * whole.rows + memory,
+            disk=disk,
             statement=STATEMENT,
         )
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie.data import VerticalFrame
+from coterie.data import VerticalFrame, table_needs
 from coterie.errors import CoterieError
 from coterie.learn.component import Component, Engine, PlanContext, RunContext, StepPlan
 from coterie.learn.errors import FRAME_MISSING
@@ -39,14 +39,16 @@ class Standardize(Component[StandardizeParams]):
     def plan(self, context: PlanContext, params: StandardizeParams) -> StepPlan:
         if "all" not in context.frames:
             raise FRAME_MISSING("'all'", step=context.step)
-        rows = context.frames["all"].rows
+        rows, width = context.frames["all"].rows, max(map(len, context.columns.values()), default=0)
+        memory, disk = table_needs(rows, width * len(context.frames))
         for name, shape in context.frames.items():
             context.frames[name] = replace(shape, bound=params.clip)
         return StepPlan(
             step=context.step,
             component=self.name,
             params=params.model_dump(mode="json"),
-            memory=4 * 8 * rows * max((len(names) for names in context.columns.values()), default=0),
+            memory=memory + 6 * 8 * rows,
+            disk=disk,
             statement=STATEMENT,
         )
 
