@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from coterie import mpc
-from coterie.crypto import Identity
+from coterie.crypto import Identity, PublicIdentity
 from coterie.errors import CoterieError
 from coterie.mpc import Binding, Context, Dealing, Part, Program, Tape, TapeFile, TapeFiles, deal_ahead, peek
 from coterie.mpc.tapefile import TapeHead
@@ -42,19 +42,23 @@ def ahead(program: Program | None = None) -> Tape:
     return mpc.trace(program or training(), NAMES[:2], DEALER, (), "tape")
 
 
+def parts_of(identities: Mapping[str, Identity], *tapes: Tape) -> dict[PublicIdentity, list[Part]]:
+    return {
+        identities[name].public: [Part.of(STEP, tape, name) for tape in tapes]
+        for name in tapes[0].setting.parties
+    }
+
+
 def write(
     folder: Path,
     identities: Mapping[str, Identity],
     *tapes: Tape,
     binding: Binding = JOB,
     dealer: str = DEALER,
-    parts: Sequence[tuple[str, Tape]] | None = None,
 ) -> dict[str, Path]:
     """Deal; gives each party's file."""
     parties = tapes[0].setting.parties
-    publics = [identities[name].public for name in parties]
-    steps = parts or [(STEP, tape) for tape in tapes]
-    with TapeFiles(folder, identities[dealer], binding, publics, steps) as files:
+    with TapeFiles(folder, identities[dealer], binding, parts_of(identities, *tapes)) as files:
         for tape in tapes:
             deal_ahead(tape, files)
         return dict(zip(parties, files.finish(), strict=True))
@@ -347,6 +351,21 @@ def test_a_file_that_is_too_short_for_its_tape(tmp_path: Path, identities: dict[
         dealing.take("one more", np.uint64, (1,))
 
 
+def test_one_tape_may_be_dealt_for_two_runs(tmp_path: Path, identities: dict[str, Identity]) -> None:
+    tape = ahead()
+    paths = write(tmp_path, identities, tape, tape)
+    files = {party: opened(path, identities, party) for party, path in paths.items()}
+    seeds = set()
+    for _ in range(2):
+        dealings = {party: file.dealing(STEP, tape) for party, file in files.items()}
+        seeds |= {dealing.seed for dealing in dealings.values()}
+        played = play(training(), inputs(), dealt=lambda _, dealings=dealings: dealings)
+        assert "gradient" in played.outputs["lender"].revealed
+    assert len(seeds) == 4
+    with pytest.raises(CoterieError, match="CT-2147"):
+        files["lender"].dealing(STEP, tape)
+
+
 def test_a_part_is_given_out_once(tmp_path: Path, identities: dict[str, Identity]) -> None:
     tape = ahead()
     with opened(write(tmp_path, identities, tape)["lender"], identities) as file:
@@ -376,7 +395,6 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, identities: dict[s
         {"parts": []},
         {"serial": "00"},
         {"stage": -1},
-        {"parts": [{"step": STEP, "tape": JOB.plan, "corrections": n} for n in (1, 2)]},
         {"parts": [{"step": STEP, "tape": JOB.plan, "corrections": -1}]},
     ],
 )
@@ -401,12 +419,11 @@ def test_a_file_that_is_not_there(tmp_path: Path, identities: dict[str, Identity
 
 def test_nothing_is_there_before_all_is_dealt(tmp_path: Path, identities: dict[str, Identity]) -> None:
     one, other = ahead(), ahead(training(41))
-    publics = [identities[name].public for name in NAMES[:2]]
-    with TapeFiles(tmp_path, identities[DEALER], JOB, publics, [(STEP, one), (STEP, other)]) as files:
+    with TapeFiles(tmp_path, identities[DEALER], JOB, parts_of(identities, one, other)) as files:
         deal_ahead(one, files)
         with pytest.raises(CoterieError, match="CT-2143"):
             files.finish()
-        with pytest.raises(CoterieError, match="CT-2143"):
+        with pytest.raises(CoterieError, match="CT-2144"):
             deal_ahead(one, files)
     assert not list(tmp_path.iterdir())
 
@@ -415,8 +432,7 @@ def test_a_dealer_cannot_write_more_or_less_than_the_tape_says(
     tmp_path: Path, identities: dict[str, Identity]
 ) -> None:
     tape = ahead()
-    publics = [identities[name].public for name in NAMES[:2]]
-    with TapeFiles(tmp_path, identities[DEALER], JOB, publics, [(STEP, tape)]) as files:
+    with TapeFiles(tmp_path, identities[DEALER], JOB, parts_of(identities, tape)) as files:
         files.begin(tape, dict.fromkeys(NAMES[:2], bytes(16)))
         files.put("telecom", "x", np.zeros(tape.corrections["telecom"] - 8, np.uint8))
         with pytest.raises(CoterieError, match="CT-2143"):

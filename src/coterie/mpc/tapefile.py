@@ -6,8 +6,8 @@ seed and corrections of each tape, the dealer's signature of all of it.
 
 from __future__ import annotations
 
+import itertools
 import struct
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
 
@@ -102,18 +102,9 @@ class TapeHead(Binding):
         head = len(MAGIC) + LENGTH.size + len(canonical(self))
         return head + SEALED_KEY + sealed_size(self.content) + SIGNATURE
 
-    def starts(self) -> Mapping[str, int]:
-        """Where each tape's part begins in the plaintext, by step and tape."""
-        places, place = {}, 0
-        for part in self.parts:
-            places[place_name(part.step, part.tape)] = place
-            place += part.size
-        return places
-
-
-def place_name(step: str, tape: str) -> str:
-    """What names a part within a file."""
-    return f"{step}/{tape}"
+    def starts(self) -> tuple[int, ...]:
+        """Where each part begins in the plaintext."""
+        return tuple(itertools.accumulate((part.size for part in self.parts[:-1]), initial=0))
 
 
 def info_of(head: bytes) -> bytes:
@@ -151,8 +142,6 @@ def read_head(file: BinaryIO, name: str) -> tuple[TapeHead, bytes]:
         raise TAPE_UNREADABLE(f"the head of {name}") from error
     if canonical(head) != data:
         raise TAPE_UNREADABLE(f"the head of {name} is not canonical JSON")
-    if len(head.starts()) != len(head.parts):
-        raise TAPE_UNREADABLE(f"{name} holds two parts for one tape")
     return head, data
 
 

@@ -34,7 +34,6 @@ from coterie.mpc.tapefile import (
     TapeHead,
     check_size,
     info_of,
-    place_name,
     read_head,
 )
 
@@ -49,8 +48,8 @@ class TapeFile:
         self._file = file
         self.head = head
         self._stream = stream
-        self._starts = dict(head.starts())
-        """Of the parts that were not handed out yet."""
+        self._free = list(zip(head.starts(), head.parts, strict=True))
+        """Place and part of what was not given out yet."""
 
     @classmethod
     def open(cls, path: Path, identity: Identity, dealer: PublicIdentity) -> TapeFile:
@@ -109,18 +108,18 @@ class TapeFile:
                 )
 
     def dealing(self, step: str, tape: Tape) -> Dealing:
-        """The part for a tape. Each is given out once.
+        """The next part for a tape. Each is given out once.
 
         Errors: CT-2144 (there is none), CT-2147 (it was given out), CT-2141 (the file was altered since).
         """
-        name = place_name(step, tape.digest)
-        part = next((part for part in self.head.parts if place_name(part.step, part.tape) == name), None)
-        if part is None:
-            raise TAPE_OTHER(f"it has nothing for {tape.digest} in {step}")
-        if name not in self._starts:
-            raise TAPE_USED(f"{step}: {tape.digest}")
-        self._stream.seek(self._starts.pop(name))
-        return _PartDealing(bytes.fromhex(self.head.serial), self._stream, part.corrections)
+        for index, (start, part) in enumerate(self._free):
+            if (part.step, part.tape) == (step, tape.digest):
+                del self._free[index]
+                self._stream.seek(start)
+                return _PartDealing(bytes.fromhex(self.head.serial), self._stream, part.corrections)
+        if any((part.step, part.tape) == (step, tape.digest) for part in self.head.parts):
+            raise TAPE_USED(f"{tape.digest} in {step}")
+        raise TAPE_OTHER(f"it has nothing for {tape.digest} in {step}")
 
     def close(self) -> None:
         """Let go of the file."""

@@ -28,7 +28,7 @@ from coterie.crypto import (
 )
 from coterie.mpc.corrections import Sink
 from coterie.mpc.dealer import Dealer
-from coterie.mpc.errors import BAD_ROLES, TAPE_SHORT
+from coterie.mpc.errors import BAD_ROLES, TAPE_OTHER, TAPE_SHORT
 from coterie.mpc.follower import Progress
 from coterie.mpc.seeds import OWN, SERIAL, Entropy, SeedBook
 from coterie.mpc.tape import KEEP, Tape
@@ -51,28 +51,25 @@ class TapeFiles(Sink):
         directory: Path,
         identity: Identity,
         binding: Binding,
-        parties: Sequence[PublicIdentity],
-        tapes: Sequence[tuple[str, Tape]],
+        parts: Mapping[PublicIdentity, Sequence[Part]],
     ) -> None:
         """:param identity: the dealer's.
-        :param parties: the compute parties.
-        :param tapes: step and tape of each part, in order.
+        :param parts: by compute party what its file holds, in order.
 
         Errors: CT-1120, CT-1121 from the disk, CT-1102 for a party that nothing can be sealed to.
         """
         self.serial = secrets.token_hex(SERIAL)
-        self._tapes = list(tapes)
         self._directory = directory
         self._files: dict[str, _File] = {}
         try:
-            for party in parties:
+            for party, own in parts.items():
                 head = TapeHead(
                     **binding.model_dump(),
                     dealer=Named.of(identity.public),
                     party=Named.of(party),
                     serial=self.serial,
                     created=timestamp(now()),
-                    parts=tuple(Part.of(step, tape, party.name) for step, tape in tapes),
+                    parts=tuple(own),
                 )
                 place = directory / file_name(binding, party.name)
                 self._files[party.name] = _File(place, identity, party, head)
@@ -81,12 +78,9 @@ class TapeFiles(Sink):
             raise
 
     def begin(self, tape: Tape, seeds: Mapping[str, bytes]) -> None:
-        """Go to the next part, which must be this tape's."""
-        _, expected = self._tapes.pop(0)
-        if expected.digest != tape.digest:
-            raise TAPE_SHORT(f"{tape.digest} where {expected.digest} is due")
+        """Go to the next part, which must be this tape's. Errors: CT-2144."""
         for party, file in self._files.items():
-            file.begin(seeds[party], tape.corrections[party])
+            file.begin(seeds[party], tape.digest)
 
     def put(self, party: str, tag: str, array: NDArray[Any]) -> None:
         """Errors: CT-1120, CT-1121, CT-2143 for a correction that the tape does not foresee."""
@@ -95,8 +89,6 @@ class TapeFiles(Sink):
 
     def finish(self) -> tuple[Path, ...]:
         """Sign the files and put them at their places. Errors: CT-1120, CT-1121, CT-2143."""
-        if self._tapes:
-            raise TAPE_SHORT(f"{len(self._tapes)} tapes were not dealt")
         for file in self._files.values():
             file.seal()
         return tuple(file.publish() for file in self._files.values())
@@ -146,6 +138,7 @@ class _File:
         self._place = place
         self._identity = identity
         self._hash = hashlib.sha256()
+        self._due = list(head.parts)
         self._left = 0
         key, data = random_key(), canonical(head)
         sealed = party.seal(key, info_of(data))
@@ -159,10 +152,12 @@ class _File:
         self._stream = SealingStream(key, self._append)
         self._append(MAGIC + LENGTH.pack(len(data)) + data + sealed)
 
-    def begin(self, seed: bytes, corrections: int) -> None:
+    def begin(self, seed: bytes, tape: str) -> None:
         self._end_part()
+        if not self._due or self._due[0].tape != tape:
+            raise TAPE_OTHER(f"{tape} where {self._due[0].tape if self._due else 'nothing'} is due")
         self._stream.write(seed)
-        self._left = corrections
+        self._left = self._due.pop(0).corrections
 
     def write(self, data: memoryview, tag: str) -> None:
         if len(data) > self._left:
@@ -173,6 +168,8 @@ class _File:
     def seal(self) -> None:
         """All of it is on disk then, signed."""
         self._end_part()
+        if self._due:
+            raise TAPE_SHORT(f"{len(self._due)} tapes were not dealt")
         self._stream.finish()
         try:
             self._file.write(self._identity.sign(DOMAIN, self._hash.digest()))
