@@ -6,31 +6,42 @@ use pyo3::prelude::*;
 
 mod angles;
 mod arrays;
+mod chunks;
 mod cpu;
+mod dcf;
 mod dealt;
 mod exponential;
 mod fixed;
 mod hashing;
 mod limits;
 mod matmul;
+mod nodes;
 mod packed;
+mod planes;
 mod prg;
 mod products;
 mod ring;
 mod ristretto;
 mod rows;
 mod simd;
+mod spans;
 mod tiles;
+mod tree;
 mod trig;
+mod walk;
+mod wide;
 
 /// The Python module `coterie._kernels`.
 #[pymodule]
 fn _kernels(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    chunks::register(module)?;
     cpu::register(module)?;
+    dcf::register(module)?;
     exponential::register(module)?;
     hashing::register(module)?;
     limits::register(module)?;
     matmul::register(module)?;
+    nodes::register(module)?;
     prg::register(module)?;
     ring::register(module)?;
     ristretto::register(module)?;

@@ -8,10 +8,12 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
+use crate::wide::Wide;
+
 /// An instruction set.
 ///
 /// `load*` take at least `LANES` elements, `*_part` any smaller number, standing for zeros beyond.
-pub trait Simd {
+pub trait Simd: Wide {
     /// Words in a vector.
     const LANES: usize;
     /// Words as they were loaded.

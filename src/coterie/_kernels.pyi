@@ -172,6 +172,119 @@ def exp_eval(
     4e-9, and is the same to the last bit on every processor.
     """
 
+# Secret comparison
+#
+# A *planes array* holds bits of ``n`` values, 64 values to a word: tile after tile of 512 values, and in each
+# tile plane after plane. ``p`` planes have p * ceil(n / 64) words. ``offset`` is a multiple of 512: the values
+# are number ``offset`` and following of a longer row, and their masks and shares are parts of random streams
+# accordingly.
+
+def chunks_deal(
+    n: int,
+    offset: int,
+    mask_seeds: Sequence[bytes],
+    mask_id: int,
+    widths: Sequence[int],
+    top: bool,
+    seeds: Sequence[bytes],
+    id: int,
+) -> Words:
+    """The dealer's correction for shares, modulo 2, of one-hot vectors: a planes array.
+
+    Masks are sums of PRG(seed, mask_id) over ``mask_seeds``. Their low bits are cut into chunks of ``widths``
+    (1 to 8 each) from the lowest; each chunk has 2^width - 1 planes, of which number j says whether it is j.
+    With ``top`` the bit above all chunks is the last plane. Minus PRG(seed, id) of the parties that expand.
+    """
+
+def chunks_look_up(
+    opened: Words,
+    minus: int,
+    widths: Sequence[int],
+    order: bool,
+    table: Words | None,
+    seed: bytes,
+    id: int,
+    offset: int,
+    first: bool,
+) -> Words:
+    """A party's shares of how the chunks of ``opened - minus`` compare with those of the masks.
+
+    Planes of the result: with ``order`` whether each chunk is less than the mask's, then for each but the
+    lowest whether both are equal; without, whether each is equal. To the highest "less" the bits above all
+    chunks are added, of both. The table is from :func:`chunks_deal` (``top`` as ``order``), or expanded from
+    the seed where it is None. Exactly one party is ``first``.
+    """
+
+def nodes_open(
+    nodes: Words, n: int, groups: Sequence[int], order: bool, seed: bytes, id: int, offset: int
+) -> Words:
+    """A party's masked shares of all factors of one level of the tree over such nodes: planes to send.
+
+    ``groups`` says how many nodes (2 to 10) become one, from the lowest. The masks are PRG(seed, id).
+    """
+
+def nodes_deal(
+    n: int,
+    offset: int,
+    groups: Sequence[int],
+    order: bool,
+    mask_seeds: Sequence[bytes],
+    mask_id: int,
+    seeds: Sequence[bytes],
+    id: int,
+) -> Words:
+    """The dealer's correction for shares of the products of masks that one level needs: a planes array."""
+
+def nodes_join(
+    nodes: Words,
+    openings: Sequence[Words],
+    n: int,
+    groups: Sequence[int],
+    order: bool,
+    seed: bytes,
+    mask_id: int,
+    products: Words | None,
+    id: int,
+    offset: int,
+    first: bool,
+) -> Words:
+    """A party's shares of the next level's nodes, from all parties' :func:`nodes_open`, its own included.
+
+    The products are from :func:`nodes_deal`, or expanded from the seed where they are None.
+    """
+
+def dcf_deal(
+    n: int,
+    offset: int,
+    mask_seeds: Sequence[bytes],
+    mask_id: int,
+    bits: int,
+    seeds: Sequence[bytes],
+    id: int,
+    key: bytes,
+) -> Words:
+    """The dealer's corrections, for both parties, of a distributed comparison function.
+
+    It is of the low ``bits`` (1 to 63) of the masks, sums of PRG(seed, mask_id). The parties' roots are two
+    words of PRG(seed, id) for each value, in the order of the two ``seeds``. The permutation's public ``key``
+    has 16 bytes. With d = max(bits - 7, 0) the result has 2 * (d + 1) * n + ceil(n / 64) words.
+    """
+
+def dcf_eval(
+    opened: Words,
+    minus: int,
+    bits: int,
+    corrections: Words,
+    seed: bytes,
+    id: int,
+    offset: int,
+    key: bytes,
+    second: bool,
+) -> Words:
+    """A party's shares, modulo 2, of one plane: for m = ``opened - minus`` and mask λ, whether the low ``bits``
+    of m are less than those of λ, plus bit number ``bits`` of both. ``second`` is the party of the second seed.
+    """
+
 # Keyed hashes and Ristretto255
 
 def keyed_hashes(ids: Iterable[bytes] | tuple[Bytes, NDArray[np.int64]], key: bytes) -> Bytes:
