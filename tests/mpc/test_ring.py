@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from coterie.errors import CoterieError
 from coterie.mpc import RowBlocks, fits
 from coterie.mpc.form import PrivateForm
-from coterie.mpc.ranges import between
 from coterie.mpc.plaintext import as_blocks, encode_input
+from coterie.mpc.ranges import between
 from coterie.mpc.ring import as_words, check_fits, decode, encode, encode_scalar, shifted
 
 FRACS = st.integers(0, 40)

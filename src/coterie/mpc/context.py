@@ -56,6 +56,8 @@ class Context(ABC):
         for array in inputs:
             if array.context is not self:
                 raise BAD_PROGRAM(f"operation {index} ({kind}) uses an array of another run")
+            if type(array.form) not in protocol.takes:
+                raise TypeError(f"{kind} takes no {type(array).__name__}")
         forms = tuple(array.form for array in inputs)
         try:
             outputs = protocol.infer(self.parties, forms, params)
@@ -157,6 +159,11 @@ class Context(ABC):
         self._claim("inputs", name)
         return self.one("shared", [], name=name, shape=list(shape), range=between(bound).to_list(), frac=frac)
 
+    def shared_truth(self, name: str, shape: Shape) -> Bits:
+        """The same of truth values."""
+        self._claim("inputs", name)
+        return self.truth("shared", [], name=name, shape=list(shape), truth=True)
+
     def zeros(self, shape: Shape, frac: int = FRAC) -> Secret:
         """Zeros. Adding a private array to them makes it secret without a message."""
         return self.one("zeros", [], shape=list(shape), frac=frac)
@@ -256,8 +263,10 @@ class Context(ABC):
             guard, self._guard = self._guard, None
             self.apply("check", [guard])
 
-    def reveal(self, secret: Secret, to: Sequence[str], name: str, note: str = "") -> None:
+    def reveal(self, secret: Secret | Bits, to: Sequence[str], name: str, note: str = "") -> None:
         """Make the values known to the compute parties and guests of ``to``, and to nobody else.
+
+        They get float64, of truth values booleans.
 
         :param note: what the plan says of it beside its name, such as the noise that it carries.
         """
@@ -266,7 +275,7 @@ class Context(ABC):
         more: dict[str, Any] = {"note": note} if note else {}
         self.apply("reveal", [secret], to=list(to), name=name, **more)
 
-    def keep(self, secret: Secret, name: str) -> None:
+    def keep(self, secret: Secret | Bits, name: str) -> None:
         """Hand every party its share, under that name in the outputs of the run."""
         self._settled("keep")
         self._claim("kept", name)

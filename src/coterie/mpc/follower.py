@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from coterie.mpc.context import Context
 from coterie.mpc.errors import DIVERGED, INPUT_MISSING, UNPLANNED_REVEAL
-from coterie.mpc.form import Form
+from coterie.mpc.form import BitsForm, Form
 from coterie.mpc.plaintext import Plaintext, as_blocks, encode_input, encode_into, plain_form
 from coterie.mpc.protocols import Protocol
-from coterie.mpc.ring import Floats, Words
 from coterie.mpc.seeds import SeedBook
 from coterie.mpc.shares import Kept
 from coterie.mpc.storage import Storage
@@ -27,7 +29,7 @@ Progress = Callable[[int, int, str], None]
 class Outputs:
     """What a run leaves at one participant."""
 
-    revealed: dict[str, Floats] = field(default_factory=dict)
+    revealed: dict[str, NDArray[Any]] = field(default_factory=dict)
     """By name; only what was revealed to this participant."""
     kept: dict[str, Kept] = field(default_factory=dict)
 
@@ -72,10 +74,13 @@ class Follower(Context):
                 name = call.params["name"]
                 self._inputs[name] = self._share(inputs, name, call.output_forms[0])
 
-    def _share(self, inputs: Inputs, name: str, form: Form) -> Words:
+    def _share(self, inputs: Inputs, name: str, form: Form) -> NDArray[Any]:
         kept = inputs.get(name)
+        dtype = np.dtype(np.uint8 if isinstance(form, BitsForm) else np.uint64)
         if not isinstance(kept, Kept) or kept.words.shape != form.shape or kept.frac != form.frac:
             raise INPUT_MISSING(f"{name!r} must be a kept share of shape {form.shape}", party=self.me)
+        if kept.words.dtype != dtype:
+            raise INPUT_MISSING(f"{name!r} must be a kept share of another kind", party=self.me)
         return kept.words
 
     def input(self, name: str) -> Any:

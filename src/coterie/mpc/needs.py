@@ -38,9 +38,10 @@ def needs(
         for number, form in zip(call.outputs, call.output_forms, strict=True):
             if not isinstance(form, PrivateForm):
                 live[number] = form.size * form.item_bytes
-        if call.kind == "open":
-            for number, form in zip(call.inputs, call.input_forms, strict=True):
-                live[number] = live.get(number, 0) + 2 * form.size * form.item_bytes
+        opened = range(len(call.inputs)) if call.kind == "open" else call.params.get("closed", ())
+        for place in opened:
+            number, form = call.inputs[place], call.input_forms[place]
+            live[number] = live.get(number, 0) + 2 * form.size * form.item_bytes
         if call.kind == "mask":
             masks += sum(form.size for form in call.input_forms) * WORD
             for party in held.values():

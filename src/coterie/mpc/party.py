@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,20 @@ class Party(Follower):
             total = theirs + masked if total is None else np.add(total, theirs, out=total)
         assert total is not None
         return total
+
+    def exchange(self, call: Call, masked: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """Open several arrays of masked shares in one round, by parts of the message's tag: words add up,
+        bytes are packed truth values. They must not change afterwards."""
+        for other in self.others:
+            for part, array in masked.items():
+                self.mesh.to(other).send_array(call.tag + part, array)
+        totals = dict(masked)
+        for other in self.others:
+            for part, array in masked.items():
+                theirs = self.mesh.to(other).recv_array(call.tag + part, array.dtype, array.shape)
+                join = np.add if array.dtype == np.uint64 else np.bitwise_xor
+                totals[part] = join(totals[part], theirs)
+        return list(totals.values())
 
     def mask_share(self, call: Call, id: int, n: int) -> Words:
         """This party's share of a mask, a flat array."""

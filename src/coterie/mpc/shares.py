@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
 
 from coterie.mpc.ranges import Interval
 from coterie.mpc.ring import Narrow, Words
@@ -22,7 +25,8 @@ class Opening:
 class Share:
     """Of a secret."""
 
-    words: Words
+    words: Any
+    """Ring elements; of truth values uint8, each 0 or 1. In the value's shape."""
     opening: Opening | None = None
 
 
@@ -45,7 +49,8 @@ class Held:
 class Kept:
     """A share that outlives its run. On its own it is uniformly random."""
 
-    words: Words
+    words: NDArray[Any]
+    """Ring elements; of truth values uint8, each 0 or 1."""
     frac: int
     range: Interval
 

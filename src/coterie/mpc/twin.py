@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from coterie.mpc.context import Context, Program
 from coterie.mpc.errors import INPUT_MISSING
+from coterie.mpc.form import BitsForm
 from coterie.mpc.plaintext import Plaintext, as_blocks, encode_input, plain_form
 from coterie.mpc.protocols import Protocol
-from coterie.mpc.ring import Floats, as_words, encode
+from coterie.mpc.ring import as_words, encode
 from coterie.mpc.tape import Call
 
 Mode = Literal["float", "fixed"]
@@ -27,8 +28,8 @@ Mode = Literal["float", "fixed"]
 class TwinOutputs:
     """What a twin leaves: every value, as numbers."""
 
-    revealed: dict[str, Floats] = field(default_factory=dict)
-    kept: dict[str, Floats] = field(default_factory=dict)
+    revealed: dict[str, NDArray[Any]] = field(default_factory=dict)
+    kept: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def twin(
@@ -70,4 +71,6 @@ class Twin(Context):
             return as_words(encode_input(blocks, plain, name)) if self.mode == "fixed" else blocks.whole()
         if not isinstance(values, np.ndarray) or values.shape != form.shape:
             raise INPUT_MISSING(f"{name!r} must be an array of shape {form.shape}")
+        if isinstance(form, BitsForm):
+            return values.astype(np.uint8)
         return encode(values, form.frac) if self.mode == "fixed" else values.astype(np.float64)

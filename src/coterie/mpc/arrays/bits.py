@@ -87,7 +87,7 @@ class Bits(Opaque):
         return call("subtract", other, self)  # type: ignore[no-any-return]
 
     def __mul__(self, other: Any) -> Secret:
-        """Times a number or secret: that, or zero."""
-        return call("select", self, other)  # type: ignore[no-any-return]
+        """Times a number or secret: that where this is true, and zero elsewhere."""
+        return call("where", self, other, 0)  # type: ignore[no-any-return]
 
     __rmul__ = __mul__

@@ -21,6 +21,17 @@ from coterie.mpc.functions.arithmetic import (
     sum,
     times,
 )
+from coterie.mpc.functions.logic import (
+    all,
+    any,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    numbers,
+    truth,
+    where,
+)
 from coterie.mpc.functions.sampling import (
     discrete_gaussian,
     discrete_laplace,
@@ -46,6 +57,8 @@ from coterie.mpc.functions.shape import (
 
 __all__ = [
     "add",
+    "all",
+    "any",
     "as_secret",
     "broadcast_to",
     "choose",
@@ -57,12 +70,17 @@ __all__ = [
     "flip",
     "gaussian_sigma",
     "getitem",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
     "lookup",
     "matmul",
     "mean",
     "multiply",
     "negative",
     "noisy_reveal",
+    "numbers",
     "one_hot",
     "power",
     "random_integers",
@@ -82,4 +100,6 @@ __all__ = [
     "take_along_axis",
     "times",
     "transpose",
+    "truth",
+    "where",
 ]

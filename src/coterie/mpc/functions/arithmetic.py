@@ -72,7 +72,8 @@ def rounded(*secrets: Secret, frac: int = FRAC) -> tuple[Secret, ...]:
 
 @implements()
 def add(x: Operand, y: Operand) -> Secret:
-    """x + y; shapes broadcast. Public numbers are rounded to the secret's fractional bits.
+    """x + y; shapes broadcast. Public numbers are rounded to the secret's fractional bits, or to as many as
+    show them, up to 18.
 
     Cost: none.
     """
@@ -91,7 +92,11 @@ def _sum(x: Operand, y: Operand, sign: int) -> Secret:
         return _sum(negative(y) if sign < 0 else y, x, 1)
     left = secret_of(x, context)
     if is_public(y):
-        words, params = constant(sign * public_array(y, "add"), left.frac, "add")
+        values = public_array(y, "add")
+        needed = min(factor_frac(values), FRAC)
+        if left.frac < needed and fits(left.bound, needed):
+            left = context.refine(left, needed)
+        words, params = constant(sign * values, left.frac, "add")
         return context.one("add_public", [left], constant=words, **params)
     if isinstance(y, Private):
         return context.one("add_private", [left, y], sign=sign)
@@ -129,7 +134,7 @@ def multiply(x: Operand, y: Operand) -> Secret:
 
     Cost: nothing by public factors. Otherwise 1 round, 8 bytes sent for each element of a secret factor, and
     8 dealt; a private factor is masked once, 8 bytes sent by its owner. Factors that would not fit the ring
-    are rounded first, see above. Truth values: as :func:`select`.
+    are rounded first, see above. Truth values: as :func:`where`.
     """
     context = context_of(x, y)
     if is_public(x):

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from coterie.mpc.protocols import (
+    boolean,
+    conversion,
     inputs,
     linear,
     lookup,
@@ -12,6 +14,7 @@ from coterie.mpc.protocols import (
     provided,
     range_check,
     reveal,
+    select,
     table,
     trigonometric,
     truncate,
@@ -29,6 +32,9 @@ PROTOCOLS: Mapping[str, Protocol] = {
         opening,
         product,
         truncate,
+        boolean,
+        conversion,
+        select,
         trigonometric,
         range_check,
         reveal,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coterie.mpc.form import Form, PrivateForm
+from coterie.mpc.form import BitsForm, Form, PrivateForm
 from coterie.mpc.plaintext import plain_form
 from coterie.mpc.protocols.protocol import Forms, Params, Protocol
 from coterie.mpc.ranges import Interval
@@ -60,6 +60,7 @@ class Masking(Protocol):
     """Owners publish masked forms of private inputs, all in one round, in chunks."""
 
     kind = "mask"
+    takes = (PrivateForm,)
     statement = ProtocolStatement(
         protocol="masked input",
         rounds="1",
@@ -153,6 +154,8 @@ class SharedInput(Protocol):
     kind = "shared"
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
+        if params.get("truth"):
+            return (BitsForm(tuple(params["shape"])),)
         return (Form(tuple(params["shape"]), params["frac"], Interval(*params["range"])),)
 
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 class _Local(Protocol):
     """Base: one function of arrays in the ring, one of numbers."""
+
+    takes: ClassVar[tuple[type[Form], ...]] = (Form,)
 
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         call = instruction.call
@@ -77,6 +79,7 @@ class AddPrivate(_Local):
     """A secret and a party's own plaintext, added or subtracted: its owner does it."""
 
     kind = "add_private"
+    takes = (Form, PrivateForm)
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
         left, right = forms

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from coterie.mpc.form import Form
 from coterie.mpc.protocols.protocol import Forms, Params, Protocol
 from coterie.mpc.ring import Floats, Words
 from coterie.mpc.shares import Opening
@@ -28,6 +29,7 @@ class Open(Protocol):
     """Several arrays at once: one mask each, one message to each peer."""
 
     kind = "open"
+    takes = (Form,)
     statement = ProtocolStatement(
         protocol="masked opening",
         rounds="1",

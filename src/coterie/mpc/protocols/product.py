@@ -93,6 +93,7 @@ class SecretProduct(Protocol):
     """Of two opened secrets."""
 
     kind = "product"
+    takes = (Form,)
     statement = _STATEMENT
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from coterie.mpc.form import Form
+from coterie.mpc.form import Form, PrivateForm
 from coterie.mpc.ring import Floats, Words
 from coterie.mpc.statement import ProtocolStatement
 from coterie.mpc.tape import Call, Cost, Instruction, Setting
@@ -30,6 +30,8 @@ class Protocol(ABC):
     """One kind of operation."""
 
     kind: ClassVar[str]
+    takes: ClassVar[tuple[type[Form], ...]] = (Form, PrivateForm)
+    """What kinds of arrays go in: truth values only where they are named."""
     keeps_opening: ClassVar[bool] = False
     """Whether the output of opened inputs counts as opened: true of mere views."""
     statement: ClassVar[ProtocolStatement | None] = None

@@ -190,6 +190,7 @@ class Range(Protocol):
     """The same secret, known to be in range once the program's check has passed; and sums of differences."""
 
     kind = "range"
+    takes = (Form,)
     statement = ProtocolStatement(
         protocol="range guard",
         rounds="1, or none beside a sigmoid",
@@ -246,6 +247,7 @@ class Check(Protocol):
     """Reveal to all compute parties whether all sums of differences are zero."""
 
     kind = "check"
+    takes = (Form,)
     statement = ProtocolStatement(
         protocol="range check",
         rounds="2",

@@ -50,6 +50,7 @@ class Sigmoid(Protocol):
     """1 / (1 + exp(-z)), and sums of range differences."""
 
     kind = "sigmoid"
+    takes = (Form,)
     statement = ProtocolStatement(
         protocol="sigmoid by a trigonometric sum",
         rounds="1",

@@ -33,6 +33,7 @@ class Truncate(Protocol):
     """Several arrays at once, each by its own number of bits, to one fixed-point format."""
 
     kind = "truncate"
+    takes = (Form,)
     statement = ProtocolStatement(
         protocol="exact truncation",
         rounds="1",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie.mpc.form import Form, ShapeError, broadcast
+from coterie.mpc.form import BitsForm, Form, ShapeError, broadcast
 from coterie.mpc.protocols.protocol import Forms, Params, Protocol
 from coterie.mpc.ring import Floats, Words
 from coterie.mpc.shares import Opening, Share
@@ -31,6 +31,7 @@ class View(Protocol):
     """Base: one function of arrays of whatever stands for the values."""
 
     keeps_opening = True
+    takes = (Form, BitsForm)
 
     @abstractmethod
     def see(self, call: Call, values: Sequence[Array]) -> Array:

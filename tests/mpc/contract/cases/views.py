@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tests.mpc.contract.case import Arrays, Case, multiples, number
+from tests.mpc.contract.case import Arrays, Case, multiples, number, truth
 
 X, Y = multiples(4, 3), multiples(4, 3, seed=1)
+T, U = np.random.default_rng(2).integers(0, 2, (2, 4, 3)).astype(bool)
 PLACES = np.array([[3, 0], [1, 1]])
 
 
@@ -33,4 +34,5 @@ def _views(ctx: Any, a: Arrays) -> dict[str, Any]:
 
 CASES = [
     Case("views of numbers", _views, {"x": number(X), "y": number(Y, owner=1)}),
+    Case("views of truth values", _views, {"x": truth(T), "y": truth(U, owner=1)}),
 ]
