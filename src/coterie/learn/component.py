@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from coterie.data import Dataset, Scratch, VerticalFrame
+    from coterie.mpc import Correlations, TapeFile, TapeFiles
     from coterie.wire import Mesh
 
 Engine = Literal["clear", "tee", "mpc", "fl"]
@@ -82,6 +83,16 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class PlannedTape:
+    """What must be in tape files for one program of a step."""
+
+    digest: str
+    """Of the tape."""
+    corrections: Mapping[str, int]
+    """Bytes by compute party."""
+
+
+@dataclass(frozen=True)
 class StepPlan:
     """What one step will do. All of it is public and equal at every participant."""
 
@@ -104,6 +115,8 @@ class StepPlan:
     statement: Statement | None = None
     digest: str | None = None
     """Of the tape, where there is one."""
+    tapes: tuple[PlannedTape, ...] = ()
+    """In the order of use, where what is dealt comes in tape files."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +152,8 @@ class PlanContext:
     """"all" before a split, "train" and "test" after it. A component replaces what it changes."""
     models: MutableMapping[str, Any]
     """Public facts of the models made so far, by step name."""
+    correlations: Correlations = "stream"
+    """Whether a dealer takes part in runs, or has dealt into tape files before."""
 
 
 @dataclass
@@ -172,6 +187,9 @@ class RunContext:
     """Where what is too long for memory lies while the job runs; None for memory."""
     memory: int | None = None
     """Bytes of private arrays that a run holds in memory; None where nobody has said."""
+    tapes: TapeFile | TapeFiles | None = None
+    """Where what is dealt does not come by links: this party's file of the stage; at the dealer the files
+    that it writes."""
 
     @property
     def folder(self) -> Path | None:

@@ -14,7 +14,8 @@ from coterie.learn.linear.errors import MODEL_MISMATCH, NO_BOUND
 from coterie.learn.linear.model import ClearModel, ModelFacts, SharedModel
 from coterie.learn.linear.params import Floats
 from coterie.learn.linear.statement import CLEAR, SCORES
-from coterie.mpc import Context, Interval, Kept, Program, RowBlocks, Tape, deal, run, trace
+from coterie.learn.secure import computed, dealt, needs_of, traced
+from coterie.mpc import Context, Interval, Kept, Program, RowBlocks, Tape
 
 __all__ = ["score_plan", "score_run"]
 
@@ -42,20 +43,10 @@ def score_plan(context: PlanContext, model_step: str, frame: str, to: Sequence[s
     if context.engine != "mpc":
         return replace(plan, memory=8 * shape.rows * shape.width, statement=CLEAR)
     tape = _tape(context, facts, shape, to)
-    return replace(
-        plan,
-        sent=tape.sent,
-        rounds=tape.rounds,
-        memory=tape.memory,
-        operations=max(tape.multiplications.values()),
-        statement=SCORES,
-        digest=tape.digest,
-    )
+    return replace(plan, **needs_of(tape), statement=SCORES)
 
 
-def score_run(
-    context: RunContext, model_step: str, frame: str, to: Sequence[str]
-) -> Floats | None:
+def score_run(context: RunContext, model_step: str, frame: str, to: Sequence[str]) -> Floats | None:
     """Score the rows, as :func:`score_plan` announced; every compute party and the dealer call it in turn.
 
     :returns: at the parties of ``to`` what the model expects of the label in each row (the probability of 1,
@@ -70,13 +61,11 @@ def score_run(
             raise MODEL_MISSING(f"'{model_step}'", step=context.step, party=context.me)
         return facts.params.response(_own_predictor(context, model, frame))
     tape = _tape(context.planning, facts, shape, to)
-    if context.is_dealer:
-        deal(tape, context.mesh, progress=context.progress)
+    if dealt(tape, context):
         return None
     if not isinstance(model, SharedModel):
         raise MODEL_MISSING(f"'{model_step}'", step=context.step, party=context.me)
-    program = _program(facts, shape, to)
-    outputs = run(program, tape, context.mesh, _inputs(context, model, frame), progress=context.progress)
+    outputs = computed(_program(facts, shape, to), tape, context, _inputs(context, model, frame))
     predictor = outputs.revealed.get("predictor")
     return None if predictor is None else facts.params.response(np.ldexp(predictor, model.exponent))
 
@@ -119,8 +108,7 @@ def _facts(context: PlanContext, model_step: str, frame: str) -> tuple[ModelFact
 
 
 def _tape(context: PlanContext, facts: ModelFacts, shape: FrameShape, to: Sequence[str]) -> Tape:
-    assert context.dealer is not None
-    return trace(_program(facts, shape, to), context.parties, context.dealer)
+    return traced(_program(facts, shape, to), context)
 
 
 def _program(facts: ModelFacts, shape: FrameShape, to: Sequence[str]) -> Program:

@@ -27,7 +27,8 @@ from coterie.learn.logistic.mpc import MODEL, inputs, training
 from coterie.learn.logistic.params import LogisticParams
 from coterie.learn.logistic.preparation import Block, prepare
 from coterie.learn.logistic.statement import MPC, RANGE
-from coterie.mpc import Program, Tape, deal, run, trace
+from coterie.learn.secure import computed, dealt, needs_of, traced
+from coterie.mpc import Program, Tape
 
 __all__ = ["Logistic"]
 
@@ -74,14 +75,10 @@ class Logistic(Component[LogisticParams]):
             step=context.step,
             component=self.name,
             params=given,
-            sent=tape.sent,
-            rounds=tape.rounds,
+            **needs_of(tape),
             reveals=_reveals(context, facts),
             results=_results(context),
-            memory=tape.memory,
-            operations=max(tape.multiplications.values()),
             statement=MPC,
-            digest=tape.digest,
         )
 
     def run(self, context: RunContext, params: LogisticParams) -> None:
@@ -97,13 +94,12 @@ class Logistic(Component[LogisticParams]):
         shape = _training_shape(context.planning)
         numbers = _design(context.planning, shape, params)
         tape = _tape(context.planning, shape, numbers)
-        if context.is_dealer:
-            deal(tape, context.mesh, progress=context.progress)
+        if dealt(tape, context):
             return
         block, labels = _own(context, shape, numbers)
         own = inputs(context.me, block, labels, numbers)
         program = _program(context.planning, shape, numbers)
-        outputs = run(program, tape, context.mesh, own, progress=context.progress)
+        outputs = computed(program, tape, context, own)
         kept = outputs.kept[MODEL]
         facts = ModelFacts(_columns(shape), kept.frac, kept.range.bound, params)
         model = SharedModel(facts, context.me, kept.words)
@@ -169,10 +165,7 @@ def _program(context: PlanContext, shape: FrameShape, numbers: Design) -> Progra
 
 
 def _tape(context: PlanContext, shape: FrameShape, numbers: Design) -> Tape:
-    try:
-        return trace(_program(context, shape, numbers), context.parties, context.dealer or "")
-    except CoterieError as error:
-        raise error.at(step=context.step) from None
+    return traced(_program(context, shape, numbers), context)
 
 
 def _reveals(context: PlanContext, facts: ModelFacts) -> tuple[Reveal, ...]:
