@@ -12,6 +12,7 @@ mod dcf;
 mod dealt;
 mod exponential;
 mod fixed;
+mod guard;
 mod hashing;
 mod limits;
 mod matmul;
@@ -38,6 +39,7 @@ fn _kernels(module: &Bound<'_, PyModule>) -> PyResult<()> {
     cpu::register(module)?;
     dcf::register(module)?;
     exponential::register(module)?;
+    guard::register(module)?;
     hashing::register(module)?;
     limits::register(module)?;
     matmul::register(module)?;

@@ -172,6 +172,35 @@ def exp_eval(
     4e-9, and is the same to the last bit on every processor.
     """
 
+# The range guard
+
+def guard_deal(mask: Words, entries: NDArray[np.uint16], top: int, seeds: Sequence[bytes], id: int) -> Words:
+    """The dealer's correction for shares of a table of eight 16-bit entries for each element λ of the mask.
+
+    Entry k is ``entries[l, k] + h`` mod 2^16, for l the three bits of λ below bit ``top`` (3 to 48) and h the
+    sixteen from there on; minus the lanes of PRG(seed, id). Two words an element, shape (2 * mask.size,).
+    """
+
+def guard_eval(
+    opened: Words,
+    offset: int,
+    top: int,
+    shares: Words | None,
+    seed: bytes | None,
+    id: int,
+    coins: bytes,
+    coins_id: int,
+    coins_offset: int,
+    first: bool,
+) -> Words:
+    """Eight combinations mod 2^16 of a party's shares of entry minus public bits, shape (8,).
+
+    The three bits of ``opened + offset`` below ``top`` choose the entry of a table of :func:`guard_deal`, the
+    sixteen from there on are taken off by the ``first`` party. The factors are the lanes of PRG(coins,
+    coins_id) from word ``coins_offset`` on, two words an element. The table's shares come from the array, or,
+    where ``shares`` is None, from PRG(seed, id); exactly one of the two is given.
+    """
+
 # Secret comparison
 #
 # A *planes array* holds bits of ``n`` values, 64 values to a word: tile after tile of 512 values, and in each
