@@ -32,6 +32,7 @@ from coterie.mpc.functions.logic import (
     truth,
     where,
 )
+from coterie.mpc.functions.permutation import inverse_permutation, permute, shuffle
 from coterie.mpc.functions.sampling import (
     discrete_gaussian,
     discrete_laplace,
@@ -70,6 +71,7 @@ __all__ = [
     "flip",
     "gaussian_sigma",
     "getitem",
+    "inverse_permutation",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -82,6 +84,7 @@ __all__ = [
     "noisy_reveal",
     "numbers",
     "one_hot",
+    "permute",
     "power",
     "random_integers",
     "random_uniform",
@@ -90,6 +93,7 @@ __all__ = [
     "rounded",
     "segment_sum",
     "select",
+    "shuffle",
     "square",
     "squeeze",
     "stack",

@@ -10,10 +10,12 @@ from coterie.mpc.protocols import (
     lookup,
     noise,
     opening,
+    permutation,
     product,
     provided,
     range_check,
     reveal,
+    secret_permutation,
     select,
     table,
     trigonometric,
@@ -41,6 +43,8 @@ PROTOCOLS: Mapping[str, Protocol] = {
         table,
         lookup,
         noise,
+        permutation,
+        secret_permutation,
     )
     for protocol in module.PROTOCOLS
 }
