@@ -49,6 +49,17 @@ def peak() -> int:
     return _status("VmHWM")
 
 
+def disk_read() -> int:
+    """Bytes that this process has had read from disks so far, beyond what was cached; 0 where the system does
+    not say."""
+    listed = Path("/proc/self/io")
+    if listed.exists():
+        for line in listed.read_text(encoding="utf-8").splitlines():
+            if line.startswith("read_bytes:"):
+                return int(line.split()[1])
+    return 0
+
+
 def _status(name: str) -> int:
     status = Path("/proc/self/status")
     if status.exists():
