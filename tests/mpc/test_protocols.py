@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from coterie.errors import CoterieError
 from coterie.mpc import Context, Program, Secret, functions, twin
 
 from .rig import NAMES, play
@@ -192,6 +193,30 @@ def test_products_are_exact(compute: Compute) -> None:
     }
     for name, value in wanted.items():
         np.testing.assert_allclose(got[name], value, atol=1e-9, rtol=0, err_msg=name)
+
+
+def test_what_is_proven_of_a_product_is_what_has_to_fit(compute: Compute) -> None:
+    """A sum of squares whose terms could each be large, but are not all."""
+    large = values(50, 1, largest=1.0)
+    large[7] = 2.0**15
+    bound = 2.0**31
+
+    def program(proven: bool) -> Program:
+        def run(ctx: Context) -> None:
+            own = ctx.private("x", ctx.parties[1], (50, 1), 2.0**16)
+            more = {"bound": bound} if proven else {}
+            one = ctx.private_product("matmul_t", [(own, own.secret())], **more)
+            two = ctx.product("matmul", own.secret().T, own.secret(), **more)
+            ctx.reveal(one.reshape(1), ctx.parties, "private")
+            ctx.reveal(two.reshape(1), ctx.parties, "secret")
+
+        return run
+
+    got = compute(program(True), {"x": large})
+    assert got["private"] == pytest.approx((large**2).sum(), rel=1e-12)
+    assert got["secret"] == pytest.approx((large**2).sum(), rel=1e-12)
+    with pytest.raises(CoterieError, match="CT-2101"):
+        compute(program(False), {"x": large})
 
 
 def test_truncation_is_exact_but_for_the_last_unit(compute: Compute) -> None:

@@ -212,17 +212,26 @@ class Context(ABC):
         """The sum of ``private @ secret`` over all pairs, at the dealt cost of one product."""
         return self.private_product("matmul", pairs)
 
-    def private_product(self, operation: str, pairs: Sequence[tuple[Private, Secret]]) -> Secret:
-        """``operation`` is "matmul", "matmul_t" (private.T @ secret) or "multiply"; see :meth:`dot`."""
+    def private_product(
+        self, operation: str, pairs: Sequence[tuple[Private, Secret]], bound: Bound | None = None
+    ) -> Secret:
+        """``operation`` is "matmul", "matmul_t" (private.T @ secret) or "multiply"; see :meth:`dot`.
+
+        :param bound: of the result, where the program's author has proven one, as for :meth:`within`. It is
+            what has to fit the ring: terms of a sum need not all be large at once.
+        """
         self.mask(*dict.fromkeys(private for private, _ in pairs))
         self.open(*dict.fromkeys(secret for _, secret in pairs))
         flat = [array for pair in pairs for array in pair]
-        return self.one("private_product", flat, operation=operation)
+        return self.one("private_product", flat, operation=operation, **_proven(bound))
 
-    def product(self, operation: str, left: Secret, right: Secret) -> Secret:
-        """Of two secrets: ``operation`` is "multiply" (equal shapes) or "matmul" (matrices, vectors)."""
+    def product(self, operation: str, left: Secret, right: Secret, bound: Bound | None = None) -> Secret:
+        """Of two secrets: ``operation`` is "multiply" (equal shapes) or "matmul" (matrices, vectors).
+
+        :param bound: as for :meth:`private_product`.
+        """
         self.open(*dict.fromkeys((left, right)))
-        return self.one("product", [left, right], operation=operation)
+        return self.one("product", [left, right], operation=operation, **_proven(bound))
 
     def truncate(self, *secrets: Secret, frac: int) -> tuple[Secret, ...]:
         """Round all of them to ``frac`` fractional bits in one round, exact up to one unit in the last
@@ -312,6 +321,10 @@ def _input(name: str, owner: str, shape: Shape, bound: Bound, frac: int) -> dict
         "range": between(bound).to_list(),
         "frac": frac,
     }
+
+
+def _proven(bound: Bound | None) -> dict[str, Any]:
+    return {} if bound is None else {"range": between(bound).to_list()}
 
 
 Program: TypeAlias = Callable[[Context], None]

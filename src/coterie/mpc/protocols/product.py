@@ -99,7 +99,8 @@ class SecretProduct(Protocol):
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
         left, right = forms
         shape, inner = _shape(params["operation"], left.shape, right.shape)
-        return (Form(shape, left.frac + right.frac, (left.range * right.range).summed(inner)),)
+        total = (left.range * right.range).summed(inner)
+        return (Form(shape, left.frac + right.frac, _proven(total, params)),)
 
     def ids(self, call: Call, setting: Setting) -> int:
         return 1
@@ -133,6 +134,11 @@ class SecretProduct(Protocol):
         return [_real(call.params["operation"], values[0], values[1])]
 
 
+def _proven(total: Interval, params: Params) -> Interval:
+    """Within what the program's author has proven."""
+    return total.cut(Interval(*params["range"])) if "range" in params else total
+
+
 def _words(operation: str, left: Words, right: Words) -> Words:
     return bilinear(operation, np.ascontiguousarray(left), right)
 
@@ -156,7 +162,7 @@ class PrivateProduct(Protocol):
         if len(shapes) > 1:
             raise ValueError("all pairs give one shape and fixed-point format")
         shape, frac = shapes.pop()
-        return (Form(shape, frac, total),)
+        return (Form(shape, frac, _proven(total, params)),)
 
     def ids(self, call: Call, setting: Setting) -> int:
         return 1
