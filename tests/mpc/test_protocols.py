@@ -198,12 +198,12 @@ def test_products_are_exact(compute: Compute) -> None:
 def test_what_is_proven_of_a_product_is_what_has_to_fit(compute: Compute) -> None:
     """A sum of squares whose terms could each be large, but are not all."""
     large = values(50, 1, largest=1.0)
-    large[7] = 2.0**15
-    bound = 2.0**31
+    large[7] = 2.0**11
+    bound = 2.0**23
 
     def program(proven: bool) -> Program:
         def run(ctx: Context) -> None:
-            own = ctx.private("x", ctx.parties[1], (50, 1), 2.0**16)
+            own = ctx.private("x", ctx.parties[1], (50, 1), 2.0**12)
             more = {"bound": bound} if proven else {}
             one = ctx.private_product("matmul_t", [(own, own.secret())], **more)
             two = ctx.product("matmul", own.secret().T, own.secret(), **more)
