@@ -14,7 +14,8 @@ import pytest
 from coterie.agreement import Terms
 from coterie.data import DatasetSpec, inspect
 from coterie.errors import CoterieError
-from coterie.jobs import Assignment, Proposal, propose, run_job, validate_spec
+from coterie.jobs import Assignment, Proposal, derive_plan, propose, run_job, validate_spec
+from coterie.mpc import Binding, TapeFile
 from coterie.wire import local_meshes
 
 STEPS: list[Any] = [
@@ -35,13 +36,21 @@ class Recorder:
     files: dict[str, Path] = field(default_factory=dict)
     cancel_at: str | None = None
     cancelled: CoterieError | None = None
+    waited: list[str] = field(default_factory=list)
+    """What was waited for outside of the links."""
+    tapes: Callable[[Binding], TapeFile | None] = lambda binding: None
 
     def progress(self, step: str, done: int, total: int, what: str) -> None:
+        if what.startswith("waiting"):
+            self.waited.append(what)
         if step == self.cancel_at and self.cancelled is not None:
             raise self.cancelled
 
     def ledger(self, kind: str, body: Mapping[str, Any]) -> None:
         self.entries.append((kind, dict(body)))
+
+    def tape(self, binding: Binding) -> TapeFile | None:
+        return self.tapes(binding)
 
     def published(self, kind: str, name: str, path: Path, content: str, size: int) -> None:
         self.files[name] = path
@@ -75,7 +84,7 @@ class Bench:
         self, change: Callable[[str, Assignment], Assignment] | None = None, memory: int | None = None
     ) -> None:
         """Run the job at everybody; what ends it at each is in :attr:`errors`."""
-        meshes = local_meshes(["lender", "payments", "hub"])
+        meshes = local_meshes(derive_plan(self.proposal, self.terms).participants)
         key = b"k" * 32  # fixed, so that the split is always the same
 
         def one(name: str) -> None:
@@ -159,9 +168,9 @@ def write_tables(folder: Path, rows: int = 400, common: int = 300) -> dict[str, 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Callable[..., Bench]:
-    """Make a bench; keyword arguments change the terms, ``steps`` the job."""
+    """Make a bench; keyword arguments change the terms, ``steps`` and ``correlations`` the job."""
 
-    def make(*, steps: list[Any] | None = None, **changes: Any) -> Bench:
+    def make(*, steps: list[Any] | None = None, correlations: str = "stream", **changes: Any) -> Bench:
         specs = write_tables(tmp_path)
         terms = terms_for(**changes)
         spec = validate_spec(
@@ -169,6 +178,7 @@ def bench(tmp_path: Path) -> Callable[..., Bench]:
                 "name": "score",
                 "agreement": terms.id,
                 "engine": "mpc",
+                "correlations": correlations,
                 "datasets": {"lender": "customers", "payments": "behaviour"},
                 "steps": steps or STEPS,
             }

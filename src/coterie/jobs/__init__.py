@@ -1,12 +1,13 @@
 """Jobs: from a spec to a plan that everybody approves, to a run that does just that."""
 
 from .approval import Approval, approve, verify_approval
+from .dealing import Derived, StageRequest, binding_of, deal_stage, derive_stage, parts_of
 from .errors import CANCELLED, PLAN_DIFFERS
 from .plan import Plan, StagePlan, derive_plan, plan_difference
 from .proposal import Proposal, new_job_id, propose, roles_of
 from .registry import component, components
 from .request import request_of
-from .run import Assignment, Host, run_job
+from .run import Assignment, Host, run_job, stage_file
 from .spec import JobSpec, Step, parse_spec, validate_spec
 
 __all__ = [
@@ -14,23 +15,30 @@ __all__ = [
     "PLAN_DIFFERS",
     "Approval",
     "Assignment",
+    "Derived",
     "Host",
     "JobSpec",
     "Plan",
     "Proposal",
     "StagePlan",
+    "StageRequest",
     "Step",
     "approve",
+    "binding_of",
     "component",
     "components",
+    "deal_stage",
     "derive_plan",
+    "derive_stage",
     "new_job_id",
     "parse_spec",
+    "parts_of",
     "plan_difference",
     "propose",
     "request_of",
     "roles_of",
     "run_job",
+    "stage_file",
     "validate_spec",
     "verify_approval",
 ]

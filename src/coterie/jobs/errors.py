@@ -81,3 +81,10 @@ RESULT_REFUSED = define(
 ARTEFACT_DAMAGED = define(
     "CT-4022", Unavailable, "A stored artefact does not have the content of its name", "Run the job again."
 )
+NOT_DEALT_AHEAD = define(
+    "CT-4023",
+    BadInput,
+    "Nothing of this stage is dealt before the run",
+    "Ask for a stage that needs tape files: `coterie job plan` names them, where the job says `correlations: "
+    "tape`.",
+)

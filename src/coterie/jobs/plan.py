@@ -8,17 +8,19 @@ against that bound. Either way a step's messages are planned to the byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from coterie.agreement import Terms
 from coterie.crypto import canonical, digest
 from coterie.learn import PlanContext, StepPlan
+from coterie.mpc import Correlations
 
 from .errors import ENGINE_UNSUPPORTED, PLAN_EXCEEDED
 from .proposal import Proposal, roles_of
 from .registry import component, parameters
+from .spec import Step
 
 __all__ = ["Plan", "Planner", "StagePlan", "derive_plan", "plan_difference"]
 
@@ -103,6 +105,8 @@ class Plan:
     initiator: str
     parties: tuple[str, ...]
     dealer: str | None
+    correlations: Correlations
+    """Whether the dealer takes part, or deals each stage before it is run."""
     data: Mapping[str, PlannedData]
     """By party."""
     stages: tuple[StagePlan, ...]
@@ -117,6 +121,7 @@ class Plan:
             "initiator": self.initiator,
             "parties": list(self.parties),
             "dealer": self.dealer,
+            "correlations": self.correlations,
             "data": {party: _plain(asdict(used)) for party, used in self.data.items()},
             "stages": [stage.to_document() for stage in self.stages],
         }
@@ -131,8 +136,8 @@ class Plan:
 
     @property
     def participants(self) -> tuple[str, ...]:
-        """The compute parties, then the dealer."""
-        return (*self.parties, *([self.dealer] if self.dealer else []))
+        """Who takes part in the run: the compute parties, then the dealer, unless it deals before."""
+        return _participants(self.parties, self.dealer, self.correlations)
 
     def summary(self) -> dict[str, Any]:
         """Totals over all steps: bytes by sender and receiver, rounds, memory, disk, seconds, who
@@ -143,19 +148,36 @@ class Plan:
                 for target, count in targets.items():
                     row = sent.setdefault(source, {})
                     row[target] = row.get(target, 0) + count
-        learns: dict[str, list[str]] = {party: [] for party in self.participants}
+        learns: dict[str, list[str]] = {party: [] for party in self.parties}
+        if self.dealer:
+            learns[self.dealer] = []  # one that deals before is told sizes too: it deals for them
         for step in self.steps:
             for reveal in step.reveals:
                 for party in reveal.to:
                     learns[party].append(f"{step.step}: {reveal.what} ({reveal.values})")
         return {
             "sent": sent,
+            "dealt": self._dealt(),
             "rounds": sum(max(step.rounds.values(), default=0) for step in self.steps),
             "memory": max((step.memory for step in self.steps), default=0),
             "disk": sum(step.disk for step in self.steps),
             "seconds": round(sum(seconds(step) for step in self.steps), 3),
             "learns": learns,
         }
+
+    def _dealt(self) -> dict[str, int]:
+        """Bytes of corrections in tape files by party."""
+        dealt: dict[str, int] = {}
+        for tape in (tape for step in self.steps for tape in step.tapes):
+            for party, count in tape.corrections.items():
+                dealt[party] = dealt.get(party, 0) + count
+        return dealt
+
+
+def _participants(
+    parties: tuple[str, ...], dealer: str | None, correlations: Correlations
+) -> tuple[str, ...]:
+    return (*parties, dealer) if dealer and correlations == "stream" else parties
 
 
 class Planner:
@@ -182,11 +204,17 @@ class Planner:
             label=roles.label,
             frames={},
             models={},
+            correlations=proposal.spec.correlations,
         )
         self._next = 0
         self._stage = 0
         self.planned: dict[str, PlanContext] = {}
         """Each step's context as it was before the step was planned."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The job's steps."""
+        return self._proposal.spec.steps
 
     @property
     def next_stage(self) -> int:
@@ -236,7 +264,7 @@ class Planner:
 
     def _agree(self) -> StepPlan:
         """The messages in which the participants compare sizes and plan before a stage."""
-        everybody = (*self.parties, *([self.dealer] if self.dealer else []))
+        everybody = _participants(self.parties, self.dealer, self.context.correlations)
         first = self._stage == 0
         sent = {
             source: {
@@ -273,6 +301,7 @@ def derive_plan(proposal: Proposal, terms: Terms) -> Plan:
         initiator=proposal.initiator,
         parties=planner.parties,
         dealer=planner.dealer,
+        correlations=proposal.spec.correlations,
         data={party: _data_of(party, proposal, planner.context) for party in planner.parties},
         stages=tuple(stages),
     )
@@ -296,13 +325,8 @@ def check_within(stage: StagePlan, bound: StagePlan) -> None:
     for step, limit in zip(stage.steps, bound.steps, strict=True):
         if (step.step, step.component, step.params) != (limit.step, limit.component, limit.params):
             refuse(step, "another component or other parameters")
-        for source, targets in step.sent.items():
-            for target, count in targets.items():
-                if count > limit.sent.get(source, {}).get(target, 0):
-                    refuse(step, f"bytes from {source} to {target}: {count}")
-        for party, rounds in step.rounds.items():
-            if rounds > limit.rounds.get(party, 0):
-                refuse(step, f"rounds of {party}: {rounds}")
+        for item in _beyond(step, limit):
+            refuse(step, item)
         if step.results != limit.results:
             refuse(step, "results")
         if step.statement != limit.statement:
@@ -312,6 +336,25 @@ def check_within(stage: StagePlan, bound: StagePlan) -> None:
         for reveal, allowed in zip(step.reveals, limit.reveals, strict=True):
             if replace(reveal, values=0) != replace(allowed, values=0) or reveal.values > allowed.values:
                 refuse(step, f"reveal of {reveal.what!r}")
+
+
+def _beyond(step: StepPlan, limit: StepPlan) -> Iterator[str]:
+    """What is sent or dealt beyond the limit."""
+    for source, targets in step.sent.items():
+        for target, count in targets.items():
+            if count > limit.sent.get(source, {}).get(target, 0):
+                yield f"bytes from {source} to {target}: {count}"
+    for party, rounds in step.rounds.items():
+        if rounds > limit.rounds.get(party, 0):
+            yield f"rounds of {party}: {rounds}"
+    have, may = _corrections(step), _corrections(limit)
+    if len(have) != len(may) or any(one > most for one, most in zip(have, may, strict=True)):
+        yield "bytes dealt before the run"
+
+
+def _corrections(step: StepPlan) -> list[int]:
+    """Bytes of each tape for each party."""
+    return [count for tape in step.tapes for _, count in sorted(tape.corrections.items())]
 
 
 def plan_difference(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str | None:

@@ -17,19 +17,29 @@ from coterie.crypto import atomic_write, canonical, digest, parse_json
 from coterie.data import Dataset, DatasetSpec, Scratch, VerticalFrame, load
 from coterie.errors import UNEXPECTED, CoterieError
 from coterie.learn import JobFacts, RunContext, StepPlan
+from coterie.mpc import Binding, TapeFile
 from coterie.wire import Mesh
 
 from .artefacts import Artefacts
+from .dealing import binding_of, parts_of
 from .errors import EGRESS_DIFFERS, FACTS_DIFFER, PLAN_DIFFERS, RESULT_REFUSED, TOO_FEW_COMMON
 from .journal import Journal
 from .plan import DIGEST_BYTES, FACTS_BYTES, Planner, StagePlan, check_within, derive_plan, plan_difference
 from .proposal import Proposal
 from .registry import component, parameters
 
-__all__ = ["Assignment", "Host", "run_job"]
+__all__ = ["Assignment", "Host", "run_job", "stage_file"]
+
+TAPE_SECONDS = 0.25
+"""Between two looks whether a tape file has come: a person brings it."""
 
 PLAN_LIMIT = 4 * 1024 * 1024
 """Largest stage plan that is read from a peer to name a difference."""
+
+
+def stage_file(stage: int) -> str:
+    """In a job's folder: what a request for the stage's tape files says of sizes and plan."""
+    return f"stage-{stage}.json"
 
 
 class Assignment(BaseModel):
@@ -56,6 +66,12 @@ class Host(Protocol):
 
     def ledger(self, kind: str, body: Mapping[str, Any]) -> None:
         """Write to the party's ledger. MUST return only once the entry is on disk."""
+
+    def tape(self, binding: Binding) -> TapeFile | None:
+        """This party's tape file for a stage, checked as :meth:`coterie.mpc.TapeFile.open` does; None as long
+        as there is none. A ledger entry of kind ``tape`` with event ``used`` MUST be refused (CT-2147) where
+        one with its serial is there already.
+        """
 
     def published(self, kind: str, name: str, path: Path, content: str, size: int) -> None:
         """A result is there: its kind, name, file, digest and size in bytes."""
@@ -98,6 +114,9 @@ class _Run:
         self._frames: dict[str, VerticalFrame] = {}
         self._models: dict[str, Any] = {}
         self._ran: list[StepPlan] = []
+        self._told: list[dict[str, int]] = []
+        """The sizes after each stage so far."""
+        self._tapes: TapeFile | None = None
         self.step: str | None = None
 
     def all_stages(self) -> None:
@@ -134,13 +153,40 @@ class _Run:
             self._name_difference(stage, different)
         body = {"stage": index, "plan": stage.digest, "sizes": dict(facts or {})}
         self._host.ledger("plan", {"job": self._approved.job, **body})
-        for step in stage.steps[1:]:
-            self._run_step(step)
+        if index:
+            self._told.append(dict(facts or {}))
+        with self._tape_file(stage):
+            for step in stage.steps[1:]:
+                self._run_step(step)
         if self._job.me == self._approved.dealer:
             return {}  # a dealer has no frame whose sizes it could tell
         last = stage.steps[-1]
         context = self._context(last)
         return component(last.component).facts(context)
+
+    @contextlib.contextmanager
+    def _tape_file(self, stage: StagePlan) -> Iterator[None]:
+        """Where what is dealt comes in files: wait for this party's, and write down that it is used."""
+        parts = parts_of(stage, self._job.me)
+        if not parts:
+            yield
+            return
+        self.step = f"stage-{stage.index}"
+        binding = binding_of(self._approved.job, stage)
+        ready = {"stage": stage.index, "plan": stage.digest, "facts": self._told}
+        atomic_write(self._job.directory / stage_file(stage.index), canonical(ready))
+        while (file := self._host.tape(binding)) is None:
+            self._host.progress(self.step, 0, 1, f"waiting for the tape file of stage {stage.index}")
+            self._mesh.check()
+            time.sleep(TAPE_SECONDS)
+        with file:
+            file.require(binding, parts)
+            head = file.head
+            used = {"event": "used", "serial": head.serial, "dealer": head.dealer.name}
+            self._host.ledger("tape", {**used, **binding.model_dump(), "size": head.file_size})
+            self._tapes = file
+            yield
+            self._tapes = None
 
     def _exchange_facts(self, mine: dict[str, int], others: list[str]) -> dict[str, int]:
         """Tell and hear the sizes of the last stage. All data parties must report the same."""
@@ -268,6 +314,7 @@ class _Run:
             memory=self._memory,
             progress=lambda done, total, what: self._host.progress(step.step, done, total, what),
             publish=lambda kind, name, content: self._publish(step, kind, name, content),
+            tapes=self._tapes,
             job=JobFacts(
                 id=self._approved.job,
                 title=self._approved.name,

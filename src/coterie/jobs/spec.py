@@ -29,6 +29,7 @@ from pydantic import (
 )
 
 from coterie.learn import Engine
+from coterie.mpc import Correlations
 
 from .errors import SPEC_INVALID
 
@@ -71,6 +72,9 @@ class JobSpec(BaseModel):
     agreement: str = Field(min_length=1, max_length=100)
     """The agreement's digest, or its name where the node knows just one of that name."""
     engine: Engine
+    correlations: Correlations = "stream"
+    """Of engine mpc: whether its dealer takes part in the run, or deals each stage before it into tape
+    files."""
     datasets: dict[str, str] = Field(min_length=1, max_length=16)
     """Party to the name of its dataset."""
     columns: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -85,6 +89,8 @@ class JobSpec(BaseModel):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"two steps are named {repeated[0]!r}; give one another `name`")
+        if self.correlations == "tape" and self.engine != "mpc":
+            raise ValueError(f"correlations come in tape files to engine mpc, not to {self.engine}")
         strangers = sorted(set(self.columns) - set(self.datasets))
         if strangers:
             raise ValueError(f"columns are given for {strangers[0]!r}, which has no dataset in this job")

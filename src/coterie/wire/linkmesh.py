@@ -176,6 +176,12 @@ class LinkMesh:
     def has_unread(self) -> bool:
         return any(link.inbox.messages for link in self._links.values())
 
+    def check(self) -> None:
+        for link in self._links.values():
+            if error := self.error or link.error:
+                self.die(error)
+                raise again(self.error or error)
+
     # ---- the end ----
 
     def fail(self, error: CoterieError) -> None:

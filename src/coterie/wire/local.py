@@ -148,6 +148,10 @@ class _LocalMesh:
     def waiting(self) -> tuple[Waiting, ...]:
         return self.waits.list()
 
+    def check(self) -> None:
+        if self.error:
+            raise again(self.error)
+
     def fail(self, error: CoterieError) -> None:
         self.die(error.at(party=self.me, step=self.account.current_step or None))
 

@@ -137,6 +137,11 @@ class Mesh(Protocol):
     def waiting(self) -> tuple[Waiting, ...]:
         """The calls that wait for peers now, longest first."""
 
+    def check(self) -> None:
+        """Raise the error that has ended the mesh or the link to any peer, if one has: for who waits for
+        something that does not come by links.
+        """
+
     def fail(self, error: CoterieError) -> None:
         """End the job for everybody: pending and later calls of all parties raise this error.
 
