@@ -9,12 +9,13 @@ from scipy.special import expit
 
 from coterie.errors import CoterieError
 from coterie.mpc import Context, Program, trace, twin
-from coterie.mpc.protocols import range_check
+from coterie.mpc.protocols import range_check, window
 from coterie.mpc.protocols.sigmoid_table import GRID, LOOSE, TABLE, derive
 
 from .rig import DEALER, NAMES, Played, play
 
 Floats = NDArray[np.float64]
+Words = NDArray[np.uint64]
 
 
 @pytest.mark.parametrize("pair", TABLE)
@@ -70,7 +71,7 @@ def test_error_of_the_sigmoid(pair: tuple[int, int], count: int) -> None:
 
 
 def test_more_rows_than_a_chunk_and_odd_ends() -> None:
-    z = np.random.default_rng(1).uniform(-9, 9, 2 * range_check.CHUNK + 77)
+    z = np.random.default_rng(1).uniform(-9, 9, 2 * window.CHUNK + 77)
     got = play(program(z.size), {"z": z}).result("p")
     assert np.abs(got - expit(z)).max() < 6e-4
 
@@ -141,17 +142,23 @@ def test_every_pass_is_watched_and_one_check_tells() -> None:
     assert play(lambda ctx: body(ctx, 20.0), {"z": z}, raises=False).errors
 
 
+def split(words: Words) -> tuple[NDArray[np.intp], NDArray[np.uint16]]:
+    """The lowest three bits of the bucket, and the 16 bits above the period."""
+    low = (words >> np.uint64(window.PERIOD_BITS - 3)) & np.uint64(7)
+    return low.astype(np.intp), (words >> np.uint64(window.PERIOD_BITS)).astype(np.uint16)
+
+
 def test_tables_of_the_guard_decide_as_stated() -> None:
     """All masks of a bucket's width, all values: in range passes, 1.4 times the limit and beyond fails."""
     random = np.random.default_rng(5)
-    unit = 2.0 ** (5 - range_check.PERIOD_BITS)  # T = 16
+    unit = 2.0 ** (5 - window.PERIOD_BITS)  # T = 16
     z = np.concatenate([np.arange(-14.25, 14.25, 0.01), np.arange(-600, 600, 0.37), [2.0**19, -(2.0**19)]])
     for _ in range(20):
         mask = random.integers(0, 2**40, z.size, dtype=np.uint64)
         opened = (np.rint(z / unit).astype(np.int64).view(np.uint64) + mask) % np.uint64(2**40)
-        low, high = range_check._split(mask)
+        low, high = split(mask)
         table = range_check._ENTRIES[low] + high[:, None]
-        low, high = range_check._split(opened + range_check._OFFSET)
+        low, high = split(opened + range_check._OFFSET)
         difference = np.take_along_axis(table, low[:, None], axis=1)[:, 0] - high
         assert not difference[np.abs(z) < 10].any()
         assert difference[np.abs(z) >= 14].all()
@@ -159,18 +166,18 @@ def test_tables_of_the_guard_decide_as_stated() -> None:
 
 def test_no_distance_makes_the_guard_blind() -> None:
     """Random combinations miss a difference of 2^v * odd with a probability of some 2^(-8 (16 - v))."""
-    unit, period = 2.0 ** (5 - range_check.PERIOD_BITS), 32.0
+    unit, period = 2.0 ** (5 - window.PERIOD_BITS), 32.0
     random = np.random.default_rng(6)
-    for periods, largest in ((2**10 - 1, 2**10), (range_check.PERIODS, 2**15)):
+    for periods, largest in ((2**10 - 1, 2**10), (window.PERIODS, 2**15)):
         far = np.arange(14.0, periods * period, 1.0)
         z = np.concatenate(
             [far, -far, (periods - random.random(4000)) * period * random.choice([-1, 1], 4000)]
         )
         mask = random.integers(0, 2**40, z.size, dtype=np.uint64)
         opened = (np.rint(z / unit).astype(np.int64).view(np.uint64) + mask) % np.uint64(2**40)
-        low, high = range_check._split(mask)
+        low, high = split(mask)
         table = range_check._ENTRIES[low] + high[:, None]
-        low, high = range_check._split(opened + range_check._OFFSET)
+        low, high = split(opened + range_check._OFFSET)
         difference = (np.take_along_axis(table, low[:, None], axis=1)[:, 0] - high).astype(np.int64)
         assert difference.all()
         assert (difference & -difference).max() <= largest

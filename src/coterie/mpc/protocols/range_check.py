@@ -30,20 +30,20 @@ the product is uniform among the vectors that 2^v divides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie._kernels import low_bits_pack, low_bits_unpack
-from coterie.mpc.errors import OUT_OF_RANGE, OVERFLOW
-from coterie.mpc.form import Form, PrivateForm
+from coterie._kernels import guard_deal, guard_eval
+from coterie.mpc.errors import OUT_OF_RANGE
+from coterie.mpc.form import Form
 from coterie.mpc.protocols.protocol import Forms, Params, Protocol
 from coterie.mpc.protocols.reveal import zero_share
+from coterie.mpc.protocols.window import ABOVE, PERIOD_BITS, Window, chunks
 from coterie.mpc.ranges import Interval, between
-from coterie.mpc.ring import BITS, Floats, Words
+from coterie.mpc.ring import BITS, Floats, Words, decode
 from coterie.mpc.seeds import COMMON
 from coterie.mpc.shares import Share
 from coterie.mpc.statement import ProtocolStatement
@@ -56,19 +56,11 @@ if TYPE_CHECKING:
 
 Lanes = NDArray[np.uint16]
 
-PERIOD_BITS = 24
-ABOVE = 16
-OPENED_BITS = PERIOD_BITS + ABOVE
-OPENED_BYTES = OPENED_BITS // 8
-PERIODS = 2**15 - 2**10 - 1
-"""Farther than that, c − k comes round to 0."""
 WORDS_PER_ROW = 2
 """Eight entries of 16 bits."""
 COMBINATIONS = 8
 LIMIT, ALARM = 0.625, 0.875
 """In units of T: values up to the first pass, from the second on they fail."""
-CHUNK = 1 << 16
-"""Rows that are dealt at once: tables are larger than the values themselves."""
 FORM = Form((COMBINATIONS,), 0, Interval(0.0, 0.0))
 """Of the sums: zero, in a run without accident. They live in the top 16 bits of the ring."""
 
@@ -76,65 +68,12 @@ _BUCKETS = 8
 _ACCEPTED = 6
 _NEVER = 2**15 + 2**10
 _TOP = np.uint64(BITS - ABOVE)
-_MASK = np.uint64((1 << OPENED_BITS) - 1)
 _OFFSET = np.uint64(5 << (PERIOD_BITS - 4))  # limit = 5/16 of the period
 
 
-def chunks(n: int) -> Iterator[tuple[int, int]]:
-    """First row and end of each chunk."""
-    for start in range(0, n, CHUNK):
-        yield start, min(start + CHUNK, n)
-
-
-@dataclass(frozen=True)
-class Window:
-    """Where the period's 24 bits and the 16 above lie in a value of this form."""
-
-    form: Form
-    half_period: int
-    """T, a power of two."""
-
-    def check(self) -> None:
-        """Raises ValueError for a form that the window cannot watch, CT-2101 for values too large for it."""
-        if isinstance(self.form, PrivateForm):
-            raise ValueError("of a secret, not of own plaintext")
-        if self.half_period & (self.half_period - 1):
-            raise ValueError(f"half a period of {self.half_period} is no power of two")
-        if self.shift > BITS - OPENED_BITS:
-            raise ValueError(f"{self.form.frac} fractional bits are too many: truncate first")
-        if self.form.bound >= PERIODS * 2 * self.half_period:
-            raise OVERFLOW(f"values up to {self.form.bound:.3g} are beyond what the range check sees")
-
-    @property
-    def shift(self) -> int:
-        """How many low bits are dropped."""
-        return self.form.frac + (2 * self.half_period).bit_length() - 1 - PERIOD_BITS
-
-    def reduce(self, words: Words) -> Words:
-        """Low bits dropped, in a new flat array."""
-        flat, shift = words.reshape(-1), self.shift
-        return flat >> np.uint64(shift) if shift >= 0 else flat << np.uint64(-shift)
-
-    def alarm(self, z: Floats) -> NDArray[np.bool_]:
-        """(8,): whether any value is so far out that the check fails for sure."""
-        return np.full(COMBINATIONS, bool(np.any(np.abs(z) >= ALARM * self.half_period)))
-
-    def open(self, party: Party, call: Call, words: Words, id: int) -> Words:
-        """The window's bits of z + λ, flat and public among the compute parties. One round."""
-        masked = self.reduce(words)
-        masked += party.mask_share(call, id, masked.size)
-        packed = low_bits_pack(masked, OPENED_BITS)
-        for theirs in party.broadcast(call, packed):
-            masked += low_bits_unpack(theirs, OPENED_BITS)
-        masked &= _MASK
-        return masked
-
-    @staticmethod
-    def mask(dealer: Dealer, call: Call, id: int, n: int) -> Words:
-        """The dealer's λ for :meth:`open`."""
-        mask = dealer.new_mask(call, id, n)
-        mask &= _MASK
-        return mask
+def alarm(half_period: float, z: Floats) -> NDArray[np.bool_]:
+    """(8,): whether any value is so far out that the check fails for sure."""
+    return np.full(COMBINATIONS, bool(np.any(np.abs(z) >= ALARM * half_period)))
 
 
 def _entries() -> Lanes:
@@ -148,49 +87,38 @@ def _entries() -> Lanes:
 _ENTRIES = _entries()
 
 
-def _split(words: Words) -> tuple[NDArray[np.intp], Lanes]:
-    """The lowest three bits of the bucket, and the 16 bits above the period."""
-    low = (words >> np.uint64(PERIOD_BITS - 3)).astype(np.uint16) & np.uint16(_BUCKETS - 1)
-    return low.astype(np.intp), (words >> np.uint64(PERIOD_BITS)).astype(np.uint16)
-
-
-def _lanes(words: Words) -> Lanes:
-    """(n, 8): a random stream of two words for each row, as table entries."""
-    return words.view(np.uint16).reshape(-1, _BUCKETS)
-
-
 def deal_tables(dealer: Dealer, call: Call, id: int, mask: Words, part: str) -> None:
     """Share the tables of a chunk of rows."""
-    low, high = _split(mask)
-    table: Lanes = _ENTRIES[low]
-    table += high[:, None]
-    for label in dealer.expanding:
-        words = mask.size * WORDS_PER_ROW
-        table -= _lanes(dealer.book.words(label, id, words, f"{call.tag} dealt{part}"))
-    dealer.send_raw(call, table.reshape(-1).view(np.uint64), part)
+    seeds = dealer.book.seeds(dealer.expanding, id, mask.size * WORDS_PER_ROW, f"{call.tag} dealt{part}")
+    dealer.send_raw(call, guard_deal(mask, _ENTRIES, PERIOD_BITS, seeds, id), part)
 
 
-def differences(party: Party, call: Call, id: int, opened: Words, part: str) -> Lanes:
-    """This party's shares, mod 2^16, of entry minus public bits, for a chunk of rows."""
-    table = _lanes(party.dealt(call, id, opened.size * WORDS_PER_ROW, part))
-    low, high = _split(opened + _OFFSET)
-    chosen: Lanes = np.take_along_axis(table, low[:, None], axis=1)[:, 0]
-    return chosen - high if party.is_first else chosen
+def watch(
+    party: Party, call: Call, ids: tuple[int, int], start: int, total: int, opened: Words, part: str
+) -> Words:
+    """Shares of eight random public combinations of entry minus public bits, for the rows ``start`` and
+    following, of ``total``.
 
-
-def combine(party: Party, call: Call, id: int, start: int, total: int, shares: Lanes) -> Words:
-    """Shares of eight random public combinations of the rows ``start`` and following, of ``total``."""
-    n, use = shares.size * WORDS_PER_ROW, f"{call.tag} public coins"
-    coins = party.book.part(COMMON, id, total * WORDS_PER_ROW, start * WORDS_PER_ROW, n, use)
-    words: Words = np.einsum("nk,n->k", _lanes(coins), shares).astype(np.uint64)
-    return words << _TOP
+    :param ids: of the tables of these rows, and of the public coins of all.
+    """
+    (table_id, coin_id), n = ids, opened.size * WORDS_PER_ROW
+    shares = seed = None
+    if party.is_last:
+        shares = party.dealt(call, table_id, n, part)
+    else:
+        seed = party.book.seeds([party.me], table_id, n, f"{call.tag} dealt{part}")[0]
+    coins = party.book.seeds([COMMON], coin_id, total * WORDS_PER_ROW, f"{call.tag} public coins")[0]
+    at = start * WORDS_PER_ROW
+    sums = guard_eval(
+        opened, int(_OFFSET), PERIOD_BITS, shares, seed, table_id, coins, coin_id, at, party.is_first
+    )
+    return sums << _TOP
 
 
 class Range(Protocol):
     """The same secret, known to be in range once the program's check has passed; and sums of differences."""
 
     kind = "range"
-    takes = (Form,)
     statement = ProtocolStatement(
         protocol="range guard",
         rounds="1, or none beside a sigmoid",
@@ -212,42 +140,41 @@ class Range(Protocol):
     def cost(self, call: Call, setting: Setting) -> Cost:
         n = call.input_forms[0].size
         messages = (
-            *Cost.broadcast(setting, n * OPENED_BYTES),
+            *Cost.broadcast(setting, n * _window(call).bytes),
             Cost.deal(setting, n * WORDS_PER_ROW * WORD),
         )
         return Cost((messages,), scratch=8 * n * WORD)
 
     def deal(self, instruction: Instruction, dealer: Dealer) -> None:
         call, (mask_id, _, *chunk_ids) = instruction.call, instruction.ids
-        mask = Window.mask(dealer, call, mask_id, call.input_forms[0].size)
+        mask = _window(call).mask(dealer, call, mask_id)
         for part, ((start, stop), id) in enumerate(zip(chunks(mask.size), chunk_ids, strict=True)):
             deal_tables(dealer, call, id, mask[start:stop], f"/{part}")
 
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         call, (mask_id, coin_id, *chunk_ids) = instruction.call, instruction.ids
-        window = Window(call.input_forms[0], call.params["half_period"])
-        opened = window.open(party, call, values[0].words, mask_id)
+        opened = _window(call).open(party, call, values[0].words, mask_id)
         guard = np.zeros(COMBINATIONS, np.uint64)
         for part, ((start, stop), id) in enumerate(zip(chunks(opened.size), chunk_ids, strict=True)):
-            rows = differences(party, call, id, opened[start:stop], f"/{part}")
-            guard += combine(party, call, coin_id, start, opened.size, rows)
+            guard += watch(party, call, (id, coin_id), start, opened.size, opened[start:stop], f"/{part}")
         return [Share(values[0].words), Share(guard)]
 
     def clear_fixed(self, call: Call, twin: Twin, values: Sequence[Words]) -> Sequence[Words]:
-        window = Window(call.input_forms[0], call.params["half_period"])
-        numbers = values[0].view(np.int64) / 2.0**window.form.frac
-        return [values[0], window.alarm(numbers).astype(np.uint64)]
+        numbers = decode(values[0], call.input_forms[0].frac)
+        return [values[0], alarm(call.params["half_period"], numbers).astype(np.uint64)]
 
     def clear_float(self, call: Call, twin: Twin, values: Sequence[Floats]) -> Sequence[Floats]:
-        window = Window(call.input_forms[0], call.params["half_period"])
-        return [values[0], window.alarm(values[0]).astype(np.float64)]
+        return [values[0], alarm(call.params["half_period"], values[0]).astype(np.float64)]
+
+
+def _window(call: Call) -> Window:
+    return Window(call.input_forms[0], call.params["half_period"])
 
 
 class Check(Protocol):
     """Reveal to all compute parties whether all sums of differences are zero."""
 
     kind = "check"
-    takes = (Form,)
     statement = ProtocolStatement(
         protocol="range check",
         rounds="2",

@@ -19,19 +19,15 @@ from coterie.crypto import digest
 from coterie.mpc.form import Form
 from coterie.mpc.protocols.protocol import Forms, Params, Protocol
 from coterie.mpc.protocols.range_check import (
-    CHUNK,
     COMBINATIONS,
     FORM,
-    OPENED_BYTES,
-    PERIOD_BITS,
     WORDS_PER_ROW,
-    Window,
-    chunks,
-    combine,
+    alarm,
     deal_tables,
-    differences,
+    watch,
 )
 from coterie.mpc.protocols.sigmoid_table import TABLE, Sum
+from coterie.mpc.protocols.window import CHUNK, PERIOD_BITS, Window, chunks
 from coterie.mpc.ranges import Interval, between
 from coterie.mpc.ring import Floats, Words, decode, encode_scalar
 from coterie.mpc.shares import Share
@@ -75,14 +71,17 @@ class Sigmoid(Protocol):
     def cost(self, call: Call, setting: Setting) -> Cost:
         n, terms = call.input_forms[0].size, call.params["terms"]
         dealt = n * WORD * (2 * terms + WORDS_PER_ROW)
-        messages = (*Cost.broadcast(setting, n * OPENED_BYTES), Cost.deal(setting, dealt))
+        messages = (
+            *Cost.broadcast(setting, n * _window(call.input_forms[0], call.params).bytes),
+            Cost.deal(setting, dealt),
+        )
         scratch = 4 * n * WORD + min(n, CHUNK) * WORD * (4 * terms + 2 * WORDS_PER_ROW)
         return Cost((messages,), party_work=4 * terms * n, dealer_work=4 * terms * n, scratch=scratch)
 
     def deal(self, instruction: Instruction, dealer: Dealer) -> None:
         call, (mask_id, _, *chunk_ids) = instruction.call, instruction.ids
         terms, frac = call.params["terms"], _inner_frac(call)
-        mask = Window.mask(dealer, call, mask_id, call.input_forms[0].size)
+        mask = _window(call.input_forms[0], call.params).mask(dealer, call, mask_id)
         for part, (start, stop) in enumerate(chunks(mask.size)):
             trig_id, guard_id = chunk_ids[2 * part : 2 * part + 2]
             rows = mask[start:stop]
@@ -102,8 +101,8 @@ class Sigmoid(Protocol):
             trig_id, guard_id = chunk_ids[2 * part : 2 * part + 2]
             rows = opened[start:stop]
             result[start:stop] = self._evaluate(party, call, rows, part, trig_id)
-            shares = differences(party, call, guard_id, rows, f"/{part}/guard")
-            guard += combine(party, call, coin_id, start, form.size, shares)
+            ids = (guard_id, coin_id)
+            guard += watch(party, call, ids, start, form.size, rows, f"/{part}/guard")
         if party.is_first:
             result += np.uint64(encode_scalar(0.5, call.params["frac"]))
         return [Share(result.reshape(form.shape)), Share(guard)]
@@ -128,14 +127,14 @@ class Sigmoid(Protocol):
             whole = trig_deal(np.zeros_like(rows), PERIOD_BITS, terms, 1, 1, inner, False, [], 0)
             result[start:stop] = _sum(call, rows, whole, None, 0)
         result += np.uint64(encode_scalar(0.5, call.params["frac"]))
-        alarm = window.alarm(decode(values[0], form.frac)).astype(np.uint64)
-        return [result.reshape(form.shape), alarm]
+        far = alarm(window.half_period, decode(values[0], form.frac)).astype(np.uint64)
+        return [result.reshape(form.shape), far]
 
     def clear_float(self, call: Call, twin: Twin, values: Sequence[Floats]) -> Sequence[Floats]:
         z = values[0]
         result = np.where(z >= 0, 1.0, np.exp(np.minimum(z, 0))) / (1 + np.exp(-np.abs(z)))
         window = _window(call.input_forms[0], call.params)
-        return [result, window.alarm(z).astype(np.float64)]
+        return [result, alarm(window.half_period, z).astype(np.float64)]
 
 
 def _sum(call: Call, opened: Words, shares: Words | None, seed: bytes | None, id: int) -> Words:
