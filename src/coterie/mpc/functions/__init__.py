@@ -15,7 +15,6 @@ from coterie.mpc.functions.arithmetic import (
     negative,
     power,
     rounded,
-    segment_sum,
     square,
     subtract,
     sum,
@@ -41,6 +40,7 @@ from coterie.mpc.functions.sampling import (
     random_integers,
     random_uniform,
 )
+from coterie.mpc.functions.segments import segment_count, segment_mean, segment_sum
 from coterie.mpc.functions.selection import choose, lookup, one_hot, select, table, take_along_axis
 from coterie.mpc.functions.shape import (
     broadcast_to,
@@ -91,6 +91,8 @@ __all__ = [
     "ravel",
     "reshape",
     "rounded",
+    "segment_count",
+    "segment_mean",
     "segment_sum",
     "select",
     "shuffle",

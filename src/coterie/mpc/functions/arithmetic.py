@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +23,6 @@ from coterie.mpc.functions.operands import (
     context_of,
     factor_frac,
     is_public,
-    places,
     public_array,
     secret_of,
 )
@@ -40,7 +38,6 @@ __all__ = [
     "negative",
     "power",
     "rounded",
-    "segment_sum",
     "square",
     "subtract",
     "sum",
@@ -268,24 +265,3 @@ def cumsum(x: Operand, axis: int | None = None) -> Secret:
     if axis is None:
         secret, axis = views.reshape(secret, [-1]), 0
     return secret.context.one("cumsum", [secret], axis=axis_of(axis, secret.ndim))
-
-
-@implements()
-def segment_sum(x: Operand, segments: Any, count: int) -> Secret:
-    """Rows added up by segment: result[s] is the sum of all x[i] with segments[i] == s.
-
-    :param segments: (n,) public integers from 0 to ``count`` - 1, for the n rows of x.
-
-    Cost: none.
-    """
-    secret = as_secret(x)
-    words, params = places(segments, "segment_sum")
-    numbers = words.view(np.int64)
-    if numbers.shape != secret.shape[:1] or (
-        numbers.size and not 0 <= numbers.min() <= numbers.max() < count
-    ):
-        raise ShapeError(f"one segment from 0 to {count - 1} for each of {secret.shape[:1]} rows")
-    largest = int(np.bincount(numbers, minlength=1).max())
-    return secret.context.one(
-        "segment_sum", [secret], constant=words, digest=params["digest"], segments=count, largest=largest
-    )

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from coterie.mpc.protocols import (
     boolean,
     conversion,
+    exponential,
     inputs,
     linear,
     lookup,
     noise,
     opening,
+    own,
     permutation,
     product,
     provided,
@@ -38,6 +40,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         conversion,
         select,
         trigonometric,
+        exponential,
         range_check,
         reveal,
         table,
@@ -45,6 +48,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         noise,
         permutation,
         secret_permutation,
+        own,
     )
     for protocol in module.PROTOCOLS
 }
