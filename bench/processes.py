@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,11 @@ def free_ports(count: int) -> list[int]:
     finally:
         for one in held:
             one.close()
+
+
+def calling(module: str, *arguments: str | Path | int) -> list[str | Path | int]:
+    """The command that calls ``main`` of a module of ours with these arguments and the result's path."""
+    return [sys.executable, "-c", f"import sys; from {module} import main; main(*sys.argv[1:])", *arguments]
 
 
 def run_together(

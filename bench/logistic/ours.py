@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from bench.logistic import ours_party
 from bench.logistic.side import Run
 from bench.logistic.work import Data, Work
 from bench.participants import DEALER, specification
-from bench.processes import run_together
+from bench.processes import calling, run_together
 from bench.shaper import shaped
 from coterie.learn.logistic import Logistic
 
@@ -36,13 +35,7 @@ def measure(work: Work, data: Data, folder: Path, truth: NDArray[np.float64], sh
     :param shape: of the lines between all three.
     :raises RuntimeError: where a process fails, or plan and fact differ.
     """
-    with tempfile.TemporaryDirectory(prefix="coterie-bench-") as homes, shaped(shape) as shaper:
-        spec = specification(NAMES, Path(homes), shaper) | _spec(work, data, folder)
-        path = folder / "ours.json"
-        path.write_text(json.dumps(spec), encoding="utf-8")
-        module = "bench.logistic.ours_party"
-        commands = {name: (sys.executable, "-m", module, path, name) for name in NAMES}
-        results = {name: done.result for name, done in run_together(commands, folder, SECONDS).items()}
+    results = participants(work, data, folder, shape)
     for name, result in results.items():
         if {p: n for p, n in result["planned"].items() if n} != result["sent"]:
             raise RuntimeError(f"{name} sent {result['sent']} and had planned {result['planned']}")
@@ -56,7 +49,7 @@ def measure(work: Work, data: Data, folder: Path, truth: NDArray[np.float64], sh
         (one["marks"]["coefficients"] - one["marks"][f"pass 2 of {passes}"]) / (passes - 1) for one in parties
     )
     input_s = max(one["marks"][f"pass 2 of {passes}"] - one["began"] for one in parties) - pass_s
-    pass_bytes, rounds = _marginal(spec)
+    pass_bytes, rounds = _marginal(_spec(work, data, folder))
     total = sum(sum(result["sent"].values()) for result in results.values())
     coefficients = _coefficients(results["left"]["coefficients"])
     return Run(
@@ -71,6 +64,21 @@ def measure(work: Work, data: Data, folder: Path, truth: NDArray[np.float64], sh
         loaded=max(one["loaded"] for one in parties),
         dealer_memory=results[DEALER]["memory"],
     )
+
+
+def participants(
+    work: Work, data: Data, folder: Path, shape: Shape = LOOPBACK, **more: Any
+) -> dict[str, dict[str, Any]]:
+    """What every participant tells of one training, by name.
+
+    :param more: for the specification: ``profile`` to tell what time was spent on.
+    """
+    with tempfile.TemporaryDirectory(prefix="coterie-bench-") as homes, shaped(shape) as shaper:
+        spec = specification(NAMES, Path(homes), shaper) | _spec(work, data, folder) | more
+        path = folder / "ours.json"
+        path.write_text(json.dumps(spec), encoding="utf-8")
+        commands = {name: calling("bench.logistic.ours_party", path, name) for name in NAMES}
+        return {name: done.result for name, done in run_together(commands, folder, SECONDS).items()}
 
 
 def _spec(work: Work, data: Data, folder: Path) -> dict[str, Any]:

@@ -1,14 +1,11 @@
 """One participant of Coterie's side: a process of its own, with TLS links to the others.
 
-    python -m bench.logistic.ours_party SPEC.json NAME RESULT.json
-
 It runs the component ``logistic`` as a job's worker does, on features that are aligned and scaled already.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from bench import machine
+from bench import machine, profile
 from bench.participants import DEALER, meet, mesh
 from coterie.data import VerticalFrame
 from coterie.learn import FrameShape, PlanContext, RunContext, StepPlan
@@ -84,8 +81,17 @@ def train(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]:
     marks: dict[str, float] = {}
     """When each section of the program began."""
 
+    clocks = profile.install() if spec.get("profile") else None
+    spent: dict[str, Any] = {}
+
     def mark(section: str) -> None:
-        marks.setdefault(section, time.perf_counter())
+        if section in marks:
+            return
+        if clocks and section == f"pass 2 of {spec['passes']}":
+            clocks.begin()
+        if clocks and section == "coefficients":
+            spent.update(clocks.end())
+        marks[section] = time.perf_counter()
 
     context = RunContext(
         engine="mpc",
@@ -120,6 +126,7 @@ def train(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]:
         "planned": dict(plan.sent.get(name, {})),
         "sent": {peer: count.sent for peer, count in traffic.items() if count.sent},
         "rounds": [plan.rounds.get(name, 0), depth],
+        "spent": spent,
         "coefficients": published["coefficients"].decode() if "coefficients" in published else None,
     }
 
@@ -132,7 +139,3 @@ def main(spec_path: str, name: str, result_path: str) -> None:
     links.close()
     listener.close()
     Path(result_path).write_text(json.dumps(result), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

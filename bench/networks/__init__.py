@@ -23,11 +23,12 @@ __all__ = ["METHOD", "benchmark", "works"]
 METHOD = f"""The same works, each pair of parties over a line of its own of given bandwidth and latency.
 
 - lan: {LAN.describe()}. wan: {WAN.describe()}. narrow: {NARROW.describe()}.
-- Lines are a proxy in user space, on the same machine, between every two processes of either side, our dealer
-  included: each direction of each line has the bandwidth, a round trip (as `ping` shows it) the latency. A new
-  connection waits one round trip. See `bench/line.py` for the model and what it leaves out.
-- Sides, times, bytes and errors as under `logistic` and `operations`; SPU with SEMI2K, the two-party protocol.
-  Few passes, and smaller works, where SPU would need minutes."""
+- Lines are a proxy in user space, on the same machine, between every two processes of either side, our
+  dealer included: each direction of each line has the bandwidth, a round trip (as `ping` shows it) the
+  latency. A new connection waits one round trip. See `bench/line.py` for the model, `bench/shaper.py` for
+  what it leaves out.
+- Sides, times, bytes and errors as under `logistic` and `operations`; SPU with SEMI2K, its protocol for two
+  parties. Few passes, and smaller works, where SPU would need minutes."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,7 +16,7 @@ from bench.operations.ours_party import PARTIES
 from bench.operations.side import Run
 from bench.operations.work import Data, Floats, Work, difference
 from bench.participants import DEALER, specification
-from bench.processes import run_together
+from bench.processes import calling, run_together
 from bench.shaper import shaped
 
 SIDE = "coterie mpc"
@@ -36,18 +35,10 @@ def measure(work: Work, data: Data, shape: Shape = LOOPBACK) -> Run:
     :param shape: of the lines between all three.
     :raises RuntimeError: where a process fails, or plan and fact differ.
     """
-    _share(data)
-    with tempfile.TemporaryDirectory(prefix="coterie-bench-") as homes, shaped(shape) as shaper:
-        spec = specification(NAMES, Path(homes), shaper)
-        spec |= {"work": asdict(work), "folder": str(data.folder)}
-        path = data.folder / "ours.json"
-        path.write_text(json.dumps(spec), encoding="utf-8")
-        module = "bench.operations.ours_party"
-        commands = {name: (sys.executable, "-m", module, path, name) for name in NAMES}
-        results = {name: done.result for name, done in run_together(commands, data.folder, SECONDS).items()}
+    results = participants(work, data, shape)
     repeats = [{name: results[name]["runs"][index] for name in NAMES} for index in range(_count(results))]
-    for participants in repeats:
-        _check(participants)
+    for one in repeats:
+        _check(one)
     last = repeats[-1]
     sent = {name: sum(last[name]["sent"].values()) for name in NAMES}
     return Run(
@@ -60,6 +51,21 @@ def measure(work: Work, data: Data, shape: Shape = LOOPBACK) -> Run:
         first_s=_seconds(repeats[0]),
         memory=max(results[name]["memory"] for name in PARTIES),
     )
+
+
+def participants(work: Work, data: Data, shape: Shape = LOOPBACK, **more: Any) -> dict[str, dict[str, Any]]:
+    """What every participant tells of all repeats, by name.
+
+    :param more: for the specification: ``profile`` to tell what time was spent on.
+    """
+    _share(data)
+    with tempfile.TemporaryDirectory(prefix="coterie-bench-") as homes, shaped(shape) as shaper:
+        spec = specification(NAMES, Path(homes), shaper)
+        spec |= {"work": asdict(work), "folder": str(data.folder)} | more
+        path = data.folder / "ours.json"
+        path.write_text(json.dumps(spec), encoding="utf-8")
+        commands = {name: calling("bench.operations.ours_party", path, name) for name in NAMES}
+        return {name: done.result for name, done in run_together(commands, data.folder, SECONDS).items()}
 
 
 def _count(results: Mapping[str, Any]) -> int:

@@ -1,24 +1,22 @@
 """One participant of Coterie's side: a process of its own, with TLS links to the others.
 
-    python -m bench.operations.ours_party SPEC.json NAME RESULT.json
-
 It runs the work's program REPEATS times, each a run of its own with new seeds and masks.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench import machine
+from bench import machine, profile
 from bench.operations.programs import AFTERWARDS, MEASURED, program
 from bench.operations.work import Input, Work
 from bench.participants import DEALER, meet, mesh
+from bench.profile import Clocks
 from coterie.mpc import FRAC, Interval, Kept, deal, run, trace
 from coterie.wire import LinkMesh
 
@@ -34,13 +32,22 @@ def shares(work: Work, folder: Path, name: str) -> dict[str, Kept]:
     }
 
 
-def once(work: Work, folder: Path, name: str, links: LinkMesh, step: str) -> dict[str, Any]:
+def once(
+    work: Work, folder: Path, name: str, links: LinkMesh, step: str, clocks: Clocks | None
+) -> dict[str, Any]:
     """One run: what it took, and the share of the result at a party."""
     tape = trace(program(work), PARTIES, DEALER)
     marks: dict[str, float] = {}
+    spent: dict[str, Any] = {}
 
     def mark(_done: int, _total: int, section: str) -> None:
-        marks.setdefault(section, time.perf_counter())
+        if section in marks:
+            return
+        if clocks and section == MEASURED:
+            clocks.begin()
+        if clocks and section == AFTERWARDS:
+            spent.update(clocks.end())
+        marks[section] = time.perf_counter()
 
     given = {} if name == DEALER else shares(work, folder, name)
     meet(links, f"{step} begins")
@@ -59,6 +66,7 @@ def once(work: Work, folder: Path, name: str, links: LinkMesh, step: str) -> dic
         "planned": {peer: count for peer, count in tape.sent.get(name, {}).items() if count},
         "sent": {peer: count.sent for peer, count in traffic.items() if count.sent},
         "rounds": [tape.rounds.get(name, 0), depth],
+        "spent": spent,
         "kept": kept,
     }
 
@@ -72,7 +80,8 @@ def main(spec_path: str, name: str, result_path: str) -> None:
     links, listener = mesh(spec, name)
     meet(links, "meet")
     idle = machine.resident()
-    runs = [once(work, folder, name, links, f"run {number}") for number in range(REPEATS)]
+    clocks = profile.install() if spec.get("profile") else None
+    runs = [once(work, folder, name, links, f"run {number}", clocks) for number in range(REPEATS)]
     memory = machine.peak() - idle
     for one in runs:
         kept = one.pop("kept")
@@ -82,7 +91,3 @@ def main(spec_path: str, name: str, result_path: str) -> None:
     links.close()
     listener.close()
     Path(result_path).write_text(json.dumps({"runs": runs, "memory": memory}), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
