@@ -51,11 +51,13 @@ class Given:
     frac: int = FRAC
     owner: int = 0
     """The place of its owner among the parties, counted round where there are fewer."""
-    kind: Literal["number", "private", "truth"] = "number"
+    kind: Literal["number", "private", "permutation", "truth"] = "number"
 
     def enter(self, ctx: Context, name: str) -> Secret | Private | Bits:
         """As an array of the program."""
         owner = ctx.parties[self.owner % len(ctx.parties)]
+        if self.kind == "permutation":
+            return ctx.private_permutation(name, owner, self.values.size)
         private = ctx.private(name, owner, self.values.shape, self.bound, self.frac)
         if self.kind == "private":
             return private
@@ -74,6 +76,11 @@ def number(values: Any, bound: float | tuple[float, float] | None = None, **opti
 def private(values: Any, bound: float | tuple[float, float] | None = None, **options: Any) -> Given:
     """An owner's plaintext."""
     return number(values, bound, kind="private", **options)
+
+
+def permutation(values: Any, owner: int = 0) -> Given:
+    """An owner's permutation."""
+    return Given(np.asarray(values, dtype=np.int64), (0.0, len(values) - 1.0), 0, owner, "permutation")
 
 
 def truth(values: Any, owner: int = 0) -> Given:
