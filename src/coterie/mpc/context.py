@@ -245,7 +245,7 @@ class Context(ABC):
         Beyond the range its result is worthless, and :meth:`check` will find that out.
         See :mod:`coterie.mpc.protocols.trigonometric` for the supported pairs and their errors.
         """
-        return self._guarded("sigmoid", logits, frac=frac, limit=limit, terms=terms)
+        return self.guarded("sigmoid", logits, frac=frac, limit=limit, terms=terms)
 
     def check_range(self, secret: Secret, half_period: int) -> Secret:
         """The same values, in one round, vouched for by :meth:`check`: it passes every magnitude up to
@@ -253,7 +253,7 @@ class Context(ABC):
 
         :param half_period: a power of two.
         """
-        return self._guarded("range", secret, half_period=half_period)
+        return self.guarded("range", secret, half_period=half_period)
 
     def within(self, secret: Secret, bound: Bound) -> Secret:
         """The same values, with a bound that the program's author has proven and nothing checks.
@@ -290,7 +290,8 @@ class Context(ABC):
         self._claim("kept", name)
         self.apply("keep", [secret], name=name)
 
-    def _guarded(self, kind: str, secret: Secret, **params: Any) -> Secret:
+    def guarded(self, kind: str, secret: Secret, **params: Any) -> Secret:
+        """An operation whose second output :meth:`check` looks at: the sums of a range guard."""
         result: Secret
         result, guard = self.apply(kind, [secret], **params)
         self._guard = guard if self._guard is None else self._guard + guard

@@ -90,6 +90,12 @@ PERMUTATION_SENT = define(
     "A peer sent places that are no permutation",
     "Nothing was revealed. Compare versions; then ask the peer.",
 )
+RANGE_NEEDED = define(
+    "CT-2120",
+    BadInput,
+    "A function needs a smaller range of its argument",
+    "Promise one with low= and high=: it is checked during the run. Or bound the inputs more tightly.",
+)
 TAPE_UNREADABLE = define(
     "CT-2140", BadInput, "Not a tape file", "Take the file that the dealer wrote, made by a version as yours."
 )

@@ -20,6 +20,7 @@ from coterie.mpc.functions.arithmetic import (
     sum,
     times,
 )
+from coterie.mpc.functions.elementary import exp, exp2
 from coterie.mpc.functions.logic import (
     all,
     any,
@@ -67,6 +68,8 @@ __all__ = [
     "cumsum",
     "discrete_gaussian",
     "discrete_laplace",
+    "exp",
+    "exp2",
     "expand_dims",
     "flip",
     "gaussian_sigma",
