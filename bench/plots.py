@@ -63,9 +63,8 @@ def _times(records: Records) -> Figure:
             color=LINE,
         )
     axes.set_xscale("log")
-    axes.set_xlabel("seconds, logarithmic; Coterie in blue, peers with the times that ours takes")
-    low, high = axes.get_xlim()
-    axes.set_xlim(low, high * 12)
+    axes.set_xlabel("seconds, logarithmic; Coterie in blue, peers with how many times as long they take")
+    axes.set_xlim(min(bar[1] for bar in bars) / 3, max(bar[1] for bar in bars) * 12)
     _rows(axes, ticks, works)
     return figure
 
@@ -86,7 +85,7 @@ def _parts(records: Records) -> Figure:
             fontsize=7,
             color=LINE,
         )
-    axes.axvline(100, color=LINE, linewidth=0.8)
+    axes.axvline(100, color=LINE, linewidth=0.5, zorder=0)
     axes.set_xlim(0, max(100.0, *(100 * record["ratio"] for record in records)) * 1.35)
     axes.set_xlabel("per cent of what one core can do at most")
     _rows(axes, list(range(len(records))), names)
