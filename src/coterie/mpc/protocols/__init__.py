@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from coterie.mpc.protocols import (
     boolean,
+    comparison_dcf,
+    comparison_tables,
     conversion,
     exponential,
     inputs,
@@ -38,6 +40,8 @@ PROTOCOLS: Mapping[str, Protocol] = {
         truncate,
         boolean,
         conversion,
+        comparison_tables,
+        comparison_dcf,
         select,
         trigonometric,
         exponential,
