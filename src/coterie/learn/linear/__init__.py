@@ -5,6 +5,7 @@ from coterie.learn.linear.columns import Moments, feature_columns, moments, own_
 from coterie.learn.linear.errors import CONSTANT_FEATURE, NO_BOUND, NO_FEATURES, NOT_ALONE
 from coterie.learn.linear.model import ClearModel, ModelFacts, SharedModel, load_model
 from coterie.learn.linear.params import Floats, LinearParams, sigmoid
+from coterie.learn.linear.products import gram, turned
 from coterie.learn.linear.scores import score_plan, score_run
 from coterie.learn.linear.statement import CLEAR
 
@@ -21,6 +22,7 @@ __all__ = [
     "Moments",
     "SharedModel",
     "feature_columns",
+    "gram",
     "load_model",
     "moments",
     "own_columns",
@@ -28,4 +30,5 @@ __all__ = [
     "score_plan",
     "score_run",
     "sigmoid",
+    "turned",
 ]

@@ -12,6 +12,7 @@ from coterie.learn.component import FrameShape
 from coterie.learn.errors import NOT_FINITE, NULLS_LEFT
 from coterie.learn.linear.errors import CONSTANT_FEATURE
 from coterie.learn.linear.params import Floats, LinearParams
+from coterie.learn.linear.products import gram
 from coterie.mpc import RowBlocks
 
 __all__ = ["Moments", "feature_columns", "moments", "own_columns", "place_of"]
@@ -63,7 +64,7 @@ def moments(features: RowBlocks, columns: Sequence[str]) -> Moments:
     for _, block in features.blocks():
         with np.errstate(invalid="ignore"):  # infinities are named below
             total += block.sum(axis=0)
-            squares += block.T @ block
+            squares += gram(block)
         low = np.minimum(low, block.min(axis=0))
         high = np.maximum(high, block.max(axis=0))
     for j, name in enumerate(columns):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coterie.learn.errors import ONE_CLASS
-from coterie.learn.linear import Floats, moments
+from coterie.learn.linear import Floats, moments, turned
 from coterie.learn.logistic.design import CAP, FLOOR, Design, whitened_row_sum
 from coterie.mpc import RowBlocks
 
@@ -33,8 +33,8 @@ class Block:
 
     def scaled(self) -> RowBlocks:
         """F = (X − μ) √s A."""
-        given = self.features
-        return RowBlocks(given.shape, lambda start, stop: (given.rows(start, stop) - self.shift) @ self.turn)
+        given, shift, turn = self.features, self.shift, self.turn
+        return RowBlocks(given.shape, lambda start, stop: turned(given.rows(start, stop) - shift, turn))
 
     def back(self) -> Floats:
         """(width + 1, width): weights u to coefficients, and to what is taken from the intercept."""

@@ -1,0 +1,19 @@
+"""Products of blocks in pieces, against NumPy's sums of products."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from coterie.learn.linear import gram, turned
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, 1000, 70_001])
+@pytest.mark.parametrize("width", [0, 1, 7, 600])
+def test_products_in_pieces_are_the_products(rows: int, width: int) -> None:
+    if rows * width > 10**6:
+        rows = 10**6 // width
+    random = np.random.default_rng(rows + width)
+    block, matrix = random.normal(size=(rows, width)), random.normal(size=(width, 3))
+    np.testing.assert_allclose(gram(block), np.einsum("ni,nj->ij", block, block), atol=1e-9)
+    np.testing.assert_allclose(turned(block, matrix), np.einsum("ni,ij->nj", block, matrix), atol=1e-9)
