@@ -4,7 +4,7 @@ from .approval import Approval, approve, verify_approval
 from .dealing import Derived, StageRequest, binding_of, deal_stage, derive_stage, parts_of
 from .errors import CANCELLED, PLAN_DIFFERS
 from .plan import Plan, StagePlan, derive_plan, plan_difference
-from .proposal import Proposal, new_job_id, propose, roles_of
+from .proposal import NetworkFacts, Proposal, new_job_id, propose, roles_of
 from .registry import component, components
 from .request import request_of
 from .run import Assignment, Host, run_job, stage_file
@@ -18,6 +18,7 @@ __all__ = [
     "Derived",
     "Host",
     "JobSpec",
+    "NetworkFacts",
     "Plan",
     "Proposal",
     "StagePlan",

@@ -15,7 +15,7 @@ from typing import Any
 from coterie.agreement import Terms
 from coterie.crypto import canonical, digest
 from coterie.learn import PlanContext, StepPlan
-from coterie.mpc import Correlations
+from coterie.mpc import Correlations, Network
 
 from .errors import ENGINE_UNSUPPORTED, PLAN_EXCEEDED
 from .proposal import Proposal, roles_of
@@ -30,8 +30,10 @@ DIGEST_BYTES = 128
 """What each participant tells of its stage plan: stage and digest, padded."""
 
 # The estimate of time is a plain sum with these constants; equal at all parties, and no promise.
-SECONDS_PER_ROUND = 0.0005
+SECONDS_PER_ROUND = 0.0003
+"""What a participant does for a message, beside the network's latency."""
 BYTES_PER_SECOND = 200e6
+"""What a participant's own work lets through."""
 OPERATIONS_PER_SECOND = 1e9
 
 
@@ -43,12 +45,14 @@ class StagePlan:
     exact: bool
     """Whether all sizes are known; otherwise they are upper bounds."""
     steps: tuple[StepPlan, ...]
+    network: Network | None = None
+    """For the estimate of time."""
 
     def to_document(self) -> dict[str, Any]:
         return {
             "index": self.index,
             "exact": self.exact,
-            "steps": [_step_document(step) for step in self.steps],
+            "steps": [_step_document(step, self.network) for step in self.steps],
         }
 
     @property
@@ -59,9 +63,9 @@ class StagePlan:
         return next(step for step in self.steps if step.step == name)
 
 
-def _step_document(step: StepPlan) -> dict[str, Any]:
+def _step_document(step: StepPlan, network: Network | None) -> dict[str, Any]:
     document = asdict(step)
-    document["seconds"] = round(seconds(step), 3)
+    document["seconds"] = round(seconds(step, network), 3)
     return _plain(document)  # type: ignore[no-any-return]
 
 
@@ -74,11 +78,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def seconds(step: StepPlan) -> float:
+def seconds(step: StepPlan, network: Network | None = None) -> float:
     """Estimated duration of a step."""
     sent = max((sum(to.values()) for to in step.sent.values()), default=0)
     rounds = max(step.rounds.values(), default=0)
-    return rounds * SECONDS_PER_ROUND + sent / BYTES_PER_SECOND + step.operations / OPERATIONS_PER_SECOND
+    round_s = SECONDS_PER_ROUND + (network.latency if network else 0.0)
+    rate = min(BYTES_PER_SECOND, network.bandwidth if network else BYTES_PER_SECOND)
+    return rounds * round_s + sent / rate + step.operations / OPERATIONS_PER_SECOND
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,8 @@ class Plan:
     dealer: str | None
     correlations: Correlations
     """Whether the dealer takes part, or deals each stage before it is run."""
+    network: Network | None
+    """What protocols were chosen by."""
     data: Mapping[str, PlannedData]
     """By party."""
     stages: tuple[StagePlan, ...]
@@ -122,6 +130,7 @@ class Plan:
             "parties": list(self.parties),
             "dealer": self.dealer,
             "correlations": self.correlations,
+            "network": self.network.to_dict() if self.network else None,
             "data": {party: _plain(asdict(used)) for party, used in self.data.items()},
             "stages": [stage.to_document() for stage in self.stages],
         }
@@ -161,7 +170,7 @@ class Plan:
             "rounds": sum(max(step.rounds.values(), default=0) for step in self.steps),
             "memory": max((step.memory for step in self.steps), default=0),
             "disk": sum(step.disk for step in self.steps),
-            "seconds": round(sum(seconds(step) for step in self.steps), 3),
+            "seconds": round(sum(seconds(step, self.network) for step in self.steps), 3),
             "learns": learns,
         }
 
@@ -204,6 +213,7 @@ class Planner:
             label=roles.label,
             frames={},
             models={},
+            network=_network_of(proposal),
             correlations=proposal.spec.correlations,
         )
         self._next = 0
@@ -244,7 +254,7 @@ class Planner:
             if part.ends_stage:
                 break
         self._stage += 1
-        return StagePlan(self._stage - 1, exact, tuple(plans))
+        return StagePlan(self._stage - 1, exact, tuple(plans), self.context.network)
 
     def apply(self, facts: Mapping[str, int]) -> None:
         """Take in the sizes that the stage just run has told.
@@ -302,9 +312,15 @@ def derive_plan(proposal: Proposal, terms: Terms) -> Plan:
         parties=planner.parties,
         dealer=planner.dealer,
         correlations=proposal.spec.correlations,
+        network=_network_of(proposal),
         data={party: _data_of(party, proposal, planner.context) for party in planner.parties},
         stages=tuple(stages),
     )
+
+
+def _network_of(proposal: Proposal) -> Network | None:
+    facts = proposal.network
+    return Network(facts.latency, facts.bandwidth) if facts else None
 
 
 def _data_of(party: str, proposal: Proposal, context: PlanContext) -> PlannedData:

@@ -17,7 +17,7 @@ from coterie.data import DatasetFacts
 from .errors import COLUMN_UNKNOWN, DATASETS_INVALID, ID_RULES_DIFFER, LABEL_INVALID, NO_COLUMNS
 from .spec import JobSpec
 
-__all__ = ["Proposal", "Roles", "new_job_id", "propose", "roles_of"]
+__all__ = ["NetworkFacts", "Proposal", "Roles", "new_job_id", "propose", "roles_of"]
 
 JOB_ID = re.compile(r"^[0-9a-f]{32}$")
 
@@ -25,6 +25,18 @@ JOB_ID = re.compile(r"^[0-9a-f]{32}$")
 def new_job_id() -> str:
     """128 random bits as 32 hexadecimal digits."""
     return secrets.token_hex(16)
+
+
+class NetworkFacts(BaseModel):
+    """The line between participants, in the classes of :class:`coterie.mpc.Network`. Plans choose protocols
+    by it; what a job computes and reveals does not depend on it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    latency: Annotated[float, Field(gt=0, le=10)]
+    """Seconds, one way."""
+    bandwidth: Annotated[float, Field(ge=1, le=1e12)]
+    """Bytes per second."""
 
 
 class Proposal(BaseModel):
@@ -39,10 +51,18 @@ class Proposal(BaseModel):
     initiator: str
     facts: dict[str, DatasetFacts]
     """Party to the public facts of its dataset."""
+    network: NetworkFacts | None = None
+    """As the initiator measured it: the slowest of its lines to the other participants."""
     created: str
 
 
-def propose(spec: JobSpec, agreement: str, initiator: str, facts: Mapping[str, DatasetFacts]) -> Proposal:
+def propose(
+    spec: JobSpec,
+    agreement: str,
+    initiator: str,
+    facts: Mapping[str, DatasetFacts],
+    network: NetworkFacts | None = None,
+) -> Proposal:
     """A new proposal under a fresh job id."""
     return Proposal(
         job=new_job_id(),
@@ -50,6 +70,7 @@ def propose(spec: JobSpec, agreement: str, initiator: str, facts: Mapping[str, D
         agreement=agreement,
         initiator=initiator,
         facts=dict(facts),
+        network=network,
         created=timestamp(now()),
     )
 

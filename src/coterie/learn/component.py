@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from coterie.data import Dataset, Scratch, VerticalFrame
-    from coterie.mpc import Correlations, TapeFile, TapeFiles
+    from coterie.mpc import Correlations, Network, TapeFile, TapeFiles
     from coterie.wire import Mesh
 
 Engine = Literal["clear", "tee", "mpc", "fl"]
@@ -113,6 +113,8 @@ class StepPlan:
     operations: int = 0
     """Ring multiplications of the busiest participant: for the estimate of time."""
     statement: Statement | None = None
+    choices: tuple[str, ...] = ()
+    """Where there were several protocols for an operation: which was taken, and why."""
     digest: str | None = None
     """Of the tape, where there is one."""
     tapes: tuple[PlannedTape, ...] = ()
@@ -152,6 +154,8 @@ class PlanContext:
     """"all" before a split, "train" and "test" after it. A component replaces what it changes."""
     models: MutableMapping[str, Any]
     """Public facts of the models made so far, by step name."""
+    network: Network | None = None
+    """As the initiator measured it; None where it was not measured."""
     correlations: Correlations = "stream"
     """Whether a dealer takes part in runs, or has dealt into tape files before."""
 

@@ -18,7 +18,13 @@ __all__ = ["computed", "dealt", "needs_of", "traced"]
 def traced(program: Program, context: PlanContext) -> Tape:
     """The tape of a program among all compute parties. Errors: those of :func:`coterie.mpc.trace`."""
     try:
-        return trace(program, context.parties, context.dealer or "", correlations=context.correlations)
+        return trace(
+            program,
+            context.parties,
+            context.dealer or "",
+            correlations=context.correlations,
+            network=context.network,
+        )
     except CoterieError as error:
         raise error.at(step=context.step) from None
 
@@ -32,6 +38,7 @@ def needs_of(tape: Tape) -> dict[str, Any]:
         "memory": tape.memory,
         "disk": tape.disk,
         "operations": max(tape.multiplications.values()),
+        "choices": tape.choices,
         "digest": tape.digest,
         "tapes": (PlannedTape(tape.digest, dict(tape.corrections)),) if ahead else (),
     }

@@ -10,8 +10,10 @@ from coterie.mpc.arrays import Bits, Private, Secret
 from coterie.mpc.context import FRAC, Context, Program
 from coterie.mpc.corrections import Dealing
 from coterie.mpc.dealer import deal
+from coterie.mpc.errors import TAPE_OTHER, TAPE_USED
 from coterie.mpc.follower import Inputs, Outputs
 from coterie.mpc.form import Form
+from coterie.mpc.network import Network
 from coterie.mpc.plaintext import RowBlocks
 from coterie.mpc.protocols import PROTOCOLS
 from coterie.mpc.ranges import Interval
@@ -35,6 +37,8 @@ __all__ = [
     "FRAC",
     "HOLD",
     "STATEMENTS",
+    "TAPE_OTHER",
+    "TAPE_USED",
     "Binding",
     "Bits",
     "Context",
@@ -46,6 +50,7 @@ __all__ = [
     "Inputs",
     "Interval",
     "Kept",
+    "Network",
     "Outputs",
     "Part",
     "Private",

@@ -15,6 +15,7 @@ from coterie.mpc.arrays import Bits, Private, Secret
 from coterie.mpc.errors import BAD_PROGRAM, NOT_FINITE, SHAPES
 from coterie.mpc.form import BitsForm, Form, PrivateForm, Shape, ShapeError
 from coterie.mpc.location import program_line
+from coterie.mpc.network import Network
 from coterie.mpc.protocols import PROTOCOLS, Protocol
 from coterie.mpc.ranges import Interval, between
 from coterie.mpc.ring import FRAC, Words, check_fits, encode, fits
@@ -30,7 +31,9 @@ class Context(ABC):
     All methods may raise CT-2101 (values could overflow) and CT-2106 (a program that makes no sense).
     """
 
-    def __init__(self, parties: Sequence[str]) -> None:
+    def __init__(self, parties: Sequence[str], network: Network | None = None) -> None:
+        self.network = network
+        """What protocols are chosen by, where there are several for one operation."""
         self.parties = tuple(parties)
         """The compute parties, in the agreement's order."""
         self._calls = 0

@@ -44,7 +44,7 @@ class Follower(Context):
     def __init__(
         self, tape: Tape, mesh: Mesh, progress: Progress | None, storage: Storage | None = None
     ) -> None:
-        super().__init__(tape.setting.parties)
+        super().__init__(tape.setting.parties, tape.setting.network)
         self.tape = tape
         self.setting = tape.setting
         self.mesh = mesh

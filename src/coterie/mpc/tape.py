@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from coterie.crypto import canonical, digest
 from coterie.mpc.errors import BAD_ROLES
 from coterie.mpc.form import Form
+
+if TYPE_CHECKING:
+    from coterie.mpc.network import Network
 
 VERSION = 1
 WORD = 8
@@ -50,6 +53,8 @@ class Setting:
     """Input parties and result parties that do not compute. The dealer is one of them only where it is named
     here too."""
     correlations: Correlations = "stream"
+    network: Network | None = None
+    """What protocols are chosen by; None where nothing is known."""
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.parties) <= MOST_PARTIES:
@@ -225,10 +230,17 @@ class Tape:
             "dealer": self.setting.dealer,
             "guests": list(self.setting.guests),
             "correlations": self.setting.correlations,
+            "network": self.setting.network.to_dict() if self.setting.network else None,
             "instructions": [instruction.to_dict() for instruction in self.instructions],
             "sent": {source: dict(targets) for source, targets in self.sent.items()},
             "rounds": dict(self.rounds),
         }
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Why protocols were taken where there are several for one operation, each reason once."""
+        because = (instruction.call.params.get("because") for instruction in self.instructions)
+        return tuple(dict.fromkeys(reason for reason in because if reason))
 
     @cached_property
     def digest(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from coterie.mpc.context import Context, Program
 from coterie.mpc.errors import BAD_PROGRAM, BAD_ROLES
 from coterie.mpc.needs import needs
+from coterie.mpc.network import Network
 from coterie.mpc.protocols import Protocol
 from coterie.mpc.seeds import agreement
 from coterie.mpc.tape import (
@@ -30,6 +31,7 @@ def trace(
     dealer: str,
     guests: Sequence[str] = (),
     correlations: Correlations = "stream",
+    network: Network | None = None,
 ) -> Tape:
     """Write the tape of ``program``.
 
@@ -39,10 +41,12 @@ def trace(
         docs/protocols.md for what that assumes.
     :param correlations: "tape" where the dealer's part is in tape files, dealt before: the plan is then that
         of a run without a dealer.
+    :param network: what protocols are chosen by, where there are several for one operation; a local network
+        where nothing is said.
 
     Errors: CT-2101 (values could overflow; the operation and section are named), CT-2106, CT-2109 (roles).
     """
-    tracer = _Tracer(Setting(tuple(parties), dealer, tuple(guests), correlations))
+    tracer = _Tracer(Setting(tuple(parties), dealer, tuple(guests), correlations, network))
     program(tracer)
     tracer.finish()
     return tracer.tape()
@@ -50,7 +54,7 @@ def trace(
 
 class _Tracer(Context):
     def __init__(self, setting: Setting) -> None:
-        super().__init__(setting.parties)
+        super().__init__(setting.parties, setting.network)
         self._setting = setting
         self._instructions: list[Instruction] = []
         self._costs: list[Cost] = []

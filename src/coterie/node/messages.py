@@ -33,6 +33,7 @@ __all__ = [
     "JobQuestion",
     "JobStart",
     "Ok",
+    "Probe",
     "Propose",
     "ProposeAnswer",
 ]
@@ -54,6 +55,12 @@ class Ok(Message):
 
 class Hello(Message):
     """Are you there?"""
+
+
+class Probe(Message):
+    """How long does a message of this size take? Answered by :class:`Ok`."""
+
+    padding: Annotated[str, StringConstraints(max_length=2**20, pattern=r"^0*$")]
 
 
 class HelloAnswer(Message):

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from coterie.crypto import PublicIdentity, now, timestamp
 from coterie.errors import UNEXPECTED, CoterieError
+from coterie.jobs import NetworkFacts
+from coterie.mpc import Network as Line
 from coterie.wire import PeerClient, PeerServer
 
 from . import messages
@@ -22,6 +24,7 @@ LIMIT = 8 * 2**20
 
 KINDS: dict[type[Message], str] = {
     messages.Hello: "hello",
+    messages.Probe: "probe",
     messages.AgreementPush: "agreement/push",
     messages.AgreementPull: "agreement/pull",
     messages.FactsQuestion: "facts",
@@ -33,6 +36,9 @@ KINDS: dict[type[Message], str] = {
     messages.JobQuestion: "job/state",
     messages.HeadOffer: "job/head",
 }
+
+PROBES = (0, 0, 0, 0, 2**19)
+"""Bytes of the messages that a line is measured by."""
 
 Q = TypeVar("Q", bound=Message)
 A = TypeVar("A", bound=Message)
@@ -49,6 +55,7 @@ class Network:
         """When each peer last answered or asked, since the node was started."""
         self.on_seen: Callable[[str], None] | None = None
         """Told the name of a peer that has just asked something: it is there."""
+        self.answer(messages.Probe, self._take_probe)
 
     async def ask(self, peer: str, request: Message, answer: type[A]) -> A:
         """The peer's answer.
@@ -59,6 +66,22 @@ class Network:
         found = await self._client.call(self._core.address(peer), KINDS[type(request)], request, answer)
         self._seen(peer)
         return found
+
+    async def measure(self, peer: str) -> NetworkFacts:
+        """The line to a peer, in classes: the shortest of some echoes, and a transfer of half a megabyte.
+
+        :raises CoterieError: as :meth:`ask`.
+        """
+        probes = [messages.Probe(padding="0" * size) for size in PROBES]
+        address = self._core.address(peer)
+        took = await self._client.timed(address, KINDS[messages.Probe], probes, messages.Ok)
+        self._seen(peer)
+        round_trip = min(took[:-1])
+        found = Line.of(round_trip / 2, PROBES[-1] / max(took[-1] - round_trip, 1e-6))
+        return NetworkFacts(latency=found.latency, bandwidth=found.bandwidth)
+
+    async def _take_probe(self, _peer: str, _probe: messages.Probe) -> messages.Ok:
+        return messages.Ok()
 
     async def greet(self) -> None:
         """Tell all peers that this node is there again: what they could not deliver, they deliver now."""

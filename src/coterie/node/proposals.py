@@ -12,6 +12,7 @@ from coterie.jobs import (
     PLAN_DIFFERS,
     Approval,
     JobSpec,
+    NetworkFacts,
     Plan,
     Proposal,
     approve,
@@ -117,10 +118,25 @@ class Proposals:
             raise
         asked = [self._facts(party, name, agreement) for party, name in spec.datasets.items()]
         facts = dict(zip(spec.datasets, await asyncio.gather(*asked), strict=True))
-        proposal = propose(spec, agreement.id, self._core.name, facts)
+        network = await self._network_of(spec, agreement)
+        proposal = propose(spec, agreement.id, self._core.name, facts, network)
         plan = await self._planning.derive(proposal, agreement)
         await self._planning.require(proposal, plan, agreement)
         return proposal, plan, agreement
+
+    async def _network_of(self, spec: JobSpec, agreement: Agreement) -> NetworkFacts | None:
+        """The slowest of this node's lines to the others of the job, where its engine sends anything.
+
+        A dealer that is away now, as it may be where correlations come in tape files, is not measured.
+        """
+        if spec.engine != "mpc":
+            return None
+        dealer = agreement.terms.dealer if spec.correlations == "stream" else None
+        others = sorted({*spec.datasets, *([dealer] if dealer else [])} - {self._core.name})
+        measured = [await self._network.measure(peer) for peer in others]
+        return NetworkFacts(
+            latency=max(one.latency for one in measured), bandwidth=min(one.bandwidth for one in measured)
+        )
 
     async def _facts(self, party: str, name: str, agreement: Agreement) -> DatasetFacts:
         if party == self._core.name:

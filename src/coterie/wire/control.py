@@ -12,8 +12,9 @@ import contextlib
 import logging
 import socket
 import ssl
+import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -197,22 +198,47 @@ class PeerClient:
         Errors besides: CT-1219, CT-1220, CT-1221, CT-1222 (no connection), CT-1234 (no answer in
         ``seconds``), CT-1203 and CT-1204 (not the right answer), CT-1207 (the request is too long).
         """
+        ((found, _),) = await self._converse(address, kind, [request], answer, seconds)
+        return found
+
+    async def timed(
+        self,
+        address: PeerAddress,
+        kind: str,
+        requests: Sequence[BaseModel],
+        answer: type[M],
+        seconds: float = ANSWER_SECONDS,
+    ) -> list[float]:
+        """Seconds from each request to its answer, one after the other on one connection. Errors: as
+        :meth:`call`."""
+        return [took for _, took in await self._converse(address, kind, requests, answer, seconds)]
+
+    async def _converse(
+        self, address: PeerAddress, kind: str, requests: Sequence[BaseModel], answer: type[M], seconds: float
+    ) -> list[tuple[M, float]]:
+        """Answers, and the seconds they took."""
         name = address.name
         if not address.listens:
             raise CANNOT_CONNECT(f"{name} has no address", party=name)
-        body = canonical({"kind": kind, "body": request.model_dump(mode="json")})
-        if len(body) > self._limit:
-            raise BAD_MESSAGE(f"the request {kind} has {len(body)} bytes; {self._limit} are allowed")
+        bodies = [canonical({"kind": kind, "body": one.model_dump(mode="json")}) for one in requests]
+        for body in bodies:
+            if len(body) > self._limit:
+                raise BAD_MESSAGE(f"the request {kind} has {len(body)} bytes; {self._limit} are allowed")
         context = client_context(self._identity, address.identity, PEER_PROTOCOL)
+        answers = []
         async with connected(address, context, f"{name}.coterie") as stream:
-            with translated(name):
-                async with asyncio.timeout(seconds):
-                    await stream.write_record(body)
-                    data = await stream.read_record(self._limit, name)
-        found = read_record(data, _Answer, self._limit, name)
-        if found.error:
-            raise error_of(found.error, name)
-        return read_record(canonical(found.body), answer, self._limit, name)
+            for body in bodies:
+                began = time.perf_counter()
+                with translated(name):
+                    async with asyncio.timeout(seconds):
+                        await stream.write_record(body)
+                        data = await stream.read_record(self._limit, name)
+                took = time.perf_counter() - began
+                found = read_record(data, _Answer, self._limit, name)
+                if found.error:
+                    raise error_of(found.error, name)
+                answers.append((read_record(canonical(found.body), answer, self._limit, name), took))
+        return answers
 
     def ask(
         self,
