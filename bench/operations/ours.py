@@ -18,10 +18,13 @@ from bench.operations.work import Data, Floats, Work, difference
 from bench.participants import DEALER, specification
 from bench.processes import calling, run_together
 from bench.shaper import shaped
+from coterie.mpc import Network
 
 SIDE = "coterie mpc"
 NAMES = (*PARTIES, DEALER)
 FRAC = 18
+LOCAL = (1e-4, 1.25e9)
+"""Latency and bandwidth of loopback, as a node would measure it: seconds, bytes a second."""
 SECONDS = 900
 
 
@@ -61,11 +64,17 @@ def participants(work: Work, data: Data, shape: Shape = LOOPBACK, **more: Any) -
     _share(data)
     with tempfile.TemporaryDirectory(prefix="coterie-bench-") as homes, shaped(shape) as shaper:
         spec = specification(NAMES, Path(homes), shaper)
-        spec |= {"work": asdict(work), "folder": str(data.folder)} | more
+        spec |= {"work": asdict(work), "folder": str(data.folder), "network": _network(shape)} | more
         path = data.folder / "ours.json"
         path.write_text(json.dumps(spec), encoding="utf-8")
         commands = {name: calling("bench.operations.ours_party", path, name) for name in NAMES}
         return {name: done.result for name, done in run_together(commands, data.folder, SECONDS).items()}
+
+
+def _network(shape: Shape) -> dict[str, float]:
+    """What the plan is made for: choices between protocols depend on it."""
+    measured = (shape.one_way or LOCAL[0], shape.bytes_per_second or LOCAL[1])
+    return Network.of(*measured).to_dict()
 
 
 def _count(results: Mapping[str, Any]) -> int:

@@ -17,7 +17,7 @@ from bench.operations.programs import AFTERWARDS, MEASURED, program
 from bench.operations.work import Input, Work
 from bench.participants import DEALER, meet, mesh
 from bench.profile import Clocks
-from coterie.mpc import FRAC, Interval, Kept, deal, run, trace
+from coterie.mpc import FRAC, Interval, Kept, Network, deal, run, trace
 from coterie.wire import LinkMesh
 
 PARTIES = ("left", "right")
@@ -33,10 +33,10 @@ def shares(work: Work, folder: Path, name: str) -> dict[str, Kept]:
 
 
 def once(
-    work: Work, folder: Path, name: str, links: LinkMesh, step: str, clocks: Clocks | None
+    work: Work, folder: Path, name: str, links: LinkMesh, step: str, network: Network, clocks: Clocks | None
 ) -> dict[str, Any]:
     """One run: what it took, and the share of the result at a party."""
-    tape = trace(program(work), PARTIES, DEALER)
+    tape = trace(program(work), PARTIES, DEALER, network=network)
     marks: dict[str, float] = {}
     spent: dict[str, Any] = {}
 
@@ -76,12 +76,12 @@ def main(spec_path: str, name: str, result_path: str) -> None:
     spec = json.loads(Path(spec_path).read_text(encoding="utf-8"))
     given = spec["work"]
     work = Work(**given | {"inputs": tuple(Input(**one) for one in given["inputs"])})
-    folder = Path(spec["folder"])
+    folder, network = Path(spec["folder"]), Network(**spec["network"])
     links, listener = mesh(spec, name)
     meet(links, "meet")
     idle = machine.resident()
     clocks = profile.install() if spec.get("profile") else None
-    runs = [once(work, folder, name, links, f"run {number}", clocks) for number in range(REPEATS)]
+    runs = [once(work, folder, name, links, f"run {number}", network, clocks) for number in range(REPEATS)]
     memory = machine.peak() - idle
     for one in runs:
         kept = one.pop("kept")
