@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from coterie.crypto import digest
 from coterie.mpc.arrays import Bits, Private, Secret
+from coterie.mpc.arrays.dispatch import call
 from coterie.mpc.errors import BAD_PROGRAM, NOT_FINITE, SHAPES
 from coterie.mpc.form import BitsForm, Form, PrivateForm, Shape, ShapeError
 from coterie.mpc.location import program_line
 from coterie.mpc.network import Network
 from coterie.mpc.protocols import PROTOCOLS, Protocol
 from coterie.mpc.ranges import Interval, between
-from coterie.mpc.ring import FRAC, Words, check_fits, encode, fits
+from coterie.mpc.ring import FRAC, Words, check_fits, decode, encode, fits
 from coterie.mpc.tape import Call
 
 Bound: TypeAlias = float | tuple[float, float] | Interval
@@ -176,10 +177,11 @@ class Context(ABC):
         array = np.asarray(values, dtype=np.float64)
         if not np.isfinite(array).all():
             raise NOT_FINITE("a public constant")
-        span = Interval(float(array.min()), float(array.max())) if array.size else Interval(0.0, 0.0)
-        check_fits(span.bound, frac, "a public constant" + program_line())
+        check_fits(float(np.max(np.abs(array), initial=0.0)), frac, "a public constant" + program_line())
         words = np.asarray(encode(array, frac))
-        form = {"shape": list(words.shape), "frac": frac, "range": span.widened(2.0**-frac).to_list()}
+        rounded = decode(words, frac)
+        span = [float(rounded.min()), float(rounded.max())] if array.size else [0.0, 0.0]
+        form = {"shape": list(words.shape), "frac": frac, "range": span}
         return self.one("public", [], constant=words, digest=digest(words.tobytes()), **form)
 
     # Local operations
@@ -242,13 +244,14 @@ class Context(ABC):
         result: tuple[Secret, ...] = self.apply("truncate", secrets, frac=frac)
         return result
 
-    def sigmoid(self, logits: Secret, *, frac: int, limit: int = 10, terms: int = 12) -> Secret:
-        """1 / (1 + exp(-logits)), in one round, for logits in ``[-limit, limit]``.
+    def sigmoid(self, logits: Secret, *, frac: int, limit: int = 10, terms: int = 7) -> Secret:
+        """1 / (1 + exp(-logits)), in one round, for logits in ``[-limit, limit]``, watched by :meth:`check`.
 
-        Beyond the range its result is worthless, and :meth:`check` will find that out.
-        See :mod:`coterie.mpc.protocols.trigonometric` for the supported pairs and their errors.
+        :mod:`coterie.mpc.fourier_tables` has the pairs of limit and terms, and their errors;
+        :func:`coterie.mpc.functions.sigmoid` chooses among them.
         """
-        return self.guarded("sigmoid", logits, frac=frac, limit=limit, terms=terms)
+        result: Secret = call("sigmoid_of", logits, limit, terms, frac)
+        return result
 
     def check_range(self, secret: Secret, half_period: int) -> Secret:
         """The same values, in one round, vouched for by :meth:`check`: it passes every magnitude up to
