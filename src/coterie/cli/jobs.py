@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import BaseModel
 
 from coterie.client import Client
-from coterie.crypto import write_error
+from coterie.crypto import atomic_write, canonical, write_error
 from coterie.node import JobView
 
 from .following import follow_job, print_job
@@ -48,15 +49,43 @@ def plan(
     context: typer.Context,
     file: Annotated[Path | None, typer.Argument(help="A job file that is not submitted yet.")] = None,
     job: Annotated[str | None, typer.Option(help="A submitted job: its id, or `last`.")] = None,
+    stage: Annotated[
+        int | None, typer.Option(help="With --job: the request for this stage's tape files, for its dealer.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="With --stage: the file to write.")
+    ] = None,
 ) -> None:
     """What a job will send, compute and reveal. Proposes nothing."""
     state = state_of(context)
+    if (stage is None) != (output is None) or (stage is not None and job is None):
+        raise typer.BadParameter("--job, --stage and --output go together")
     if (file is None) == (job is None):
         raise typer.BadParameter("give a job file, or --job with the id of a submitted one")
+    if stage is not None and output is not None:
+        _write_request(state, str(job), stage, output)
+        return
     with state.client() as client:
         view = client.preview(read_text(file)) if file is not None else client.plan(find(client, str(job)))
     if not show(state, view):
         print_plan(view)
+
+
+class WrittenRequest(BaseModel):
+    """A request for tape files, written to a file."""
+
+    file: Path
+    stage: int
+    plan: str
+    """Digest of the stage's plan."""
+
+
+def _write_request(state: State, job: str, stage: int, output: Path) -> None:
+    with state.client() as client:
+        request = client.stage_request(find(client, job), stage)
+    atomic_write(output.absolute(), canonical(request), 0o644)
+    if not show(state, WrittenRequest(file=output, stage=stage, plan=request["plan"])):
+        say(f"{output} asks for stage {stage}. At the dealer: coterie dealer deal {output} --out FOLDER")
 
 
 @app.command()

@@ -122,6 +122,10 @@ def _job(body: Body) -> str:
     return " ".join(filter(None, (body["event"], body.get("state"), body.get("code") or code)))
 
 
+def _tape(body: Body) -> str:
+    return f"{body['event']}: tape file {body['serial'][:12]} for stage {body['stage']} by {body['dealer']}"
+
+
 def _head(body: Body) -> str:
     return f"{body['head']['party']} is at entry {body['head']['seq']:,}"
 
@@ -140,6 +144,7 @@ SENTENCES: dict[str, Callable[[Body], str]] = {
     "egress": _egress,
     "result": lambda body: f"{body['step']}: {body['name']}, {amount(body['size'])}",
     "job": _job,
+    "tape": _tape,
     "head": _head,
     "countersignature": _countersignature,
 }

@@ -14,7 +14,20 @@ from typer.core import TyperGroup
 
 from coterie.errors import UNEXPECTED, CoterieError
 
-from . import agreements, audit, codes, components, datasets, doctor, jobs, ledgers, nodes, peers, tokens
+from . import (
+    agreements,
+    audit,
+    codes,
+    components,
+    datasets,
+    doctor,
+    jobs,
+    ledgers,
+    nodes,
+    peers,
+    tapes,
+    tokens,
+)
 from .output import show_error
 from .state import State
 
@@ -22,7 +35,7 @@ __all__ = ["main"]
 
 ORDER = (
     *("node", "hub", "peer", "token"),
-    *("dataset", "agreement", "job", "component"),
+    *("dataset", "agreement", "job", "tape", "dealer", "component"),
     *("doctor", "ledger", "audit", "errors"),
 )
 
@@ -79,6 +92,15 @@ app.add_typer(
     name="job",
     help="Plan, submit, approve, follow and cancel jobs; fetch results.",
     rich_help_panel=WORK,
+)
+app.add_typer(
+    tapes.app,
+    name="tape",
+    help="Random numbers that a dealer has dealt before a job runs, in files.",
+    rich_help_panel=WORK,
+)
+app.add_typer(
+    tapes.dealer_app, name="dealer", help="Deal such files, at the dealer's node.", rich_help_panel=WORK
 )
 app.add_typer(components.app, name="component", help="The steps that jobs are made of.", rich_help_panel=WORK)
 app.add_typer(ledgers.app, name="ledger", help="What this party has written down.", rich_help_panel=PROOF)

@@ -32,6 +32,8 @@ def print_plan(view: PlanView) -> None:
         "",
     )
     console.print(drawn)
+    for party, count in summary["dealt"].items():
+        say(f"In the tape file of {party}, dealt before the run: ≤ {amount(count)}.")
     if summary["disk"]:
         say(f"On each party's own disk, until the job ends: ≤ {amount(summary['disk'])}.")
     say("stage-…: the parties compare their plans, for the sizes known by then. ≤: for the largest sizes.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import urllib3
@@ -15,6 +17,7 @@ from coterie.node import (
     Check,
     ComponentView,
     DatasetView,
+    DealingView,
     EntryView,
     HeadView,
     HealthView,
@@ -25,6 +28,7 @@ from coterie.node import (
     PeerView,
     PlanView,
     ResultView,
+    TapeView,
     TokenRole,
     TokenView,
     VersionView,
@@ -243,6 +247,51 @@ class Client(Connection):
             raise DOWNLOAD_DAMAGED(f"{name} of job {job}")
         partial.replace(target)
         return target
+
+    # -- tape files
+
+    def add_tape(self, path: Path) -> TapeView:
+        """Have the node take in a tape file of this party. The path is on the node's machine."""
+        return self._post("/tapes", TapeView, {"path": str(path)})
+
+    def tapes(self) -> list[TapeView]:
+        """Files that wait for their jobs, then those that were used."""
+        return self._list("/tapes", TapeView)
+
+    def stage_request(self, job: str, stage: int) -> dict[str, Any]:
+        """What the job's dealer is asked for, to be handed to it: the exact plan of a stage, no data."""
+        found: dict[str, Any] = json.loads(self._call("GET", f"/jobs/{_part(job)}/stages/{stage}"))
+        return found
+
+    def deal(self, request: str, folder: Path) -> DealingView:
+        """At the dealer's node: begin to write a stage's tape files into a folder on the node's machine.
+
+        :param request: JSON, see :meth:`stage_request`.
+        """
+        return self._post("/dealings", DealingView, {"request": request, "folder": str(folder)})
+
+    def dealing(self, dealing: str) -> DealingView:
+        """How far it is."""
+        return self._get(f"/dealings/{_part(dealing)}", DealingView)
+
+    def wait_dealing(
+        self, dealing: str, on_progress: Callable[[DealingView], None] | None = None, interval: float = 0.2
+    ) -> DealingView:
+        """Until its files are written.
+
+        :raises CoterieError: the code with which it has failed.
+        """
+        while (view := self.dealing(dealing)).state == "running":
+            if on_progress is not None:
+                on_progress(view)
+            time.sleep(interval)
+        if view.error is not None:
+            raise raised(view.error)
+        return view
+
+    def cancel_dealing(self, dealing: str) -> DealingView:
+        """End it; nothing of it is left."""
+        return self._post(f"/dealings/{_part(dealing)}/cancel", DealingView)
 
     # -- ledger
 

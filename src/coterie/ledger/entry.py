@@ -32,6 +32,7 @@ Kind = Literal[
     "head",
     "countersignature",
     "job",
+    "tape",
     "repair",
 ]
 

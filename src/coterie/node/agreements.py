@@ -162,10 +162,11 @@ class Agreements:
             found = session.scalars(select(RevocationRow).where(RevocationRow.agreement == agreement))
             return tuple(Revocation.from_bytes(row.document.encode()) for row in found)
 
-    def runs_used(self, agreement: str) -> int:
-        """Runs that this node has started."""
+    def runs_used(self, agreement: str, but: str | None = None) -> int:
+        """Runs that this node has started, of all jobs but one."""
+        counting = select(func.count()).where(RunRow.agreement == agreement, RunRow.job != (but or ""))
         with self._core.store.session() as session:
-            counted = session.scalar(select(func.count()).where(RunRow.agreement == agreement))
+            counted = session.scalar(counting)
         return int(counted or 0)
 
     def id_key(self, agreement: Agreement) -> bytes:

@@ -78,6 +78,7 @@ class Node:
                     self._core.spawn("greeting", self.services.network.greet())
                     yield
                 finally:
+                    self.services.dealings.stop()
                     await self.services.runs.shut_down()
                     await door.close()
         finally:

@@ -213,3 +213,23 @@ PEER_SILENT = define(
     "A participant could not be reached for longer than this node's patience",
     "Ask its operator whether its node runs; then submit the job again.",
 )
+
+# Tape files
+STAGE_UNKNOWN = define(
+    "CT-5070",
+    BadInput,
+    "The stage does not ask for tape files, or not yet",
+    "Look at the job's status: it says which stage waits for its tape file, once its sizes are known.",
+)
+NOT_DEALER = define(
+    "CT-5071",
+    NotAgreed,
+    "This party is not the dealer of the job's agreement",
+    "Hand the request to the dealer that the agreement names.",
+)
+REQUEST_UNREADABLE = define(
+    "CT-5072",
+    BadInput,
+    "Not a request for tape files",
+    "Take the file that `coterie job plan --job ID --stage N --output FILE` writes.",
+)

@@ -9,6 +9,7 @@
       store.sqlite        peers, datasets, agreements, jobs, tokens
       ledger/             the party's ledger
       jobs/<id>/          journal, artefacts, results of a job
+      tapes/<id>/         tape files that the job has not used yet
       node.log
 """
 
@@ -34,7 +35,7 @@ from coterie.crypto import Identity, PartyName, atomic_write, check_name, write_
 from .errors import HOME_EXISTS, HOME_IN_USE, HOME_MISSING, SETTINGS_INVALID
 from .views import Role
 
-__all__ = ["ApiDoor", "Home", "HomeLock", "Settings", "api_door", "init_node", "split_address"]
+__all__ = ["ApiDoor", "Home", "HomeLock", "Settings", "api_door", "init_node", "split_address", "tape_place"]
 
 _LARGEST_SETTINGS = 64 * 1024
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
@@ -88,6 +89,11 @@ class Settings(BaseModel):
         return split_address(self.listen)[1]
 
 
+def tape_place(home: Path, job: str, stage: int) -> Path:
+    """Where the tape file for a stage of a job lies until it is used."""
+    return home / "tapes" / job / f"stage-{stage}.tape"
+
+
 @dataclass(frozen=True)
 class Home:
     """The paths under a home folder, and its settings."""
@@ -126,6 +132,10 @@ class Home:
     @property
     def jobs(self) -> Path:
         return self.path / "jobs"
+
+    @property
+    def tapes(self) -> Path:
+        return self.path / "tapes"
 
     @property
     def log_file(self) -> Path:

@@ -68,6 +68,8 @@ class Begin(Record):
     peers: tuple[Peer, ...]
     listens: bool
     patience: float
+    dealer: PublicIdentity | None = None
+    """Who must have signed tape files, in a job that uses them."""
     memory: int | None
 
 
@@ -102,7 +104,7 @@ class LedgerCall(Record):
 
     op: Literal["ledger"] = "ledger"
     number: int
-    kind: Literal["plan", "reveal", "egress", "result"]
+    kind: Literal["plan", "reveal", "egress", "result", "tape"]
     body: dict[str, Any]
 
 

@@ -64,7 +64,7 @@ class Planning:
         :raises CoterieError: CT-16xx, with every reason in the detail. It is in the ledger then.
         """
         revocations = self._agreements.revocations(agreement.id)
-        runs, keys = self._agreements.runs_used(agreement.id), self._core.keys()
+        runs, keys = self._agreements.runs_used(agreement.id, but=proposal.job), self._core.keys()
 
         def ask() -> None:
             request = request_of(proposal, plan, agreement.terms)

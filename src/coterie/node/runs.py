@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from coterie.agreement import RUNS_USED_UP
-from coterie.crypto import now, timestamp
+from coterie.agreement import RUNS_USED_UP, Agreement
+from coterie.crypto import PublicIdentity, now, timestamp
 from coterie.errors import UNEXPECTED, CoterieError, NotAgreed, Unavailable, from_record
-from coterie.jobs import CANCELLED, Approval, Assignment, verify_approval
+from coterie.jobs import CANCELLED, Approval, Assignment, Proposal, verify_approval
 
 from .agreements import Agreements
 from .closing import Closing
@@ -37,6 +37,7 @@ from .pipe import Begin, LedgerCall, Peer, Progress, Published
 from .planning import Planning
 from .store import ResultRow, RunRow
 from .supervisor import WorkerProcess
+from .tapes import Tapes
 from .views import JobState, ParticipantView
 
 __all__ = ["Runs"]
@@ -61,6 +62,7 @@ class Runs:
         datasets: Datasets,
         planning: Planning,
         book: JobBook,
+        tapes: Tapes,
     ) -> None:
         self._core = core
         self._network = network
@@ -69,6 +71,7 @@ class Runs:
         self._datasets = datasets
         self._planning = planning
         self._book = book
+        self._tapes = tapes
         self._workers: dict[str, WorkerProcess] = {}
         self._ending: set[str] = set()
         """Jobs whose end is being written down."""
@@ -201,8 +204,14 @@ class Runs:
             peers=tuple(self._peer(name) for name in self._book.others(job)),
             listens=self._core.home.settings.address is not None,
             patience=self._core.home.settings.patience,
+            dealer=self._dealer_of(proposal, agreement),
             memory=self._core.home.settings.memory,
         )
+
+    def _dealer_of(self, proposal: Proposal, agreement: Agreement) -> PublicIdentity | None:
+        """Whose tape files the job uses, where it uses any."""
+        dealer = agreement.terms.dealer
+        return self._core.public(dealer) if dealer and proposal.spec.correlations == "tape" else None
 
     def _peer(self, name: str) -> Peer:
         address = self._core.address(name)
@@ -241,7 +250,13 @@ class Runs:
         self._unsent.add(job)
 
     async def ledger(self, job: str, call: LedgerCall) -> None:
-        """Write a worker's entry, which is always about its own job."""
+        """Write a worker's entry, which is always about its own job.
+
+        :raises CoterieError: CT-1303; CT-2147 for a tape file that was used before.
+        """
+        if call.kind == "tape":
+            await self._tapes.use(job, call.body)
+            return
         await self._core.record(call.kind, {**call.body, "job": job})
 
     async def published(self, job: str, result: Published) -> None:
@@ -292,6 +307,7 @@ class Runs:
                 self._tell_end(job, state, error)
             await self._write_end(job, state, error)  # who sees the job ended finds it in the ledger
             self._book.close(job, state, error)
+            await self._tapes.sweep()
         finally:
             self._ending.discard(job)
 
@@ -408,6 +424,7 @@ class Runs:
 
     async def recover(self) -> None:
         """After a start of the node: end what ran when it stopped, go on with what only waits."""
+        await self._tapes.sweep()
         for row in self._book.active():
             if row.state in ("starting", "running") or (
                 row.state == "finishing" and self._core.name not in row.finished

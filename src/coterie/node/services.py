@@ -10,6 +10,7 @@ from . import messages
 from .agreements import Agreements
 from .core import VERSION, Core
 from .datasets import Datasets
+from .dealings import Dealings
 from .doctor import Doctor
 from .introductions import Introductions
 from .jobbook import JobBook
@@ -18,6 +19,7 @@ from .outbox import Outbox
 from .planning import Planning
 from .proposals import Proposals
 from .runs import Runs
+from .tapes import Tapes
 from .tokens import Tokens
 
 __all__ = ["Services"]
@@ -37,6 +39,8 @@ class Services:
     book: JobBook
     proposals: Proposals
     runs: Runs
+    tapes: Tapes
+    dealings: Dealings
     doctor: Doctor
 
     @classmethod
@@ -48,7 +52,8 @@ class Services:
         agreements = Agreements(core, network, outbox)
         planning = Planning(core, agreements)
         book = JobBook(core)
-        runs = Runs(core, network, outbox, agreements, datasets, planning, book)
+        tapes = Tapes(core, agreements, book)
+        runs = Runs(core, network, outbox, agreements, datasets, planning, book, tapes)
         agreements.on_revoked = runs.agreement_revoked
         made = cls(
             core=core,
@@ -61,6 +66,8 @@ class Services:
             book=book,
             proposals=Proposals(core, network, outbox, agreements, datasets, planning, book, runs),
             runs=runs,
+            tapes=tapes,
+            dealings=Dealings(core, agreements, planning),
             doctor=Doctor(core, network),
         )
         made._answer_peers()

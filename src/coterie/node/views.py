@@ -18,6 +18,7 @@ __all__ = [
     "ColumnView",
     "ComponentView",
     "DatasetView",
+    "DealingView",
     "EntryView",
     "ErrorView",
     "HeadView",
@@ -33,6 +34,7 @@ __all__ = [
     "ResultView",
     "RevocationView",
     "Role",
+    "TapeView",
     "TokenRole",
     "TokenView",
     "VersionView",
@@ -269,6 +271,37 @@ class PlanView(View):
     digest: str
     summary: dict[str, Any]
     document: dict[str, Any]
+
+
+class TapeView(View):
+    """A tape file of this party."""
+
+    job: str
+    stage: int
+    plan: str
+    """Digest of the stage's plan."""
+    serial: str
+    """Equal in the files that were dealt together."""
+    dealer: str
+    size: int
+    """Bytes."""
+    state: Literal["ready", "used"]
+
+
+class DealingView(View):
+    """A stage that this node, as its dealer, deals into tape files."""
+
+    id: str
+    job: str
+    stage: int
+    state: Literal["running", "done", "failed"]
+    step: str | None = None
+    done: int = 0
+    total: int = 0
+    serial: str | None = None
+    files: tuple[str, ...] = ()
+    """Paths, once it is done."""
+    error: ErrorView | None = None
 
 
 class ComponentView(View):

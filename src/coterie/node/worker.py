@@ -17,13 +17,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from coterie.crypto import Identity, timestamp
+from coterie.crypto import Identity, PublicIdentity, timestamp
 from coterie.errors import UNEXPECTED, CoterieError, from_record
 from coterie.jobs import run_job
+from coterie.mpc import Binding, TapeFile
 from coterie.wire import LinkMesh, PeerAddress, recv_fd
 
 from .errors import NODE_STOPPED, WORKER_UNREADABLE
 from .failures import failure_of, log_unexpected
+from .home import tape_place
 from .pipe import (
     LIMIT,
     PREFIX,
@@ -90,8 +92,10 @@ class Pipe:
 class WorkerHost:
     """The node, as the job sees it. Implements :class:`coterie.jobs.Host`."""
 
-    def __init__(self, pipe: Pipe, mesh: LinkMesh) -> None:
+    def __init__(self, pipe: Pipe, mesh: LinkMesh, home: Path, dealer: PublicIdentity | None) -> None:
         self._pipe = pipe
+        self._home = home
+        self._dealer = dealer
         self._mesh = mesh
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -113,6 +117,15 @@ class WorkerHost:
         """Returns when the entry is on disk. :raises CoterieError: CT-1303 and whatever else hindered it."""
         number = next(self._numbers)
         self._call(number, LedgerCall.model_validate({"number": number, "kind": kind, "body": dict(body)}))
+
+    def tape(self, binding: Binding) -> TapeFile | None:
+        """The file that the node has taken in. :raises CoterieError: CT-1122, CT-2140 to CT-2142, CT-2145,
+        CT-2146.
+        """
+        place = tape_place(self._home, binding.job, binding.stage)
+        if self._dealer is None or not place.exists():
+            return None
+        return TapeFile.open(place, Identity.load(self._home), self._dealer)
 
     def published(self, kind: str, name: str, path: Path, content: str, size: int) -> None:
         """Tell the node of a result."""
@@ -201,7 +214,7 @@ def run(begin: Begin, pipe: Pipe, links: socket.socket) -> None:
     dealer = begin.assignment.terms.dealer
     dealt = {name: DEALER_WINDOW for name in peers if dealer in (name, identity.name)}
     mesh = LinkMesh(identity, job, peers, listens=begin.listens, windows=dealt, patience=begin.patience)
-    host = WorkerHost(pipe, mesh)
+    host = WorkerHost(pipe, mesh, begin.home, begin.dealer)
     ended = threading.Event()
     for target, arguments in (
         (listen_to_node, (pipe, host)),

@@ -1,0 +1,68 @@
+"""Routes of tape files: taken in and listed at their party, asked for, and dealt at the dealer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict
+
+from coterie.jobs import StageRequest
+from coterie.node.views import DealingView, TapeView
+
+from .access import ADMIN, READER, services_of
+
+__all__ = ["routes"]
+
+routes = APIRouter()
+
+
+class TapeBody(BaseModel):
+    """Take a tape file in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: Path
+    """On the node's machine."""
+
+
+class DealingBody(BaseModel):
+    """Deal a stage ahead."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    request: str
+    """JSON, as a party's node gives it for a stage of its job."""
+    folder: Path
+    """For the files, on the node's machine."""
+
+
+@routes.get("/tapes", dependencies=[READER])
+async def tapes(request: Request) -> list[TapeView]:
+    return await services_of(request).tapes.views()
+
+
+@routes.post("/tapes", dependencies=[ADMIN])
+async def add_tape(request: Request, body: TapeBody) -> TapeView:
+    return await services_of(request).tapes.add(body.path)
+
+
+@routes.get("/jobs/{job}/stages/{stage}", dependencies=[READER])
+def stage_request(request: Request, job: str, stage: int) -> StageRequest:
+    """What the dealer is asked for: public facts, no data."""
+    return services_of(request).tapes.request(job, stage)
+
+
+@routes.post("/dealings", dependencies=[ADMIN])
+async def deal(request: Request, body: DealingBody) -> DealingView:
+    return await services_of(request).dealings.start(body.request, body.folder)
+
+
+@routes.get("/dealings/{dealing}", dependencies=[READER])
+async def dealing_status(request: Request, dealing: str) -> DealingView:
+    return services_of(request).dealings.view(dealing)
+
+
+@routes.post("/dealings/{dealing}/cancel", dependencies=[ADMIN])
+async def cancel_dealing(request: Request, dealing: str) -> DealingView:
+    return services_of(request).dealings.cancel(dealing)

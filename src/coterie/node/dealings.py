@@ -1,0 +1,161 @@
+"""At a dealer's node: stages dealt ahead, into tape files. Everything is checked as for a job that it takes
+part in: the agreement that it has signed itself, everybody's approvals, its own plan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import threading
+from pathlib import Path
+
+from pydantic import ValidationError
+from sqlalchemy import func, select
+
+from coterie.agreement import RUNS_USED_UP, Agreement
+from coterie.crypto import now, parse_json, timestamp
+from coterie.errors import UNEXPECTED, CoterieError
+from coterie.jobs import (
+    CANCELLED,
+    Derived,
+    StageRequest,
+    binding_of,
+    deal_stage,
+    derive_stage,
+    verify_approval,
+)
+
+from .agreements import Agreements
+from .core import Core
+from .errors import JOB_STATE, NOT_DEALER, NOT_FOUND, REQUEST_UNREADABLE
+from .failures import error_view, log_unexpected
+from .planning import Planning
+from .store import RunRow
+from .views import DealingView
+
+__all__ = ["Dealings"]
+
+log = logging.getLogger("coterie.node")
+
+REQUEST_LIMIT = 2 * 2**20
+MOST_KEPT = 100
+"""Dealings that the node remembers, for who asks how far they are."""
+
+
+class Dealings:
+    """Deals stages, each in a thread of its own; what was dealt is in the ledger."""
+
+    def __init__(self, core: Core, agreements: Agreements, planning: Planning) -> None:
+        self._core = core
+        self._agreements = agreements
+        self._planning = planning
+        self._views: dict[str, DealingView] = {}
+        self._stop: dict[str, threading.Event] = {}
+
+    async def start(self, text: str, folder: Path) -> DealingView:
+        """Check a request and begin to deal.
+
+        :param folder: where the files go.
+        :raises CoterieError: CT-5072 (not a request), CT-5071, CT-5040, CT-16xx (the agreement does not allow
+            it), CT-4010, CT-4011, CT-4014, CT-4023.
+        """
+        request = _parsed(text)
+        agreement = await self._agreements.in_force(request.proposal.agreement)
+        if agreement.terms.dealer != self._core.name:
+            raise NOT_DEALER(f"{agreement.terms.dealer or 'nobody'} deals", party=self._core.name)
+        derived = await self._derive(request, agreement)
+        self._count(request.proposal.job, agreement)
+        number = secrets.token_hex(8)
+        view = DealingView(id=number, job=request.proposal.job, stage=request.stage, state="running")
+        while len(self._views) >= MOST_KEPT:
+            oldest = next(iter(self._views))
+            del self._views[oldest], self._stop[oldest]
+        self._views[number], self._stop[number] = view, threading.Event()
+        self._core.spawn(f"dealing {number}", self._deal(number, derived, folder))
+        return view
+
+    async def _derive(self, request: StageRequest, agreement: Agreement) -> Derived:
+        plan = await self._planning.derive(request.proposal, agreement)
+        given = {approval.party: approval for approval in request.approvals}
+        for name in plan.participants:
+            if name not in given:
+                raise JOB_STATE(f"{name} has not approved it", party=name)
+            verify_approval(given[name], self._core.public(name), plan)
+        await self._planning.require(request.proposal, plan, agreement)
+        try:
+            return await asyncio.to_thread(derive_stage, request, agreement.terms)
+        except CoterieError as error:
+            raise error.at(party=self._core.name) from None
+
+    def _count(self, job: str, agreement: Agreement) -> None:
+        """A job takes one of the agreement's runs when its first stage is dealt.
+
+        :raises CoterieError: CT-1625.
+        """
+        with self._core.store.session() as session:
+            if session.get(RunRow, job) is not None:
+                return
+            used = session.scalar(select(func.count()).where(RunRow.agreement == agreement.id)) or 0
+            if used >= agreement.terms.max_runs:
+                raise RUNS_USED_UP(f"{used} of {agreement.terms.max_runs}", party=self._core.name)
+            session.add(RunRow(job=job, agreement=agreement.id, started=timestamp(now())))
+
+    async def _deal(self, number: str, derived: Derived, folder: Path) -> None:
+        plan, identity = derived.approved, self._core.identity
+        parties = {name: self._core.public(name) for name in plan.parties}
+
+        def progress(step: str, done: int, total: int, what: str) -> None:
+            del what
+            if self._stop[number].is_set():
+                raise CANCELLED("by the dealer's operator")
+            self._change(number, step=step, done=done, total=total)
+
+        try:
+            serial, paths = await asyncio.to_thread(deal_stage, derived, identity, parties, folder, progress)
+            binding = binding_of(plan.job, derived.stage).model_dump()
+            body = {"event": "dealt", **binding, "serial": serial, "parties": list(plan.parties)}
+            await self._core.record("tape", {**body, "agreement": plan.agreement, "dealer": self._core.name})
+            files = tuple(str(path) for path in paths)
+            self._change(number, state="done", serial=serial, files=files)
+        except CoterieError as error:
+            self._fail(number, error)
+        except Exception as error:  # noqa: BLE001 - a bug here must end the dealing, not leave it running
+            log_unexpected(f"dealing {number}", error)
+            self._fail(number, UNEXPECTED(type(error).__name__))
+
+    def _fail(self, number: str, error: CoterieError) -> None:
+        log.info("dealing %s: %s", number, error)
+        self._change(number, state="failed", error=error_view(error.at(party=self._core.name)))
+
+    def _change(self, number: str, **values: object) -> None:
+        if number in self._views:
+            self._views[number] = self._views[number].model_copy(update=values)
+
+    def view(self, number: str) -> DealingView:
+        """How far it is. :raises CoterieError: CT-5015."""
+        if number not in self._views:
+            raise NOT_FOUND(f"dealing {number[:40]!r}")
+        return self._views[number]
+
+    def stop(self) -> None:
+        """End all of them: the node stops."""
+        for event in self._stop.values():
+            event.set()
+
+    def cancel(self, number: str) -> DealingView:
+        """End it; nothing of it is left. :raises CoterieError: CT-5015."""
+        view = self.view(number)
+        self._stop[number].set()
+        return view
+
+
+def _parsed(text: str) -> StageRequest:
+    try:
+        return StageRequest.model_validate(parse_json(text.encode(), limit=REQUEST_LIMIT))
+    except CoterieError as error:
+        raise REQUEST_UNREADABLE(error.detail) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise REQUEST_UNREADABLE(f"{where}: {first['msg']}") from error

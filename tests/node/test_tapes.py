@@ -1,0 +1,315 @@
+"""Tape files between real nodes: asked for, dealt, taken in, used once; and files that are turned away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coterie.crypto import Identity, PublicIdentity, canonical
+from coterie.ledger import Ledger, verify
+from coterie.mpc import Binding, Part, TapeFiles, peek, trace
+from coterie.mpc.tapefile_writer import deal_ahead
+from coterie.node import JobView
+from coterie.node.core import Core
+from coterie.node.home import Home, init_node, tape_place
+from coterie.node.services import Services
+from coterie.node.store import Store
+
+from .conftest import Daemon, Trio, ended, refused
+
+STEPS = "[align, split, fill, standardize, logistic, evaluate]"
+STAGE = 2
+
+
+def ahead(trio: Trio, **terms: str) -> str:
+    """A job whose dealer deals before."""
+    return trio.job(trio.agree(**terms), STEPS).replace("engine: mpc", "engine: mpc\ncorrelations: tape")
+
+
+def waits(daemon: Daemon, job: str, seconds: float = 20.0) -> JobView:
+    """The job as soon as this party's worker waits for its file."""
+    deadline = time.monotonic() + seconds
+    while True:
+        view = daemon.client.job(job)
+        what = view.participant(daemon.name).what or ""
+        if view.state == "running" and what.startswith("waiting for the tape file of stage 2"):
+            return view
+        assert not view.over, view
+        assert time.monotonic() < deadline, f"the job does not wait: {view.state}, {what}"
+        time.sleep(0.05)
+
+
+@dataclass
+class Waiting:
+    """A job that waits for its files, and the files."""
+
+    trio: Trio
+    job: str
+    request: dict[str, Any]
+    files: dict[str, Path]
+    serial: str
+
+    def add(self, party: str, file: Path | None = None) -> None:
+        daemon = {"lender": self.trio.lender, "payments": self.trio.payments}[party]
+        daemon.client.add_tape(file or self.files[party])
+
+
+def deal(trio: Trio, request: dict[str, Any], folder: Path) -> tuple[str, dict[str, Path]]:
+    hub = trio.hub.client
+    done = hub.wait_dealing(hub.deal(json.dumps(request), folder).id)
+    paths = [Path(file) for file in done.files]
+    return str(done.serial), {peek(path).party.name: path for path in paths}
+
+
+def waiting_job(trio: Trio, folder: Path) -> Iterator[Waiting]:
+    """A job that comes as far as it can without its files."""
+    job = trio.lender.client.submit(ahead(trio)).id
+    waits(trio.lender, job)
+    request = trio.lender.client.stage_request(job, STAGE)
+    serial, files = deal(trio, request, folder)
+    yield Waiting(trio, job, request, files, serial)
+    if not trio.lender.client.job(job).over:
+        trio.lender.client.cancel(job)
+        for daemon in (trio.lender, trio.payments):
+            ended(daemon.client, job)
+
+
+@pytest.fixture
+def waiting(trio: Trio, tmp_path: Path) -> Iterator[Waiting]:
+    """For a test that lets the job go on, or ends it."""
+    yield from waiting_job(trio, tmp_path / "dealt")
+
+
+@pytest.fixture(scope="module")
+def patient(trio: Trio, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Waiting]:
+    """For tests that leave it waiting."""
+    yield from waiting_job(trio, tmp_path_factory.mktemp("patient"))
+
+
+def test_a_job_runs_while_its_dealer_is_away(trio: Trio, tmp_path: Path) -> None:
+    lender, payments = trio.lender.client, trio.payments.client
+    spec = ahead(trio, max_runs="1")
+    preview = lender.preview(spec)
+    assert set(preview.summary["dealt"]) == {"lender", "payments"}
+    assert "hub" not in preview.summary["sent"]
+    job = lender.submit(spec).id
+    for daemon in (trio.lender, trio.payments):
+        waits(daemon, job)
+    request = payments.stage_request(job, STAGE)
+    assert canonical(request) == canonical(lender.stage_request(job, STAGE))
+    serial, files = deal(trio, request, tmp_path / "dealt")
+    trio.hub.stop()
+    try:
+        added = lender.add_tape(files["lender"])
+        assert (added.job, added.stage, added.serial, added.state) == (job, STAGE, serial, "ready")
+        assert added in lender.tapes()
+        payments.add_tape(files["payments"])
+        done = lender.wait(job, timeout=60)
+        assert done.state == "done"
+        assert [one.party for one in done.participants] == ["lender", "payments"]
+    finally:
+        trio.hub.start()
+        trio.hub.await_up()
+    assert {one.name.rpartition(".")[2] for one in lender.results(job)} >= {"html", "json", "parquet"}
+    for daemon in (trio.lender, trio.payments):
+        events = [one.body for one in daemon.client.ledger(kind="tape", job=job)]
+        assert [(one["event"], one["serial"]) for one in events] == [("added", serial), ("used", serial)]
+        used = next(one for one in daemon.client.tapes() if one.serial == serial)
+        assert (used.state, used.dealer, used.plan) == ("used", "hub", request["plan"])
+        assert not list((daemon.home / "tapes").glob(f"{job}/*"))
+        assert verify(daemon.home / "ledger").ok
+        sent = [one.body["sent"] for one in daemon.client.ledger(kind="egress", job=job)]
+        assert all("hub" not in to for to in sent)
+    (dealt,) = trio.hub.client.ledger(kind="tape", job=job)
+    assert dealt.body["event"] == "dealt"
+    assert dealt.body["parties"] == ["lender", "payments"]
+    with refused("CT-1625"):
+        lender.submit(spec)
+
+
+def test_a_file_is_used_once(waiting: Waiting, tmp_path: Path) -> None:
+    """The lender's worker has begun to use its file, and waits for the other's."""
+    copy = tmp_path / "copy.tape"
+    shutil.copy(waiting.files["lender"], copy)
+    waiting.add("lender")
+    client = waiting.trio.lender.client
+    deadline = time.monotonic() + 20
+    while not any(one.body["event"] == "used" for one in client.ledger(kind="tape", job=waiting.job)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with refused("CT-2147"):
+        waiting.add("lender", copy)
+    waits(waiting.trio.payments, waiting.job)
+    waiting.trio.payments.client.cancel(waiting.job)
+    for daemon in (waiting.trio.lender, waiting.trio.payments):
+        assert ended(daemon.client, waiting.job).state == "cancelled"
+        assert not (daemon.home / "tapes" / waiting.job).exists()
+    with refused("CT-5051"):
+        waiting.add("lender", copy)
+
+
+def test_what_the_ledger_says_outlives_a_crash_and_a_copy(tmp_path: Path) -> None:
+    """A node's services on a ledger that was closed and opened again, with the file back at its place."""
+    init_node(tmp_path / "home", "lender", listen="127.0.0.1:7300", address=None, role="node")
+    home = Home.open(tmp_path / "home")
+    body = {"event": "used", "serial": "ab" * 16, "stage": 2, "plan": "sha256:" + "0" * 64}
+    place = tape_place(home.path, "0f" * 16, 2)
+
+    async def use() -> None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"a copy")
+        store = Store(home.store_file)
+        with Ledger(home.ledger, home.identity()) as ledger:
+            core = Core(home, home.identity(), store, ledger)
+            try:
+                await Services.of(core).tapes.use("0f" * 16, body)
+            finally:
+                await core.close()
+                store.close()
+
+    asyncio.run(use())
+    assert not place.exists()
+    with refused("CT-2147"):
+        asyncio.run(use())
+    assert place.exists()
+
+
+# Files that are turned away
+
+
+def test_files_that_are_not_whole_or_not_right(patient: Waiting, tmp_path: Path) -> None:
+    good, wrong = patient.files["lender"], tmp_path / "wrong.tape"
+    data = bytearray(good.read_bytes())
+
+    def turned_away(code: str, content: bytes) -> None:
+        wrong.write_bytes(content)
+        with refused(code):
+            patient.add("lender", wrong)
+
+    turned_away("CT-2140", b"something else entirely")
+    turned_away("CT-2142", bytes(data[:-1]))
+    turned_away("CT-2142", bytes(data[:50]))
+    turned_away("CT-2141", bytes(data) + b"\0")
+    data[-100] ^= 1
+    turned_away("CT-2141", bytes(data))
+    with refused("CT-2145"):
+        patient.add("lender", patient.files["payments"])
+    with refused("CT-1122"):
+        patient.add("lender", tmp_path / "nowhere")
+    folder = patient.trio.lender.home / "tapes" / patient.job
+    assert not list(folder.glob("*"))
+    assert not patient.trio.lender.client.ledger(kind="tape", job=patient.job)
+
+
+def forged(waiting: Waiting, folder: Path, signer: Daemon, **binding: Any) -> Path:
+    """A file for the lender with other words in its head, or of another signer."""
+    head = peek(waiting.files["lender"])
+    bound = Binding(job=head.job, stage=head.stage, plan=head.plan).model_copy(update=binding)
+    tape = trace(lambda ctx: None, ["lender", "payments"], "hub", (), "tape")
+    lender = Identity.load(waiting.trio.lender.home).public
+    parts: dict[PublicIdentity, list[Part]] = {lender: [Part.of("logistic", tape, "lender")]}
+    with TapeFiles(folder, Identity.load(signer.home), bound, parts) as files:
+        deal_ahead(tape, files)
+        return files.finish()[0]
+
+
+def test_files_of_other_jobs_and_dealers(patient: Waiting, tmp_path: Path) -> None:
+    hub = patient.trio.hub
+    with refused("CT-2144"):
+        patient.add("lender", forged(patient, tmp_path / "job", hub, job="ab" * 16))
+    with refused("CT-2144"):
+        patient.add("lender", forged(patient, tmp_path / "path", hub, job="../../jobs"))
+    with refused("CT-2146"):
+        patient.add("lender", forged(patient, tmp_path / "signer", patient.trio.payments))
+    stream = patient.trio.lender.client.jobs()
+    other = next((one.id for one in stream if one.state == "done" and one.id != patient.job), None)
+    if other is not None:
+        with refused("CT-5051"):
+            patient.add("lender", forged(patient, tmp_path / "over", hub, job=other))
+
+
+def test_a_file_for_another_plan_ends_the_job_and_is_not_burnt(waiting: Waiting, tmp_path: Path) -> None:
+    """It has the dealer's signature, and the stage's number: only the stage's plan tells."""
+    waiting.add("payments")
+    waiting.add("lender", forged(waiting, tmp_path / "plan", waiting.trio.hub, plan="sha256:" + "0" * 64))
+    view = ended(waiting.trio.lender.client, waiting.job)
+    assert view.error is not None
+    assert (view.error.code, view.error.party) == ("CT-2144", "lender")
+    used = [one.body["event"] for one in waiting.trio.lender.client.ledger(kind="tape", job=waiting.job)]
+    assert used == ["added"]
+
+
+def test_files_of_two_dealings_end_the_job(waiting: Waiting, tmp_path: Path) -> None:
+    _, others = deal(waiting.trio, waiting.request, tmp_path / "again")
+    waiting.add("lender")
+    waiting.add("payments", others["payments"])
+    view = ended(waiting.trio.payments.client, waiting.job)
+    assert view.error is not None
+    assert view.error.code == "CT-2148"
+
+
+# Requests that are turned away
+
+
+def test_the_dealer_checks_what_it_is_asked_for(patient: Waiting, tmp_path: Path) -> None:
+    hub, request = patient.trio.hub.client, patient.request
+
+    def turned_away(code: str, **changes: Any) -> None:
+        with refused(code):
+            hub.deal(json.dumps({**request, **changes}), tmp_path / "never")
+
+    turned_away("CT-5072", more=1)
+    turned_away("CT-5072", plan="sha256:0")
+    turned_away("CT-5051", approvals=[request["approvals"][0]])
+    turned_away(
+        "CT-4014", approvals=[request["approvals"][0], {**request["approvals"][1], "signature": "00"}]
+    )
+    turned_away("CT-4010", plan="sha256:" + "0" * 64)
+    turned_away("CT-4010", stage=1)
+    sizes = [{name: count - 1 for name, count in one.items()} for one in request["facts"]]
+    turned_away("CT-4010", facts=sizes)
+    turned_away("CT-4011", facts=[dict.fromkeys(one, 10**9) for one in request["facts"]])
+    turned_away("CT-5040", proposal={**request["proposal"], "agreement": "sha256:" + "0" * 64})
+    # a job that nobody has approved in this form: fewer columns are another plan
+    spec = {**request["proposal"]["spec"], "columns": {"payments": ["flow"]}}
+    turned_away("CT-4014", proposal={**request["proposal"], "spec": spec})
+    with refused("CT-5072"):
+        hub.deal("{", tmp_path / "never")
+    with refused("CT-5071"):
+        patient.trio.payments.client.deal(json.dumps(request), tmp_path / "never")
+    assert not (tmp_path / "never").exists()
+
+
+def test_a_folder_that_cannot_be_written(patient: Waiting, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with refused("CT-1121"):
+        deal(patient.trio, patient.request, tmp_path / "file")
+
+
+def test_stages_that_nobody_waits_for(patient: Waiting, trio: Trio) -> None:
+    for stage in (0, 1, 7):
+        with refused("CT-5070"):
+            trio.lender.client.stage_request(patient.job, stage)
+    with refused("CT-5050"):
+        trio.lender.client.stage_request("ab" * 16, STAGE)
+    with refused("CT-5015"):
+        trio.hub.client.dealing("nothing")
+
+
+def test_an_agreement_that_was_revoked_is_not_dealt_for_any_more(patient: Waiting, tmp_path: Path) -> None:
+    agreement = patient.request["proposal"]["agreement"]
+    patient.trio.payments.client.revoke_agreement(agreement)
+    deadline = time.monotonic() + 10
+    while patient.trio.hub.client.agreement(agreement).state != "revoked":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with refused("CT-1622"):
+        patient.trio.hub.client.deal(json.dumps(patient.request), tmp_path / "never")
