@@ -157,7 +157,8 @@ def test_declared_sums_make_room() -> None:
     def program(ctx: Context, **sums: float) -> None:
         x = ctx.private("x", ctx.parties[0], (2**20, 4), 100.0, **sums)
         e = ctx.zeros((2**20,), frac=24) + ctx.private("e", ctx.parties[0], (2**20,), 1.0, frac=24)
-        assert (x.T @ e).bound == sums.get("column_sum", 100.0 * 2**20)
+        rounding = 2**20 * 2.0**-19
+        assert (x.T @ e).bound == (sums["column_sum"] + rounding if sums else 100.0 * 2**20)
 
     with pytest.raises(CoterieError, match="CT-2101"):
         trace(program, NAMES[:2], DEALER)
@@ -345,7 +346,7 @@ def test_every_protocol_that_sends_has_a_statement() -> None:
     assert sending <= set(mpc.STATEMENTS)
     for statement in mpc.STATEMENTS.values():
         assert statement.adversary == "semi-honest"
-        assert statement.computational_bits == 128
+        assert statement.computational_bits >= 112
         assert statement.learns.endswith(".")
 
 

@@ -41,6 +41,8 @@ class Context(ABC):
         self._values = 0
         self._section = ""
         self._guard: Secret | None = None
+        self._folded: Bits | None = None
+        self._promises: list[str] = []
         self._names: set[tuple[str, str]] = set()
 
     @abstractmethod
@@ -269,14 +271,28 @@ class Context(ABC):
         return self.one("within", [secret], range=between(bound).to_list())
 
     def check(self) -> None:
-        """Fail with CT-2108 at all parties if any value left the range of a function since the last check.
+        """Fail with CT-2108 at all parties if any value left the range of a function, or a promised bound,
+        since the last check.
 
-        Two rounds; reveals that single bit. Every program with a ranged function ends with it, before any
-        reveal.
+        Two rounds for each of the two; reveals that single bit. Every program with a ranged function or a
+        promise ends with it, before any reveal.
         """
         if self._guard is not None:
             guard, self._guard = self._guard, None
             self.apply("check", [guard])
+        if self._folded is not None:
+            folded, self._folded = self._folded, None
+            names, self._promises = self._promises, []
+            self.apply("check_bounds", [folded], names=list(dict.fromkeys(names)))
+
+    def promise(self, broken: Bits, name: str = "") -> None:
+        """Have :meth:`check` fail if any of these is true. Local: nothing is sent before the check.
+
+        :param name: what the error calls it, among other promises; by default the section of the program.
+        """
+        folded = self.truth("fold", [broken])
+        self._folded = folded if self._folded is None else self.truth("xor", [self._folded, folded])
+        self._promises.append(name or self._section or "a bound")
 
     def reveal(self, secret: Secret | Bits, to: Sequence[str], name: str, note: str = "") -> None:
         """Make the values known to the compute parties and guests of ``to``, and to nobody else.
@@ -304,7 +320,7 @@ class Context(ABC):
         return result
 
     def _settled(self, what: str) -> None:
-        if self._guard is not None:
+        if self._guard is not None or self._folded is not None:
             raise BAD_PROGRAM(f"{what} before `check()`: a value could have left its range unseen")
 
     def _claim(self, what: str, name: str) -> None:

@@ -14,7 +14,7 @@ from coterie.mpc.context import Context
 from coterie.mpc.errors import DIVERGED, INPUT_MISSING, UNPLANNED_REVEAL
 from coterie.mpc.form import BitsForm, Form
 from coterie.mpc.plaintext import Plaintext, as_blocks, encode_input, encode_into, plain_form
-from coterie.mpc.protocols import Protocol
+from coterie.mpc.protocols import PROTOCOLS, Protocol
 from coterie.mpc.seeds import SeedBook
 from coterie.mpc.shares import Kept
 from coterie.mpc.storage import Storage
@@ -108,7 +108,8 @@ class Follower(Context):
             planned = instruction.call.describe()
         else:
             planned = "the end of the program"
-        error = UNPLANNED_REVEAL if call.kind in ("reveal", "check") else DIVERGED
+        reveals = call.kind == "reveal" or PROTOCOLS[call.kind].discloses
+        error = UNPLANNED_REVEAL if reveals else DIVERGED
         raise error(f"{call.describe()} where the tape has {planned}", party=self.me)
 
     def finish(self) -> None:

@@ -4,7 +4,7 @@ needs."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from coterie.mpc.errors import INPUT_MISSING, NO_PERMUTATION, NOT_FINITE, OUT_OF_BOUND
 from coterie.mpc.form import PrivateForm, Shape
 from coterie.mpc.ranges import Interval
-from coterie.mpc.ring import Floats, Narrow, Words
+from coterie.mpc.ring import Floats, Narrow, Words, fits
 from coterie.mpc.storage import InMemory, Stored
 
 BLOCK = 1 << 20
@@ -59,6 +59,12 @@ def plain_form(params: Mapping[str, Any]) -> PrivateForm:
         column_sum=params.get("column_sum"),
         permutation=params.get("permutation", False),
     )
+
+
+def encoded_form(params: Mapping[str, Any]) -> PrivateForm:
+    """The same of the plaintext as it is encoded: ends of its range are rounded as values are."""
+    form = plain_form(params)
+    return form if not fits(form.bound, form.frac) else replace(form, range=form.range.rounded(form.frac))
 
 
 def as_blocks(values: Any, form: PrivateForm, name: str) -> RowBlocks:

@@ -50,6 +50,11 @@ class Interval:
         """Farther on both sides."""
         return Interval(self.low - slack, self.high + slack)
 
+    def rounded(self, frac: int) -> Interval:
+        """Of the same values as fixed point holds them, with so many fractional bits."""
+        scale = 2.0**frac
+        return Interval(round(self.low * scale) / scale, round(self.high * scale) / scale)
+
     def hull(self, other: Interval) -> Interval:
         """The smallest range that holds both."""
         return Interval(min(self.low, other.low), max(self.high, other.high))

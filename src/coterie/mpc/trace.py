@@ -77,8 +77,8 @@ class _Tracer(Context):
         if call.kind == "reveal":
             size, note = call.input_forms[0].size, call.params.get("note", "")
             self._disclosures.append(Disclosure(call.params["name"], tuple(call.params["to"]), size, note))
-        if call.kind == "check":
-            self._disclosures.append(Disclosure("whether every value was in range", self.parties, 1))
+        if protocol.discloses:
+            self._disclosures.append(Disclosure(protocol.discloses, self.parties, 1))
         return [None] * len(call.outputs)
 
     def _check_roles(self, call: Call, cost: Cost) -> None:

@@ -24,6 +24,7 @@ from coterie.mpc.functions.operands import (
     factor_frac,
     is_public,
     public_array,
+    refined,
     secret_of,
 )
 from coterie.mpc.ring import FRAC, fits
@@ -90,9 +91,7 @@ def _sum(x: Operand, y: Operand, sign: int) -> Secret:
     left = secret_of(x, context)
     if is_public(y):
         values = public_array(y, "add")
-        needed = min(factor_frac(values), FRAC)
-        if left.frac < needed and fits(left.bound, needed):
-            left = context.refine(left, needed)
+        left = refined(left, values)
         words, params = constant(sign * values, left.frac, "add")
         return context.one("add_public", [left], constant=words, **params)
     if isinstance(y, Private):

@@ -12,7 +12,7 @@ from coterie.crypto import digest
 from coterie.mpc.arrays import Bits, Opaque, Private, Secret
 from coterie.mpc.errors import NOT_FINITE
 from coterie.mpc.form import axis_of
-from coterie.mpc.ring import Floats, Words, check_fits, encode
+from coterie.mpc.ring import FRAC, Floats, Words, check_fits, encode, fits
 
 if TYPE_CHECKING:
     from coterie.mpc.context import Context
@@ -75,6 +75,13 @@ def factor_frac(values: Floats) -> int:
         if np.array_equal(scaled, np.rint(scaled)):
             return frac
     return enough
+
+
+def refined(secret: Secret, values: Floats) -> Secret:
+    """A secret with the fractional bits that show these public numbers exactly, up to 18, where they fit."""
+    needed = min(factor_frac(values), FRAC)
+    finer = secret.frac < needed and fits(secret.bound, needed)
+    return secret.context.refine(secret, needed) if finer else secret
 
 
 def context_of(*operands: Any) -> Context:

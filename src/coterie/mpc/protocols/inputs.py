@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from coterie.mpc.form import BitsForm, Form, PrivateForm
-from coterie.mpc.plaintext import plain_form
+from coterie.mpc.plaintext import encoded_form
 from coterie.mpc.protocols.protocol import Forms, Params, Protocol
 from coterie.mpc.ranges import Interval
 from coterie.mpc.ring import Floats, Words, decode
@@ -42,7 +42,7 @@ class PrivateInput(Protocol):
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
         if params["owner"] not in parties:
             raise ValueError(f"{params['owner']!r} is not a compute party")
-        return (plain_form(params),)
+        return (encoded_form(params),)
 
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         params = instruction.call.params

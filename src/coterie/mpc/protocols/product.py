@@ -223,6 +223,8 @@ def _pairs(forms: Sequence[Form]) -> list[tuple[Form, Form]]:
 def _line_product(operation: str, left: PrivateForm, right: Form, inner: int) -> Interval:
     """The range of ``inner`` products added up, tighter where the owner promised sums of magnitudes."""
     declared = {"matmul": left.row_sum, "matmul_t": left.column_sum, "multiply": None}[operation]
+    if declared is not None:
+        declared += inner * 2.0 ** -(left.frac + 1)  # of plaintext: each element is rounded
     full = (left.range * right.range).summed(inner)
     return full if declared is None else full.cut(between(declared * right.bound))
 

@@ -32,6 +32,8 @@ class Protocol(ABC):
     kind: ClassVar[str]
     takes: ClassVar[tuple[type[Form], ...]] = (Form, PrivateForm)
     """What kinds of arrays go in: truth values only where they are named."""
+    discloses: ClassVar[str] = ""
+    """What one bit it shows to all compute parties, for the plan. Reveals are listed by their own names."""
     keeps_opening: ClassVar[bool] = False
     """Whether the output of opened inputs counts as opened: true of mere views."""
     statement: ClassVar[ProtocolStatement | None] = None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from coterie.mpc.form import Form
-from coterie.mpc.plaintext import plain_form
+from coterie.mpc.plaintext import encoded_form
 from coterie.mpc.protocols.inputs import chunks
 from coterie.mpc.protocols.protocol import Forms, Params, Protocol
 from coterie.mpc.ring import Floats, Words, as_words
@@ -46,7 +46,7 @@ class ProvidedInput(Protocol):
     )
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
-        plain = plain_form(params)
+        plain = encoded_form(params)
         return (Form(plain.shape, plain.frac, plain.range),)
 
     def ids(self, call: Call, setting: Setting) -> int:

@@ -175,6 +175,8 @@ class Check(Protocol):
     """Reveal to all compute parties whether all sums of differences are zero."""
 
     kind = "check"
+    takes = (Form,)
+    discloses = "whether every value was in range"
     statement = ProtocolStatement(
         protocol="range check",
         rounds="2",
