@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.kernels.table import KERNELS, WORD
+from bench.kernels.kernel import WORD
+from bench.kernels.table import KERNELS
 from coterie import _kernels
 
 SECONDS = 0.15
