@@ -179,7 +179,7 @@ def _joined(expanded: bool, scale: float) -> Kernel:
 def _function_dealt(scale: float) -> Kernel:
     n = elements(scale / 10)
     call = partial(_kernels.dcf_deal, n, 0, [SEED, OTHER], 3, BITS, [SEED, OTHER], 4, SEED)
-    # Of both parties a root, two children a level but for the last seven, a leaf; and two streams of the mask.
+    # Of both a root, two children a level but for the last seven, a leaf; and two streams of the mask.
     return Kernel(call, read=0, written=call().nbytes, blocks=n * (2 * (2 * (BITS - 7) + 2) + 1))
 
 
