@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from coterie.data import Column, CsvSource, DatasetSpec, Scratch, VerticalFrame, load, taken
+from coterie.data import Column, CsvSource, DatasetSpec, Scratch, VerticalFrame, csv_table, load, taken
 from coterie.errors import CoterieError
 
 ROWS = 1000
@@ -156,23 +156,61 @@ def test_frames_made_of_frames_on_disk_are_the_same_and_on_disk(tmp_path: Path) 
         disk.replaced([("spend", disk.table.column(0))])
 
 
-def test_a_long_table_is_loaded_onto_the_disk(tmp_path: Path) -> None:
-    text = "id,a,b\n" + "".join(f"k{row},{row / 3},{row}\n" for row in range(ROWS))
-    (tmp_path / "t.csv").write_text(text)
-    spec = DatasetSpec(
+def csv_file(folder: Path, text: str) -> DatasetSpec:
+    (folder / "t.csv").write_text(text)
+    return DatasetSpec(
         name="t",
-        source=CsvSource(path=str(tmp_path / "t.csv")),
+        source=CsvSource(path=str(folder / "t.csv")),
         columns=(
             Column(name="id", type="text", role="id"),
-            Column(name="a", type="float", role="feature"),
+            Column(name="a", type="float", role="feature", nullable=True),
             Column(name="b", type="int", role="feature"),
         ),
     )
-    scratch = Scratch(tmp_path / "work", rows=1)
-    disk, memory = load(spec, scratch=scratch), load(spec)
+
+
+ROW = "k{0},{1},{0}\n"
+LINES = [ROW.format(row, row / 3 if row % 7 else "") for row in range(ROWS)]
+
+
+def test_a_large_csv_is_loaded_onto_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = csv_file(tmp_path, "id,a,b\n" + "".join(LINES))
+    memory = load(spec)
+    monkeypatch.setattr(csv_table, "LARGE", 0)
+    monkeypatch.setattr(csv_table, "BLOCK", 1000)
+    disk = load(spec, scratch=Scratch(tmp_path / "work", rows=1))
     assert disk.table.equals(memory.table)
+    assert all(column.num_chunks == 1 for column in disk.table.columns)
     assert disk.ids.equals(memory.ids)
     assert mapped(tmp_path / "work") >= 16 * ROWS
+
+
+@pytest.mark.parametrize("wrong", ["k7,1.0,two\n", "k7,1.0\n", "k8,1.0,1\n", 'k7,"1.0,1\n', ",1.0,1\n"])
+def test_a_large_csv_that_goes_wrong_is_refused_as_a_small_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    spec = csv_file(tmp_path, "id,a,b\n" + "".join([*LINES[:700], wrong, *LINES[700:]]))
+    with pytest.raises(CoterieError) as small:
+        load(spec)
+    monkeypatch.setattr(csv_table, "LARGE", 0)
+    monkeypatch.setattr(csv_table, "BLOCK", 1000)
+    with pytest.raises(CoterieError) as large:
+        load(spec, scratch=Scratch(tmp_path / "work", rows=1))
+    assert (large.value.code, large.value.detail) == (small.value.code, small.value.detail)
+
+
+def test_a_disk_that_is_full_while_a_csv_is_read_is_no_fault_of_the_csv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = csv_file(tmp_path, "id,a,b\n" + "".join(LINES))
+    monkeypatch.setattr(csv_table, "LARGE", 0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
+    try:
+        with pytest.raises(CoterieError, match="CT-1120"):
+            load(spec, scratch=Scratch(tmp_path / "work", rows=1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_is_an_error_with_a_code(tmp_path: Path) -> None:

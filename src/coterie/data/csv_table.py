@@ -28,23 +28,31 @@ from .errors import (
 )
 from .files import CheckedText, open_bytes
 from .schema import Column, CsvSource
+from .scratch import Scratch
 
 __all__ = ["place_in_csv", "read_csv", "read_header", "text_batches"]
 
 BLOCK = 1 << 22
 HEADER_LIMIT = 1 << 22
+LARGE = 32 << 20
+"""Bytes from which on a file's table is not put together in memory."""
 
 R = TypeVar("R")
 
 
-def read_csv(source: CsvSource, path: Path, columns: Sequence[Column]) -> pa.Table:
+def read_csv(
+    source: CsvSource, path: Path, columns: Sequence[Column], scratch: Scratch | None = None
+) -> pa.Table:
     """The declared columns, of the declared types, nulls as nulls. No other column is converted.
 
-    Raises CT-1410 to CT-1417, CT-1420, CT-1421, CT-1423, CT-1430.
+    :param scratch: where the table of a large file is put together, block by block.
+
+    Raises CT-1410 to CT-1417, CT-1420, CT-1421, CT-1423, CT-1430; CT-1120, CT-1121 from ``scratch``.
     """
     _check_header(read_header(source, path), columns)
+    place = scratch if path.stat().st_size >= LARGE else None
     with CheckedText(path) as text:
-        table = _guarded(text, lambda: _arrow_csv(text, source, columns))
+        table = _guarded(text, lambda: _arrow_csv(text, source, columns, place))
         odd_quotes = text.quotes % 2 == 1
     if table is None:
         raise _diagnosis(source, path, columns)
@@ -118,7 +126,10 @@ def _guarded(text: CheckedText, read: Callable[[], R]) -> R | None:
         result = read()
     except (MemoryError, pa.ArrowMemoryError, pa.ArrowCapacityError):
         too_large = True
-    except (pa.ArrowException, CoterieError, OSError, ValueError):
+    except CoterieError:
+        if text.failure is None:  # of the disk on which the table is put together
+            raise
+    except (pa.ArrowException, OSError, ValueError):
         pass
     if text.failure is not None:
         raise text.failure
@@ -145,14 +156,20 @@ def _convert_options(source: CsvSource, types: dict[str, pa.DataType]) -> pacsv.
     )
 
 
-def _arrow_csv(text: CheckedText, source: CsvSource, columns: Sequence[Column]) -> pa.Table:
-    types = {column.name: ARROW_TYPES[column.type] for column in columns}
-    return pacsv.read_csv(
-        text,
-        read_options=pacsv.ReadOptions(block_size=BLOCK),
-        parse_options=_parse_options(source),
-        convert_options=_convert_options(source, types),
-    )
+def _arrow_csv(
+    text: CheckedText, source: CsvSource, columns: Sequence[Column], scratch: Scratch | None
+) -> pa.Table:
+    options = {
+        "read_options": pacsv.ReadOptions(block_size=BLOCK),
+        "parse_options": _parse_options(source),
+        "convert_options": _convert_options(
+            source, {column.name: ARROW_TYPES[column.type] for column in columns}
+        ),
+    }
+    if scratch is None:
+        return pacsv.read_csv(text, **options)
+    with pacsv.open_csv(text, **options) as reader:
+        return scratch.joined(reader.schema, reader)
 
 
 class _Rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,14 +61,18 @@ def load(spec: DatasetSpec, columns: Sequence[str] | None = None, scratch: Scrat
     """
     wanted = [column.name for column in spec.columns] if columns is None else list(columns)
     others = [column for column in spec.select(wanted) if column.role != "id"]
-    table, place = _read(spec, [spec.id, *others])
-    ids = checked_ids(table[spec.id.name], spec.id.name, spec.id_rule, place)
-    rows = table.num_rows
-    checked = ((column.name, checked_values(table[column.name], column, place)) for column in others)
-    loaded = laid(checked, rows, scratch) if others else pa.table({"rows": pa.nulls(rows)}).select([])
-    del table, checked
+    stored, place = _read(spec, [spec.id, *others], scratch)
+    _, raw = next(stored)
+    rows = len(raw)
+    ids = checked_ids(raw, spec.id.name, spec.id_rule, place)
+    del raw
+    checked = (
+        (name, checked_values(values, column, place))
+        for (name, values), column in zip(stored, others, strict=True)
+    )
+    table = laid(checked, rows, scratch) if others else pa.table({"rows": pa.nulls(rows)}).select([])
     pa.default_memory_pool().release_unused()
-    return Dataset(spec, loaded, ids)
+    return Dataset(spec, table, ids)
 
 
 def inspect(spec: DatasetSpec, owner: str) -> DatasetFacts:
@@ -79,8 +83,12 @@ def inspect(spec: DatasetSpec, owner: str) -> DatasetFacts:
     )
 
 
-def _read(spec: DatasetSpec, columns: Sequence[Column]) -> tuple[pa.Table, Place]:
+def _read(
+    spec: DatasetSpec, columns: Sequence[Column], scratch: Scratch | None
+) -> tuple[Iterator[tuple[str, pa.ChunkedArray]], Place]:
+    """Names and values of the columns in their order, one after another."""
     path = Path(spec.source.path)
     if isinstance(spec.source, CsvSource):
-        return read_csv(spec.source, path, columns), place_in_csv(spec.source, path)
+        table = read_csv(spec.source, path, columns, scratch)
+        return ((column.name, table[column.name]) for column in columns), place_in_csv(spec.source, path)
     return read_parquet(path, columns), place_in_parquet

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,22 +29,24 @@ __all__ = ["parquet_types", "place_in_parquet", "read_parquet"]
 R = TypeVar("R")
 
 
-def read_parquet(path: Path, columns: Sequence[Column]) -> pa.Table:
-    """The declared columns. Numbers may be stored in another type that holds the same values exactly.
+def read_parquet(path: Path, columns: Sequence[Column]) -> Iterator[tuple[str, pa.ChunkedArray]]:
+    """The declared columns, one after another, so that no more than one need be in memory. Numbers may be
+    stored in another type that holds the same values exactly.
 
-    Raises CT-1410 to CT-1417, CT-1420, CT-1421, CT-1430.
+    Raises CT-1410 to CT-1417, CT-1420, CT-1421, CT-1430: all that the file's schema shows before the first
+    column.
     """
     check_path(path)
     with _guarded(path, lambda: pq.ParquetFile(path)) as file:
         stored = file.schema_arrow
         for column in columns:
             _check_column(stored, column)
-        names = [column.name for column in columns]
-        table = _guarded(path, lambda: file.read(columns=names))
-    if table.num_rows == 0:
-        raise EMPTY_TABLE(path.name)
-    # Equal column names of nested fields can bring in more than was asked for.
-    return pa.table({column.name: _converted(table[column.name], column) for column in columns})
+        if file.metadata.num_rows == 0:
+            raise EMPTY_TABLE(path.name)
+        for column in columns:
+            # Equal column names of nested fields can bring in more than was asked for.
+            values = _guarded(path, partial(file.read, columns=[column.name]))[column.name]
+            yield column.name, _converted(values, column)
 
 
 def parquet_types(path: Path) -> dict[str, ColumnType | None]:

@@ -7,6 +7,7 @@ out of memory at any time (:meth:`Scratch.release`); it is read again when it is
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import tempfile
 import weakref
@@ -35,7 +36,7 @@ class Scratch:
         :param rows: tables of so many rows go to the disk, shorter ones stay in memory (:data:`LONG`).
         """
         self.folder = folder
-        self.rows = LONG if rows is None else rows
+        self._long = LONG if rows is None else rows
         self._maps: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
 
     def table(self, columns: Iterable[tuple[str, pa.ChunkedArray]], rows: int) -> pa.Table:
@@ -43,23 +44,41 @@ class Scratch:
 
         :param rows: of every column.
         """
-        if rows < self.rows:
+        if rows < self._long:
             return in_memory(columns)
+        with self._file() as file:
+            places = list(self._written(file, columns))
+            file.flush()
+            return self._mapped(file, places)
+
+    def joined(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pa.Table:
+        """A table of these rows, a chunk for each batch. Errors: CT-1120, CT-1121."""
+        with self._file() as file:
+            with pa.ipc.new_stream(file, schema) as stream:
+                for batch in batches:
+                    stream.write_batch(batch)
+            file.flush()
+            return pa.ipc.open_stream(pa.BufferReader(self._map(file))).read_all()
+
+    @contextlib.contextmanager
+    def _file(self) -> Iterator[BinaryIO]:
+        """A file without a name. Errors: CT-1120, CT-1121."""
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.folder) as file:
-                places = list(self._written(file, columns))
-                file.flush()
-                return self._mapped(file, places)
+                yield file
         except OSError as error:
             raise write_error(self.folder / "table", error) from error
+
+    def _map(self, file: BinaryIO) -> pa.Buffer:
+        mapped = mmap.mmap(file.fileno(), 0, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
+        self._maps.add(mapped)
+        return pa.py_buffer(mapped)
 
     def _mapped(self, file: BinaryIO, places: list[tuple[str, int]]) -> pa.Table:
         if not places:
             return pa.table({})
-        mapped = mmap.mmap(file.fileno(), 0, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
-        self._maps.add(mapped)
-        whole = pa.py_buffer(mapped)
+        whole = self._map(file)
         columns = {}
         for name, start in places:
             stream = pa.ipc.open_stream(pa.BufferReader(whole.slice(start)))
