@@ -18,6 +18,7 @@ from coterie.mpc.form import Form
 from coterie.mpc.network import Network
 from coterie.mpc.protocols import PROTOCOLS
 from coterie.mpc.protocols import comparison_opening as opening
+from coterie.mpc.protocols.compare import less_call
 from coterie.mpc.protocols.comparison_tree import MAX_LEVELS, Tree, bits_of, clamped, even, tree, trees
 from coterie.mpc.ranges import Interval
 
@@ -289,9 +290,7 @@ def test_costs_and_kinds_are_declared() -> None:
 
 
 def test_the_reason_stands_on_the_tape() -> None:
-    from coterie.mpc.protocols.compare import less_call
-
     kind, params = less_call(Network.WAN, NAMES[:2], Form((10,), 18, Interval(-1.0, 1.0)))
     assert kind == "less_dcf"
-    assert "50 ms, 100 Mb/s: dcf, 1 round" in params["because"]
+    assert "round trip 50 ms, 100 Mb/s: dcf, 1 round" in params["because"]
     assert "next tables, 2 rounds" in params["because"]

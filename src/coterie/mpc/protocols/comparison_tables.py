@@ -277,7 +277,7 @@ class LessTables(_Tables):
     order = True
     statement = ProtocolStatement(
         protocol="comparison by chunk tables",
-        rounds="1 and one for each level of the tree, 0 to 4",
+        rounds="1 and one for each level of the tree, 0 to 3",
         sent="for k-bit numbers k + 1 bits in whole bytes, and the bits of the tree (50 for k = 62 and 3 "
         "levels) for 64 elements at a time, for each element from each compute party to each other",
         dealt="the bits of tables and products for each element (205 for k = 62 and 3 levels)",
@@ -298,7 +298,7 @@ class EqualTables(_Tables):
     order = False
     statement = ProtocolStatement(
         protocol="equality by chunk tables",
-        rounds="1 and one for each level of the tree, 0 to 4",
+        rounds="1 and one for each level of the tree, 0 to 3",
         sent="for k-bit numbers k bits in whole bytes, and the bits of the tree (31 for k = 62 and 3 levels) "
         "for 64 elements at a time, for each element from each compute party to each other",
         dealt="the bits of tables and products for each element (181 for k = 62 and 3 levels)",
