@@ -295,7 +295,9 @@ class OwnerPermute(Protocol):
         count, width, owner = call.params["rows"], bits(length), _owner(call)
         packed = party.mesh.to(owner).recv_array(f"{call.tag}/places", np.uint8, (packed_size(count, width),))
         places = unpack_low(packed, width, count).view(np.int64)
-        if places.max() >= length or len(np.unique(places)) < count:
+        taken = np.zeros(1 << width, np.bool_)
+        taken[places] = True
+        if taken[:length].sum() < count:
             raise PERMUTATION_SENT(call.describe(), party=owner)
         return places
 
