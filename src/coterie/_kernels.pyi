@@ -204,9 +204,9 @@ def guard_eval(
 # Secret comparison
 #
 # A *planes array* holds bits of ``n`` values, 64 values to a word: tile after tile of 512 values, and in each
-# tile plane after plane. ``p`` planes have p * ceil(n / 64) words. ``offset`` is a multiple of 512: the values
-# are number ``offset`` and following of a longer row, and their masks and shares are parts of random streams
-# accordingly.
+# tile plane after plane. ``p`` planes have p * ceil(n / 64) words. ``offset`` is a multiple of 512: the
+# values are number ``offset`` and following of a longer row, and their masks and shares are parts of random
+# streams accordingly.
 
 def chunks_deal(
     n: int,
@@ -310,8 +310,9 @@ def dcf_eval(
     key: bytes,
     second: bool,
 ) -> Words:
-    """A party's shares, modulo 2, of one plane: for m = ``opened - minus`` and mask λ, whether the low ``bits``
-    of m are less than those of λ, plus bit number ``bits`` of both. ``second`` is the party of the second seed.
+    """A party's shares, modulo 2, of one plane: for m = ``opened - minus`` and mask λ, whether the low
+    ``bits`` of m are less than those of λ, plus bit number ``bits`` of both. ``second`` is the party of the
+    second seed.
     """
 
 # Keyed hashes and Ristretto255

@@ -11,7 +11,7 @@ import pytest
 from bench.line import LAN, WAN, Shape
 from coterie.crypto import Identity
 from coterie.mpc.form import Form
-from coterie.mpc.network import BANDWIDTHS, ROUND_TRIPS, Network, measure
+from coterie.mpc.network import BANDWIDTHS, LATENCIES, Network, measure
 from coterie.mpc.protocols.compare import choose_comparison, equal_call, less_call, ways
 from coterie.mpc.ranges import Interval
 from coterie.mpc.tape import Cost, Message, Setting
@@ -23,28 +23,28 @@ PARTIES = ("lender", "telecom")
 
 def test_named_networks_are_classes() -> None:
     for one in (Network.LAN, Network.WAN, Network.NARROW):
-        assert Network.of(one.round_trip, one.bandwidth) == one
-        assert one.round_trip in ROUND_TRIPS
+        assert Network.of(one.latency, one.bandwidth) == one
+        assert one.latency in LATENCIES
         assert one.bandwidth * 8 in BANDWIDTHS
     assert str(Network.WAN) == "round trip 50 ms, 100 Mb/s"
-    assert Network.NARROW.to_dict() == {"round_trip": 0.05, "bandwidth": 1.25e6}
+    assert Network.NARROW.to_dict() == {"latency": 0.025, "bandwidth": 1.25e6}
 
 
 def test_shaped_lines_are_of_these_classes() -> None:
     for shape, network in ((LAN, Network.LAN), (WAN, Network.WAN)):
         assert shape.bytes_per_second is not None
-        assert Network.of(shape.round_trip, shape.bytes_per_second) == network
+        assert Network.of(shape.one_way, shape.bytes_per_second) == network
 
 
 @pytest.mark.parametrize("scale", [0.8, 1.0, 1.25])
 def test_measurements_nearby_are_one_class(scale: float) -> None:
-    assert Network.of(0.05 * scale, 1.25e7 / scale) == Network.WAN
+    assert Network.of(0.025 * scale, 1.25e7 / scale) == Network.WAN
 
 
-@pytest.mark.parametrize(("round_trip", "bandwidth"), [(0.0, 1.0), (1.0, 0.0), (float("nan"), 1.0)])
-def test_no_such_network(round_trip: float, bandwidth: float) -> None:
+@pytest.mark.parametrize(("latency", "bandwidth"), [(0.0, 1.0), (1.0, 0.0), (float("nan"), 1.0)])
+def test_no_such_network(latency: float, bandwidth: float) -> None:
     with pytest.raises(ValueError, match="a network of"):
-        Network(round_trip, bandwidth)
+        Network(latency, bandwidth)
 
 
 def test_the_worst_line_counts() -> None:
@@ -54,7 +54,7 @@ def test_the_worst_line_counts() -> None:
 
 def test_seconds_are_those_of_the_busiest_line_and_the_longest_chain() -> None:
     setting = Setting(("a", "b", "c"), "hub")
-    network = Network(0.2, 1000.0)
+    network = Network(0.1, 1000.0)
     both = tuple(Cost.broadcast(setting, 100))
     # Two rounds of 0.1 s; c takes 2 * 2 * 100 bytes and 500 from the dealer.
     assert network.seconds(setting, Cost(((*both, Cost.deal(setting, 500)), both))) == pytest.approx(1.1)
@@ -130,7 +130,7 @@ def test_both_sides_find_the_same() -> None:
     meshes = local_meshes(list(PARTIES))
     found = both([meshes[name] for name in PARTIES])
     assert found[0] == found[1]
-    assert found[0].round_trip <= 0.01
+    assert found[0].latency <= 0.005
     for mesh in meshes.values():
         mesh.close()
 

@@ -17,7 +17,7 @@ import numpy as np
 from coterie.mpc.tape import Cost, Setting, count_bytes, count_rounds
 from coterie.wire import Mesh
 
-ROUND_TRIPS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5)
+LATENCIES = (5e-5, 1.5e-4, 5e-4, 1.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25)
 """Classes, in seconds."""
 BANDWIDTHS = (1e6, 1e7, 1e8, 1e9, 1e10)
 """Classes, in bits per second."""
@@ -27,8 +27,8 @@ BANDWIDTHS = (1e6, 1e7, 1e8, 1e9, 1e10)
 class Network:
     """Of every line between two participants."""
 
-    round_trip: float
-    """Seconds from sending a small message to receiving the answer, as ``ping`` shows them."""
+    latency: float
+    """Seconds that a small message is on its way: half of what ``ping`` shows."""
     bandwidth: float
     """Bytes per second in each direction, for each participant in all."""
 
@@ -37,24 +37,19 @@ class Network:
     NARROW: ClassVar[Network]
 
     def __post_init__(self) -> None:
-        if not (0 < self.round_trip < math.inf and 0 < self.bandwidth < math.inf):
-            raise ValueError(f"a network of {self.round_trip} s and {self.bandwidth} bytes/s")
-
-    @property
-    def latency(self) -> float:
-        """Seconds that a message is on its way."""
-        return self.round_trip / 2
+        if not (0 < self.latency < math.inf and 0 < self.bandwidth < math.inf):
+            raise ValueError(f"a network of {self.latency} s and {self.bandwidth} bytes/s")
 
     @staticmethod
-    def of(round_trip: float, bandwidth: float) -> Network:
+    def of(latency: float, bandwidth: float) -> Network:
         """The class of measured figures: the nearest, on a logarithmic scale."""
         rate = _nearest(BANDWIDTHS, bandwidth * 8)
-        return Network(_nearest(ROUND_TRIPS, round_trip), rate / 8)
+        return Network(_nearest(LATENCIES, latency), rate / 8)
 
     @staticmethod
     def worst(networks: Sequence[Network]) -> Network:
         """What several lines can be relied on for."""
-        return Network(max(n.round_trip for n in networks), min(n.bandwidth for n in networks))
+        return Network(max(n.latency for n in networks), min(n.bandwidth for n in networks))
 
     def seconds(self, setting: Setting, cost: Cost) -> float:
         """About how long an operation takes, if lines are all it waits for: the longest chain of messages,
@@ -69,15 +64,15 @@ class Network:
         return max(depths.values()) * self.latency + max(loads, default=0) / self.bandwidth
 
     def __str__(self) -> str:
-        return f"round trip {self.round_trip * 1e3:g} ms, {self.bandwidth * 8 / 1e6:g} Mb/s"
+        return f"round trip {self.latency * 2e3:g} ms, {self.bandwidth * 8 / 1e6:g} Mb/s"
 
     def to_dict(self) -> dict[str, Any]:
-        return {"round_trip": self.round_trip, "bandwidth": self.bandwidth}
+        return {"latency": self.latency, "bandwidth": self.bandwidth}
 
 
-Network.LAN = Network(1e-3, 1e9 / 8)
-Network.WAN = Network(5e-2, 1e8 / 8)
-Network.NARROW = Network(5e-2, 1e7 / 8)
+Network.LAN = Network(5e-4, 1e9 / 8)
+Network.WAN = Network(2.5e-2, 1e8 / 8)
+Network.NARROW = Network(2.5e-2, 1e7 / 8)
 
 DEFAULT = Network.LAN
 """Where a plan says nothing of the network."""
@@ -119,8 +114,8 @@ def _lead(mesh: Mesh, peer: str, clock: Callable[[], float]) -> Network:
         channel.send_array("network/more", np.array([more], np.uint8))
         if not more:
             break
-    found = Network.of(round_trip, rate)
-    channel.send_array("network/found", np.array([found.round_trip, found.bandwidth]))
+    found = Network.of(round_trip / 2, rate)
+    channel.send_array("network/found", np.array([found.latency, found.bandwidth]))
     return found
 
 
@@ -147,5 +142,5 @@ def _follow(mesh: Mesh, peer: str) -> Network:
         answer(size)
         if not channel.recv_array("network/more", np.uint8, (1,))[0]:
             break
-    round_trip, bandwidth = channel.recv_array("network/found", np.float64, (2,))
-    return Network.of(float(round_trip), float(bandwidth))
+    latency, bandwidth = channel.recv_array("network/found", np.float64, (2,))
+    return Network.of(float(latency), float(bandwidth))
