@@ -56,6 +56,7 @@ class Links:
     """Meshes over TLS that serve one run after another, and are made anew after a failure."""
 
     def __init__(self, identities: dict[str, Identity], count: int) -> None:
+        self.count = count
         self._identities, self._names = identities, (*PARTIES[:count], DEALER)
         self._network: Network | None = None
         self._meshes: dict[str, Mesh] = {}
@@ -90,6 +91,8 @@ def links(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @every_case
 def test_over_links(links: Links, case: Case) -> None:
+    if links.count not in case.parties:
+        pytest.skip(f"not for {links.count} parties")
     check(case, links.play(case))
 
 
