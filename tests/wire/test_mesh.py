@@ -240,6 +240,19 @@ def test_fail_reaches_everybody_at_once_with_party_and_step(make: Make, pool: Th
     _expect_dead(alpha, "beta", BAD_ADDRESS.code)
 
 
+def test_who_waits_for_something_else_hears_of_a_failure(make: Make) -> None:
+    alpha, beta, gamma = make("alpha", "beta", "gamma")
+    for mesh in (alpha, beta, gamma):
+        mesh.check()
+    threading.Thread(target=alpha.fail, args=(BAD_ADDRESS("x"),)).start()
+    deadline = time.monotonic() + 5
+    for mesh in (beta, gamma):
+        with pytest.raises(CoterieError, match=BAD_ADDRESS.code):
+            while time.monotonic() < deadline:
+                mesh.check()
+                time.sleep(0.01)
+
+
 def _take_all(mesh: Mesh) -> None:
     while True:
         mesh.to("alpha").recv_array("big", np.float64, (8 << 20,))
