@@ -245,12 +245,15 @@ def test_who_waits_for_something_else_hears_of_a_failure(make: Make) -> None:
     for mesh in (alpha, beta, gamma):
         mesh.check()
     threading.Thread(target=alpha.fail, args=(BAD_ADDRESS("x"),)).start()
-    deadline = time.monotonic() + 5
     for mesh in (beta, gamma):
         with pytest.raises(CoterieError, match=BAD_ADDRESS.code):
-            while time.monotonic() < deadline:
-                mesh.check()
-                time.sleep(0.01)
+            _check_often(mesh, time.monotonic() + 5)
+
+
+def _check_often(mesh: Mesh, deadline: float) -> None:
+    while time.monotonic() < deadline:
+        mesh.check()
+        time.sleep(0.01)
 
 
 def _take_all(mesh: Mesh) -> None:
