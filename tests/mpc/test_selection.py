@@ -14,6 +14,7 @@ from scipy import stats
 
 from coterie.errors import CoterieError
 from coterie.mpc import Context, Program, Secret, Tape, functions, trace, twin
+from coterie.mpc.network import Network
 from coterie.mpc.protocols.packing import pack_low, packed_size, unpack_low
 
 from .rig import DEALER, NAMES, play
@@ -27,13 +28,15 @@ def index(ctx: Context, shape: tuple[int, ...], high: float, frac: int = 0, owne
     return ctx.private(f"x{owner}", ctx.parties[owner], shape, (0, high), frac).secret()
 
 
-def traced(program: Program, parties: tuple[str, ...] = TWO) -> Tape:
-    return trace(program, parties, DEALER)
+def traced(program: Program, parties: tuple[str, ...] = TWO, network: Network | None = None) -> Tape:
+    return trace(program, parties, DEALER, network=network)
 
 
-def paid(program: Program, parties: tuple[str, ...] = TWO) -> tuple[int, int, int]:
+def paid(
+    program: Program, parties: tuple[str, ...] = TWO, network: Network | None = None
+) -> tuple[int, int, int]:
     """Bytes from one party to another, bytes dealt, and rounds, beyond those of agreeing on seeds."""
-    tape, empty = traced(program, parties), traced(lambda ctx: None, parties)
+    tape, empty = traced(program, parties, network), traced(lambda ctx: None, parties, network)
     return (
         tape.sent[parties[0]][parties[1]] - empty.sent[parties[0]][parties[1]],
         tape.dealt - empty.dealt,
@@ -69,17 +72,21 @@ def test_a_narrow_range_makes_a_large_table_small() -> None:
     assert paid(lambda ctx: functions.table(index(ctx, (8,), 7) + 100, table)) == (3, 8 * 8 * 7, 1)
 
 
-def test_large_tables_have_two_levels() -> None:
+def test_large_tables_have_two_levels_where_that_is_sooner() -> None:
     """256 rows by 2^3 on the second level: 32 + 8 vectors less their last entries, and one column."""
-    table = np.arange(256.0)
-    assert paid(lambda ctx: functions.table(index(ctx, (10,), 255), table)) == (
-        10 + 8 * 8 * 10,
-        8 * (31 + 7 + 1) * 10,
-        2,
-    )
-    # Many columns are many openings: the second level is smaller, or not worth a round.
-    wide = np.zeros((256, 40))
-    assert paid(lambda ctx: functions.table(index(ctx, (10,), 255), wide))[2] == 1
+    narrow, far = Network(1e-4, 1e6), Network(0.5, 1e9)
+
+    def program(width: int) -> Program:
+        return lambda ctx: functions.table(index(ctx, (10,), 255), np.zeros((256, width)))  # type: ignore[return-value]
+
+    two = (10 + 8 * 8 * 10, 8 * (31 + 7 + 1) * 10, 2)
+    assert paid(program(1), network=narrow) == two
+    assert paid(program(1), network=far) == (10, 8 * 255 * 10, 1)
+    # Many columns are many openings: the second level is not worth a round.
+    assert paid(program(400), network=narrow) == (10, 8 * 255 * 10, 1)
+    (why,) = trace(program(1), TWO, DEALER, network=narrow).choices
+    assert why.startswith("10 places in a table of 256 x 1, ")
+    assert ": two levels 0.00" in why
 
 
 def test_an_array_is_opened_once() -> None:
@@ -139,6 +146,19 @@ def test_an_index_outside_is_taken_modulo_a_power_of_two_and_finds_zeros() -> No
     for result in results:
         assert result["table"].tolist() == result["lookup"].tolist() == [5.0, 0, 0, 5]
         assert result["vectors"].sum(axis=1).tolist() == [1.0, 0, 0, 1]
+
+
+def test_a_promise_that_is_broken_ends_the_run() -> None:
+    def program(ctx: Context) -> None:
+        x = functions.bounded(index(ctx, (4,), 100), (0, 4))
+        vectors = functions.one_hot(x, 5)
+        ctx.check()
+        ctx.reveal(vectors, TWO, "vectors")
+
+    kept = play(program, {"x0": np.array([4.0, 0, 3, 1])}).result("vectors")
+    assert kept.argmax(axis=1).tolist() == [4, 0, 3, 1]
+    played = play(program, {"x0": np.array([4.0, 5, 3, 1])}, raises=False)
+    assert {played.errors[name].code for name in TWO} == {"CT-2108"}  # type: ignore[attr-defined]
 
 
 def test_an_index_that_is_not_whole_is_rounded_without_bias() -> None:

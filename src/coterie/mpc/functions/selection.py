@@ -35,7 +35,9 @@ from coterie.mpc.functions.operands import (
     secret_of,
 )
 from coterie.mpc.location import program_line
+from coterie.mpc.network import DEFAULT
 from coterie.mpc.protocols.index import width
+from coterie.mpc.tape import WORD
 
 __all__ = ["choose", "lookup", "one_hot", "select", "table", "take_along_axis"]
 
@@ -72,10 +74,10 @@ def table(x: Operand, values: Public, frac: int | None = None) -> Secret:
     The result has as many fractional bits as show the values exactly or their largest with 20 significant
     bits; or ``frac``. All functions of one index cost one opening where they are columns of one table.
 
-    Cost: 1 round, log2 N bits sent, 8 (N - 1) bytes dealt for each index. Where that is less than half, on
-    two levels with B a power of two: 2 rounds, log2 N bits and 8 B c bytes sent, 8 (N/B + B + c - 2) bytes
-    dealt, c columns. Error: the rounding of the values. Practical up to some 2^16 rows: each party multiplies
-    N c times for each index, twice as often on two levels.
+    Cost: 1 round, log2 N bits sent, 8 (N - 1) bytes dealt for each index. Or, where that is sooner on the
+    plan's network, on two levels with B a power of two: 2 rounds, log2 N bits and 8 B c bytes sent,
+    8 (N/B + B + c - 2) bytes dealt, c columns. Error: the rounding of the values. Practical up to some 2^16
+    rows: each party multiplies N c times for each index, twice as often on two levels.
     """
     numbers = public_array(values, "table")
     if not numbers.ndim or not len(numbers):
@@ -91,21 +93,34 @@ def table(x: Operand, values: Public, frac: int | None = None) -> Secret:
         return views.broadcast_to(index.context.public(rows[0], frac), shape)
     flat = rows.reshape(len(rows), -1)
     words, params = constant(flat, frac, "table")
-    low = _second_level(len(rows), flat.shape[1], len(index.context.parties))
+    low, why = _second_level(index, len(rows), flat.shape[1])
+    because = {"because": why} if why else {}
     shifted = subtract(index, first) if first else index
-    result = index.context.one("table", [shifted], constant=words, **params, frac=frac, low=low)
+    result = index.context.one("table", [shifted], constant=words, **params, **because, frac=frac, low=low)
     return views.reshape(result, shape)
 
 
-def _second_level(classes: int, columns: int, parties: int) -> int:
-    """Bits of the index that are left to the second level, by the bytes that all send: 0 where another round
-    is worth less than half of them."""
-    bits = width(classes)
-    costs = {0: 2**bits - 1}
-    for low in range(1, bits):
-        dealt = 2 ** (bits - low) + 2**low - 2 + columns
-        costs[low] = 2 * (dealt + parties * (parties - 1) * 2**low * columns)
-    return min(costs, key=lambda low: costs[low])
+def _second_level(index: Secret, classes: int, columns: int) -> tuple[int, str]:
+    """Bits of the index that are left to the second level, 0 for one level alone: what is done soonest on the
+    plan's network; and why, for the plan."""
+    bits, others = width(classes), len(index.context.parties) - 1
+    network = index.context.network or DEFAULT
+
+    def seconds(low: int) -> float:
+        """Of rounds, and of what the last party gets: from the dealer, and from each other."""
+        second = 1 << low
+        opened = bits / 8 / WORD + (second * columns if low else 0)
+        dealt = (1 << bits - low) - 1 + (second - 1 + columns if low else 0)
+        carried = WORD * index.size * (dealt + others * opened)
+        return (2 if low else 1) * network.latency + carried / network.bandwidth
+
+    low = min(range(bits), key=seconds)
+    one, two = seconds(0), min(map(seconds, range(1, bits)), default=math.inf)
+    if two == math.inf:
+        return 0, ""
+    chosen, other = ("two levels", "one") if low else ("one level", "two")
+    times = f"{min(one, two):.2g} s, {other} {max(one, two):.2g} s"
+    return low, f"{index.size} places in a table of {classes} x {columns}, {network}: {chosen} {times}"
 
 
 @implements()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from coterie.mpc import functions
+from coterie.mpc.network import Network
 from tests.mpc.contract.case import Arrays, Case, multiples, number, permutation, private, truth
 
 RANDOM = np.random.default_rng(11)
@@ -221,6 +222,7 @@ CASES = [
         {"x": whole(INDEX), "large": whole(LARGE, owner=1)},
         tolerance={"columns": 0, "of halves": 2.0**-24, "on two levels": 8 * 2.0**-20, "of a constant": 0},
         float_tolerance=8 * 2.0**-20,
+        tracing={"network": Network(1e-4, 1e6)},
     ),
     Case(
         "lookups",
