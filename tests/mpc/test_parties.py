@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from coterie.crypto import Identity
 from coterie.errors import CoterieError
 from coterie.mpc import Context, RowBlocks, deal, run, trace, twin
 from coterie.mpc.seeds import OWN
 from coterie.wire import local_meshes
+from tests.wire.network import Network
 
 from .rig import DEALER, play, recorded_claims
 from .wiretap import Tap
@@ -217,3 +220,20 @@ def test_a_guest_with_another_plan_or_program_is_found_out() -> None:
     programs = {**dict.fromkeys((*COMPUTE[:2], DEALER), program), "bureau": longer}
     played = play(programs, inputs, COMPUTE[:2], guests=("bureau",), raises=False)
     assert getattr(played.errors["bureau"], "code", "") == "CT-2104"
+
+
+def test_guests_over_tls(tmp_path: Path) -> None:
+    names = (*COMPUTE[:2], DEALER, "bureau")
+    network = Network({name: Identity.create(tmp_path / name, name) for name in names})
+    try:
+        meshes = dict(zip(names, network.join(*names), strict=True))
+        owners, inputs = ("bureau", DEALER), given(("bureau", DEALER))
+        played = play(
+            lambda ctx: scoring(ctx, owners, owners), inputs, COMPUTE[:2], guests=owners, meshes=meshes
+        )
+    finally:
+        network.close()
+    for revealed in (played.outputs["bureau"].revealed, played.dealers.revealed):
+        np.testing.assert_allclose(revealed["squares"], wanted(inputs), atol=1e-3)
+    assert played.sent() == {source: dict(targets) for source, targets in played.tape.sent.items()}
+    assert played.depths == dict(played.tape.rounds)
