@@ -10,11 +10,12 @@
 //!
 //! *Generator.* G(s) has the blocks H(s + 0), H(s + 1) for the children and H(s + 2) for a leaf, H(u) = π(u) + u
 //! (Matyas, Meyer, Oseas), with π = AES-128 under a public key. Seeds have 125 bits: their lowest three are zero
-//! and hold the number of the block on the way in; on the way out they are t, nothing, and v. Assumption: π is an
-//! ideal permutation, as in Guo, Katz, Wang, Yu, "Efficient and secure multiparty computation from fixed-key block
-//! ciphers" (S&P 2020): each s enters H at no more than three fixed points, so that plain H is enough. There every
-//! guess hits one of the seeds under the same key; each batch of 64 values has a key of its own (the call's with
-//! the batch's number added), so these are less than 2^13, and 112 bits of security are left.
+//! and hold the number of the block on the way in; on the way out they are t, nothing, and v. Assumption: AES-128
+//! is an ideal cipher, each key a random permutation, as in Guo, Katz, Wang, Yu, "Efficient and secure multiparty
+//! computation from fixed-key block ciphers" (S&P 2020): each s enters H at no more than three fixed points, so
+//! that plain H is enough. There a guess, of an input or an output of π, is right for one of the seeds that are
+//! used under its key; each batch of 64 values has a key of its own (the call's with the batch's number added),
+//! so there are less than 2^13 of both, and 112 bits of security are left.
 //!
 //! *Early end.* The last seven bits are not walked. The correction of the leaf is the sum of both parties' blocks
 //! and of the table of f over the 128 numbers below the node of α; where the path was left before, both parties

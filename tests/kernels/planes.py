@@ -1,5 +1,5 @@
-"""Planes arrays, by their description: 64 values to a word, tile after tile of 512 values, in each plane after
-plane."""
+"""Planes arrays, by their description: 64 values to a word, tile after tile of 512 values, in each
+tile plane after plane."""
 
 from __future__ import annotations
 

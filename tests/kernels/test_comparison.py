@@ -161,7 +161,7 @@ def test_pieces_are_parts_of_the_whole() -> None:
 
 def test_results_do_not_depend_on_the_number_of_threads() -> None:
     code = (
-        "import hashlib, numpy as np; from coterie import _kernels as k; s = [bytes([i]) * 16 for i in (1, 2)];"
+        "import hashlib; from coterie import _kernels as k; s = [bytes([i]) * 16 for i in (1, 2)];"
         "t = k.chunks_deal(300_000, 0, s, 7, [3] * 20, True, s[:1], 8);"
         "m = k.prg_u64(s[0], 9, 300_000);"
         "n = k.chunks_look_up(m, 5, [3] * 20, True, t, s[1], 8, 0, False);"

@@ -91,6 +91,26 @@ def test_the_way_to_compare(network: Network, parties: int, elements: int, chose
     )
 
 
+def test_the_documents_say_where_the_choice_changes() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text(encoding="utf-8")
+    table = text.split("| network | parties | function | 1 level | 2 levels | 3 levels |")[1].split("\n\n")[0]
+    network, checked = Network.LAN, 0
+    for line in table.splitlines()[2:]:
+        name, parties, *starts = (cell.strip() for cell in line.split("|")[1:-1])
+        network = {"LAN": Network.LAN, "WAN": Network.WAN, "nar": Network.NARROW}.get(name[:3], network)
+        for way, start in zip(("function", "1", "2", "3"), starts, strict=True):
+            if start:
+                assert _chosen(network, int(parties), int(start)) == way
+                assert start == "1" or _chosen(network, int(parties), int(start) - 1) != way
+                checked += 1
+    assert checked == 21
+
+
+def _chosen(network: Network, parties: int, elements: int) -> str:
+    way, _ = choose_comparison(network, parties, elements, 62)
+    return "function" if way.name == "dcf" else str(way.levels)
+
+
 def test_the_fastest_comes_first() -> None:
     for order in (True, False):
         listed = ways(Network.WAN, 2, 5000, 40, 3, order)

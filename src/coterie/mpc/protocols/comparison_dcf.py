@@ -9,9 +9,9 @@ The keys are trees of seeds along the bits of λ', k − 7 levels deep; roots co
 both parties are sent the same corrections: 16 bytes for each level, 16 for the last seven bits together, and
 a bit. Construction, layout and proof are in the kernel, ``kernels/src/dcf.rs``; after Boyle, Chandran,
 Gilboa, Gupta, Ishai, Kumar, Rathee (Eurocrypt 2021), with π(u) + u for the generator, π AES-128 under a
-public key that the dealer draws for each call. Assumption: π is an ideal permutation. A guess at a seed hits
-one of those under the same key, of 64 elements: less than 2^13 of 125 bits each, so that 112 bits of security
-are left.
+public key that the dealer draws for each call. Assumption: AES-128 is an ideal cipher. A guess is right for
+one of the seeds that are used under its key, those of 64 elements: less than 2^13 of 125 bits each, so that
+112 bits of security are left.
 """
 
 from __future__ import annotations
@@ -168,8 +168,8 @@ class LessDcf(_Dcf):
         dealt="for k-bit numbers 16 (k - 6) bytes and a bit for each element, to each of the two parties",
         learns="Nothing: what is opened is uniformly random to those who have but a share of its mask, and "
         "keys look random to who has but one of the two.",
-        source="Boyle, Chandran, Gilboa, Gupta, Ishai, Kumar, Rathee (Eurocrypt 2021); AES-128 under a "
-        "public key as an ideal permutation, after Guo, Katz, Wang, Yu (S&P 2020)",
+        source="Boyle, Chandran, Gilboa, Gupta, Ishai, Kumar, Rathee (Eurocrypt 2021); AES-128 as an "
+        "ideal cipher under public keys, after Guo, Katz, Wang, Yu (S&P 2020)",
         threshold="one of the two compute parties",
         computational_bits=SECURITY,
     )
