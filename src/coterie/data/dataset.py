@@ -60,27 +60,38 @@ def load(spec: DatasetSpec, columns: Sequence[str] | None = None, scratch: Scrat
     :param scratch: where a long table lies when it is read; None for memory. Raises CT-1120, CT-1121 then.
     """
     wanted = [column.name for column in spec.columns] if columns is None else list(columns)
-    others = [column for column in spec.select(wanted) if column.role != "id"]
-    stored, place = _read(spec, [spec.id, *others], scratch)
-    _, raw = next(stored)
-    rows = len(raw)
-    ids = checked_ids(raw, spec.id.name, spec.id_rule, place)
-    del raw
-    checked = (
-        (name, checked_values(values, column, place))
-        for (name, values), column in zip(stored, others, strict=True)
-    )
-    table = laid(checked, rows, scratch) if others else pa.table({"rows": pa.nulls(rows)}).select([])
+    ids, checked = _checked(spec, wanted, scratch)
+    rows, any_columns = len(ids), any(column.role != "id" for column in spec.select(wanted))
+    table = laid(checked, rows, scratch) if any_columns else pa.table({"rows": pa.nulls(rows)}).select([])
     pa.default_memory_pool().release_unused()
     return Dataset(spec, table, ids)
 
 
-def inspect(spec: DatasetSpec, owner: str) -> DatasetFacts:
-    """Read and check everything declared, and say what peers may know. Raises as :func:`load`."""
-    dataset = load(spec)
+def inspect(spec: DatasetSpec, owner: str, scratch: Scratch | None = None) -> DatasetFacts:
+    """Read and check everything declared, and say what peers may know. No table is kept.
+
+    Raises as :func:`load`.
+    """
+    ids, checked = _checked(spec, [column.name for column in spec.columns], scratch)
+    for _ in checked:
+        pass
     return DatasetFacts(
-        name=spec.name, owner=owner, columns=spec.columns, id_rule=spec.id_rule, rows=dataset.rows
+        name=spec.name, owner=owner, columns=spec.columns, id_rule=spec.id_rule, rows=len(ids)
     )
+
+
+def _checked(
+    spec: DatasetSpec, wanted: Sequence[str], scratch: Scratch | None
+) -> tuple[pa.LargeStringArray, Iterator[tuple[str, pa.ChunkedArray]]]:
+    """Ids, and the other wanted columns one after another."""
+    others = [column for column in spec.select(wanted) if column.role != "id"]
+    stored, place = _read(spec, [spec.id, *others], scratch)
+    ids = checked_ids(next(stored)[1], spec.id.name, spec.id_rule, place)
+    checked = (
+        (name, checked_values(values, column, place))
+        for (name, values), column in zip(stored, others, strict=True)
+    )
+    return ids, checked
 
 
 def _read(

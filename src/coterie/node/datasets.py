@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from coterie.agreement import Agreement
 from coterie.crypto import now, timestamp
-from coterie.data import DatasetFacts, DatasetSpec, inspect, parse_spec
+from coterie.data import DatasetFacts, DatasetSpec, Scratch, inspect, parse_spec
 from coterie.errors import UNEXPECTED, CoterieError
 
 from .core import Core
@@ -55,7 +55,7 @@ class Datasets:
 
     async def _inspect(self, spec: DatasetSpec) -> DatasetFacts:
         try:
-            return await asyncio.to_thread(inspect, spec, self._core.name)
+            return await asyncio.to_thread(inspect, spec, self._core.name, Scratch(self._core.home.jobs))
         except CoterieError:
             raise
         except Exception as error:
