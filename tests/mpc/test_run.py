@@ -146,8 +146,8 @@ def other(change: Callable[[Context], None]) -> Program:
 
 
 def test_peers_with_different_plans_find_out_first() -> None:
-    tape, wrong = trace(training(), TWO, DEALER), trace(training(terms=10), TWO, DEALER)
-    programs = {"lender": training(), "telecom": training(terms=10)}
+    tape, wrong = trace(training(), TWO, DEALER), trace(training(terms=6), TWO, DEALER)
+    programs = {"lender": training(), "telecom": training(terms=6)}
     tapes = {"lender": tape, "telecom": wrong, DEALER: tape}
     played = play(programs, inputs(), tapes=tapes, raises=False)
     assert set(played.errors) == {*TWO, DEALER}
@@ -158,7 +158,7 @@ def test_peers_with_different_plans_find_out_first() -> None:
 @pytest.mark.parametrize(
     ("program", "code", "named"),
     [
-        (training(terms=10), "CT-2104", "(sigmoid of 40) in 'pass 1' where the tape has"),
+        (training(terms=6), "CT-2104", "(fourier of 40) in 'pass 1' where the tape has"),
         (training(41), "CT-2104", "operation 0 (private of nothing)"),
         (other(lambda ctx: ctx.keep(ctx.zeros((1,)), "more")), "CT-2104", "the end of the program"),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import pytest
 from coterie import mpc
 from coterie.errors import CoterieError
 from coterie.mpc import Context, Private, Program, Secret, Tape, functions, trace
+from coterie.mpc.fourier_tables import SIGMOID
 
 from .rig import DEALER, NAMES, play
 
 
-def training(n: int = 40, terms: int = 12) -> Program:
+def training(n: int = 40, terms: int = 7) -> Program:
     """A pass of everything: private products, sigmoid, truncation, products, reveals."""
 
     def program(ctx: Context) -> None:
@@ -62,7 +64,7 @@ def test_what_is_sent_is_what_the_protocols_state() -> None:
     openings = 8 * (6 + n + 6)  # w, errors, gradient; w stays opened for its product
     assert tape.sent["telecom"]["lender"] == seeds + 3 * 8 * n + openings + 8 * 6 + 5 * n + 128 + 48
     assert tape.sent["lender"]["telecom"] == seeds + 3 * 8 * n + openings + 8 * 6 + 5 * n + 128
-    dealt = 8 * n + (16 * 12 + 16) * n + 8 * 6 + 16 * 6 + 8 * 6 + 64
+    dealt = 8 * n + (16 * 7 + 16) * n + 8 * 6 + 16 * 6 + 8 * 6 + 64
     assert tape.sent[DEALER]["telecom"] == 48 + dealt
     # seeds, mask, w, sigmoid, errors, truncation, g for the product, two of the check, reveal
     assert tape.rounds == {"lender": 10, "telecom": 9, DEALER: 1}
@@ -73,7 +75,7 @@ def test_equal_programs_have_equal_tapes_and_others_do_not() -> None:
     assert trace(training(), NAMES[:2], DEALER).digest == base.digest
     others = [
         trace(training(41), NAMES[:2], DEALER),
-        trace(training(terms=10), NAMES[:2], DEALER),
+        trace(training(terms=6), NAMES[:2], DEALER),
         trace(training(), NAMES[1::-1], DEALER),
         trace(training(), NAMES, DEALER),
         trace(training(), NAMES[:2], "other"),
@@ -82,12 +84,10 @@ def test_equal_programs_have_equal_tapes_and_others_do_not() -> None:
 
 
 def test_other_factors_of_the_sigmoid_are_another_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    from coterie.mpc.protocols.sigmoid_table import TABLE
-
     base = trace(training(), NAMES[:2], DEALER).digest
-    table = TABLE[10, 12]
-    changed = (table.factors[0] + 2.0**-32, *table.factors[1:])
-    monkeypatch.setitem(TABLE, (10, 12), type(table)(**{**vars(table), "factors": changed}))
+    named = SIGMOID[10, 7]
+    sines = (named.sum.sines[0] + 2.0**-32, *named.sum.sines[1:])
+    monkeypatch.setitem(SIGMOID, (10, 7), replace(named, sum=replace(named.sum, sines=sines)))
     assert trace(training(), NAMES[:2], DEALER).digest != base
 
 

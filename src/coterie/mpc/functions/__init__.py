@@ -70,6 +70,7 @@ from coterie.mpc.functions.shape import (
     take,
     transpose,
 )
+from coterie.mpc.functions.sigmoidal import sigmoid, sigmoid_of, softplus, tanh
 
 __all__ = [
     "absolute",
@@ -124,7 +125,10 @@ __all__ = [
     "segment_sum",
     "select",
     "shuffle",
+    "sigmoid",
+    "sigmoid_of",
     "sign",
+    "softplus",
     "square",
     "squeeze",
     "stack",
@@ -133,6 +137,7 @@ __all__ = [
     "table",
     "take",
     "take_along_axis",
+    "tanh",
     "times",
     "transpose",
     "truth",

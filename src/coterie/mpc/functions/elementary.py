@@ -33,7 +33,7 @@ def exp(x: Operand, low: float | None = None, high: float | None = None, frac: i
         lowest value, and so as many fractional bits as that takes.
 
     Range: up to 22 wide where the trace knows it, such as [-11, 11] or [-20, 2]; up to 16 wide where it is
-    promised. CT-2120 for more.
+    promised. CT-2113 for more.
 
     Cost: 1 round, 3 bytes sent, 16 dealt; with a promise 5 sent and 32 dealt. Rounding the result is 1 round
     more, 8 sent, 16 dealt. Error: 2^-13 relative, 2^-12.3 in the widest ranges, and that of rounding.
@@ -64,7 +64,7 @@ def exponential(x: Secret, rate: float, plus: float) -> Secret:
     if x.frac > most:
         (x,) = rounded(x, frac=most)
     return x.context.one(
-        "exponential", [x], rate=rate, plus=plus, half_period=2.0 ** (exponent - 1), guard=False
+        "exponential", [x], gain=[1, 0], rate=rate, plus=plus, half_period=2.0 ** (exponent - 1), guard=False
     )
 
 
@@ -72,7 +72,8 @@ def _watched(x: Secret, rate: float, span: Interval) -> Secret:
     place = placed(x, span)
     return x.context.guarded(
         "exponential",
-        place.z,
+        place.x,
+        gain=[place.factor, place.frac],
         rate=rate / place.gain,
         plus=rate * place.centre,
         half_period=HALF_PERIOD,

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from coterie.mpc.arrays import Secret
-from coterie.mpc.functions.arithmetic import add, rounded, times
+from coterie.mpc.functions.arithmetic import add, rounded
 from coterie.mpc.protocols.range_check import LIMIT
 from coterie.mpc.protocols.window import ABOVE
 from coterie.mpc.ranges import Interval
@@ -33,15 +33,18 @@ def promise(x: Secret, low: float | None, high: float | None) -> Interval | None
 
 @dataclass(frozen=True)
 class Placed:
-    """An argument where the guard of a range watches it: z = (x - centre) * gain lies in ±5, 5/8 T."""
+    """An argument where the guard of a range watches it: (x - centre) * gain lies in ±5, 5/8 T."""
 
-    z: Secret
-    gain: float
+    x: Secret
+    """Less the centre."""
     centre: float
+    factor: int
+    frac: int
 
-    def within(self, span: Interval) -> tuple[float, float]:
-        """A range of x as one of z."""
-        return (span.low - self.centre) * self.gain, (span.high - self.centre) * self.gain
+    @property
+    def gain(self) -> float:
+        """factor / 2^frac."""
+        return self.factor / 2.0**self.frac
 
 
 def placed(x: Secret, span: Interval) -> Placed:
@@ -56,10 +59,7 @@ def placed(x: Secret, span: Interval) -> Placed:
     factor, frac = math.floor(mantissa * 2**_GAIN_BITS), _GAIN_BITS - exponent
     while factor % 2 == 0:
         factor, frac = factor // 2, frac - 1
-    gain = factor * 2.0**-frac
     most = BITS - ABOVE - 1 - math.frexp(HALF_PERIOD)[1]
     if x.frac + frac > most:
         (x,) = rounded(x, frac=most - frac)
-    z = add(x, -centre) if centre else x
-    z = times(z, gain, frac) if frac > 0 else times(z, gain, 0)
-    return Placed(z, gain, centre)
+    return Placed(add(x, -centre) if centre else x, centre, factor, frac)

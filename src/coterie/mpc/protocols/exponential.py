@@ -30,7 +30,7 @@ from coterie.mpc.location import program_line
 from coterie.mpc.protocols.masked import Dealt, Masked
 from coterie.mpc.protocols.protocol import Params
 from coterie.mpc.protocols.range_check import ALARM
-from coterie.mpc.protocols.window import Window
+from coterie.mpc.protocols.window import ABOVE, PERIOD_BITS, Window
 from coterie.mpc.ranges import Interval
 from coterie.mpc.ring import HEADROOM, Floats, Words
 from coterie.mpc.statement import ProtocolStatement
@@ -106,9 +106,9 @@ def plan(rate: float, plus: float, low: float, high: float, half_period: float) 
     """With the unit and base that need the fewest bits, and the precision: relative errors are below
     2^-precision.
 
-    Raises CT-2120 where the ring is too small for the range.
+    Raises CT-2113 where the ring is too small for the range.
     """
-    choices = []
+    choices: list[tuple[float, float, float, int]] = []
     unit = 2 * half_period
     while rate * unit > 1 / 3 or not choices:
         if rate * unit <= _LARGEST_UNIT and 2 * half_period / unit <= _MOST_UNITS:
@@ -150,8 +150,8 @@ class Exponential(Masked):
 
     def window(self, form: Form, params: Params) -> Window:
         if params["guard"]:
-            return Window(form, params["half_period"])
-        return Window(form, params["half_period"], SHORT_PERIOD_BITS, 1)
+            return Window(form, params["half_period"], PERIOD_BITS, ABOVE, *params["gain"])
+        return Window(form, params["half_period"], SHORT_PERIOD_BITS, 1, *params["gain"])
 
     def result(self, form: Form, params: Params) -> Form:
         half_period, rate, plus = params["half_period"], params["rate"], params["plus"]
@@ -190,7 +190,8 @@ class Exponential(Masked):
     def public(self, call: Call) -> int:
         return 0
 
-    def true(self, call: Call, z: Floats) -> Floats:
+    def true(self, call: Call, x: Floats) -> Floats:
+        z = x * self.window_of(call).gain
         return np.asarray(np.exp(call.params["rate"] * z + call.params["plus"]))
 
 

@@ -46,13 +46,17 @@ class Dealt:
 
 
 class Masked(Protocol):
-    """A function of one secret, element by element. Its params have ``guard`` and what the function needs."""
+    """A function of one secret, element by element.
+
+    Its params have ``guard``, ``gain`` (factor and fractional bits: the function is one of z = gain x), and
+    what the function needs.
+    """
 
     takes = (Form,)
 
     @abstractmethod
     def window(self, form: Form, params: Params) -> Window:
-        """Which bits become public."""
+        """Which bits of z become public."""
 
     @abstractmethod
     def result(self, form: Form, params: Params) -> Form:
@@ -75,8 +79,8 @@ class Masked(Protocol):
         """What the first party adds."""
 
     @abstractmethod
-    def true(self, call: Call, z: Floats) -> Floats:
-        """The function itself."""
+    def true(self, call: Call, x: Floats) -> Floats:
+        """The function itself, of x."""
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
         self.window(forms[0], params).check()
@@ -129,9 +133,9 @@ class Masked(Protocol):
         shared = Share(self.finish(instruction, party, values[0].words, result).reshape(form.shape))
         return [shared, Share(guard)] if ids.guarded else [shared]
 
-    def finish(self, instruction: Instruction, party: Party, z: Words, result: Words) -> Words:
-        """What else a party does with its shares; ``z`` are its shares of the argument."""
-        del instruction, party, z
+    def finish(self, instruction: Instruction, party: Party, x: Words, result: Words) -> Words:
+        """What else a party does with its shares; ``x`` are its shares of the argument."""
+        del instruction, party, x
         return result
 
     def _dealt(self, call: Call, party: Party, rows: int, id: int, part: str) -> Dealt:
@@ -153,18 +157,19 @@ class Masked(Protocol):
         result = self.clear_finish(call, values[0], result).reshape(form.shape)
         if not call.params["guard"]:
             return [result]
-        return [result, alarm(window.half_period, decode(values[0], form.frac)).astype(np.uint64)]
+        far = alarm(window.half_period, decode(values[0], form.frac) * window.gain)
+        return [result, far.astype(np.uint64)]
 
-    def clear_finish(self, call: Call, z: Words, result: Words) -> Words:
+    def clear_finish(self, call: Call, x: Words, result: Words) -> Words:
         """As :meth:`finish`, where everything is in the clear."""
-        del call, z
+        del call, x
         return result
 
     def clear_float(self, call: Call, twin: Twin, values: Sequence[Floats]) -> Sequence[Floats]:
-        result = self.true(call, values[0])
+        result, window = self.true(call, values[0]), self.window_of(call)
         if not call.params["guard"]:
             return [result]
-        return [result, alarm(self.window_of(call).half_period, values[0]).astype(np.float64)]
+        return [result, alarm(window.half_period, values[0] * window.gain).astype(np.float64)]
 
 
 class _Ids:

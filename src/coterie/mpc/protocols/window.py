@@ -48,6 +48,10 @@ class Window:
     """T, a power of two: the period is 2T."""
     period_bits: int = PERIOD_BITS
     above: int = ABOVE
+    factor: int = 1
+    factor_frac: int = 0
+    """The gain: what is opened is the value times factor / 2^factor_frac. The product lives in the window
+    alone, so that it need not fit the ring."""
 
     def check(self) -> None:
         """Raises ValueError for a form that has no such window, CT-2101 for values too large for a guard."""
@@ -55,10 +59,16 @@ class Window:
             raise ValueError(f"half a period of {self.half_period} is no power of two")
         if self.shift > BITS - self.bits:
             raise ValueError(f"{self.form.frac} fractional bits are too many: round first")
+        if self.factor % 2 == 0:
+            raise ValueError("an even factor of the gain")
         if self.shift < -self.period_bits:
             raise ValueError(f"{self.form.frac} fractional bits are too few for so small a period")
-        if self.above >= ABOVE and self.form.bound >= PERIODS * 2 * self.half_period:
+        if self.above >= ABOVE and self.form.bound * self.gain >= PERIODS * 2 * self.half_period:
             raise OVERFLOW(f"values up to {self.form.bound:.3g} are beyond what the range check sees")
+
+    @property
+    def gain(self) -> float:
+        return abs(self.factor) / 2.0**self.factor_frac
 
     @property
     def bits(self) -> int:
@@ -78,11 +88,13 @@ class Window:
     @property
     def shift(self) -> int:
         """How many low bits are dropped; where negative, how many zeros are put below."""
-        return self.form.frac - self.frac
+        return self.form.frac + self.factor_frac - self.frac
 
     def reduce(self, words: Words) -> Words:
-        """Low bits dropped, in a new flat array."""
+        """Times the gain, low bits dropped, in a new flat array."""
         flat, shift = words.reshape(-1), self.shift
+        if self.factor != 1:
+            flat = flat * np.uint64(self.factor % 2**BITS)
         return flat >> np.uint64(shift) if shift >= 0 else flat << np.uint64(-shift)
 
     def open(self, party: Party, call: Call, words: Words, id: int) -> Words:
