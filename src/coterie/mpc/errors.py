@@ -70,7 +70,7 @@ RANGE_NEEDED = define(
     "CT-2113",
     BadInput,
     "A function needs a narrower range than is known of its argument",
-    "Say it: `bounded(x, (low, high))`, or the function's own `low` and `high`. The run checks it.",
+    "Say it: `bounded(x, (low, high))`, or the function's own low= and high=. The run checks it.",
 )
 STORAGE_LOST = define(
     "CT-2114",
@@ -89,12 +89,6 @@ PERMUTATION_SENT = define(
     PeerMisbehaved,
     "A peer sent places that are no permutation",
     "Nothing was revealed. Compare versions; then ask the peer.",
-)
-RANGE_NEEDED = define(
-    "CT-2120",
-    BadInput,
-    "A function needs a smaller range of its argument",
-    "Promise one with low= and high=: it is checked during the run. Or bound the inputs more tightly.",
 )
 TAPE_UNREADABLE = define(
     "CT-2140", BadInput, "Not a tape file", "Take the file that the dealer wrote, made by a version as yours."
