@@ -32,6 +32,8 @@ def test_a_stage_is_asked_for_dealt_and_taken_in(
     while "waiting for the tape file of stage 2" not in (said := lender("job", "status").out):
         assert time.monotonic() < deadline, said
         time.sleep(0.1)
+    assert f"coterie job plan --job {lender('job', 'status', '--json').json['id'][:12]} --stage 2" in said
+    assert "coterie dealer deal stage-2.json" in said
     asked, folder = tmp_path / "stage-2.json", tmp_path / "dealt"
     written = lender("job", "plan", "--job", "last", "--stage", "2", "--output", str(asked))
     assert written.status == 0, written.err

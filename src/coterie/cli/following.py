@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 
@@ -148,6 +149,13 @@ def _waits(one: ParticipantView, notable: float) -> Iterator[str]:
             yield f"{wait.peer}, {seconds:.0f} s ({wait.what}{link})"
 
 
+def _stages_awaited(view: JobView) -> set[int]:
+    """Stages whose tape files some participant waits for."""
+    running = view.participants if view.state == "running" else ()
+    found = (re.fullmatch(r"waiting for the tape file of stage (\d+)", one.what or "") for one in running)
+    return {int(one[1]) for one in found if one}
+
+
 def print_job(view: JobView, agreement: str) -> None:
     """Where the job stands, what came of it, and what to do next.
 
@@ -181,5 +189,12 @@ def _facts(view: JobView, agreement: str) -> Iterator[tuple[str, object]]:
         took = (parse_timestamp(view.ended) - parse_timestamp(view.started)).total_seconds()
         yield "took", f"{took:,.0f} s"
     yield "countersigned by", ", ".join(view.countersigned_by)
+    for stage in sorted(_stages_awaited(view)):
+        name = f"stage-{stage}.json"
+        yield "next", f"coterie job plan --job {view.id[:12]} --stage {stage} --output {name}"
+        yield (
+            "",
+            f"at the dealer: coterie dealer deal {name} --out FOLDER; then each party: coterie tape add FILE",
+        )
     if view.results:
         yield "next", f"coterie job results {view.id[:12]} --to FOLDER"

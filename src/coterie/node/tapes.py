@@ -7,6 +7,7 @@ is, and the ledger alone decides whether it was: a copy of the file changes noth
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import secrets
@@ -89,7 +90,7 @@ class Tapes:
             await self._refuse_used(str(body["serial"]))
             await self._core.record("tape", {**body, "job": job})
         place = tape_place(self._core.home.path, job, int(body["stage"]))
-        await asyncio.to_thread(place.unlink, missing_ok=True)
+        await asyncio.to_thread(_remove, place)
 
     async def _refuse_used(self, serial: str) -> None:
         used = await asyncio.to_thread(self._used)
@@ -135,6 +136,13 @@ class Tapes:
             raise CANNOT_READ(f"{path.name}: {error.strerror}") from error
         approvals = tuple(self._book.approvals(job).values())
         return StageRequest.model_validate({"proposal": proposal, "approvals": approvals, **ready})
+
+
+def _remove(place: Path) -> None:
+    """The file, and its folder where that is empty then."""
+    place.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        place.parent.rmdir()
 
 
 def _copy(path: Path, draft: Path) -> None:
