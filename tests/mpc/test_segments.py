@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,18 @@ def test_a_matrix_that_is_masked_already_serves_again() -> None:
 
     one, three = (trace(lambda ctx, n=n: once(ctx, n), TWO, DEALER) for n in (1, 3))  # type: ignore[misc]
     assert three.messages - one.messages == 2 * (2 * 8 * 100 + 8 * 5)
+
+
+def test_a_matrix_that_an_owner_makes_may_lie_on_disk(tmp_path: Path) -> None:
+    """Its one-hot matrix at the owner, the masked one elsewhere: the same sums."""
+    run = program(500, 3, 4)
+    x = np.arange(2000.0).reshape(500, 4) / 256
+    inputs = {"x": x, "segments": np.arange(500.0) % 3}
+    assert "own_one_hot" in kinds(run)
+    held = play(run, inputs).result("sums")
+    on_disk = play(run, inputs, run_options={"memory": 0, "folder": tmp_path}).result("sums")
+    np.testing.assert_array_equal(held, on_disk)
+    np.testing.assert_array_equal(held[1], x[1::3].sum(axis=0))
 
 
 def test_sums_that_fit_only_by_a_matrix() -> None:
