@@ -52,8 +52,9 @@ format: $(STAMPS)/test ## put Python and Rust in the house's style
 imports: $(STAMPS)/test ## check that imports go downwards only
 	$(BIN)/python -m tests.house.imports
 
-docs: install ## write the generated pages: docs/errors.md
+docs: install ## write the generated pages: docs/errors.md, docs/functions.md
 	$(BIN)/python scripts/errors_page.py docs/errors.md
+	$(BIN)/python scripts/functions_page.py docs/functions.md
 
 install: $(STAMPS)/coterie ## make .venv with the locked dependencies and the wheel
 

@@ -3,6 +3,8 @@
 A sum or product is exact: it has the fractional bits that it needs. Where the next operation would not fit
 the ring with them, its operands are rounded to 18 bits first, together, in one round and with at most one
 unit (2^-18) of error each: rounding happens as late as possible, and always at the same place of a program.
+Where values are so large that 18 bits do not fit either, factors are rounded to fewer, down to 8: to as many
+as leave the product the smallest error.
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ from coterie.mpc.functions.operands import (
     refined,
     secret_of,
 )
-from coterie.mpc.ring import FRAC, fits
+from coterie.mpc.ring import FRAC, HEADROOM, fits
+
+LEAST_FRAC = 8
+"""Fewer bits nobody wants without having said so."""
 
 __all__ = [
     "add",
@@ -155,11 +160,29 @@ def multiply(x: Operand, y: Operand) -> Secret:
 
 
 def _factors(left: Secret, right: Secret, inner: int) -> tuple[Secret, Secret]:
-    """Rounded where their product would not fit."""
-    if fits(left.bound * right.bound * inner, left.frac + right.frac):
+    """Rounded where their product would not fit: to 18 bits, and where even that does not fit to fewer."""
+    largest = left.bound * right.bound * inner
+    if fits(largest, left.frac + right.frac):
         return left, right
-    left, right = rounded(left, right)
-    return left, right
+    if left is not right:
+        left, right = rounded(left, right)
+    else:
+        (left,) = rounded(left)
+        right = left
+    spare = HEADROOM - 1 - math.frexp(largest)[1]
+    if spare >= left.frac + right.frac or largest == 0.0:
+        return left, right
+    # What a unit of either puts into the product is its bound times the other's: equal where the bits differ
+    # as the bounds' logarithms do.
+    lean = math.log2(right.bound) - math.log2(left.bound)
+    bits = math.floor((spare + lean) / 2)
+    bits = min(max(bits, spare - right.frac), left.frac)
+    if min(bits, spare - bits) < LEAST_FRAC:
+        return left, right
+    if left is right:
+        (left,) = rounded(left, frac=bits)
+        return left, left
+    return rounded(left, frac=bits)[0], rounded(right, frac=spare - bits)[0]
 
 
 @implements()

@@ -34,7 +34,7 @@ def public_array(value: Any, what: str) -> Floats:
     """A public operand as float64. Raises TypeError for what is no number, CT-2103 for NaN and infinities."""
     if isinstance(value, Opaque):
         raise TypeError(f"{what} needs a public value here, not a {type(value).__name__}")
-    array = np.asarray(value)
+    array = np.asarray(float(value) if isinstance(value, int) else value)  # NumPy's own stop at 64 bits
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{what} takes numbers, not {type(value).__name__}")
     floats = array.astype(np.float64)
