@@ -52,6 +52,11 @@ def test_wrong_settings_are_named(tmp_path: Path) -> None:
     (home.path / "node.yaml").write_text("name: bank\nlisten: 127.0.0.1:7300\npatience: soon\n")
     with refused("CT-5003"):
         Home.open(home.path)
+    (home.path / "node.yaml").write_text("name: bank\nlisten: 127.0.0.1:7300\nmemory: -1\n")
+    with refused("CT-5003"):
+        Home.open(home.path)
+    (home.path / "node.yaml").write_text("name: bank\nlisten: 127.0.0.1:7300\nmemory: 5000000000\n")
+    assert Home.open(home.path).settings.memory == 5 * 10**9
     (home.path / "node.yaml").write_text("name: [")
     with refused("CT-5003"):
         Home.open(home.path)
