@@ -87,7 +87,7 @@ def test_the_way_to_compare(network: Network, parties: int, elements: int, chose
     way, why = choose_comparison(network, parties, elements, 62)
     assert (way.name, way.levels) == (chosen, levels)
     assert why.startswith(
-        f"{elements} values of 62 bits, {parties} parties, {network}: {way.describe()}; next "
+        f"less: {elements} values of 62 bits, {parties} parties, {network}: {way.describe()}; next "
     )
 
 

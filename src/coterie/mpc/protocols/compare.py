@@ -71,7 +71,8 @@ def choose_comparison(
     """The fastest way, and a sentence of why."""
     known = network or DEFAULT
     best, *others = ways(known, parties, elements, bits, thresholds, order)
-    why = f"{elements} values of {bits} bits, {parties} parties, {known}: {best.describe()}"
+    what = "less" if order else "equal"
+    why = f"{what}: {elements} values of {bits} bits, {parties} parties, {known}: {best.describe()}"
     for other in others[:1]:
         why += f"; next {other.describe()}"
     return best, why
