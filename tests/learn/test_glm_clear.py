@@ -270,7 +270,7 @@ def test_offsets_beyond_the_range_are_refused() -> None:
         {"family": "linear", "tolerance": 0.1},
         {"family": "linear", "offset": "no-column"},
         {"family": "linear", "offset": "a.b", "weights": "a.b"},
-        {"family": "linear", "max_eta": 11},
+        {"family": "logistic", "max_logit": 11},
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(given: dict[str, Any]) -> None:

@@ -154,7 +154,7 @@ def sums(problem: Problem, fitted: Fitted, label: LabelFacts, weight: float) -> 
     features, family = problem.features(), family_of(problem.design.params)
     eta, y = predictor(problem, fitted), problem.label.values
     hessian = _mean(features.T @ (features * (problem.weights * family.fisher(eta))[:, None]), problem.design)
-    covariance, residual = inverse(hessian)
+    covariance, residual = inverse(hessian, problem.design)
     back = _back(problem)
     return Sums(
         variances=np.einsum("ij,jk,ik->i", back, covariance, back),
@@ -196,6 +196,6 @@ def given_units(problem: Problem, fitted: Fitted, centre: float) -> tuple[Floats
     coefficients, intercept = values[:-1], float(values[-1])
     if design.params.family == "linear":
         unit = 2.0**label.exponent
-        return coefficients * unit, intercept * unit + label.location - centre
+        return coefficients * unit, (intercept + label.location) * unit - centre
     logarithm = label.exponent * np.log(2.0) if design.params.log_link else 0.0
     return coefficients, intercept + float(logarithm) - centre

@@ -37,25 +37,31 @@ __all__ = ["Design", "Rows", "design"]
 
 CAREFUL = 2
 """Steps of "newton" that do not overshoot, before those that converge fast."""
-FACTORS = 12
-"""k: a direction whose curvature is a thousandth of the sum of all is still solved to 2 %, and the next step
-does the rest."""
-STATISTIC_FACTORS = 16
+FACTORS = 8
+"""k is as many more than it takes to double 1 beyond the number of weights, as the trace is so much above the
+mean curvature: a direction with a sixtieth of that is solved to 2 %, and the next step does the rest."""
+STATISTIC_FACTORS = 11
 """k of the inverse that standard errors are made of, which is then polished."""
 POLISH = 2
 """Steps of Newton and Schulz, which square the inverse's error."""
 INNER = 12
 """Iterations of the alternating direction method in each step."""
 RELAXATION = 1.625
-SMALLEST, LARGEST = -8, 14
-"""The trace of H is brought to 1 from 2^SMALLEST up to 2^LARGEST."""
+LARGEST = 14
+"""The trace of H is brought to 1 from up to 2^LARGEST."""
 FLOOR = 1e-3
 """Smallest floor under the eigenvalues of an owner's covariance."""
+SMALLEST_SPREAD = 1 / 64
+"""Variance that a column is scaled by at least, where columns are not decorrelated."""
 CAP = 64.0
 """Largest magnitude of a feature as it is trained on."""
 WEIGHT_CAP = 256.0
 """Largest row weight, in units of their mean."""
-LABEL_CAP = 2.0**16
+LOCATION_CAP = 2.0**24
+"""Largest mean of a linear label, in units of its spread."""
+CENTRE_CAP = 60.0
+"""Largest mean of offsets."""
+LABEL_CAP = 2.0**15
 """Largest label of a family with a log link, in units of 2^exponent, which is its mean or up to twice
 that."""
 
@@ -141,8 +147,8 @@ class Design:
 
     @property
     def factors(self) -> int:
-        """k: more where there are many weights, as the trace then is farther above the eigenvalues."""
-        return FACTORS + max(0, (self.size - 1).bit_length() - 5)
+        """k."""
+        return FACTORS + (self.size - 1).bit_length()
 
     @property
     def rho(self) -> float:
@@ -151,9 +157,19 @@ class Design:
         return round(0.05 / self.size * 2**20) / 2**20
 
     @property
+    def smallest(self) -> int:
+        """The trace of H is brought to 1 from 2^this on: a rare label makes a logistic one small."""
+        return -10 if self.params.family == "logistic" else -2
+
+    @property
     def curvature(self) -> float:
         """What owners take a row's second derivative for when they scale columns against the L2 penalty."""
         return 0.25 if self.params.family == "logistic" else 1.0
+
+    @property
+    def ridge_bound(self) -> float:
+        """Of the L2 penalty of a weight."""
+        return self.curvature if self.whitened else self.params.l2 / SMALLEST_SPREAD
 
     def rate(self, step: int) -> float:
         """η of that batch: even descent to zero, a multiple of 2^-16."""

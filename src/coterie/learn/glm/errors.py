@@ -24,7 +24,7 @@ OFFSET_UNFIT = define(
     "CT-3063",
     BadInput,
     "Offsets cannot be used",
-    "Give finite offsets on the scale of the linear predictor, within `max_eta` of their mean.",
+    "Give offsets on the scale of the linear predictor, such as logarithms, not far from their mean.",
 )
 OFFSET_ELSEWHERE = define(
     "CT-3064",

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from coterie.learn.errors import NOT_FINITE, NULLS_LEFT, ONE_CLASS
-from coterie.learn.glm.design import CAP, FLOOR, LABEL_CAP, WEIGHT_CAP, Design
+from coterie.learn.glm.design import (
+    CAP,
+    CENTRE_CAP,
+    FLOOR,
+    LABEL_CAP,
+    LOCATION_CAP,
+    SMALLEST_SPREAD,
+    WEIGHT_CAP,
+    Design,
+)
 from coterie.learn.glm.errors import LABEL_UNFIT, OFFSET_UNFIT, WEIGHTS_UNFIT
 from coterie.learn.glm.families import family_of
 from coterie.learn.linear import Floats, Moments, moments
@@ -58,7 +67,7 @@ class Label:
     """Of its holder."""
 
     values: Floats
-    """(rows,): (y − location) / 2^exponent."""
+    """(rows,): y / 2^exponent − location."""
     start: float
     """The constant to begin with: the best one where there is nothing else, as far as its holder can know."""
     location: float
@@ -109,16 +118,26 @@ def _whitened(features: RowBlocks, found: Moments, design: Design, floor: float)
 
 
 def _scaled(features: RowBlocks, found: Moments, design: Design, floor: float) -> Block:
-    spread = np.diag(found.covariance) + floor
+    spread = np.maximum(np.diag(found.covariance), SMALLEST_SPREAD) + floor
     scale = 1 / np.sqrt(spread)
     return Block(features, found.mean, np.diag(scale), design.params.l2 / spread, design.params.l1 * scale)
 
 
+def longest_row(width: int) -> float:
+    """Bound on the magnitudes in a row of features; in the mean they add up to less than the width."""
+    return min(64.0 + 8 * width, width * CAP)
+
+
 def _fits(block: Block) -> bool:
-    """Whether every feature keeps its bound, with room for rounding."""
-    if np.abs(block.turn).max() > 0.99 / math.sqrt(FLOOR):
+    """Whether features, their rows and the way back keep their bounds, with room for rounding."""
+    if np.abs(block.back()).max() > 1.9 / math.sqrt(FLOOR):
         return False
-    return all(np.abs(rows).max() <= 0.99 * CAP for _, rows in block.scaled().blocks())
+    longest = longest_row(len(block.shift))
+    for _, rows in block.scaled().blocks():
+        magnitudes = np.abs(rows)
+        if magnitudes.max() > 0.99 * CAP or magnitudes.sum(axis=1).max() > 0.99 * longest:
+            return False
+    return True
 
 
 def prepare_weights(given: Floats, what: str) -> Weights:
@@ -149,7 +168,7 @@ def prepare_offset(given: Floats, what: str, design: Design) -> Offset:
         logarithmic = design.params.log_link
         centre = peak + math.log(np.exp(given - peak).mean()) if logarithmic else float(given.mean())
     values = given - centre
-    if design.params.family != "linear" and np.abs(values).max() > design.params.max_eta:
+    if np.abs(values).max() > design.params.reach or abs(centre) > CENTRE_CAP:
         raise OFFSET_UNFIT(what)
     return Offset(values, centre)
 
@@ -177,7 +196,9 @@ def prepare_label(
         values = given - shift
         location = float(np.average(values, weights=known)) if design.params.intercept else 0.0
         exponent = _exponent(math.sqrt(float(np.mean((values - location) ** 2))))
-        return Label(np.ldexp(values - location, -exponent), 0.0, location, exponent)
+        if abs(location) > LOCATION_CAP * 2.0**exponent:
+            raise LABEL_UNFIT(f"{what}: its mean is too far from zero for its spread")
+        return Label(np.ldexp(values - location, -exponent), 0.0, math.ldexp(location, -exponent), exponent)
     if family != "logistic":
         exponent = _exponent(float(np.average(given, weights=known)))
         values = np.ldexp(given, -exponent)
@@ -187,7 +208,7 @@ def prepare_label(
         raise ONE_CLASS("of the training rows")
     begin = 0.0
     if design.params.intercept:
-        limit = 0.8 * design.params.max_eta
+        limit = 0.8 * design.params.reach
         begin = min(max(family_of(design.params).null(values, known, shift), -limit), limit)
     return Label(values, begin, location, exponent)
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from coterie.learn.glm.design import INNER, LARGEST, POLISH, RELAXATION, SMALLEST, STATISTIC_FACTORS, Design
+from coterie.learn.glm.design import INNER, LARGEST, POLISH, RELAXATION, STATISTIC_FACTORS, Design
 from coterie.learn.linear import Floats
 
 __all__ = ["Multipliers", "inverse", "newton_step", "scale_of", "shrink"]
@@ -15,10 +15,10 @@ Multipliers = Floats
 """Of the alternating direction method: (size,), zero where a weight has no L1 penalty."""
 
 
-def scale_of(trace: float) -> float:
+def scale_of(trace: float, design: Design) -> float:
     """α, the power of two that brings a trace into (1/2, 1], as far as it goes."""
-    exponent = math.ceil(math.log2(trace)) if trace > 0 else SMALLEST
-    return 2.0 ** -min(max(exponent, SMALLEST), LARGEST)
+    exponent = math.ceil(math.log2(trace)) if trace > 0 else design.smallest
+    return 2.0 ** -min(max(exponent, design.smallest), LARGEST)
 
 
 def shrink(values: Floats, thresholds: Floats) -> Floats:
@@ -41,7 +41,7 @@ def _product(scaled: Floats, right: Floats, factors: int) -> Floats:
 
 def newton_step(hessian: Floats, gradient: Floats, design: Design) -> Floats:
     """What to add to the weights, without an L1 penalty."""
-    alpha = scale_of(float(np.trace(hessian)))
+    alpha = scale_of(float(np.trace(hessian)), design)
     return -_product(alpha * hessian, alpha * gradient, design.factors)
 
 
@@ -59,7 +59,7 @@ def lasso_step(
     is solved for, and not the weights themselves: where both copies agree, it is zero just where the gradient
     and the multipliers cancel, however exact the inverse is.
     """
-    alpha = scale_of(float(np.trace(hessian))) / 2
+    alpha = scale_of(float(np.trace(hessian)), design) / 2
     rho = design.rho
     inverse_ = _product(alpha * hessian + rho * np.eye(len(weights)), np.eye(len(weights)), design.factors)
     thresholds = alpha * lasso / rho
@@ -72,10 +72,10 @@ def lasso_step(
     return z, v * rho / alpha
 
 
-def inverse(hessian: Floats) -> tuple[Floats, float]:
+def inverse(hessian: Floats, design: Design) -> tuple[Floats, float]:
     """Of a matrix of curvatures, and how far from the identity its product with that is: the Frobenius
     norm."""
-    alpha = scale_of(float(np.trace(hessian)))
+    alpha = scale_of(float(np.trace(hessian)), design)
     scaled, identity = alpha * hessian, np.eye(len(hessian))
     found = _product(scaled, identity, STATISTIC_FACTORS)
     for _ in range(POLISH):
