@@ -16,7 +16,7 @@ from coterie.mpc.form import PrivateForm
 from coterie.mpc.guest import Guest
 from coterie.mpc.protocols import PROTOCOLS
 from coterie.mpc.protocols.product import bilinear
-from coterie.mpc.ring import Words
+from coterie.mpc.ring import Words, wrapping
 from coterie.mpc.seeds import Entropy, SeedBook, agree
 from coterie.mpc.tape import KEEP, WORD, Call, Instruction, Tape, last_uses
 from coterie.wire import Mesh
@@ -125,7 +125,8 @@ class Dealer:
             call = instruction.call
             if progress:
                 progress(call.index, len(instructions), call.section)
-            PROTOCOLS[call.kind].deal(instruction, self)
+            with wrapping():
+                PROTOCOLS[call.kind].deal(instruction, self)
             yield instruction
             for number in (*call.inputs, *call.outputs):
                 if last[number] == call.index:

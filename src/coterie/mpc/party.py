@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from coterie.mpc.corrections import Source
 from coterie.mpc.follower import Follower, Progress
 from coterie.mpc.protocols import Protocol
-from coterie.mpc.ring import Words
+from coterie.mpc.ring import Words, wrapping
 from coterie.mpc.storage import Storage
 from coterie.mpc.tape import Call, Instruction, Tape
 from coterie.wire import Mesh
@@ -26,7 +26,8 @@ class Party(Follower):
         self.is_last = self.me == tape.setting.last
 
     def _act(self, protocol: Protocol, instruction: Instruction, values: list[Any]) -> Sequence[Any]:
-        return protocol.run(instruction, self, values)
+        with wrapping():
+            return protocol.run(instruction, self, values)
 
     # What protocols need
 

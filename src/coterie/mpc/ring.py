@@ -22,6 +22,11 @@ NARROW = 31
 """Own plaintext whose encoding stays below 2^31 is stored in 32 bits."""
 
 
+def wrapping() -> np.errstate:
+    """Of arrays, NumPy's arithmetic wraps silently; of single elements it would warn where the ring wraps."""
+    return np.errstate(over="ignore")
+
+
 def fits(bound: float, frac: int) -> bool:
     """Whether values of magnitude ``bound`` with ``frac`` fractional bits stay below 2^62."""
     return bool(np.isfinite(bound)) and bound * 2.0**frac < 2.0**HEADROOM

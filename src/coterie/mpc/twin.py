@@ -18,7 +18,7 @@ from coterie.mpc.errors import INPUT_MISSING
 from coterie.mpc.form import BitsForm
 from coterie.mpc.plaintext import Plaintext, as_blocks, encode_input, plain_form
 from coterie.mpc.protocols import Protocol
-from coterie.mpc.ring import as_words, encode
+from coterie.mpc.ring import as_words, encode, wrapping
 from coterie.mpc.tape import Call
 
 Mode = Literal["float", "fixed"]
@@ -58,7 +58,8 @@ class Twin(Context):
 
     def _interpret(self, protocol: Protocol, call: Call, values: list[Any]) -> Sequence[Any]:
         if self.mode == "fixed":
-            return protocol.clear_fixed(call, self, values)
+            with wrapping():
+                return protocol.clear_fixed(call, self, values)
         return protocol.clear_float(call, self, values)
 
     def input(self, call: Call) -> NDArray[Any]:

@@ -108,7 +108,7 @@ class Case:
     parties: tuple[int, ...] = (2, 3, 5)
     """How many can run it."""
     tracing: Mapping[str, Any] | None = None
-    """Further arguments of the trace, and of the twins where they take them: the network, for instance."""
+    """Further arguments of the trace: the network, for instance."""
 
     def whole(self) -> Program:
         """The program with its inputs, and with its results revealed to all."""

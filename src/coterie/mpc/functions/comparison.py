@@ -109,9 +109,9 @@ def _below(x: Secret, limits: Sequence[int] | None) -> list[Bits]:
     for all of them."""
     low, high = ends(x)
     given = [0] if limits is None else list(limits)
-    known = {t: high < t for t in given if high < t or low >= t or not x.size}
-    found: dict[int, Bits] = {t: _constant(x.context, value, x.shape) for t, value in known.items()}
-    asked = [t for t in dict.fromkeys(given) if t not in known]
+    decided = {t: high < t for t in given if high < t or low >= t or not x.size}
+    found: dict[int, Bits] = {t: known(x.context, value, x.shape) for t, value in decided.items()}
+    asked = [t for t in dict.fromkeys(given) if t not in decided]
     if asked == [0]:
         kind, params = less_call(x.context.network, x.context.parties, x.form)
         found[0] = x.context.truth(kind, [x], **params)
@@ -122,7 +122,7 @@ def _below(x: Secret, limits: Sequence[int] | None) -> list[Bits]:
     return [found[t] for t in given]
 
 
-def _constant(context: Context, value: bool, shape: Sequence[int]) -> Bits:
+def known(context: Context, value: bool, shape: Sequence[int]) -> Bits:
     """What is decided beforehand. Cost: none."""
     words, params = logic.public_truth(np.full(shape, value), "a comparison")
     result: Bits = context.apply("public_truth", [], constant=words, **params)[0]
@@ -145,10 +145,10 @@ def equal(x: Operand, y: Operand) -> Bits:
     if values.ndim:
         return logic.logical_and(_zero(_minus(left, whole)), values == whole)
     if values != whole:
-        return _constant(context, False, left.shape)
+        return known(context, False, left.shape)
     low, high = ends(left)
     if not low <= whole <= high or not left.size:
-        return _constant(context, False, left.shape)
+        return known(context, False, left.shape)
     kind, params = equal_call(context.network, context.parties, left.form, [int(whole)])
     return context.truth(kind, [left], **params)[0]
 
@@ -156,7 +156,7 @@ def equal(x: Operand, y: Operand) -> Bits:
 def _zero(x: Secret) -> Bits:
     low, high = ends(x)
     if not low <= 0 <= high or not x.size:
-        return _constant(x.context, False, x.shape)
+        return known(x.context, False, x.shape)
     kind, params = equal_call(x.context.network, x.context.parties, x.form, None)
     return x.context.truth(kind, [x], **params)
 

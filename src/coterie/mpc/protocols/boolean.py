@@ -281,4 +281,21 @@ def _groups(call: Call) -> list[_Group]:
     ]
 
 
-PROTOCOLS = (Xor(), XorPublic(), AndPublic(), PublicTruth(), RandomBits(), And())
+class Encode(_Local):
+    """Of the one that is true along the last axis, its place: as bits, the lowest first."""
+
+    kind = "encode"
+
+    def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
+        *lead, n = forms[0].shape
+        return (BitsForm((*lead, (n - 1).bit_length())),)
+
+    def share(self, call: Call, values: Sequence[Truths], first: bool) -> Truths:
+        result = np.empty(call.output_forms[0].shape, np.uint8)
+        places = np.arange(values[0].shape[-1])
+        for bit in range(result.shape[-1]):
+            result[..., bit] = np.bitwise_xor.reduce(values[0][..., places >> bit & 1 == 1], axis=-1)
+        return result
+
+
+PROTOCOLS = (Xor(), XorPublic(), AndPublic(), PublicTruth(), RandomBits(), And(), Encode())

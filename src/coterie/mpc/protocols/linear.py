@@ -29,10 +29,10 @@ class _Local(Protocol):
 
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         call = instruction.call
-        return [Share(self.ring(call, [share.words for share in values], party.is_first))]
+        return [Share(np.asarray(self.ring(call, [share.words for share in values], party.is_first)))]
 
     def clear_fixed(self, call: Call, twin: Twin, values: Sequence[Words]) -> Sequence[Words]:
-        return [self.ring(call, values, True)]
+        return [np.asarray(self.ring(call, values, True))]
 
     def clear_float(self, call: Call, twin: Twin, values: Sequence[Floats]) -> Sequence[Floats]:
         return [self.real(call, values)]
@@ -92,7 +92,7 @@ class AddPrivate(_Local):
         share, held = values
         assert isinstance(held, Held)
         if held.own is not None:
-            return [Share(self.ring(call, [share.words, as_words(held.own)], True))]
+            return [Share(np.asarray(self.ring(call, [share.words, as_words(held.own)], True)))]
         left = shifted(share.words, call.output_forms[0].frac - call.input_forms[0].frac)
         return [Share(np.broadcast_to(left, call.output_forms[0].shape))]
 
