@@ -91,8 +91,9 @@ class AddPrivate(_Local):
         call = instruction.call
         share, held = values
         assert isinstance(held, Held)
-        if held.own is not None:
-            return [Share(np.asarray(self.ring(call, [share.words, as_words(held.own)], True)))]
+        own = held.own
+        if own is not None:
+            return [Share(np.asarray(self.ring(call, [share.words, as_words(own)], True)))]
         left = shifted(share.words, call.output_forms[0].frac - call.input_forms[0].frac)
         return [Share(np.broadcast_to(left, call.output_forms[0].shape))]
 
