@@ -92,6 +92,18 @@ def test_a_large_input_goes_in_chunks_and_a_stream_of_rows_is_as_good() -> None:
     assert played.sent() == {source: dict(targets) for source, targets in played.tape.sent.items()}
 
 
+def test_truth_values_reach_guests() -> None:
+    def program(ctx: Context) -> None:
+        x, y = (ctx.provided(name, name, (9,), 8.0) for name in ("bureau", DEALER))
+        ctx.reveal(x < y, ["bureau", DEALER], "less")
+
+    inputs = {"bureau": np.arange(9.0) - 4, DEALER: np.array([-4.5, -3, 1, 1, 0, 0, 2, -8, 8])}
+    played = play(program, inputs, COMPUTE[:2], guests=("bureau", DEALER))
+    for outputs in (played.outputs["bureau"], played.dealers):
+        np.testing.assert_array_equal(outputs.revealed["less"], inputs["bureau"] < inputs[DEALER])
+    assert played.sent() == {source: dict(targets) for source, targets in played.tape.sent.items()}
+
+
 def test_an_input_looks_random_to_each_party_and_a_reveal_to_its_guest() -> None:
     """What is sent of zeros is spread over the whole ring, and the covered shares are not the plain ones."""
     n = 5000
