@@ -27,7 +27,9 @@ __all__ = [
 ]
 
 Engine = Literal["clear", "tee", "mpc", "fl"]
-ResultKind = Literal["model", "coefficients", "scores", "metrics", "report", "common_ids"]
+ResultKind = Literal[
+    "model", "coefficients", "statistics", "loss", "scores", "metrics", "report", "common_ids"
+]
 Approval = Literal["automatic", "person"]
 
 V = TypeVar("V")

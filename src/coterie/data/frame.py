@@ -59,6 +59,17 @@ class VerticalFrame:
             self.scratch.release()
         return result
 
+    def target(self) -> NDArray[np.float64]:
+        """The label as (rows,) numbers.
+
+        Raises CT-1501 for a null, CT-1433 for text, CT-1503 where this party does not hold the label.
+        """
+        if self.label not in self.table.column_names:
+            raise LABEL_ELSEWHERE(f"column '{self.label}' is at {self.label_holder}")
+        if self.table[self.label].null_count:
+            raise LABEL_NULL(f"column '{self.label}'")
+        return self.matrix([self.label])[:, 0]
+
     def labels(self) -> NDArray[np.int8]:
         """The label as (rows,) int8 of zeros and ones.
 

@@ -21,6 +21,7 @@ from coterie.learn.component import (
 )
 from coterie.learn.evaluate import Evaluate
 from coterie.learn.fill import Fill
+from coterie.learn.glm import Glm
 from coterie.learn.logistic import Logistic
 from coterie.learn.split import Split
 from coterie.learn.standardize import Standardize
@@ -41,5 +42,13 @@ __all__ = [
     "StepPlan",
 ]
 
-COMPONENTS: tuple[Component[Any], ...] = (Align(), Split(), Fill(), Standardize(), Logistic(), Evaluate())
+COMPONENTS: tuple[Component[Any], ...] = (
+    Align(),
+    Split(),
+    Fill(),
+    Standardize(),
+    Logistic(),
+    Glm(),
+    Evaluate(),
+)
 """One instance of each, in the order in which a pipeline usually has them."""

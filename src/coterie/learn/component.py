@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 Engine = Literal["clear", "tee", "mpc", "fl"]
 
-ResultKind = Literal["model", "coefficients", "scores", "metrics", "report", "common_ids"]
+ResultKind = Literal[
+    "model", "coefficients", "statistics", "loss", "scores", "metrics", "report", "common_ids"
+]
 
 
 class Params(BaseModel):

@@ -68,6 +68,12 @@ NOT_FINITE = define(
     "Repair the column: NaN and infinity cannot be used as numbers.",
 )
 
+NOT_CLASSIFIED = define(
+    "CT-3033",
+    BadInput,
+    "The scores of this model are no probabilities",
+    "Measure models of labels 0 and 1: `logistic`, or `glm` with the family `logistic`.",
+)
 SCORES_NOT_HERE = define(
     "CT-3030",
     NotAgreed,

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie.learn.component import PlanContext, RunContext
-from coterie.learn.linear import score_run
+from coterie.learn.component import Component, PlanContext, RunContext
+from coterie.learn.glm import Glm, GlmParams
+from coterie.learn.linear import place_of, score_run
 from coterie.learn.logistic import Logistic, LogisticParams
 
 __all__ = ["baseline_scores"]
 
 
-def baseline_scores(context: RunContext, params: LogisticParams, frame: str) -> NDArray[np.float64]:
+def baseline_scores(
+    context: RunContext, params: LogisticParams | GlmParams, frame: str
+) -> NDArray[np.float64]:
     """Train in engine ``clear`` on the own columns of the training rows, and score the rows of ``frame``.
 
     Nothing of it leaves this party, and it publishes nothing.
@@ -25,7 +29,12 @@ def baseline_scores(context: RunContext, params: LogisticParams, frame: str) -> 
     me = context.me
     planning = _alone(context.planning, me)
     planned = replace(planning, frames=dict(planning.frames), models={})
-    plan = Logistic().plan(planned, params)
+    component: Component[Any] = Glm() if isinstance(params, GlmParams) else Logistic()
+    if isinstance(params, GlmParams):
+        own = [column for column in params.apart if place_of(column)[0] == me]
+        gone = {name: None for name in ("offset", "weights") if getattr(params, name) not in own}
+        params = params.model_copy(update=gone)
+    plan = component.plan(planned, params)
     alone = replace(
         context,
         engine="clear",
@@ -37,7 +46,7 @@ def baseline_scores(context: RunContext, params: LogisticParams, frame: str) -> 
         frames={name: replace(one, columns={me: one.columns[me]}) for name, one in context.frames.items()},
         models={},
     )
-    Logistic().run(alone, params)
+    component.run(alone, params)
     scores = score_run(replace(alone, planning=planned), plan.step, frame, (me,))
     assert scores is not None  # it is the receiver
     return scores

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from coterie.crypto import now
 from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
-from coterie.learn.errors import FRAME_MISSING, MODEL_MISSING, SCORES_NOT_HERE
+from coterie.learn.errors import FRAME_MISSING, MODEL_MISSING, NOT_CLASSIFIED, SCORES_NOT_HERE
 from coterie.learn.keys import rows_of
 from coterie.learn.linear import score_plan, score_run
 
@@ -52,6 +52,8 @@ class Evaluate(Component[EvaluateParams]):
         if elsewhere:
             raise SCORES_NOT_HERE(f"they would go to {', '.join(elsewhere)}", step=context.step)
         scoring = score_plan(context, _model(context, params), params.frame, (holder,))
+        if not context.models[_model(context, params)].params.classifies:
+            raise NOT_CLASSIFIED(f"'{_model(context, params)}'", step=context.step)
         results = {kind: _granted(context, kind) for kind in ("metrics", "report", "scores")}
         sent = {source: dict(targets) for source, targets in scoring.sent.items()}
         rounds = dict(scoring.rounds)

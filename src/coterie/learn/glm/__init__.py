@@ -1,6 +1,7 @@
 """Generalised linear models on a vertical frame."""
 
+from coterie.learn.glm.component import Glm
 from coterie.learn.glm.params import GlmParams
 from coterie.learn.glm.reference import GlmFit, load_model, train_in_clear
 
-__all__ = ["GlmFit", "GlmParams", "load_model", "train_in_clear"]
+__all__ = ["Glm", "GlmFit", "GlmParams", "load_model", "train_in_clear"]

@@ -64,7 +64,7 @@ class _Header(BaseModel):
     frac: int
     bound: float
     params: dict[str, Any]
-    exponent: int = 0
+    scale: tuple[int, float] = (0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -106,17 +106,25 @@ class SharedModel:
     party: str
     shares: NDArray[np.uint64]
     """Coefficients in model order, then the intercept."""
-    exponent: int = 0
-    """Predictors are times 2^this in the label's unit. The label holder's; 0 elsewhere."""
+    scale: tuple[int, float] = (0, 0.0)
+    """Exponent and location, at the holder of a label that has a unit: a label is (predictor + location)
+    times 2^exponent."""
+
+    def in_units(self, predictor: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A predictor in the label's unit, at its holder."""
+        exponent, location = self.scale
+        return np.asarray(np.ldexp(predictor + location, exponent))
 
     def to_bytes(self) -> bytes:
-        return _pack("shared", self.party, self.facts, self.shares.astype("<u8"), self.exponent)
+        return _pack("shared", self.party, self.facts, self.shares.astype("<u8"), self.scale)
 
     def __repr__(self) -> str:
         return f"<SharedModel of {self.party}, {self.facts.size} numbers>"
 
 
-def _pack(kind: str, party: str, facts: ModelFacts, values: NDArray[Any], exponent: int = 0) -> bytes:
+def _pack(
+    kind: str, party: str, facts: ModelFacts, values: NDArray[Any], scale: tuple[int, float] = (0, 0.0)
+) -> bytes:
     header: dict[str, Any] = {
         "kind": kind,
         "party": party,
@@ -126,8 +134,8 @@ def _pack(kind: str, party: str, facts: ModelFacts, values: NDArray[Any], expone
         "bound": facts.bound,
         "params": facts.params.model_dump(mode="json"),
     }
-    if exponent:
-        header["exponent"] = exponent
+    if scale != (0, 0.0):
+        header["scale"] = list(scale)
     text = canonical(header)
     return _magic(facts.params.kind) + len(text).to_bytes(4, "little") + text + values.tobytes()
 
@@ -158,7 +166,7 @@ def _load(data: bytes, of: ParamsType) -> ClearModel | SharedModel:
         raise ValueError("sizes")
     if header.kind == "shared":
         shares = np.frombuffer(body, "<u8").astype(np.uint64)
-        return SharedModel(facts, header.party, shares, header.exponent)
+        return SharedModel(facts, header.party, shares, header.scale)
     values = np.frombuffer(body, "<f8").astype(np.float64)
     if not np.isfinite(values).all():
         raise ValueError("not finite")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from coterie.learn.component import FrameShape, PlanContext, Reveal, RunContext, StepPlan
 from coterie.learn.errors import FRAME_MISSING, MODEL_MISSING
 from coterie.learn.linear.columns import feature_columns, own_columns, place_of
@@ -67,7 +65,7 @@ def score_run(context: RunContext, model_step: str, frame: str, to: Sequence[str
         raise MODEL_MISSING(f"'{model_step}'", step=context.step, party=context.me)
     outputs = computed(_program(facts, shape, to), tape, context, _inputs(context, model, frame))
     predictor = outputs.revealed.get("predictor")
-    return None if predictor is None else facts.params.response(np.ldexp(predictor, model.exponent))
+    return None if predictor is None else facts.params.response(model.in_units(predictor))
 
 
 def _own_predictor(context: RunContext, model: ClearModel, frame: str) -> Floats:
@@ -90,7 +88,8 @@ def _inputs(context: RunContext, model: SharedModel, frame: str) -> dict[str, Ro
     if facts.params.offset is not None:
         owner, column = place_of(facts.params.offset)
         if owner == context.me:
-            own["offset"] = own_columns(context.frames[frame], [column])
+            given, unit = own_columns(context.frames[frame], [column]), 2.0 ** -model.scale[0]
+            own["offset"] = RowBlocks(given.shape, lambda start, stop: given.rows(start, stop) * unit)
     return own
 
 

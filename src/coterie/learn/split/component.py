@@ -64,7 +64,7 @@ class Split(Component[SplitParams]):
                 raise EMPTY_PART(f"'{part}' of {whole.rows} rows", party=context.me, step=context.step)
             frame = whole.take(np.flatnonzero(chosen))
             if frame.label_holder == context.me:
-                _check_label(frame, part, context)
+                _check_label(frame, part, context, params)
             context.frames[part] = frame
 
     def facts(self, context: RunContext) -> dict[str, int]:
@@ -75,7 +75,7 @@ class Split(Component[SplitParams]):
             context.frames[part] = context.frames[part].with_rows(facts[f"rows.{part}"])
 
 
-def _check_label(frame: VerticalFrame, part: str, context: RunContext) -> None:
-    labels = frame.labels()
+def _check_label(frame: VerticalFrame, part: str, context: RunContext, params: SplitParams) -> None:
+    labels = frame.labels() if params.label == "binary" else frame.target()
     if labels.min() == labels.max():
         raise ONE_CLASS(f"'{part}' of {frame.rows} rows", party=context.me, step=context.step)

@@ -1,5 +1,7 @@
 """Parameters of ``split``."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from coterie.learn.component import Params
@@ -14,3 +16,5 @@ class SplitParams(Params):
     """Expected share of the rows that are kept for the test."""
     salt: str = Field("", max_length=64)
     """Another text gives another split of the same rows."""
+    label: Literal["binary", "number"] = "binary"
+    """Which labels are right: 0 and 1 only, or any numbers."""

@@ -56,7 +56,7 @@ class Standardize(Component[StandardizeParams]):
         if context.is_dealer:
             return
         training = context.frames.get("train", context.frames["all"])
-        own = training.columns[context.me]
+        own = [name for name in training.columns[context.me] if f"{context.me}.{name}" not in params.keep]
         try:
             scales = fit(((name, training.matrix((name,))[:, 0]) for name in own), params)
             for part, frame in context.frames.items():

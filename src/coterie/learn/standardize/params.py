@@ -18,3 +18,5 @@ class StandardizeParams(Params):
     """Number of training quantiles that ``quantile`` keeps; never more than there are training rows."""
     clip: float = Field(5.0, gt=0, le=64)
     """Largest distance from the mean, in standard deviations; what is further away is moved there."""
+    keep: tuple[str, ...] = ()
+    """Columns, as ``party.column``, that stay as they are: offsets and row weights, which are no features."""

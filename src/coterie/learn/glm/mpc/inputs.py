@@ -23,7 +23,7 @@ from coterie.learn.glm.statistics import LabelFacts
 from coterie.learn.linear import Floats
 from coterie.mpc import Context, Private, RowBlocks
 
-__all__ = ["Own", "Piece", "Roles", "Small", "declare_piece", "declare_small", "inputs"]
+__all__ = ["Own", "Piece", "Roles", "Small", "declare_piece", "declare_small", "inputs", "location_of"]
 
 SCALE_BOUND, SCALE_FRAC = LOCATION_CAP, 30
 FACTS_FRAC = 30
@@ -181,6 +181,13 @@ def declare_small(ctx: Context, formats: Formats, roles: Roles, first: bool, las
     return Small(ridge, lasso, back, start, unit, logarithm, centre, scale)
 
 
+def location_of(own: Own) -> float:
+    """Of a linear label, less the centre of the offset that its holder has subtracted; in its unit."""
+    assert own.label is not None
+    centre = 0.0 if own.offset is None else math.ldexp(own.offset.centre, -own.label.exponent)
+    return own.label.location - centre
+
+
 def inputs(me: str, own: Own, formats: Formats) -> dict[str, Floats | RowBlocks]:
     """All of a party's own inputs, by name. A program takes those that it names."""
     design = formats.design
@@ -193,8 +200,7 @@ def inputs(me: str, own: Own, formats: Formats) -> dict[str, Floats | RowBlocks]
         given[f"way back of {me}"] = own.block.back()
     if own.label is not None:
         logarithm = own.label.exponent * np.log(2.0)
-        centre = 0.0 if own.offset is None else math.ldexp(own.offset.centre, -own.label.exponent)
-        given["scale of the label"] = np.array([float(own.label.exponent), own.label.location - centre])
+        given["scale of the label"] = np.array([float(own.label.exponent), location_of(own)])
         given["start"] = np.array([own.label.start])
         given["logarithm of the unit"] = np.array([logarithm])
         given["unit of the label"] = -logarithm * np.array(formats.design.params.exponents)

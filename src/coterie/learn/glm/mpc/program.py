@@ -20,7 +20,6 @@ from coterie.learn.glm.mpc.formats import (
 from coterie.learn.glm.mpc.inputs import Roles, declare_piece, declare_small
 from coterie.learn.glm.mpc.rows import RowWork
 from coterie.learn.glm.mpc.solve import (
-    ERROR_FRAC,
     Lasso,
     Scaled,
     guarded_weights,

@@ -1,0 +1,243 @@
+"""The component: plan, run, model, scores, refusals. Every participant in a thread of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from coterie.errors import CoterieError
+from coterie.learn.component import Component, Engine, Params, PlanContext, RunContext, StepPlan
+from coterie.learn.evaluate import Evaluate
+from coterie.learn.glm import Glm, load_model
+from coterie.learn.linear import ClearModel, SharedModel, score_plan, score_run
+from coterie.learn.split import Split
+from coterie.learn.standardize import Standardize
+
+from .glm_data import FAMILIES, OWNERS, Case, fit, made, standard
+from .pipeline import Outcome, dataset, people, run
+from .test_logistic import Frames
+
+SHOWN = {"coefficients": ("lender",)}
+
+
+class Scores(Component[Params]):
+    """Scores a frame and keeps them."""
+
+    name: ClassVar[str] = "scores"
+    summary: ClassVar[str] = ""
+    Parameters: ClassVar = Params
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+
+    def plan(self, context: PlanContext, params: Params) -> StepPlan:
+        return score_plan(context, "glm", "all", ("lender",))
+
+    def run(self, context: RunContext, params: Params) -> None:
+        context.models[context.step] = score_run(context, "glm", "all", ("lender",))
+
+
+def train(
+    case: Case,
+    params: Mapping[str, Any] | None = None,
+    *,
+    weights_at: str = "payments",
+    offset_at: str = "payments",
+    after: tuple[Any, ...] = (),
+    before: tuple[Any, ...] | None = None,
+    **more: Any,
+) -> dict[str, Outcome]:
+    """The case's columns at their owners; the first holds the label."""
+    names = OWNERS[: len(case.parts)]
+    ids = people(len(case.label))[0]
+    given: dict[str, Any] = {"family": case.family, **(params or {})}
+    tables: dict[str, dict[str, Any]] = {
+        owner: {f"{owner}{j}": part[:, j] for j in range(part.shape[1])}
+        for owner, part in zip(names, case.parts, strict=True)
+    }
+    tables[names[0]]["y"] = case.label
+    apart = []
+    for name, values, holder in (
+        ("w", case.weights, weights_at),
+        ("o", case.offset, offset_at),
+    ):
+        if values is not None:
+            tables[holder][name] = values
+            given["weights" if name == "w" else "offset"] = f"{holder}.{name}"
+            apart.append(f"{holder}.{name}")
+    if case.family == "tweedie":
+        given["power"] = case.power
+    scale = ("standardize", Standardize(), {"clip": 5.0, "keep": apart})
+    steps = (
+        ("align", Frames(), {}),
+        *((scale,) if before is None else before),
+        ("glm", Glm(), given),
+        *after,
+    )
+    alone = len(names) == 1
+    return run(
+        {owner: dataset(ids, own, label="y" if owner == names[0] else None) for owner, own in tables.items()},
+        steps,
+        label="y",
+        label_holder=names[0],
+        engine="clear" if alone else "mpc",
+        dealer=None if alone else "hub",
+        **{"receivers": SHOWN, **more},
+    )
+
+
+def found(outcome: Outcome) -> np.ndarray[Any, Any]:
+    told = json.loads(outcome.published["coefficients/glm.coefficients.json"])
+    owners = [owner for owner in OWNERS if owner in told["coefficients"]]
+    values = [value for owner in owners for value in told["coefficients"][owner].values()]
+    return np.array([*values, told["intercept"]])
+
+
+def rescaled(case: Case) -> Case:
+    """As `standardize` leaves its columns."""
+    parts = [standard(part) for part in case.parts]
+    return Case(parts, case.label, case.family, case.power, case.weights, case.offset)
+
+
+def wanted(case: Case, **params: Any) -> np.ndarray[Any, Any]:
+    best = fit(rescaled(case), case.params(**params))
+    return np.append(best.coefficients, best.intercept)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_two_parties_train_what_one_would(family: str) -> None:
+    """Planned bytes and rounds are the measured ones; the pipeline sees to that."""
+    case = made(family, rows=400)
+    outcomes = train(case)
+    assert found(outcomes["lender"]) == pytest.approx(wanted(case), rel=2e-3, abs=2e-4)
+    assert not outcomes["payments"].published
+    kinds = [(one.kind, one.to) for one in outcomes["hub"].plans["glm"].reveals]
+    assert kinds[:2] == [(None, ("lender", "payments")), ("coefficients", ("lender",))]
+    alone = train(Case([case.whole], case.label, family, case.power))
+    assert found(alone["lender"]) == pytest.approx(wanted(case), rel=1e-6)
+
+
+@pytest.mark.parametrize("parties", [3, 4, 5])
+def test_up_to_five_parties_compute(parties: int) -> None:
+    case = made("poisson", rows=300, owners=parties)
+    assert found(train(case)["lender"]) == pytest.approx(wanted(case), rel=2e-3, abs=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("family", "made_with", "params", "holders"),
+    [
+        ("logistic", {}, {"l1": 0.02, "l2": 0.01, "iterations": 5}, {}),
+        ("linear", {}, {"l1": 0.05, "iterations": 4}, {}),
+        ("logistic", {}, {"class_weight": "balanced"}, {}),
+        ("logistic", {"weights": True}, {"class_weight": (1.0, 3.0)}, {}),
+        ("poisson", {"offset": True, "weights": True}, {}, {"weights_at": "lender"}),
+        ("tweedie", {"offset": True}, {}, {"offset_at": "lender"}),
+        ("linear", {"offset": True, "weights": True}, {}, {"offset_at": "lender"}),
+        ("gamma", {}, {"hessian_rows": 200, "iterations": 12}, {}),
+        ("gamma", {}, {"solver": "minibatch", "passes": 3, "batch_rows": 100, "learning_rate": 0.3}, {}),
+        ("logistic", {}, {"solver": "minibatch", "passes": 3, "batch_rows": 64, "l1": 0.01, "l2": 0.1}, {}),
+    ],
+)
+def test_penalties_offsets_weights_and_solvers(
+    family: str, made_with: dict[str, Any], params: dict[str, Any], holders: dict[str, Any]
+) -> None:
+    case = made(family, rows=400, **made_with)
+    got = found(train(case, params, **holders)["lender"])
+    assert got == pytest.approx(wanted(case, **params), rel=3e-3, abs=3e-4)
+
+
+@pytest.mark.parametrize("family", ["linear", "logistic", "tweedie"])
+def test_scores_are_what_the_model_expects(family: str) -> None:
+    case = made(family, rows=300, offset=True)
+    outcomes = train(case, offset_at="lender", after=(("scores", Scores(), {}),))
+    best = fit(rescaled(case), case.params())
+    eta = rescaled(case).whole @ best.coefficients + best.intercept + case.offset
+    expected = case.params().response(eta)
+    assert outcomes["lender"].last.models["scores"] == pytest.approx(expected, rel=5e-3, abs=2e-4)
+    assert outcomes["payments"].last.models["scores"] is None
+
+
+def test_evaluate_measures_logistic_scores_and_no_others() -> None:
+    case = made("logistic", rows=300)
+    receivers = {"metrics": ("payments",)}
+    after = (("evaluate", Evaluate(), {"frame": "all", "baseline": True}),)
+    outcomes = train(case, after=after, receivers=receivers)
+    told = json.loads(outcomes["payments"].published["metrics/metrics.json"])
+    assert told["joint"]["auc"] > 0.6
+    assert told["baseline"]["auc"] > 0.5
+    with pytest.raises(CoterieError, match="CT-3033"):
+        train(made("poisson", rows=300), after=after, receivers=receivers)
+
+
+def test_without_receivers_the_model_stays_shared() -> None:
+    outcomes = train(made("linear", rows=200), receivers={"model": ("lender", "payments")})
+    plan = outcomes["hub"].plans["glm"]
+    assert [one.kind for one in plan.reveals] == [None]
+    stored = [load_model(outcomes[name].published["model/glm.model"]) for name in OWNERS[:2]]
+    kept = [outcomes[name].last.models["glm"] for name in OWNERS[:2]]
+    for model, own in zip(stored, kept, strict=True):
+        assert isinstance(model, SharedModel)
+        assert (model.facts, model.scale, model.shares.tolist()) == (
+            own.facts,
+            own.scale,
+            own.shares.tolist(),
+        )
+        assert "shares" not in repr(model)
+    assert kept[0].scale != (0, 0.0)  # the label's unit, at its holder alone
+    assert kept[1].scale == (0, 0.0)
+    alone = train(
+        Case([made("linear").whole], made("linear").label, "linear"), receivers={"model": ("lender",)}
+    )
+    assert isinstance(load_model(alone["lender"].published["model/glm.model"]), ClearModel)
+
+
+def test_plans_follow_the_parameters_and_are_equal() -> None:
+    case = made("poisson", rows=200)
+    digests = [
+        train(case, params)["hub"].plans["glm"].digest
+        for params in ({}, {}, {"iterations": 7}, {"l2": 0.1}, {"solver": "minibatch", "passes": 2})
+    ]
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"params": {"offset": "payments.gone"}}, "CT-3060"),
+        ({"params": {"weights": "nobody.w"}}, "CT-3060"),
+        ({"family": "linear", "offset": True}, "CT-3064"),
+        ({"label": lambda y: -y}, "CT-3061"),
+        ({"label": lambda y: np.where(np.arange(y.size) == 3, np.nan, y)}, "CT-1501"),
+        ({"before": ()}, "CT-3050"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(change: dict[str, Any], code: str) -> None:
+    case = made(change.get("family", "poisson"), rows=200, offset=change.get("offset"))
+    if "label" in change:
+        case = Case(case.parts, change["label"](case.label), case.family)
+    more = {"before": change["before"]} if "before" in change else {}
+    with pytest.raises(CoterieError) as caught:
+        train(case, change.get("params"), **more)
+    assert (caught.value.code, caught.value.step) == (code, "glm")
+
+
+def test_a_training_that_leaves_its_range_gives_nothing_out() -> None:
+    """Classes that a column separates: logits grow without end."""
+    case = made("logistic", rows=300)
+    parts = [np.column_stack([case.parts[0], 2 * case.label - 1]), *case.parts[1:]]
+    with pytest.raises(CoterieError, match="CT-2108"):
+        train(Case(parts, case.label, "logistic"), {"iterations": 25})
+
+
+def test_labels_of_any_kind_can_be_split() -> None:
+    case = made("poisson", rows=300)
+    ids = people(300)[0]
+    table = {"lender": dataset(ids, {"a": case.parts[0][:, 0], "y": case.label}, label="y")}
+    steps: Any = (("align", Frames(), {}), ("split", Split(), {"test": 0.3, "label": "number"}))
+    outcome = run(table, steps, label="y", label_holder="lender", engine="clear")["lender"]
+    assert set(outcome.frames) == {"all", "train", "test"}
+    with pytest.raises(CoterieError, match="CT-1502"):
+        run(table, (steps[0], ("split", Split(), {})), label="y", label_holder="lender", engine="clear")
