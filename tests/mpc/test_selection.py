@@ -59,7 +59,14 @@ def test_low_bits_side_by_side(values: list[int], bits: int) -> None:
 def test_what_a_one_hot_vector_costs() -> None:
     assert paid(lambda ctx: functions.one_hot(index(ctx, (1000,), 6), 7)) == (375, 8 * 7 * 1000, 1)
     assert paid(lambda ctx: functions.one_hot(index(ctx, (1000,), 6, frac=18), 7))[0] == 1000 * 21 // 8
-    assert paid(lambda ctx: functions.one_hot(index(ctx, (10,), 1), 2), NAMES) == (2, 80, 1)
+    assert paid(lambda ctx: functions.one_hot(index(ctx, (10,), 2), 3), NAMES) == (3, 3 * 80, 1)
+
+
+def test_two_classes_cost_nothing() -> None:
+    assert paid(lambda ctx: functions.one_hot(index(ctx, (10,), 1), 2)) == (0, 0, 0)
+    table = np.arange(8.0).reshape(4, 2)
+    assert paid(lambda ctx: functions.table(index(ctx, (10,), 1) + 2, table)) == (0, 0, 0)
+    assert paid(lambda ctx: functions.one_hot(index(ctx, (8,), 1, frac=3), 2)) == (4, 64, 1)
 
 
 def test_functions_of_one_index_share_an_opening() -> None:

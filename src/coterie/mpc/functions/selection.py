@@ -3,8 +3,8 @@
 An index is a whole number, with fractional bits or without. What is known of its range must lie within the
 classes: else CT-2113, and ``bounded(x, (0, n - 1))`` says it and has the run check it. Were an index outside
 in spite of that, it would be taken modulo the classes counted up to a power of two, and what is found beyond
-the classes is zeros. An index that is not whole is rounded up or down at random, up in proportion to its
-fraction.
+the classes is zeros; of two classes the result is as far beyond them as the index. An index that is not whole
+is rounded up or down at random, up in proportion to its fraction.
 
 In the cost lines N is the number of classes counted up to a power of two, after what the index's range rules
 out.
@@ -23,7 +23,7 @@ from coterie.mpc.arrays.dispatch import call
 from coterie.mpc.errors import RANGE_NEEDED
 from coterie.mpc.form import ShapeError, axis_of, broadcast
 from coterie.mpc.functions import shape as views
-from coterie.mpc.functions.arithmetic import matmul, multiply, subtract, sum
+from coterie.mpc.functions.arithmetic import add, matmul, multiply, subtract, sum, times
 from coterie.mpc.functions.operands import (
     Operand,
     Public,
@@ -37,6 +37,7 @@ from coterie.mpc.functions.operands import (
 from coterie.mpc.location import program_line
 from coterie.mpc.network import DEFAULT
 from coterie.mpc.protocols.index import width
+from coterie.mpc.ring import Words, decode
 from coterie.mpc.tape import WORD
 
 __all__ = ["choose", "lookup", "one_hot", "select", "table", "take_along_axis"]
@@ -47,13 +48,16 @@ def one_hot(x: Operand, n: int) -> Any:
     """The vector of n numbers, all 0 but the one at place x, which is 1: along a new last axis.
 
     Of a private index a private array, without a message. Of a secret one a secret array without fractional
-    bits. Cost: 1 round, log2 N bits sent, 8 (N - 1) bytes dealt for each index.
+    bits. Cost: 1 round, log2 N bits sent, 8 (N - 1) bytes dealt for each index; none for two classes and an
+    index without fractional bits.
     """
     if isinstance(x, Private):
         return x.context.apply("own_one_hot", [x], classes=n)[0]
     index = _index(x, n, "one_hot")
     if n == 1:
         return views.broadcast_to(index.context.public(np.ones((1,)), 0), (*index.shape, 1))
+    if n == 2 and not index.frac:
+        return views.stack([subtract(1, index), index], -1)
     return index.context.one("one_hot", [index], classes=n)
 
 
@@ -77,7 +81,8 @@ def table(x: Operand, values: Public, frac: int | None = None) -> Secret:
     Cost: 1 round, log2 N bits sent, 8 (N - 1) bytes dealt for each index. Or, where that is sooner on the
     plan's network, on two levels with B a power of two: 2 rounds, log2 N bits and 8 B c bytes sent,
     8 (N/B + B + c - 2) bytes dealt, c columns. Error: the rounding of the values. Practical up to some 2^16
-    rows: each party multiplies N c times for each index, twice as often on two levels.
+    rows: each party multiplies N c times for each index, twice as often on two levels. Two rows and an index
+    without fractional bits cost nothing.
     """
     numbers = public_array(values, "table")
     if not numbers.ndim or not len(numbers):
@@ -93,11 +98,20 @@ def table(x: Operand, values: Public, frac: int | None = None) -> Secret:
         return views.broadcast_to(index.context.public(rows[0], frac), shape)
     flat = rows.reshape(len(rows), -1)
     words, params = constant(flat, frac, "table")
+    shifted = subtract(index, first) if first else index
+    if len(rows) == 2 and not index.frac:
+        return views.reshape(_of_two(shifted, words, frac), shape)
     low, why = _second_level(index, len(rows), flat.shape[1])
     because = {"because": why} if why else {}
-    shifted = subtract(index, first) if first else index
     result = index.context.one("table", [shifted], constant=words, **params, **because, frac=frac, low=low)
     return views.reshape(result, shape)
+
+
+def _of_two(index: Secret, words: Words, frac: int) -> Secret:
+    """The first row, or the second, of a table as it is encoded: a line through both."""
+    first, second = decode(words, frac)
+    line = add(times(views.expand_dims(index, -1), second - first, frac), first)
+    return line.context.within(line, (float(decode(words, frac).min()), float(decode(words, frac).max())))
 
 
 def _second_level(index: Secret, classes: int, columns: int) -> tuple[int, str]:

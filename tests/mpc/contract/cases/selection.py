@@ -30,6 +30,7 @@ def _one_hot(ctx: Any, a: Arrays) -> dict[str, Any]:
         "whole": functions.one_hot(a.x, 7),
         "more classes than are used": functions.one_hot(a.x, 11),
         "with fractional bits": functions.one_hot(a.fine, 7),
+        "two classes": functions.one_hot(a.fine_bit, 2),
         "of truth": functions.one_hot(a.bit, 2),
         "of one class": functions.one_hot(ctx.zeros((2,), 0), 1),
         "of the owner's": functions.as_secret(functions.one_hot(a.own, 7)),
@@ -44,6 +45,7 @@ def _one_hot_oracle(a: Arrays) -> dict[str, Any]:
         "whole": vectors(a.x, 7),
         "more classes than are used": vectors(a.x, 11),
         "with fractional bits": vectors(a.fine, 7),
+        "two classes": vectors(a.fine_bit, 2),
         "of truth": vectors(a.bit, 2),
         "of one class": np.ones((2, 1)),
         "of the owner's": vectors(a.own, 7),
@@ -58,12 +60,14 @@ def _tables(ctx: Any, a: Arrays) -> dict[str, Any]:
             "of halves": np.sqrt(np.arange(7.0))[x],
             "on two levels": LARGE_TABLE[large],
             "of a constant": np.broadcast_to(SMALL_TABLE[3], (2, 2)),
+            "of truth": np.array([-0.3, 0.7])[a.bit.astype(int)],
         }
     return {
         "columns": functions.table(a.x, SMALL_TABLE),
         "of halves": functions.table(a.x, np.sqrt(np.arange(7.0)), frac=24),
         "on two levels": functions.lookup(LARGE_TABLE, a.large),
         "of a constant": functions.table(ctx.zeros((2,), 0) + 3, SMALL_TABLE),
+        "of truth": functions.table(a.bit, np.array([-0.3, 0.7])),
     }
 
 
@@ -211,6 +215,7 @@ CASES = [
         {
             "x": whole(INDEX),
             "fine": number(INDEX, owner=1),
+            "fine_bit": number(INDEX[0] % 2),
             "bit": truth(INDEX % 2),
             "own": private(INDEX[0], frac=0, owner=1),
         },
@@ -219,8 +224,14 @@ CASES = [
     Case(
         "tables",
         _tables,
-        {"x": whole(INDEX), "large": whole(LARGE, owner=1)},
-        tolerance={"columns": 0, "of halves": 2.0**-24, "on two levels": 8 * 2.0**-20, "of a constant": 0},
+        {"x": whole(INDEX), "large": whole(LARGE, owner=1), "bit": truth(INDEX % 2)},
+        tolerance={
+            "columns": 0,
+            "of halves": 2.0**-24,
+            "on two levels": 8 * 2.0**-20,
+            "of a constant": 0,
+            "of truth": 2.0**-20,
+        },
         float_tolerance=8 * 2.0**-20,
         tracing={"network": Network(1e-4, 1e6)},
     ),
