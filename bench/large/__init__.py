@@ -21,7 +21,7 @@ from bench.records import RESULTS, Record, compare
 from bench.turns import by_side, in_turn, largest, middle
 from coterie.learn.logistic import Logistic
 
-__all__ = ["METHOD", "benchmark", "measure", "works"]
+__all__ = ["METHOD", "benchmark", "measure", "reference", "works"]
 
 METHOD = """Full-batch gradient descent for logistic regression on features that are not held in memory.
 
@@ -86,7 +86,7 @@ def benchmark(
             continue
         folder = generate(work, RESULTS / "data")
         sides: dict[str, Callable[[], list[Run]]] = {
-            "numpy": partial(_alone, plain, work, folder),
+            "numpy": partial(_alone, reference, work, folder),
             "ours": partial(_alone, measure, work, folder),
         }
         runs, _ = in_turn(work.name, {k: v for k, v in sides.items() if k not in without}, turns)
@@ -99,7 +99,7 @@ def _alone(one: Callable[[Work, Path], Run], work: Work, folder: Path) -> list[R
     return [one(work, folder)]
 
 
-def plain(work: Work, folder: Path) -> Run:
+def reference(work: Work, folder: Path) -> Run:
     """Train once with NumPy. Its coefficients stay in the folder: ours are compared with them."""
     path = folder / "plain.json"
     path.write_text(json.dumps({"work": asdict(work), "folder": str(folder)}), encoding="utf-8")
@@ -110,7 +110,7 @@ def plain(work: Work, folder: Path) -> Run:
 
 
 def measure(work: Work, folder: Path, memory: int = MEMORY) -> Run:
-    """Train once, in fresh processes. Compares with the coefficients of :func:`plain`, where that has run.
+    """Train once, in fresh processes. Compares with the coefficients of :func:`reference`, where it has run.
 
     :raises RuntimeError: where a process fails, or plan and fact differ.
     """
