@@ -22,15 +22,15 @@ peer, measured in the same run, in turn, medians. Run it yourself: the commands 
 
 BEST = """## In short
 
-Our time beside the best that SPU does between two parties, over all its settings and ways that were measured,
-the coarse ones included. ABY3 has three parties. Bytes are those that all processes send.
+Our time beside those of SPU: of all its settings and ways that were measured, each than which no other with
+as many parties is both faster and more exact. Errors as in the tables below; bytes are all processes'.
 
-| work | ours | best of SPU, two parties | times | its settings | ABY3 | times | bytes, SPU / ours | error |
-|---|---|---|---|---|---|---|---|---|
+| work | ours | error | SPU | times ours | its error | its bytes, times ours |
+|---|---|---|---|---|---|---|
 """
 
 COLUMNS = ("work", "peer", "ratio", "ours_s", "peer_s", "ours_bytes", "peer_bytes", "rounds", "error")
-TWO_PARTIES, THREE_PARTIES = "semi2k", "aby3"
+SPU, PROTOCOLS = "spu", ("semi2k", "aby3")
 
 Records = Sequence[Mapping[str, Any]]
 
@@ -46,44 +46,57 @@ def page(results: Path, pictures: Path) -> str:
             records = json.loads(path.read_text(encoding="utf-8"))
             if wrong := faults(records):
                 raise ValueError(f"{path}: {'; '.join(wrong)}")
-            found[path] = records
-    parts = [HEAD, _summary([record for records in found.values() for record in records])]
-    parts += [_section(path, records, pictures) for path, records in found.items()]
+            details = json.loads(path.with_suffix(".details.json").read_text(encoding="utf-8"))
+            found[path.stem] = (records, details)
+    lines = [line for records, details in found.values() for line in _short(records, details["runs"])]
+    parts = [HEAD, BEST + "\n".join(lines) + "\n" if lines else ""]
+    parts += [_section(name, records, details, pictures) for name, (records, details) in found.items()]
     return "\n".join(part for part in parts if part)
 
 
-def _summary(records: Records) -> str:
-    """Each work beside the best of SPU."""
+def _short(records: Records, runs: Records) -> list[str]:
+    """Rows of the summary."""
+    errors: dict[tuple[str, str], float] = {}
+    for run in runs:
+        if run.get("error") is not None:
+            key = run["work"], run["side"]
+            errors[key] = max(errors.get(key, 0.0), run["error"])
     lines = []
-    for work in dict.fromkeys(record["work"] for record in records):
-        of_work = [one for one in records if one["work"] == work and one["ratio"] and "/" not in work]
-        best = min(_of(of_work, TWO_PARTIES), key=lambda one: one["peer_s"], default=None)
-        if best is None:
-            continue
-        third = min(_of(of_work, THREE_PARTIES), key=lambda one: one["peer_s"], default=None)
-        most = max(one["peer_bytes"] or 0 for one in _of(of_work, TWO_PARTIES) if one["peer"] == best["peer"])
-        cells = [
-            work,
-            f"{best['ours_s']:.3g} s",
-            f"{best['peer_s']:.3g} s",
-            f"**{best['ratio']:.1f}**",
-            best["peer"].partition(TWO_PARTIES)[2].strip() or "default",
-            f"{third['peer_s']:.3g} s" if third else "",
-            f"{third['ratio']:.1f}" if third else "",
-            f"{most / best['ours_bytes']:.1f}" if most and best["ours_bytes"] else "",
-            _cell("error", best["error"]),
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return BEST + "\n".join(lines) + "\n" if lines else ""
+    for work in dict.fromkeys(record["work"] for record in records if "/" not in record["work"]):
+        for protocol in PROTOCOLS:
+            peers = [
+                (record["peer_s"], errors.get((work, record["peer"]), 0.0), record)
+                for record in records
+                if record["work"] == work
+                and record["ratio"]
+                and record["peer"].startswith(SPU)
+                and protocol in record["peer"]
+            ]
+            best = [one for one in peers if not any(_better(other, one) for other in peers)]
+            lines += [_line(record, error) for _, error, record in sorted(best, key=lambda one: one[0])]
+    return lines
 
 
-def _of(records: Records, protocol: str) -> list[Mapping[str, Any]]:
-    return [record for record in records if protocol in str(record["peer"])]
+def _better(one: tuple[float, float, Any], than: tuple[float, float, Any]) -> bool:
+    """Whether it is faster and at least as exact, or as fast and more exact."""
+    return one[0] <= than[0] and one[1] <= than[1] and one[:2] != than[:2]
 
 
-def _section(path: Path, records: Records, pictures: Path) -> str:
-    name = path.stem
-    details = json.loads(path.with_suffix(".details.json").read_text(encoding="utf-8"))
+def _line(record: Mapping[str, Any], error: float) -> str:
+    ours, theirs = record["ours_bytes"], record["peer_bytes"]
+    cells = [
+        record["work"],
+        f"{record['ours_s']:.3g} s",
+        _cell("error", record["error"]),
+        f"{record['peer']}: {record['peer_s']:.3g} s",
+        f"**{record['ratio']:.1f}**",
+        f"{error:.2g}",
+        f"{theirs / ours:.1f}" if theirs and ours else "",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _section(name: str, records: Records, details: Mapping[str, Any], pictures: Path) -> str:
     picture = pictures / f"speed-{name}.svg"
     drawn = plots.draw(records, picture)
     module = importlib.import_module(f"bench.{name}")

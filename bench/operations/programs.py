@@ -16,7 +16,7 @@ AFTERWARDS = "afterwards"
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "less": lambda x, y: x < y,
-    "sigmoid": lambda x: fn.sigmoid(x),  # noqa: PLW0108
+    "sigmoid": fn.sigmoid,
     "exp": np.exp,
     "reciprocal": np.reciprocal,
     # The others round their results to the inputs' 18 bits too.
@@ -25,7 +25,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "where": lambda x, y: np.where(x < y, x, y),
     "argmax": np.argmax,
     "sort": np.sort,
-    "shuffle": lambda x: fn.shuffle(x),  # noqa: PLW0108
+    "shuffle": fn.shuffle,
 }
 """By the works' operations."""
 
