@@ -18,7 +18,7 @@ from coterie.mpc.functions.sampling import gaussian_sigma
 from coterie.mpc.seeds import OWN
 
 from .rig import DEALER, NAMES, play, recorded_claims
-from .test_tapefile import closed, from_files  # noqa: F401 - a fixture that closes files
+from .tapefiles import from_files
 
 TWO, THREE = NAMES[:2], NAMES
 PLENTY = 1e-4
@@ -108,7 +108,7 @@ def test_nobody_else_can_derive_noise(by: Any, monkeypatch: pytest.MonkeyPatch) 
     assert others.isdisjoint(seeds)
 
 
-def test_noise_and_permutations_from_tape_files(tmp_path: Path) -> None:
+def test_noise_and_permutations_from_tape_files(tmp_path: Path, identities: dict[str, Identity]) -> None:
     """The dealer draws ahead of the run, and corrects every party in its own file."""
     x = np.arange(60.0).reshape(20, 3)
 
@@ -117,7 +117,6 @@ def test_noise_and_permutations_from_tape_files(tmp_path: Path) -> None:
         rows = functions.permute(rows, ctx.private_permutation("order", TWO[1], 20))
         functions.noisy_reveal(rows, TWO, "rows", sigma=2.0**-12)
 
-    identities = {name: Identity.create(tmp_path / name, name) for name in (*TWO, DEALER)}
     played = play(program, {"x": x, "order": np.arange(20)[::-1]}, dealt=from_files(tmp_path, identities))
     rows = played.result("rows")
     whole = np.rint(rows)
