@@ -1,22 +1,17 @@
-"""The network as plans see it: classes, estimates, the choice of comparisons by it, and measuring."""
+"""The network as plans see it: classes, estimates, the choice of comparisons by it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from bench.line import LAN, WAN, Shape
-from coterie.crypto import Identity
+from bench.line import LAN, WAN
 from coterie.mpc.form import Form
-from coterie.mpc.network import BANDWIDTHS, LATENCIES, Network, measure
+from coterie.mpc.network import BANDWIDTHS, LATENCIES, Network
 from coterie.mpc.protocols.compare import choose_comparison, equal_call, less_call, ways
 from coterie.mpc.ranges import Interval
 from coterie.mpc.tape import Cost, Message, Setting
-from coterie.wire import Mesh, local_meshes
-from tests.wire import network as lines
 
 PARTIES = ("lender", "telecom")
 
@@ -133,40 +128,3 @@ def test_all_thresholds_are_on_the_tape(call: object) -> None:
     assert set(params) == {"thresholds", "because", "levels"}
     # 200 − (−4) and 5 − (−3) decide, not 2^70: what is below the range is as good as its edge
     assert "4 values of 8 bits" in params["because"]
-
-
-# Measuring
-
-
-def both(meshes: Sequence[Mesh]) -> list[Network]:
-    left, right = meshes
-    with ThreadPoolExecutor(2) as pool:
-        one = pool.submit(measure, left, right.me)
-        other = pool.submit(measure, right, left.me)
-        return [one.result(30), other.result(30)]
-
-
-def test_both_sides_find_the_same() -> None:
-    meshes = local_meshes(list(PARTIES))
-    found = both([meshes[name] for name in PARTIES])
-    assert found[0] == found[1]
-    assert found[0].latency <= 0.005
-    for mesh in meshes.values():
-        mesh.close()
-
-
-@pytest.fixture
-def identities(tmp_path: Path) -> dict[str, Identity]:
-    return {name: Identity.create(tmp_path / name, name) for name in PARTIES}
-
-
-def test_a_shaped_line_is_measured(identities: dict[str, Identity]) -> None:
-    network = lines.Network(identities, Shape("slow", bits_per_second=1e7, round_trip=0.05))
-    try:
-        meshes = network.join_shaped(*PARTIES)
-        found = both(meshes)
-        assert found == [Network.NARROW] * 2
-        for mesh in meshes:
-            mesh.close()
-    finally:
-        network.close()

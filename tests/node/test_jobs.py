@@ -17,6 +17,7 @@ from coterie.data import DatasetFacts
 from coterie.errors import CoterieError
 from coterie.jobs import derive_plan, propose, validate_spec
 from coterie.ledger import verify
+from coterie.mpc.network import BANDWIDTHS, LATENCIES
 from coterie.node import JobView
 from coterie.node.messages import FactsAnswer, FactsQuestion, Propose, ProposeAnswer
 from tests.node.conftest import COMMON, Trio, ended, refused
@@ -27,7 +28,11 @@ def test_a_joint_job_from_plan_to_proof(trio: Trio, tmp_path: Path) -> None:
     agreement = trio.agree(approval="{lender: automatic, payments: person}", max_runs="1")
     lender, payments, hub = (daemon.client for daemon in (trio.lender, trio.payments, trio.hub))
     spec = trio.job(agreement, "[align, split, fill, standardize, logistic, evaluate]")
-    assert set(lender.preview(spec).summary["learns"]) == {"lender", "payments", "hub"}
+    preview = lender.preview(spec)
+    assert set(preview.summary["learns"]) == {"lender", "payments", "hub"}
+    network = preview.document["network"]
+    assert network["latency"] in LATENCIES
+    assert network["bandwidth"] * 8 in BANDWIDTHS
     job = lender.submit(spec)
     approve(trio, job)
     seen: list[JobView] = []

@@ -43,6 +43,14 @@ def print_plan(view: PlanView) -> None:
         for target, n in to.items()
     ]
     table("What will be sent", ("|from", "|to", ">bytes"), sent, apart=True)
+    choices = [
+        (step["step"], choice)
+        for stage in view.document["stages"]
+        for step in stage["steps"]
+        for choice in step["choices"]
+    ]
+    if choices:
+        table("What was chosen by the network", ("|step", "choice"), choices, apart=True)
     columns = ("|party", "|step", ">values", "what")
     table("What each party will learn", columns, _learned(view.document), apart=True)
 

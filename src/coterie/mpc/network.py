@@ -7,15 +7,11 @@ by it, so that all participants must take the same. Measured figures are rounded
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from coterie.mpc.tape import Cost, Setting, count_bytes, count_rounds
-from coterie.wire import Mesh
 
 LATENCIES = (5e-5, 1.5e-4, 5e-4, 1.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25)
 """Classes, in seconds."""
@@ -80,67 +76,3 @@ DEFAULT = Network.LAN
 
 def _nearest(classes: Sequence[float], value: float) -> float:
     return min(classes, key=lambda one: abs(math.log(one / value)))
-
-
-PINGS = 8
-SIZES = (1 << 16, 1 << 19, 1 << 22)
-"""Bytes of the transfers; larger ones only where smaller ones were over soon."""
-ENOUGH = 0.2
-"""Seconds of a transfer that tell the bandwidth."""
-
-
-def measure(mesh: Mesh, peer: str, clock: Callable[[], float] = time.perf_counter) -> Network:
-    """The class of the line to ``peer``, who calls this at the same time. Both get the same.
-
-    Some echoes, and transfers up to 4 MiB each way. Errors: what the links raise.
-    """
-    first = mesh.me < peer
-    mine = _lead(mesh, peer, clock) if first else _follow(mesh, peer)
-    theirs = _follow(mesh, peer) if first else _lead(mesh, peer, clock)
-    return Network.worst([mine, theirs])
-
-
-def _lead(mesh: Mesh, peer: str, clock: Callable[[], float]) -> Network:
-    """Time the peer's answers, and tell it."""
-    channel = mesh.to(peer)
-    round_trip = math.inf
-    for _ in range(PINGS):
-        round_trip = min(round_trip, _transfer(mesh, peer, 1, clock))
-    rate = 0.0
-    for number, size in enumerate(SIZES):
-        seconds = max(_transfer(mesh, peer, size, clock) - round_trip, 1e-6)
-        rate = size / seconds
-        more = number + 1 < len(SIZES) and seconds < ENOUGH
-        channel.send_array("network/more", np.array([more], np.uint8))
-        if not more:
-            break
-    found = Network.of(round_trip / 2, rate)
-    channel.send_array("network/found", np.array([found.latency, found.bandwidth]))
-    return found
-
-
-def _transfer(mesh: Mesh, peer: str, size: int, clock: Callable[[], float]) -> float:
-    """Seconds until so many bytes are acknowledged."""
-    channel, data = mesh.to(peer), np.zeros(size, np.uint8)
-    began = clock()
-    channel.send_array("network/data", data)
-    channel.recv_array("network/seen", np.uint8, (1,))
-    return clock() - began
-
-
-def _follow(mesh: Mesh, peer: str) -> Network:
-    """Answer the peer that measures."""
-    channel = mesh.to(peer)
-
-    def answer(size: int) -> None:
-        channel.recv_array("network/data", np.uint8, (size,))
-        channel.send_array("network/seen", np.zeros(1, np.uint8))
-
-    for _ in range(PINGS):
-        answer(1)
-    for size in SIZES:
-        answer(size)
-        if not channel.recv_array("network/more", np.uint8, (1,))[0]:
-            break
-    latency, bandwidth = channel.recv_array("network/found", np.float64, (2,))
-    return Network.of(float(latency), float(bandwidth))
