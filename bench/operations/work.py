@@ -86,20 +86,17 @@ def sized(name: str) -> Work:
         if work.name.rpartition("_")[0] == prefix and len(work.inputs[0].shape) == 1:
             inputs = tuple(replace(one, shape=(int(float(size)),)) for one in work.inputs)
             return replace(work, name=name, inputs=inputs)
-    raise ValueError(f"no work is called {name}")
+    raise ValueError(f"no work is called {name}; there are {', '.join(work.name for work in WORKS)}")
 
 
 def named(names: Sequence[str] | None) -> list[Work]:
-    """The works of those names; those that are not optional, where None.
+    """The works of those names, as :func:`sized`; those that are not optional, where None.
 
     :raises ValueError: where a name is unknown.
     """
     if names is None:
         return [work for work in WORKS if not work.optional]
-    known = {work.name: work for work in WORKS}
-    if unknown := [name for name in names if name not in known]:
-        raise ValueError(f"no work is called {', '.join(unknown)}; there are {', '.join(known)}")
-    return [known[name] for name in dict.fromkeys(names)]
+    return [sized(name) for name in dict.fromkeys(names)]
 
 
 @dataclass(frozen=True)
