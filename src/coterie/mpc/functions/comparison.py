@@ -27,6 +27,7 @@ from coterie.mpc.functions.operands import (
     refined,
     secret_of,
 )
+from coterie.mpc.location import program_line
 from coterie.mpc.protocols.compare import equal_call, less_call
 from coterie.mpc.ranges import Interval, between
 from coterie.mpc.ring import FRAC, Floats, check_fits
@@ -85,7 +86,8 @@ def greater_equal(x: Operand, y: Operand) -> Bits:
 
 def _scaled(values: Floats, frac: int) -> Floats:
     """In units of the last place. CT-2101 for numbers too large."""
-    check_fits(float(np.max(np.abs(values), initial=0.0)), frac, "a public operand of a comparison")
+    largest = float(np.max(np.abs(values), initial=0.0))
+    check_fits(largest, frac, "a public operand of a comparison" + program_line())
     return values * 2.0**frac
 
 
@@ -256,7 +258,7 @@ def clip(x: Operand, low: Any = None, high: Any = None) -> Secret:
     """x, but at least ``low`` and at most ``high``: public numbers, rounded as in a sum, or None.
 
     Cost: C for both limits at once, and 1 round; 8 bytes and 3 bits sent, 32 bytes dealt. For arrays of
-    limits: as :func:`maximum` and :func:`minimum`.
+    limits, or where one is out of reach: as :func:`maximum` and :func:`minimum`.
     """
     secret = secret_of(x, context_of(x))
     if low is None or high is None or np.ndim(low) or np.ndim(high):
@@ -268,6 +270,9 @@ def clip(x: Operand, low: Any = None, high: Any = None) -> Secret:
     secret = refined(secret, np.array([first, last]))
     units = [int(np.rint(value)) for value in _scaled(np.array([first, last]), secret.frac)]
     least, most = (unit / 2.0**secret.frac for unit in units)
+    if secret.range.low >= least or secret.range.high <= most:
+        raised = secret if secret.range.low >= least else maximum(secret, least)
+        return raised if secret.range.high <= most else minimum(raised, most)
     below, under = _below(secret, units)
     middle = logic.logical_xor(below, under)
     inside, is_below, is_under = logic.products([(middle, secret), (below, None), (under, None)])
@@ -288,10 +293,9 @@ def bounded(x: Operand, bound: Bound, name: str = "") -> Secret:
     """
     secret = secret_of(x, context_of(x))
     context, wanted = secret.context, between(bound)
-    units = [int(np.rint(value)) for value in _scaled(np.array([wanted.low, wanted.high]), secret.frac)]
-    low, high = ends(secret)
-    if units[0] <= low and high <= units[1]:
+    if wanted.low <= secret.range.low and secret.range.high <= wanted.high:
         return secret
+    units = [int(np.rint(value)) for value in _scaled(np.array([wanted.low, wanted.high]), secret.frac)]
     below, inside = _below(secret, [units[0], units[1] + 1])
     context.promise(logic.logical_not(logic.logical_xor(below, inside)), name)
     return context.within(secret, (units[0] / 2.0**secret.frac, units[1] / 2.0**secret.frac))

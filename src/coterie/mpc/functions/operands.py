@@ -12,6 +12,7 @@ from coterie.crypto import digest
 from coterie.mpc.arrays import Bits, Opaque, Private, Secret
 from coterie.mpc.errors import NOT_FINITE
 from coterie.mpc.form import axis_of
+from coterie.mpc.location import program_line
 from coterie.mpc.ring import FRAC, Floats, Words, check_fits, encode, fits
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def constant(values: Floats, frac: int, what: str) -> tuple[Words, dict[str, Any
 
     Errors: CT-2101 for numbers too large.
     """
-    check_fits(float(np.max(np.abs(values), initial=0.0)), frac, f"a public operand of {what}")
+    largest = float(np.max(np.abs(values), initial=0.0))
+    check_fits(largest, frac, f"a public operand of {what}" + program_line())
     words = np.asarray(encode(values, frac))
     rounded = words.view(np.int64) / 2.0**frac
     low, high = (float(rounded.min()), float(rounded.max())) if rounded.size else (0.0, 0.0)

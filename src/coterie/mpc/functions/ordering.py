@@ -48,7 +48,7 @@ def max(x: Operand, axis: int | None = None, keepdims: bool = False) -> Secret:
     """The largest along an axis, or of all.
 
     Cost: a tournament of groups of k, log n / log k levels. Each level of m groups: C for m k (k - 1) / 2
-    pairs; for k > 2 one round, k (k - 1) bits sent and (k - 1) (2^(k-1) - k) dealt for each group; and one
+    pairs; for k > 2 one round, (k - 1)² bits sent and (k - 1) (2^(k-1) - k) dealt for each group; and one
     round, 65 (k - 1) bits sent and 16 (k - 1) bytes dealt for each group. For k = 2: R + 1 rounds a level.
     """
     rows = _rows(x, axis)
@@ -116,9 +116,11 @@ def _tournament(x: Secret) -> tuple[Secret, list[Bits]]:
             x = views.concatenate([x, copies], -1)
         x = views.reshape(x, (*x.shape[:-1], x.shape[-1] // k, k))
         others = _winners(x)
-        gains = logic.products([(others, x[..., 1:] - x[..., :1])])[0]
         levels.append(others)
-        x = x.context.within(x[..., 0] + gains.sum(axis=-1), x.range)
+        gains = logic.products([(others, x[..., 1:] - x[..., :1])])[0]
+        # At most one of a group is not zero, so that the sum is no larger than one.
+        gain = x.context.one("sum", [gains], axes=[gains.ndim - 1], range=gains.range.to_list())
+        x = x.context.within(x[..., 0] + gain, x.range)
     return x[..., 0], levels
 
 

@@ -70,7 +70,7 @@ def _tournament(market: Market, n: int, rows: int, size: int) -> float:
         seconds += market.compare(groups * k * (k - 1) // 2)
         if k > 2:
             products = 2 ** (k - 1) - k
-            seconds += market.operation(groups * k * k / 8, groups * k * products / 8)
+            seconds += market.operation(groups * (k - 1) ** 2 / 8, groups * (k - 1) * products / 8)
         seconds += market.operation(groups * (k - 1) * (WORD + 1 / 8), groups * (k - 1) * 2 * WORD)
         n = -(-n // k)
     return seconds
@@ -90,9 +90,9 @@ def by_ranks(x: Secret, layers: Sequence[Layer] | None, columns: int) -> bool:
     moved = rows * n * (columns + 1) * WORD
     ranks = market.compare(pairs) + market.operation(pairs / 8, pairs * WORD)
     ranks += market.operation(moved, 2 * moved, market.parties + 1)
-    sizes = [layer(n, *step).lower.size for step in steps(n)]
+    sizes = [layer(n, *step).front.size for step in steps(n)]
     if layers is not None:
-        sizes = [one.lower.size for one in layers]
+        sizes = [one.front.size for one in layers]
     carried, swaps = min(columns, 2), rows * sum(sizes) / max(1, len(sizes))
     one = market.compare(max(1, round(swaps)), 0 if columns == 1 else n.bit_length())
     one += market.operation(swaps * (carried * WORD + 1 / 8), swaps * (carried + 1) * WORD)

@@ -240,7 +240,7 @@ class Within(_Local):
 
 
 class Sum(_Local):
-    """The sum along some axes, which go."""
+    """The sum along some axes, which go. ``range``: a bound of it that the program's author has proven."""
 
     kind = "sum"
 
@@ -248,7 +248,10 @@ class Sum(_Local):
         form, axes = forms[0], params["axes"]
         shape = tuple(length for axis, length in enumerate(form.shape) if axis not in axes)
         count = math.prod(form.shape[axis] for axis in axes)
-        return (Form(shape, form.frac, form.range.summed(count)),)
+        span = form.range.summed(count)
+        if "range" in params:
+            span = span.cut(Interval(*params["range"]))
+        return (Form(shape, form.frac, span),)
 
     def ring(self, call: Call, values: Sequence[Words], first: bool) -> Words:
         return np.asarray(values[0].sum(axis=tuple(call.params["axes"]), dtype=np.uint64))

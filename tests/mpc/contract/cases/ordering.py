@@ -10,11 +10,6 @@ from coterie.mpc import functions
 from coterie.mpc.network import Network
 from tests.mpc.contract.case import Arrays, Case, multiples, number, private
 
-X = multiples(3, 5, seed=1)
-TIES = np.random.default_rng(2).integers(0, 4, (2, 11))
-LINE = multiples(37, seed=3)
-COLUMNS = multiples(11, 2, seed=4)
-KEYS = np.random.default_rng(5).integers(0, 6, 11)
 FAR, NEAR = Network(0.2, 1e9), Network(1e-4, 1e5)
 """Where rounds are dear, and where bytes are."""
 
@@ -71,22 +66,33 @@ def _quantiles(ctx: Any, a: Arrays) -> dict[str, Any]:
     }
 
 
-GIVEN = {
-    "x": number(X),
-    "ties": number(TIES, frac=0, owner=1),
-    "line": number(LINE),
-    "keys": number(KEYS, frac=0),
-    "columns": number(COLUMNS),
-    "own": private(KEYS * 2.5, owner=1),
-}
+def _given(n: int) -> dict[str, Any]:
+    """Rows of five, and of n with ties; n keys with columns."""
+    rng = np.random.default_rng(n)
+    keys = rng.integers(0, 6, n)
+    return {
+        "x": number(multiples(3, 5, seed=1)),
+        "ties": number(rng.integers(0, 4, (2, n)), frac=0, owner=1),
+        "line": number(multiples(37, seed=3)),
+        "keys": number(keys, frac=0),
+        "columns": number(multiples(n, 2, seed=4)),
+        "own": private(keys * 2.5, owner=1),
+    }
+
+
 CASES = [
     Case(
-        f"{name}, {what}", program, GIVEN, tolerance=tolerance, float_tolerance=1e-5, tracing={"network": net}
+        f"{name}, {what}",
+        program,
+        _given(n),
+        tolerance=tolerance,
+        float_tolerance=1e-5,
+        tracing={"network": line},
     )
     for name, program, tolerance in (
         ("largest and smallest", _extremes, 0.0),
         ("sorting", _sorted, 0.0),
         ("quantiles", _quantiles, 16 * 2.0**-20),
     )
-    for what, net in (("few rounds", FAR), ("few bytes", NEAR))
+    for what, line, n in (("few rounds", FAR, 11), ("few bytes", NEAR, 64))
 ]
