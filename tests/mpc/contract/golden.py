@@ -16,14 +16,14 @@ from coterie.crypto import digest
 from coterie.mpc import trace
 from tests.mpc.contract.case import PARTIES, Case
 from tests.mpc.rig import DEALER, Played, play
-from tests.mpc.wiretap import tapped, transcripts
+from tests.mpc.wiretap import Sent, tapped, transcripts
 
 PLACE = Path(__file__).with_name("golden.json")
 COMMAND = "python -m tests.mpc.contract.golden"
 
 
-def recorded(case: Case) -> tuple[Played, dict[str, str]]:
-    """A run by two parties with deterministic seeds, and its transcripts.
+def recorded(case: Case) -> tuple[Played, Sent]:
+    """A run by two parties with deterministic seeds, and what was sent.
 
     Seeds are derived from the digest of the tape as well. It stands fixed here, so that a transcript changes
     where messages do, and not with every word of the plan.
@@ -41,7 +41,7 @@ def recorded(case: Case) -> tuple[Played, dict[str, str]]:
         deterministic=True,
         tracing=case.tracing,
     )
-    return played, transcripts(sent)
+    return played, sent
 
 
 def golden() -> dict[str, dict[str, str]]:
@@ -53,7 +53,7 @@ def golden() -> dict[str, dict[str, str]]:
 def main(names: list[str]) -> None:
     from tests.mpc.contract.cases import CASES
 
-    chosen = {case.name: recorded(case)[1] for case in CASES if not names or case.name in names}
+    chosen = {case.name: transcripts(recorded(case)[1]) for case in CASES if not names or case.name in names}
     for unknown in set(names) - set(chosen):
         sys.exit(f"no case is called {unknown!r}")
     with PLACE.with_suffix(".lock").open("w") as lock:

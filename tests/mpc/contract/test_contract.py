@@ -13,7 +13,8 @@ from coterie.wire import Mesh
 from tests.mpc.contract.case import PARTIES, Case
 from tests.mpc.contract.cases import CASES
 from tests.mpc.contract.golden import COMMAND, golden, recorded
-from tests.mpc.rig import DEALER, Played, play
+from tests.mpc.rig import DEALER, Played, play, recorded_claims
+from tests.mpc.wiretap import tapped, transcripts
 from tests.wire.network import Network
 
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
@@ -39,17 +40,40 @@ def test_fixed_twin(case: Case) -> None:
 @every_case
 def test_two_parties_and_their_transcript(case: Case) -> None:
     """A transcript that differs is a change of the wire; where it was meant, run the command."""
-    played, found = recorded(case)
+    played, sent = recorded(case)
     check(case, played)
-    assert found == golden().get(case.name), f"after a deliberate change: {COMMAND} {case.name!r}"
+    assert transcripts(sent) == golden().get(case.name), f"after a deliberate change: {COMMAND} {case.name!r}"
+
+
+@every_case
+def test_other_seeds_change_every_message(case: Case) -> None:
+    """What is sent without a mask, or under one that the run's seeds do not change, is the same again."""
+    _, first = recorded(case)
+    meshes, second = tapped(PARTIES[:2])
+    play(case.whole(), case.inputs, PARTIES[:2], meshes=meshes, tracing=case.tracing)
+    for direction, messages in first.items():
+        for place, (one, other) in enumerate(zip(messages, second[direction], strict=True)):
+            assert len(one) == len(other)
+            assert one != other or len(one) < TELLING, f"message {place} of {direction}"
+
+
+TELLING = 8
+"""Bytes: shorter messages may well be the same by chance."""
 
 
 @pytest.mark.parametrize("count", [3, 5])
 @every_case
-def test_more_parties(case: Case, count: int) -> None:
+def test_more_parties(case: Case, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no piece of a random stream serves two values at any participant."""
     if count not in case.parties:
         pytest.skip(f"not for {count} parties")
+    books = recorded_claims(monkeypatch)
     check(case, play(case.whole(), case.inputs, PARTIES[:count], tracing=case.tracing))
+    uses: dict[tuple[bytes, int], set[tuple[str, int]]] = {}
+    for participant in books.values():
+        for (label, id), claim in participant.book.claims.items():
+            uses.setdefault((participant.book._seeds[label], id), set()).add((claim.use, claim.words))
+    assert all(len(claims) == 1 for claims in uses.values())
 
 
 class Links:

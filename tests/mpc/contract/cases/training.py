@@ -28,7 +28,18 @@ def _truth(a: Arrays) -> dict[str, Any]:
     return {"gradient": gradient, "product": gradient * a.w}
 
 
+def _guarded(ctx: Any, a: Arrays) -> dict[str, Any]:
+    return {"same": ctx.check_range(a.w, 1), "finer": ctx.check_range(ctx.refine(a.w, 30), 1)}
+
+
 CASES = [
+    Case(
+        "a range that is guarded",
+        _guarded,
+        {"w": number(np.linspace(-0.6, 0.6, 6), 1.0, owner=1)},
+        lambda a: {"same": a.w, "finer": a.w},
+        tolerance=2.0**-19,
+    ),
     Case(
         "a training pass",
         _pass,
@@ -42,5 +53,5 @@ CASES = [
         # the sigmoid's error of each row, by its fit and its fixed point, times features up to 4
         tolerance=ROWS * 4 * (2.0**-12 + 2e-4),
         float_tolerance=ROWS * 4 * 2e-4,
-    )
+    ),
 ]
