@@ -1,4 +1,4 @@
-"""Writes src/coterie/mpc/fourier_tables.py: the sums that stand for the sigmoid and for softplus.
+"""Writes src/coterie/mpc/fourier_tables.py: the sums that stand for the sigmoid, softplus and the logarithm.
 
     python scripts/fourier_tables.py [FILE]
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from coterie.mpc.fourier import GRID_BITS
 from coterie.mpc.fourier_fit import Basis, Fit, Function, fit
+from coterie.mpc.protocols.octaves import SCALED
 from coterie.mpc.protocols.range_check import ALARM, LIMIT
 from coterie.mpc.protocols.true import even_softplus, sigmoid
 
@@ -24,8 +25,10 @@ MIRROR = HALF_PERIOD / 2
 SIGMOID = {5: (3, 4, 5), 8: (5, 6, 7, 8), 10: (5, 6, 7, 8, 10, 11), 20: (10, 11, 12, 13, 14, 16)}
 SOFTPLUS = {5: (3, 4, 5, 6), 10: (5, 6, 7, 8), 20: (10, 12, 14)}
 ROUNDS = 60
+LOG_CENTRE = (SCALED.low + SCALED.high) / 2
+LOG_BASIS, LOG_TERMS = Basis(1.0, 2), 5
 
-HEAD = '''"""Sums that stand for the sigmoid and for softplus, by limit and number of terms.
+HEAD = '''"""Sums that stand for the sigmoid and for softplus, by limit and number of terms; and for log.
 
 Written by ``scripts/fourier_tables.py``, which says how; a test fits them again. ``error`` is the largest for
 |z| <= limit, ``beyond`` the largest where the range guard may still let z pass.
@@ -33,7 +36,7 @@ Written by ``scripts/fourier_tables.py``, which says how; a test fits them again
 
 from __future__ import annotations
 
-from coterie.mpc.fourier import Named, odd
+from coterie.mpc.fourier import Named, Sum, odd
 
 SIGMOID: dict[tuple[int, int], Named] = {
 '''
@@ -76,6 +79,14 @@ def entry(function: Function, limit: int, terms: int, basis: Basis) -> str:
     return f"    ({limit}, {terms}): odd(\n        {values},\n        {kind}={texts}\n    ),\n"
 
 
+def logarithm(base: str, function: Function) -> str:
+    """The logarithm of scaled numbers."""
+    low, high = SCALED.low - LOG_CENTRE, SCALED.high - LOG_CENTRE
+    made = fit(lambda z: function(z + LOG_CENTRE), low, high, LOG_BASIS, LOG_TERMS, ROUNDS)
+    params = ",\n            ".join(f'"{name}": {value}' for name, value in made.sum.to_params().items())
+    return f'    "{base}": Sum.from_params(  # error {_up(made.error)}\n        {{{params}}}\n    ),\n'
+
+
 def _up(value: float) -> str:
     """Two digits, rounded up."""
     exponent = int(np.floor(np.log10(value))) - 1
@@ -93,6 +104,9 @@ def main(path: Path) -> None:
     for limit, counts in SOFTPLUS.items():
         lines += [entry(even_softplus, limit, terms, basis) for terms in counts]
     lines.append('}\n"""Of log(1 + e^z) - z / 2, an even function."""\n')
+    lines.append(f"\nLOG_CENTRE = {LOG_CENTRE}\n\nLOGS: dict[str, Sum] = {{\n")
+    lines += [logarithm(f.__name__, f) for f in (np.log, np.log2, np.log10)]
+    lines.append(f'}}\n"""Of log(z + LOG_CENTRE), for log of {SCALED.low} to {SCALED.high}."""\n')
     path.write_text("".join(lines), encoding="utf-8")
 
 

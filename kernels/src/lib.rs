@@ -17,6 +17,7 @@ mod hashing;
 mod limits;
 mod matmul;
 mod nodes;
+mod octaves;
 mod packed;
 mod planes;
 mod prg;
@@ -44,6 +45,7 @@ fn _kernels(module: &Bound<'_, PyModule>) -> PyResult<()> {
     limits::register(module)?;
     matmul::register(module)?;
     nodes::register(module)?;
+    octaves::register(module)?;
     prg::register(module)?;
     ring::register(module)?;
     ristretto::register(module)?;

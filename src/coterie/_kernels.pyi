@@ -315,6 +315,45 @@ def dcf_eval(
     second seed.
     """
 
+# Scaling by powers of four
+
+def octave_trials(mask: Words, top: int, levels: int, seeds: Sequence[bytes], id: int) -> Words:
+    """The dealer's correction for the tables of ``levels`` (1 to 7) trials, shared by exclusive or, two words
+    for each element, shape (mask.size * 2,).
+
+    The table of trial k has 16 bits, four to a word from the lowest. Its bit i is whether i − p is 0, 1 or 2
+    modulo 16, p being four bits of λ = mask from bit top − 3 − 2k on. ``top`` is 2 levels + 1 to 62.
+    """
+
+def octave_bits(
+    opened: Words, top: int, levels: int, shares: Words | None, seed: bytes | None, id: int
+) -> Bytes:
+    """A party's shares of the trials' outcomes, bit k for trial k, shape (n, 1): what the four bits of m =
+    ``opened`` choose of its tables, given, or made as PRG(seed, id)."""
+
+def octave_counts(bits: Bytes, sigma_tau: Bytes, seeds: Sequence[bytes], id: int) -> Words:
+    """The dealer's correction for the tables of counts, two words for each element, shape (n * 2,).
+
+    ``bits`` are the masks of seven outcomes, ``sigma_tau`` holds τ in the low four bits and σ above. First
+    word: for the sixteen values of the first four masked outcomes, how many in a row passed, four bits each.
+    Second: the same for the last three, eight values; from bit 32 on, whether all first four passed, sixteen
+    values; four bits of σ, and of σ τ. Groups of four bits are shared by sums modulo 16, truths by exclusive or.
+    """
+
+def octave_count(opened: Bytes, shares: Words | None, seed: bytes | None, id: int) -> Bytes:
+    """A party's shares of what masked outcomes ``opened`` choose, shape (n, 3): the first count; the last
+    count and, in bit 4, whether all of the first passed; σ and, from bit 4 on, σ τ."""
+
+def octave_scales(rho: Bytes, mask: Words, seeds: Sequence[bytes], id: int) -> Words:
+    """The dealer's correction for what :func:`octave_scale` needs, six words for each element, of the mask ρ
+    of a count (four bits) and that of the number, shape (n * 6,)."""
+
+def octave_scale(
+    count: Bytes, opened: Words, first: bool, shares: Words | None, seed: bytes | None, id: int
+) -> Words:
+    """A party's shares of 4^(T + 7) x and of T, shape (n, 2), where T is 0 to 7, ``count`` is T + ρ modulo 16,
+    and ``opened`` is x + λ."""
+
 # Keyed hashes and Ristretto255
 
 def keyed_hashes(ids: Iterable[bytes] | tuple[Bytes, NDArray[np.int64]], key: bytes) -> Bytes:

@@ -144,7 +144,7 @@ def test_ranges_that_do_not_fit_ask_for_a_promise() -> None:
         (lambda x: f.exp(x, low=-20, high=20), 1000.0),
         (lambda x: f.exp(x, low=-20), 1000.0),
     ):
-        with pytest.raises(CoterieError, match=r"CT-2113.*test_elementary.py:\d+.*low= and high=") as caught:
+        with pytest.raises(CoterieError, match=r"CT-2113.*test_elementary.py:\d+") as caught:
             trace(program(function, 3, bound), NAMES[:2], DEALER)
         assert caught.value.code == "CT-2113"
 

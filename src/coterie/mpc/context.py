@@ -255,7 +255,7 @@ class Context(ABC):
         result: Secret = call("sigmoid_of", logits, limit, terms, frac)
         return result
 
-    def check_range(self, secret: Secret, half_period: int) -> Secret:
+    def check_range(self, secret: Secret, half_period: float) -> Secret:
         """The same values, in one round, vouched for by :meth:`check`: it passes every magnitude up to
         ``5/8 half_period``, and none from ``7/8 half_period``, which is the bound of the result.
 

@@ -1,4 +1,4 @@
-"""Sums that stand for the sigmoid and for softplus, by limit and number of terms.
+"""Sums that stand for the sigmoid and for softplus, by limit and number of terms; and for log.
 
 Written by ``scripts/fourier_tables.py``, which says how; a test fits them again. ``error`` is the largest for
 |z| <= limit, ``beyond`` the largest where the range guard may still let z pass.
@@ -6,7 +6,7 @@ Written by ``scripts/fourier_tables.py``, which says how; a test fits them again
 
 from __future__ import annotations
 
-from coterie.mpc.fourier import Named, odd
+from coterie.mpc.fourier import Named, Sum, odd
 
 SIGMOID: dict[tuple[int, int], Named] = {
     (5, 3): odd(13, 3, 1.2e-03, 2.3e-01, (0.0, 1.0), 2147483648, sines="2337058052 265277177 42343237"),
@@ -262,3 +262,42 @@ SOFTPLUS: dict[tuple[int, int], Named] = {
     ),
 }
 """Of log(1 + e^z) - z / 2, an even function."""
+
+LOG_CENTRE = 0.875
+
+LOGS: dict[str, Sum] = {
+    "log": Sum.from_params(  # error 1.4e-05
+        {
+            "half_period": 1.0,
+            "harmonics": [2, 1, 1],
+            "constant": -61136395518,
+            "linear": [140, 0],
+            "sines": [-631158230545, 180710908414, -46362367438, 8191188881, -722638763],
+            "cosines": [98670051042, -54299934006, 20427265982, -4758510241, 524061538],
+            "range": [-3.4375, 0.625],
+        }
+    ),
+    "log2": Sum.from_params(  # error 1.9e-05
+        {
+            "half_period": 1.0,
+            "harmonics": [2, 1, 1],
+            "constant": -88198812360,
+            "linear": [202, 0],
+            "sines": [-910674652419, 260743108431, -66895841694, 11819170861, -1042724143],
+            "cosines": [142346753187, -78335749791, 29469248083, -6864793140, 756024372],
+            "range": [-5.0, 1.0],
+        }
+    ),
+    "log10": Sum.from_params(  # error 5.7e-06
+        {
+            "half_period": 1.0,
+            "harmonics": [2, 1, 1],
+            "constant": -26530100783,
+            "linear": [61, 0],
+            "sines": [-275035153369, 78765230147, -20214421604, 3572985155, -315382979],
+            "cosines": [42815781294, -23559888076, 8861932959, -2064048180, 227271611],
+            "range": [-1.5, 0.28125],
+        }
+    ),
+}
+"""Of log(z + LOG_CENTRE), for log of 0.25 to 1.5."""

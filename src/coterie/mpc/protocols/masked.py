@@ -118,13 +118,17 @@ class Masked(Protocol):
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         call, ids = instruction.call, _Ids(instruction)
         form = call.input_forms[0]
-        opened = self.window_of(call).open(party, call, values[0].words, ids.mask)
+        window = self.window_of(call)
+        opened = window.open(party, call, values[0].words, ids.mask)
+        # What dropping bits of shares takes away, in the mean. The guard sees what is opened: no value is
+        # moved out of its range.
+        lost = np.uint64(len(party.parties) // 2 if window.shift > 0 else 0)
         result = np.empty(form.size, np.uint64)
         guard = np.zeros(COMBINATIONS, np.uint64)
         for part, (start, stop) in enumerate(chunks(form.size)):
             rows = opened[start:stop]
             dealt = self._dealt(call, party, rows.size, ids.values(part), f"/{part}")
-            result[start:stop] = self.evaluate(call, rows, dealt)
+            result[start:stop] = self.evaluate(call, rows + lost, dealt)
             if ids.guarded:
                 used = (ids.tables(part), ids.coins)
                 guard += watch(party, call, used, start, form.size, rows, f"/{part}/guard")

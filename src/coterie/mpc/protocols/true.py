@@ -19,8 +19,15 @@ def even_softplus(z: Floats) -> Floats:
     return np.asarray(np.log1p(np.exp(-np.abs(z))) + np.abs(z) / 2)
 
 
+def _positive(z: Floats) -> Floats:
+    """What is not, the guard of the range reports."""
+    return np.maximum(z, 2.0**-60)
+
+
 TRUE: Mapping[str, Callable[[Floats], Floats]] = {
     "sigmoid": sigmoid,
     "even_softplus": even_softplus,
-    "log": lambda z: np.asarray(np.log(z)),
+    "log": lambda z: np.asarray(np.log(_positive(z))),
+    "log2": lambda z: np.asarray(np.log2(_positive(z))),
+    "log10": lambda z: np.asarray(np.log10(_positive(z))),
 }
