@@ -17,7 +17,7 @@ from coterie.learn.linear import ClearModel, SharedModel, score_plan, score_run
 from coterie.learn.split import Split
 from coterie.learn.standardize import Standardize
 
-from .glm_data import FAMILIES, OWNERS, Case, fit, made, standard
+from .glm_data import FAMILIES, OWNERS, Case, errors_of, fit, made, standard, statsmodels
 from .pipeline import Outcome, dataset, people, run
 from .test_logistic import Frames
 
@@ -146,6 +146,88 @@ def test_penalties_offsets_weights_and_solvers(
     case = made(family, rows=400, **made_with)
     got = found(train(case, params, **holders)["lender"])
     assert got == pytest.approx(wanted(case, **params), rel=3e-3, abs=3e-4)
+
+
+ALL = {"coefficients": ("lender",), "statistics": ("lender", "payments")}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_statistics_are_those_of_statsmodels(family: str) -> None:
+    """Standard errors within 1e-3, relative; the other party may not know the estimates, and gets no p."""
+    case = rescaled(made(family, rows=500))
+    outcomes = train(case, {"statistics": True, "iterations": 6}, receivers=ALL)
+    best = statsmodels(rescaled(case))
+    told = json.loads(outcomes["lender"].published["statistics/glm.statistics.json"])
+    assert errors_of(told) == pytest.approx(best.bse, rel=1e-3)
+    assert errors_of(told, "z") == pytest.approx(best.tvalues, rel=5e-3, abs=5e-3)
+    assert errors_of(told, "p") == pytest.approx(best.pvalues, abs=2e-3)
+    for name, value in (
+        ("deviance", best.deviance),
+        ("null_deviance", best.null_deviance),
+        ("dispersion", best.scale),
+        ("aic", None if family == "tweedie" else best.aic),
+    ):
+        if value is None:
+            assert told[name] is None
+            continue
+        assert told[name] == pytest.approx(value, rel=1e-3)
+    other = json.loads(outcomes["payments"].published["statistics/glm.statistics.json"])
+    assert errors_of(other) == pytest.approx(errors_of(told))
+    assert set(errors_of(other, "p").tolist()) == {None}
+    alone = train(Case([case.whole], case.label, family, case.power), {"statistics": True}, receivers=ALL)
+    clear = json.loads(alone["lender"].published["statistics/glm.statistics.json"])
+    assert errors_of(clear) == pytest.approx(best.bse, rel=1e-5)
+
+
+def test_statistics_with_weights_of_one_and_offsets_of_another() -> None:
+    case = rescaled(made("poisson", rows=500, weights=True, offset=True))
+    outcomes = train(case, {"statistics": True}, offset_at="lender", receivers=ALL)
+    told = json.loads(outcomes["lender"].published["statistics/glm.statistics.json"])
+    best = statsmodels(rescaled(case))
+    assert errors_of(told) == pytest.approx(best.bse, rel=3e-3)
+    assert told["deviance"] == pytest.approx(best.deviance, rel=1e-3)
+    assert told["null_deviance"] is None  # the label holder lacks the weights
+    assert told["aic"] is None
+
+
+@pytest.mark.parametrize("solver", ["newton", "minibatch"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_loss_goes_to_those_who_may_see_it(family: str, solver: str) -> None:
+    case = rescaled(made(family, rows=300))
+    more: dict[str, Any] = {"iterations": 4, "loss_every": 2}
+    if solver == "minibatch":
+        more = {"solver": solver, "passes": 2, "batch_rows": 100, "learning_rate": 0.3, "loss_every": 1}
+    outcomes = train(case, more, receivers={"loss": ("payments",)})
+    told = json.loads(outcomes["payments"].published["loss/glm.loss.json"])["loss"]
+    assert told == pytest.approx(fit(rescaled(case), case.params(**more)).losses, rel=2e-3)
+    assert outcomes["lender"].published == {}
+    assert not outcomes["hub"].plans["glm"].at_most
+
+
+@pytest.mark.parametrize("solver", ["newton", "minibatch"])
+def test_a_loss_that_no_longer_falls_ends_the_training_everywhere(solver: str) -> None:
+    case = rescaled(made("poisson", rows=300))
+    more: dict[str, Any] = {"iterations": 12, "loss_every": 1, "tolerance": 0.01}
+    if solver == "minibatch":
+        more |= {"solver": solver, "passes": 6, "batch_rows": 100, "learning_rate": 0.3}
+        del more["iterations"]
+    receivers = {"loss": ("payments",), "coefficients": ("lender",)}
+    outcomes = train(case, more, receivers=receivers)
+    told = json.loads(outcomes["payments"].published["loss/glm.loss.json"])["loss"]
+    best = fit(rescaled(case), case.params(**more))
+    assert len(told) == len(best.losses) < (12 if solver == "newton" else 7)
+    assert found(outcomes["lender"])[:-1] == pytest.approx(best.coefficients, rel=5e-3, abs=1e-3)
+    plan = outcomes["hub"].plans["glm"]
+    assert plan.at_most
+    assert plan.reveals[-1].to == ("lender", "payments", "hub")
+
+
+@pytest.mark.parametrize(
+    "params", [{"loss_every": 1}, {"statistics": True}, {"loss_every": 1, "tolerance": 0.1}]
+)
+def test_what_nobody_may_receive_is_not_computed(params: dict[str, Any]) -> None:
+    with pytest.raises(CoterieError, match="CT-3065"):
+        train(made("linear", rows=200), params)
 
 
 @pytest.mark.parametrize("family", ["linear", "logistic", "tweedie"])

@@ -119,6 +119,8 @@ class StepPlan:
     """Where there were several protocols for an operation: which was taken, and why."""
     digest: str | None = None
     """Of the tape, where there is one."""
+    at_most: bool = False
+    """Whether the step may end early, as its results tell: bytes and rounds are then bounds."""
     tapes: tuple[PlannedTape, ...] = ()
     """In the order of use, where what is dealt comes in tape files."""
 

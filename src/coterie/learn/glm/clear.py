@@ -135,9 +135,9 @@ def _mean(total: Floats, design: Design) -> Floats:
 
 
 def _loss(problem: Problem, features: Floats, weights: Floats) -> float:
-    """Weighted mean over the rows."""
-    family = family_of(problem.design.params)
-    each = family.loss(features @ weights + problem.offset, problem.label.values)
+    """Weighted mean over the rows of how far losses are above their best: half the mean deviance."""
+    family, y = family_of(problem.design.params), problem.label.values
+    each = family.loss(features @ weights + problem.offset, y) - family.best_loss(y)
     return float(np.mean(problem.weights * each))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,10 +14,12 @@ from coterie.learn.errors import FRAME_MISSING
 from coterie.learn.glm import clear
 from coterie.learn.glm import mpc as secure
 from coterie.learn.glm.design import Design, design
-from coterie.learn.glm.errors import COLUMN_APART, OFFSET_ELSEWHERE
+from coterie.learn.glm.errors import COLUMN_APART, NO_RECEIVER, OFFSET_ELSEWHERE
 from coterie.learn.glm.own import own_part
 from coterie.learn.glm.params import GlmParams
-from coterie.learn.glm.statement import MPC, RANGE
+from coterie.learn.glm.running import needs_of_parts, sums_of, train
+from coterie.learn.glm.statement import LOSS, MPC, RANGE, SCALE, STATISTICS, STOP
+from coterie.learn.glm.statistics import table
 from coterie.learn.linear import (
     CLEAR,
     NO_BOUND,
@@ -30,8 +32,7 @@ from coterie.learn.linear import (
     feature_columns,
     place_of,
 )
-from coterie.learn.secure import computed, dealt, needs_of, traced
-from coterie.mpc import Outputs, Program, Tape
+from coterie.mpc import Outputs
 
 __all__ = ["Glm"]
 
@@ -70,7 +71,7 @@ class Glm(Component[GlmParams]):
 
     def plan(self, context: PlanContext, params: GlmParams) -> StepPlan:
         task = _task(context, params)
-        results = _results(context)
+        results = _results(context, params)
         plan = StepPlan(
             step=context.step,
             component=self.name,
@@ -82,10 +83,10 @@ class Glm(Component[GlmParams]):
             context.models[context.step] = ModelFacts(task.columns, 0, 0.0, params)
             work = task.numbers.steps * rows * width * width
             return replace(plan, memory=3 * 8 * rows * width, operations=work, statement=CLEAR)
-        tape = _tape(context, task)
-        facts = ModelFacts(task.columns, secure.COEFFICIENT_FRAC, task.formats.coefficient_bound, params)
-        context.models[context.step] = facts
-        return replace(plan, **needs_of(tape), reveals=_reveals(context, facts), statement=MPC)
+        bound = task.formats.coefficient_bound
+        context.models[context.step] = ModelFacts(task.columns, secure.COEFFICIENT_FRAC, bound, params)
+        needs = needs_of_parts(context, _parts(context, task), task.formats, task.roles)
+        return replace(plan, **needs, reveals=_reveals(context, task), statement=MPC)
 
     def run(self, context: RunContext, params: GlmParams) -> None:
         try:
@@ -123,55 +124,80 @@ def _task(context: PlanContext, params: GlmParams) -> _Task:
     return _Task(shape, columns, design(shape.rows, widths, params), roles)
 
 
-def _results(context: PlanContext) -> dict[str, tuple[str, ...]]:
-    granted = {
-        kind: tuple(party for party in context.parties if party in context.receivers.get(kind, ()))
-        for kind in ("model", "coefficients")
-    }
-    return {kind: to for kind, to in granted.items() if to}
+def _granted(context: PlanContext, kind: str) -> tuple[str, ...]:
+    return tuple(party for party in context.parties if party in context.receivers.get(kind, ()))
 
 
-def _program(context: PlanContext, task: _Task) -> Program:
-    part = secure.Part((0, task.numbers.steps), coefficients_to=_results(context).get("coefficients", ()))
-    return secure.training(task.formats, task.roles, part)
+def _results(context: PlanContext, params: GlmParams) -> dict[str, tuple[str, ...]]:
+    kinds = ["model", "coefficients"]
+    for kind, asked in (("statistics", params.statistics), ("loss", params.loss_every > 0)):
+        if asked and not _granted(context, kind):
+            raise NO_RECEIVER(f"'{kind}'", step=context.step)
+        kinds += [kind] if asked else []
+    return {kind: to for kind in kinds if (to := _granted(context, kind))}
 
 
-def _tape(context: PlanContext, task: _Task) -> Tape:
-    return traced(_program(context, task), context)
+def _parts(context: PlanContext, task: _Task) -> list[secure.Part]:
+    """The programs of a training: one, or one for each look at the loss that may end it, and a last one."""
+    params, steps = task.numbers.params, task.numbers.steps
+    to = {kind: _results(context, params).get(kind, ()) for kind in ("coefficients", "loss", "statistics")}
+    last = secure.Part((0, steps), True, True, to["coefficients"], to["loss"], to["statistics"])
+    if params.tolerance is None:
+        return [last]
+    segments = task.numbers.segments
+    parts = [secure.Part(one, one[0] == 0, False, loss_to=to["loss"]) for one in segments]
+    return [*parts, replace(last, steps=(steps, steps), first=False, loss_to=())]
 
 
-def _reveals(context: PlanContext, facts: ModelFacts) -> tuple[Reveal, ...]:
+def _reveals(context: PlanContext, task: _Task) -> tuple[Reveal, ...]:
+    params, size, segments = task.numbers.params, task.numbers.size, task.numbers.segments
+    to = _results(context, params)
     reveals = [Reveal(RANGE, context.parties, 1)]
-    to = _results(context).get("coefficients")
-    if to:
-        what = "coefficient of each feature, and the intercept" if facts.params.intercept else "coefficients"
-        reveals.append(Reveal(what, to, facts.size, "coefficients"))
-        if isinstance(facts.params, GlmParams) and facts.params.family == "linear":
-            reveals.append(
-                Reveal("mean of the label, and a power of two near its spread", to, 2, "coefficients")
-            )
+    if "coefficients" in to:
+        what = "coefficient of each feature, and the intercept" if params.intercept else "coefficients"
+        reveals.append(Reveal(what, to["coefficients"], size, "coefficients"))
+        if params.family == "linear":
+            reveals.append(Reveal(SCALE, to["coefficients"], 2, "coefficients"))
+    if "loss" in to:
+        reveals.append(Reveal(LOSS, to["loss"], len(segments), "loss"))
+    if params.tolerance is not None:
+        everybody = (*context.parties, *([context.dealer] if context.dealer else []))
+        reveals.append(Reveal(STOP, everybody, 1))
+    if "statistics" in to:
+        count = size + 6 + (params.family in ("gamma", "tweedie")) + 2 * (params.weights is not None)
+        reveals.append(Reveal(STATISTICS, to["statistics"], count, "statistics"))
     return tuple(reveals)
 
 
+def _own(context: RunContext, task: _Task) -> secure.Own:
+    return own_part(context, task.shape, task.columns, task.numbers, task.roles)
+
+
 def _run_mpc(context: RunContext, task: _Task) -> None:
-    tape = _tape(context.planning, task)
-    if dealt(tape, context):
+    ended = train(
+        context, _parts(context.planning, task), task.formats, task.roles, lambda: _own(context, task)
+    )
+    if ended is None:
         return
-    own = own_part(context, task.shape, task.columns, task.numbers, task.roles)
-    program = _program(context.planning, task)
-    given = secure.inputs(context.me, own, task.formats)
-    outputs = computed(program, tape, context, given)
-    kept = outputs.kept[secure.MODEL]
-    facts = ModelFacts(task.columns, kept.frac, kept.range.bound, task.numbers.params)
+    own, outputs, losses = ended
+    params, kept = task.numbers.params, outputs.kept[secure.MODEL]
+    facts = ModelFacts(task.columns, kept.frac, kept.range.bound, params)
     scale = (0, 0.0)
-    if own.label is not None and task.numbers.params.family == "linear":
+    if own.label is not None and params.family == "linear":
         scale = (own.label.exponent, secure.location_of(own))
     model = SharedModel(facts, context.me, kept.words, scale)
     context.models[context.step] = model
     if context.me in context.plan.results.get("model", ()):
         context.publish("model", f"{context.step}.model", model.to_bytes())
+    values = None
     if "coefficients" in outputs.revealed:
-        _publish_coefficients(context, ClearModel.of(facts, _in_units(outputs, facts)))
+        values = _in_units(outputs, facts)
+        _publish(context, "coefficients", ClearModel.of(facts, values).coefficients())
+    if losses:
+        _publish(context, "loss", {"loss": losses})
+    if context.me in context.plan.results.get("statistics", ()):
+        told = table(sums_of(outputs.revealed, task.numbers, task.roles), task.numbers, task.columns, values)
+        _publish(context, "statistics", told)
 
 
 def _in_units(outputs: Outputs, facts: ModelFacts) -> Floats:
@@ -189,7 +215,7 @@ def _run_clear(context: RunContext, task: _Task) -> None:
     if any(owner != context.me for owner in (*task.columns, task.roles.offset, task.roles.weights) if owner):
         raise NOT_ALONE(f"{context.me} holds only its own")
     context.progress(0, 1, "training")
-    own = own_part(context, task.shape, task.columns, task.numbers, task.roles)
+    own, params = _own(context, task), task.numbers.params
     assert own.block is not None
     assert own.label is not None
     rows = task.shape.rows
@@ -197,17 +223,25 @@ def _run_clear(context: RunContext, task: _Task) -> None:
     offset = np.zeros(rows) if own.offset is None else own.offset.values
     shifts = clear.constants(own.label, offset, task.numbers)
     problem = clear.Problem([own.block], own.label, weights, shifts, task.numbers)
-    centre = 0.0 if own.offset is None else own.offset.centre
-    coefficients, intercept = clear.given_units(problem, clear.fit(problem), centre)
-    facts = ModelFacts(task.columns, 0, 0.0, task.numbers.params)
+    fitted, centre = clear.fit(problem), 0.0 if own.offset is None else own.offset.centre
+    coefficients, intercept = clear.given_units(problem, fitted, centre)
+    facts = ModelFacts(task.columns, 0, 0.0, params)
     model = ClearModel(facts, coefficients, intercept)
     context.models[context.step] = model
-    if context.me in context.plan.results.get("model", ()):
+    results, me = context.plan.results, context.me
+    if me in results.get("model", ()):
         context.publish("model", f"{context.step}.model", model.to_bytes())
-    if context.me in context.plan.results.get("coefficients", ()):
-        _publish_coefficients(context, model)
+    if me in results.get("coefficients", ()):
+        _publish(context, "coefficients", model.coefficients())
+    if me in results.get("loss", ()):
+        _publish(context, "loss", {"loss": fitted.losses})
+    if me in results.get("statistics", ()) and own.facts is not None:
+        mean = 1.0 if own.given_weights is None else own.given_weights.mean
+        values = np.append(coefficients, intercept) if params.intercept else coefficients
+        told = table(clear.sums(problem, fitted, own.facts, mean), task.numbers, task.columns, values)
+        _publish(context, "statistics", told)
 
 
-def _publish_coefficients(context: RunContext, model: ClearModel) -> None:
-    """As JSON, by owner and column."""
-    context.publish("coefficients", f"{context.step}.coefficients.json", canonical(model.coefficients()))
+def _publish(context: RunContext, kind: str, document: dict[str, Any]) -> None:
+    """As JSON."""
+    context.publish(kind, f"{context.step}.{kind}.json", canonical(document))

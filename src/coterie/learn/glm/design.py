@@ -40,7 +40,7 @@ CAREFUL = 2
 FACTORS = 8
 """k is as many more than it takes to double 1 beyond the number of weights, as the trace is so much above the
 mean curvature: a direction with a sixtieth of that is solved to 2 %, and the next step does the rest."""
-STATISTIC_FACTORS = 11
+STATISTIC_FACTORS = 13
 """k of the inverse that standard errors are made of, which is then polished."""
 POLISH = 2
 """Steps of Newton and Schulz, which square the inverse's error."""

@@ -2,7 +2,7 @@
 
 from coterie.learn.component import Statement
 
-__all__ = ["MPC", "RANGE"]
+__all__ = ["LOSS", "MPC", "RANGE", "SCALE", "STATISTICS", "STOP"]
 
 MPC = Statement(
     protocol="additive sharing in Z_2^64, private bilinear products, exact truncation, functions by dealt "
@@ -13,3 +13,15 @@ MPC = Statement(
 )
 
 RANGE = "whether every value stayed in its range, at all steps together: one bit"
+
+SCALE = "mean of the label, and a power of two near its spread"
+
+LOSS = "mean loss of the training rows, each time that it is looked at"
+
+STOP = "after which look at the loss training has ended"
+
+STATISTICS = (
+    "diagonal of the inverse of the information, and a power of two near its trace; how exact that inverse "
+    "is; deviance and the null model's; dispersion; a power of two near the label's mean or spread; the "
+    "likelihood's constant; mean of the row weights"
+)

@@ -78,11 +78,15 @@ class Formats:
     @property
     def feature_frac(self) -> int:
         """Of features, 12 to 18: two of them are multiplied with a second derivative and added up."""
-        fewest = (
-            14 if self.family == "linear" else 8
-        )  # whose second derivatives are weights, as exact as they are
+        fewest = 14 if self.family == "linear" else 11  # weights of rows are exact; others err at random
         room = ROOM - fewest - math.log2(self.curvature_sum)
         return max(12, min(18, math.floor(room / 2)))
+
+    @property
+    def square_bound(self) -> float:
+        """Of the linear family's weighted mean of squared labels, and of squared predictors that come
+        nearer."""
+        return 4.0 * (WEIGHT_CAP if self.weighed else 1.0)
 
     @property
     def slope_sum(self) -> float:

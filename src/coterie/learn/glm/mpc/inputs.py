@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from coterie.learn.glm.design import CAP, LOCATION_CAP, SMALLEST_SPREAD, WEIGHT_CAP, Rows
+from coterie.learn.glm.families import family_of
 from coterie.learn.glm.mpc.formats import (
     COEFFICIENT_FRAC,
     RIDGE_FRAC,
@@ -25,9 +26,11 @@ from coterie.mpc import Context, Private, RowBlocks
 
 __all__ = ["Own", "Piece", "Roles", "Small", "declare_piece", "declare_small", "inputs", "location_of"]
 
+LOSS_CAP, LOSS_CAP_FRAC = 2.0**20, 20
 SCALE_BOUND, SCALE_FRAC = LOCATION_CAP, 30
+COARSE_FRAC = 14
 FACTS_FRAC = 30
-FACTS_BOUND = 2.0**24
+FACTS_BOUND = 2.0**28
 """Of the numbers that the label holder tells for statistics."""
 
 
@@ -74,6 +77,8 @@ class Piece:
     offset: Private | None
     signs: Private | None
     """1 − 2y, of logistic labels."""
+    best: Private | None
+    """What each row's loss would be at best, where losses are added up."""
     squares: dict[str, Private]
     """Each row's sum of squared features, where their curvature has to be guarded."""
 
@@ -86,10 +91,12 @@ def _name(what: str, rows: Rows) -> str:
     return f"{what}, rows {rows[0]} to {rows[1]}"
 
 
-def declare_piece(ctx: Context, formats: Formats, roles: Roles, rows: Rows, curved: bool) -> Piece:
+def declare_piece(
+    ctx: Context, formats: Formats, roles: Roles, rows: Rows, *, curved: bool, told: bool
+) -> Piece:
     """The inputs over those rows.
 
-    :param curved: whether their curvature is asked for.
+    :param curved: whether their curvature is asked for. :param told: whether their losses are.
     """
     design, params, count = formats.design, formats.design.params, rows[1] - rows[0]
     features, squares = {}, {}
@@ -127,7 +134,10 @@ def declare_piece(ctx: Context, formats: Formats, roles: Roles, rows: Rows, curv
     if roles.offset is not None and params.family != "linear":
         shape = (count, len(params.exponents)) if params.log_link else (count,)
         offset = ctx.private(_name("offset", rows), roles.offset, shape, params.reach, WEIGHT_FRAC)
-    return Piece(rows, features, label, weights, offset, signs, squares)
+    best = None
+    if told and params.log_link:
+        best = ctx.private(_name("best losses", rows), roles.label, (count,), LOSS_CAP, LOSS_CAP_FRAC)
+    return Piece(rows, features, label, weights, offset, signs, best, squares)
 
 
 @dataclass(frozen=True)
@@ -149,12 +159,49 @@ class Small:
     """(1,): taken off the intercept, by the offset's holder."""
     scale: Private | None
     """(2,): exponent and location of a linear label."""
+    coarse: dict[str, Private]
+    """The way back once more, with fewer bits, for variances."""
+    turn: dict[str, Private]
+    """(width, width): that without the intercept."""
+    facts: Private | None
+    """(3,): exponent, null and constant of :class:`LabelFacts`, zeros for what there is not."""
+    weight: Private | None
+    """(2,): mean of the row weights as given, as mantissa and exponent."""
 
 
-def declare_small(ctx: Context, formats: Formats, roles: Roles, first: bool, last: bool) -> Small:
-    """The inputs beside rows: of the first part of a training, and of its last."""
-    design, params = formats.design, formats.design.params
-    ridge, lasso, back = {}, {}, {}
+def declare_small(
+    ctx: Context, formats: Formats, roles: Roles, *, first: bool, last: bool, told: bool
+) -> Small:
+    """The inputs beside rows: of the first part of a training, and of its last.
+
+    :param told: whether statistics are.
+    """
+    params, holder = formats.design.params, roles.label
+    start = unit = logarithm = centre = scale = facts = weight = None
+    if params.intercept and first and params.family != "linear":
+        start = ctx.private("start", holder, (1,), params.reach, WEIGHT_FRAC)
+    if params.log_link and params.intercept and last:
+        logarithm = ctx.private("logarithm of the unit", holder, (1,), 64.0, COEFFICIENT_FRAC)
+    if params.log_link and not params.intercept:
+        unit = ctx.private("unit of the label", holder, (len(params.exponents),), 64.0, WEIGHT_FRAC)
+    if params.family == "linear" and last:
+        scale = ctx.private("scale of the label", holder, (2,), SCALE_BOUND, SCALE_FRAC)
+    elif roles.offset is not None and params.intercept and last:
+        centre = ctx.private("centre of the offset", roles.offset, (1,), 64.0, COEFFICIENT_FRAC)
+    if told:
+        facts = ctx.private("facts of the label", holder, (3,), FACTS_BOUND, FACTS_FRAC)
+        if roles.weights is not None:
+            weight = ctx.private("mean weight", roles.weights, (2,), 2048.0, FACTS_FRAC)
+    ridge, lasso, back, coarse, turn = _declare_ways(ctx, formats, last=last, told=told)
+    return Small(ridge, lasso, back, start, unit, logarithm, centre, scale, coarse, turn, facts, weight)
+
+
+def _declare_ways(
+    ctx: Context, formats: Formats, *, last: bool, told: bool
+) -> tuple[dict[str, Private], ...]:
+    """Each owner's penalties, and its ways back to coefficients."""
+    design, params, far = formats.design, formats.design.params, formats.back_bound
+    ridge, lasso, back, coarse, turn = {}, {}, {}, {}, {}
     for owner, width in design.widths.items():
         if params.l2:
             bound = (0.0, design.ridge_bound)
@@ -162,23 +209,13 @@ def declare_small(ctx: Context, formats: Formats, roles: Roles, first: bool, las
         if params.l1:
             bound = (0.0, params.l1 / SMALLEST_SPREAD**0.5)
             lasso[owner] = ctx.private(f"lasso of {owner}", owner, (width,), bound, RIDGE_FRAC)
+        shape = (width + 1, width)
         if last:
-            name, shape = f"way back of {owner}", (width + 1, width)
-            back[owner] = ctx.private(name, owner, shape, formats.back_bound, formats.back_frac)
-    start = unit = logarithm = centre = scale = None
-    if last and params.family == "linear":
-        scale = ctx.private("scale of the label", roles.label, (2,), SCALE_BOUND, SCALE_FRAC)
-    if params.intercept:
-        if first and params.family != "linear":
-            start = ctx.private("start", roles.label, (1,), params.reach, WEIGHT_FRAC)
-        if last and params.log_link:
-            logarithm = ctx.private("logarithm of the unit", roles.label, (1,), 64.0, COEFFICIENT_FRAC)
-        if last and roles.offset is not None and params.family != "linear":
-            centre = ctx.private("centre of the offset", roles.offset, (1,), 64.0, COEFFICIENT_FRAC)
-    elif params.log_link:
-        shape_of_unit = (len(params.exponents),)
-        unit = ctx.private("unit of the label", roles.label, shape_of_unit, 64.0, WEIGHT_FRAC)
-    return Small(ridge, lasso, back, start, unit, logarithm, centre, scale)
+            back[owner] = ctx.private(f"way back of {owner}", owner, shape, far, formats.back_frac)
+        if told:
+            coarse[owner] = ctx.private(f"coarse way back of {owner}", owner, shape, far, COARSE_FRAC)
+            turn[owner] = ctx.private(f"turn of {owner}", owner, (width, width), far, COARSE_FRAC)
+    return ridge, lasso, back, coarse, turn
 
 
 def location_of(own: Own) -> float:
@@ -197,13 +234,19 @@ def inputs(me: str, own: Own, formats: Formats) -> dict[str, Floats | RowBlocks]
     if own.block is not None:
         given[f"ridge of {me}"] = np.diag(own.block.ridge * design.share)
         given[f"lasso of {me}"] = own.block.lasso * design.share
-        given[f"way back of {me}"] = own.block.back()
+        given[f"way back of {me}"] = given[f"coarse way back of {me}"] = own.block.back()
+        given[f"turn of {me}"] = own.block.turn
     if own.label is not None:
         logarithm = own.label.exponent * np.log(2.0)
         given["scale of the label"] = np.array([float(own.label.exponent), location_of(own)])
         given["start"] = np.array([own.label.start])
         given["logarithm of the unit"] = np.array([logarithm])
         given["unit of the label"] = -logarithm * np.array(formats.design.params.exponents)
+    if own.facts is not None:
+        told = (float(own.facts.exponent), own.facts.null or 0.0, own.facts.constant or 0.0)
+        given["facts of the label"] = np.array(told)
+    if own.given_weights is not None:
+        given["mean weight"] = np.array(math.frexp(own.given_weights.mean))
     if own.offset is not None:
         given["centre of the offset"] = np.array([own.offset.centre])
     return given
@@ -218,6 +261,8 @@ def _over_rows(me: str, own: Own, formats: Formats, rows: Rows) -> dict[str, Flo
         given[_name(f"squares of {me}", rows)] = _squares(scaled, rows, formats.feature_frac)
     if own.label is not None:
         given[_name("label", rows)] = own.label.values[first:end]
+        best = family_of(formats.design.params).best_loss(own.label.values[first:end])
+        given[_name("best losses", rows)] = best
         given[_name("signs of the label", rows)] = 1 - 2 * own.label.values[first:end]
     if own.weights is not None:
         given[_name(f"weights of {me}", rows)] = own.weights[first:end]

@@ -17,8 +17,10 @@ from coterie.learn.glm.mpc.formats import (
     WEIGHT_FRAC,
     Formats,
 )
+from coterie.learn.glm.mpc.inference import statistics
 from coterie.learn.glm.mpc.inputs import Roles, declare_piece, declare_small
-from coterie.learn.glm.mpc.rows import RowWork
+from coterie.learn.glm.mpc.losses import losses
+from coterie.learn.glm.mpc.rows import RowWork, owners_parts
 from coterie.learn.glm.mpc.solve import (
     Lasso,
     Scaled,
@@ -71,19 +73,23 @@ class _Training:
     def __init__(self, ctx: Context, formats: Formats, roles: Roles, part: Part) -> None:
         self.ctx, self.formats, self.roles, self.part = ctx, formats, roles, part
         self.design, self.params = formats.design, formats.design.params
-        self.small = declare_small(ctx, formats, roles, part.first, part.last)
-        self.works = [self._work(number) for number in range(len(self.design.pieces))]
+        told = bool(part.statistics_to)
+        self.small = declare_small(ctx, formats, roles, first=part.first, last=part.last, told=told)
+        looked_at = part.steps[0] < part.steps[1] or bool(part.statistics_to)
+        self.works = [self._work(number) for number in range(len(self.design.pieces) if looked_at else 0)]
         self.weights, self.carried = self._begin()
         masked = [private for work in self.works for private in work.mask()]
-        ctx.mask(*masked, *self.small.ridge.values(), *self.small.back.values())
+        small = (self.small.ridge, self.small.back, self.small.coarse, self.small.turn)
+        ctx.mask(*masked, *(private for group in small for private in group.values()))
         self._system: RowSystem | LinearSystem | None = None
         self._solver: Scaled | Lasso | None = None
         self.penalties = self._penalties()
 
     def _work(self, number: int) -> RowWork:
-        curved = self.params.solver == "newton"
-        rows = self.design.pieces[number]
-        piece = declare_piece(self.ctx, self.formats, self.roles, rows, curved)
+        part, rows = self.part, self.design.pieces[number]
+        curved = self.params.solver == "newton" and (number == 0 or bool(part.statistics_to))
+        told = bool(part.statistics_to or part.loss_to)
+        piece = declare_piece(self.ctx, self.formats, self.roles, rows, curved=curved, told=told)
         return RowWork(self.ctx, self.formats, self.roles, piece, self.small)
 
     def _begin(self) -> tuple[Secret, Secret]:
@@ -109,12 +115,26 @@ class _Training:
         for number in range(*self.part.steps):
             with self.ctx.section(f"step {number + 1} of {self.design.steps}"):
                 step(number)
+            if self.part.loss_to and number + 1 in self._looks:
+                self._look(self._looks.index(number + 1))
         if self.part.last:
             with self.ctx.section("coefficients"):
                 self._finish()
         else:
             self.ctx.check()
             self.ctx.keep(functions.stack([self.weights, self.carried]), STATE)
+
+    @property
+    def _looks(self) -> list[int]:
+        """After how many steps somebody looks at the loss."""
+        return [end for _, end in self.design.segments]
+
+    def _look(self, number: int) -> None:
+        with self.ctx.section(f"loss {number + 1}"):
+            linear = self._system if isinstance(self._system, LinearSystem) else None
+            found = losses(self.ctx, self.formats, self.works, self.weights, linear)
+            self.ctx.check()
+            self.ctx.reveal(found, self.part.loss_to, f"loss {number + 1}")
 
     # Steps
 
@@ -168,20 +188,33 @@ class _Training:
     def _finish(self) -> None:
         ctx = self.ctx
         model = self._coefficients()
+        told = self._statistics() if self.part.statistics_to else {}
         ctx.check()
         ctx.keep(model, MODEL)
+        for name, values in told.items():
+            ctx.reveal(values, self.part.statistics_to, name)
         if self.part.coefficients_to:
             ctx.reveal(model, self.part.coefficients_to, "coefficients")
             if self.small.scale is not None:
                 scale = ctx.zeros((2,), self.small.scale.frac) + self.small.scale
                 ctx.reveal(scale, self.part.coefficients_to, "scale of the label")
 
+    def _statistics(self) -> dict[str, Secret]:
+        """What is told of the fit."""
+        small, linear = self.small, self._system if isinstance(self._system, LinearSystem) else None
+        if linear is None and self.params.family == "linear":
+            linear = LinearSystem(self.ctx, self.formats, self.works, small)
+        told = statistics(self.ctx, self.formats, self.works, small, self.weights, linear)
+        for name, own in (("label", small.facts), ("weight", small.weight)):
+            if own is not None:
+                told[name] = own.secret()
+        return told
+
     def _coefficients(self) -> Secret:
         """Back from the weights: guarded, and with what parties have taken off the intercept's scale."""
         ctx, small, weights = self.ctx, self.small, self.weights
         ctx.open(weights)
-        work = self.works[0]
-        turned = [small.back[owner] @ part for owner, part in work.parts(weights)]
+        turned = [small.back[owner] @ part for owner, part in owners_parts(self.design, weights)]
         parts = [part[:-1] for part in turned]
         if self.params.intercept:
             intercept = weights[self.design.width :]

@@ -7,21 +7,32 @@ large as the features. Costs for n rows and d features, one iteration of "newton
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from coterie.learn.glm.mpc.formats import PULL_PERIOD, ROW_WEIGHT_FRAC, WEIGHT_FRAC, Formats
+from coterie.learn.glm.design import WEIGHT_CAP, Design
+from coterie.learn.glm.mpc.formats import PULL_PERIOD, ROOM, ROW_WEIGHT_FRAC, WEIGHT_FRAC, Formats
 from coterie.learn.glm.mpc.inputs import Piece, Roles, Small
 from coterie.learn.glm.mpc.trim import trimmed
 from coterie.learn.glm.params import EXPONENT_REACH
 from coterie.mpc import Context, Private, Secret, functions
 
-__all__ = ["Pulls", "RowWork"]
+__all__ = ["Pulls", "RowWork", "owners_parts"]
 
+LOSS_FRAC = 20
 RULE_FRAC = 10
 """Of the factors with which pulls are mixed to a curvature."""
+
+
+def owners_parts(design: Design, vector: Secret) -> Iterator[tuple[str, Secret]]:
+    """Each owner's part of a vector of weights, or of rows of them."""
+    first = 0
+    for owner, width in design.widths.items():
+        yield owner, vector[..., first : first + width]
+        first += width
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,16 @@ class RowWork:
         self.ctx, self.formats, self.roles, self.piece, self.small = ctx, formats, roles, piece, small
         self.design, self.params = formats.design, formats.design.params
         self._weights: Private | Secret | None = None
+        self._arguments: Secret | None = None
+        self._predictor: Secret | None = None
+        self._pair: tuple[Secret | None, Secret | None] = (None, None)
+        self._plain: Secret | None = None
+
+    @property
+    def plain(self) -> Secret:
+        """a − b of the weights that were looked at last, without the weights of rows."""
+        assert self._plain is not None
+        return self._plain
 
     def mask(self) -> list[Private]:
         """What is masked once at the start."""
@@ -48,11 +69,7 @@ class RowWork:
         return [*piece.features.values(), *piece.weights, *piece.squares.values()]
 
     def parts(self, vector: Secret) -> Iterator[tuple[str, Secret]]:
-        """Each owner's part of a vector of weights, or of rows of them."""
-        first = 0
-        for owner, width in self.design.widths.items():
-            yield owner, vector[..., first : first + width]
-            first += width
+        return owners_parts(self.design, vector)
 
     # Predictors
 
@@ -87,8 +104,8 @@ class RowWork:
 
     def exponentials(self, weights: Secret) -> list[Secret | None]:
         """a's and b's, (rows,) each, None where the exponent is 0; of weights that need not be opened."""
-        arguments, frac = self.arguments(self.multiples(weights)), self.formats.exponential_frac
-        values = functions.exp(arguments, low=-EXPONENT_REACH, high=EXPONENT_REACH, frac=frac)
+        self._arguments, frac = self.arguments(self.multiples(weights)), self.formats.exponential_frac
+        values = functions.exp(self._arguments, low=-EXPONENT_REACH, high=EXPONENT_REACH, frac=frac)
         found = iter(values[:, j] for j in range(len(self.params.exponents)))
         power = self.params.variance_power
         return [next(found) if power < 2 else None, next(found) if power > 1 else None]
@@ -104,13 +121,15 @@ class RowWork:
             slope, curved = self._logistic(weights, rule)
         else:
             slope, curved = self._logarithmic(weights, rule)
+        self._plain = slope
         return self._weighed(slope, curved)
 
     def _logistic(self, weights: Secret, rule: str | None) -> tuple[Secret, Secret | None]:
         """From e = σ − y: |e| = (1 − 2y) e, and σ (1 − σ) = |e| − e²."""
         ctx, formats, piece = self.ctx, self.formats, self.piece
         ctx.open(weights)
-        fitted = logistic(ctx, self.predictor(weights), formats.sigmoid_frac, self.params.max_logit)
+        self._predictor = self.predictor(weights)
+        fitted = logistic(ctx, self._predictor, formats.sigmoid_frac, self.params.max_logit)
         slope = ctx.within(fitted - piece.label, 1.1)  # both lie between 0 and 1, but for the error
         if rule is None:
             return slope, None
@@ -124,7 +143,7 @@ class RowWork:
 
     def _logarithmic(self, weights: Secret, rule: str | None) -> tuple[Secret, Secret | None]:
         ctx, power = self.ctx, self.params.variance_power
-        a, b = self.pull_pair(weights)
+        self._pair = a, b = self.pull_pair(weights)
         label = self.piece.label
         one = ctx.public(np.ones(self.piece.count), 0) if a is None else a
         slope = one - (label if b is None else b)
@@ -208,6 +227,66 @@ class RowWork:
         if not self.piece.weights:
             return label
         return trimmed(self.ctx, (self.times_weights(label)[0], 16))[0]
+
+    # Losses, of the weights that were looked at last
+
+    def losses(self) -> Secret:
+        """(): the weighted sum of how far the rows' losses are above their best."""
+        ctx = self.ctx
+        each = self._softplus_losses() if self.params.family == "logistic" else self._power_losses()
+        if self.piece.best is not None:
+            each = each - self.piece.best
+        largest = math.log2(each.bound * (WEIGHT_CAP if self.piece.weights else 1.0))
+        room = ROOM - largest - max(math.log2(self.piece.count), ROW_WEIGHT_FRAC if self.piece.weights else 0)
+        frac = max(0, min(LOSS_FRAC, math.floor(room)))
+        (each,) = trimmed(ctx, (each, frac))
+        if self.piece.weights:
+            (each,) = trimmed(ctx, (self.times_weights(each)[0], frac))
+        return each.sum()
+
+    def _softplus_losses(self) -> Secret:
+        assert self._predictor is not None
+        limit = float(self.params.max_logit)
+        even = functions.softplus(self._predictor, limit=limit, error=2e-4, frac=24)
+        return even - self._times_label(self._predictor)
+
+    def _power_losses(self) -> Secret:
+        assert self._arguments is not None
+        (a, b), power = self._pair, self.params.variance_power
+        if power == 1:
+            assert a is not None
+            return a - self._times_label(self._arguments[:, 0])
+        assert b is not None
+        if power == 2:
+            (eta,) = trimmed(self.ctx, (self._arguments[:, 0], LOSS_FRAC))
+            return b - eta
+        assert a is not None
+        return a.times(1 / (2 - power), RULE_FRAC) + b.times(1 / (power - 1), RULE_FRAC)
+
+    def _times_label(self, predictor: Secret) -> Secret:
+        """y η; the guard of the function of η vouches for its range."""
+        bound = 2 * self.params.reach
+        room = ROOM - math.log2(self.formats.label_bound * bound) - self.formats.label_frac
+        (short,) = trimmed(self.ctx, (predictor, min(LOSS_FRAC, math.floor(room))))
+        return self.piece.label * self.ctx.within(short, bound)
+
+    def relative_errors(self) -> Secret:
+        """(rows,): 1 − y / μ, for "gamma" and "tweedie". With a = μ^(2−p), y / μ is b / a."""
+        ctx, (a, b) = self.ctx, self._pair
+        if a is None or b is None:
+            return self.plain
+        assert self._arguments is not None
+        frac = max(
+            4, min(20, math.floor(ROOM - math.log2(b.bound) - b.frac - EXPONENT_REACH * 1.5 / math.log(2)))
+        )
+        inverse = functions.exp(-self._arguments[:, 0], low=-EXPONENT_REACH, high=EXPONENT_REACH, frac=frac)
+        (ratio,) = trimmed(ctx, (b * inverse, self.formats.pull_frac))
+        return 1.0 - ctx.check_range(ratio, 2 * PULL_PERIOD)
+
+    def squared_label(self, weighed: Secret, bound: float) -> Secret:
+        """(): y times the label with its weights, which is opened; the linear family's."""
+        (short,) = trimmed(self.ctx, (self.piece.label * trimmed(self.ctx, (weighed, 14))[0], 20))
+        return self.ctx.within(short.sum(), math.ldexp(bound, self.design.halvings))
 
     # Sums over rows
 

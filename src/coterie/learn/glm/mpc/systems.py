@@ -112,7 +112,24 @@ class LinearSystem:
         total = add_up([work.gradient(one) for work, one in zip(works, labels, strict=True)])
         total = ctx.within(total, formats.slope_sum).ldexp(-formats.design.halvings)
         (self.target,) = trimmed(ctx, (total, SMALL_FRAC))
+        self.labels = labels
         ctx.open(self.hessian)
+
+    def loss(self, weights: Secret) -> Secret:
+        """(1,): 2^-L times half the weighted sum of squared errors: (w H w − 2 s w + y y) / 2."""
+        ctx, formats = self.ctx, self.formats
+        column = weights.reshape(formats.design.size, 1)
+        image = ctx.product("matmul", self.plain, column, bound=formats.image_bound)
+        (image,) = trimmed(ctx, (image.reshape(formats.design.size), SMALL_FRAC))
+        rest = image - self.target * 2
+        bound = formats.square_bound
+        curved = ctx.product("matmul", rest.reshape(1, rest.size), weights, bound=bound)
+        squares = add_up(
+            [work.squared_label(one, bound) for work, one in zip(self.works, self.labels, strict=True)]
+        )
+        squares = squares.reshape(1).ldexp(-formats.design.halvings)
+        (short,) = trimmed(ctx, (ctx.refine(curved, max(curved.frac, squares.frac)) + squares, 28))
+        return short.ldexp(-1)
 
     def at(self, weights: Secret, rule: str) -> System:
         del rule
