@@ -26,7 +26,8 @@ METHOD = """One pass of full-batch gradient descent for logistic regression, on 
   over passes, bytes from its link statistics. 64-bit ring, 18 fractional bits. SEMI2K: two parties, who take
   their correlations from the first party (SPU's default). ABY3: three parties, of whom two have data.
 - *Variants of SPU*: `segments` replaces the sigmoid by three straight segments, which is faster and errs by
-  up to 0.12; `cached` adds the experimental `make_cached_var`, so that the features are opened once.
+  up to 0.12; `cached` adds the experimental `make_cached_var`, so that the features are opened once: its
+  numbers are those of a pass after the first, as ours are.
 - *NumPy*: the same pass in the clear, float64, one process.
 - `error` is the largest difference of our coefficients from float64 after the same passes. `/input` is the
   sharing of the inputs, once, which the passes do not include."""

@@ -25,7 +25,7 @@ def sigmoids(name: str) -> Any:
     return {"exact": jax.nn.sigmoid, "segments": lambda z: jnp.clip(0.5 + 0.125 * z, 0.0, 1.0)}[name]
 
 
-def program(spec: dict[str, Any], sigmoid: str, cached: bool) -> Any:
+def program(spec: dict[str, Any], sigmoid: str, cached: bool, passes: int) -> Any:
     """Gradient descent in JAX over the two parties' columns, passes unrolled."""
     activation = sigmoids(sigmoid)
     step = spec["step"]
@@ -35,7 +35,7 @@ def program(spec: dict[str, Any], sigmoid: str, cached: bool) -> Any:
             left, right = make_cached_var(left), make_cached_var(right)
         edge = 1 + left.shape[1]
         intercept, w_left, w_right = start[:1], start[1:edge], start[edge:]
-        for _ in range(spec["passes"]):
+        for _ in range(passes):
             error = activation(intercept + left @ w_left + right @ w_right) - label
             intercept = intercept - step * jnp.sum(error)
             w_left = w_left - step * (left.T @ error)
@@ -59,8 +59,8 @@ def main(spec_path: str, rank: str, result_path: str) -> None:
     rows, left, right = (spec[what] for what in ("rows", "left", "right"))
     shapes = [(rows, left), (rows, right), (rows,), (1 + left + right,)]
     programs = []
-    for name, sigmoid, cached in spec["programs"]:
-        function = program(spec, sigmoid, cached)
+    for name, sigmoid, cached, passes in spec["programs"]:
+        function = program(spec, sigmoid, cached, passes)
         seconds = party.run(party.compile(function, ["left", "right", "label", "start"], shapes, name))
         memory = status("VmHWM") - idle
         value = party.reveal(name)

@@ -120,7 +120,7 @@ def _passes(place: Place, turns: int, without: frozenset[str]) -> tuple[list[Rec
     truth, _ = logistic_work.train(work, data, work.passes)
     own_truth, _ = logistic_work.train(work, data, work.own_passes)
     (protocol,) = (one for one in logistic_spu.PROTOCOLS if one.name == PROTOCOL)
-    programs = (logistic_spu.EXACT, logistic_spu.CACHED)
+    programs = (logistic_spu.EXACT, logistic_spu.BOTH)
     sides: dict[str, logistic.Measure] = {
         "ours": lambda: [logistic_ours.measure(work, data, folder, own_truth, place.shape)],
         "spu": lambda: logistic_spu.measure(work, folder, protocol, truth, place.shape, programs),
