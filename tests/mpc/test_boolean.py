@@ -200,6 +200,26 @@ def test_truth_values_are_revealed_packed_to_guests_and_parties() -> None:
     assert played.sent() == played.tape.sent
 
 
+def test_a_receiver_learns_the_result_and_not_the_shares() -> None:
+    """Two parties' own truth values are combined for a third, who must not see either in what it gets."""
+    given_values = {"a": random(400, seed=6), "b": random(400, seed=7)}
+
+    def program(ctx: Context) -> None:
+        both_of_them = bits(ctx, "a", (400,)) ^ bits(ctx, "b", (400,), 1)
+        ctx.reveal(both_of_them, ctx.parties[2:], "result")
+
+    meshes, sent = tapped(NAMES)
+    played = play(program, given_values, NAMES, meshes=meshes)
+    result = played.outputs[NAMES[2]].revealed["result"]
+    np.testing.assert_array_equal(result, given_values["a"] ^ given_values["b"])
+    for name in NAMES[:2]:
+        share = np.unpackbits(np.frombuffer(sent[name, NAMES[2]][-1], np.uint8), bitorder="little").astype(
+            bool
+        )
+        for secret in (*given_values.values(), result):
+            assert 140 < (share ^ secret).sum() < 260  # about half: six deviations
+
+
 @pytest.mark.parametrize("count", [2, 3])
 def test_kept_truth_values_go_into_the_next_run(count: int) -> None:
     values, names = random(9, 11, seed=5), NAMES[:count]
