@@ -8,7 +8,8 @@ use pyo3::prelude::*;
 
 use crate::arrays::{contiguous, whole};
 use crate::cpu::{Kernel, Level};
-use crate::simd::Simd;
+use crate::products::AHEAD;
+use crate::simd::{Simd, prefetch};
 
 /// Sums that do not depend on each other: enough that the multiplier never waits for one.
 const CHAINS: usize = 12;
@@ -127,12 +128,49 @@ fn narrow_aes(rounds: u64) -> u64 {
     rounds * CHAINS as u64
 }
 
+/// Reads words in order, as fast as the memory gives them, and sums them up.
+struct Reads<'a> {
+    words: &'a [u64],
+    sum: &'a mut u64,
+}
+
+impl Kernel for Reads<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let (mut sums, one) = ([S::zero(); CHAINS], S::splat(1));
+        let (pieces, rest) = self
+            .words
+            .split_at(self.words.len() / (CHAINS * S::LANES) * (CHAINS * S::LANES));
+        for piece in pieces.chunks_exact(CHAINS * S::LANES) {
+            prefetch(piece, AHEAD);
+            for k in 0..CHAINS {
+                sums[k] = S::mul_add(sums[k], S::load(&piece[k * S::LANES..]), one);
+            }
+        }
+        let mut total = 0u64;
+        for sum in sums {
+            total = total.wrapping_add(S::total(sum));
+        }
+        for word in rest {
+            total = total.wrapping_add(*word);
+        }
+        *self.sum = total;
+    }
+}
+
 /// Reads all words, in order; their sum.
 #[pyfunction]
 fn limit_read(py: Python<'_>, words: &Bound<'_, PyAny>) -> PyResult<u64> {
     let words = contiguous::<u64>("words", words)?;
     let words = words.as_slice()?;
-    Ok(py.detach(|| words.iter().fold(0u64, |sum, word| sum.wrapping_add(*word))))
+    Ok(py.detach(|| {
+        let mut sum = 0;
+        Level::best().run(Reads {
+            words,
+            sum: &mut sum,
+        });
+        sum
+    }))
 }
 
 /// Adds this file's functions to the module.
