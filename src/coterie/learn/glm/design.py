@@ -158,8 +158,9 @@ class Design:
 
     @property
     def smallest(self) -> int:
-        """The trace of H is brought to 1 from 2^this on: a rare label makes a logistic one small."""
-        return -10 if self.params.family == "logistic" else -2
+        """The trace of H is brought to 1 from 2^this on, that is from mean curvatures of 2^-10 or so on for
+        logistic labels, which a rare one makes small, and of 2^-2 for others."""
+        return (-10 if self.params.family == "logistic" else -2) + (self.size - 1).bit_length()
 
     @property
     def curvature(self) -> float:

@@ -56,7 +56,7 @@ def scaled(ctx: Context, hessian: Secret, frac: int, formats: Formats) -> Scaled
     below = functions.numbers(trace.reshape(1) <= 2.0**exponents)
     # 2^-j for the first 2^j that is not below the trace, as a sum of differences; and 2^j likewise.
     alpha = below.times(2.0 ** -(exponents + 1), ALPHA_FRAC).sum() + 2.0**-LARGEST
-    back = 2.0**LARGEST - below.times(2.0**exponents, -min(smallest, 0)).sum()
+    back = 2.0**LARGEST - below.times(2.0**exponents, max(2, -smallest)).sum()
     alpha = ctx.within(alpha.reshape(1), (2.0**-LARGEST, 2.0**-smallest))
     product = ctx.product("multiply", alpha.reshape(1, 1), hessian, bound=1.0)
     (short,) = trimmed(ctx, (product, frac))

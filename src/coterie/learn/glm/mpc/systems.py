@@ -94,7 +94,8 @@ class RowSystem:
         slopes = [work.gradient(one.slope) for work, one in zip(self.works, pulls, strict=True)]
         total = add_up(slopes).ldexp(-formats.design.halvings)
         ridge = ridge_gradient(ctx, self.small, first, weights)
-        (gradient,) = trimmed(ctx, (total if ridge is None else total + ridge, SMALL_FRAC))
+        gradient, *more = trimmed(ctx, *((one, SMALL_FRAC) for one in (total, ridge) if one is not None))
+        gradient = add_up([gradient, *more])
         return System(gradient, with_ridge(hessian, self.small, first))
 
 
