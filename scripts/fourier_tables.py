@@ -26,7 +26,7 @@ SIGMOID = {5: (3, 4, 5), 8: (5, 6, 7, 8), 10: (5, 6, 7, 8, 10, 11), 20: (10, 11,
 SOFTPLUS = {5: (3, 4, 5, 6), 10: (5, 6, 7, 8), 20: (10, 12, 14)}
 ROUNDS = 60
 LOG_CENTRE = (SCALED.low + SCALED.high) / 2
-LOG_BASIS, LOG_TERMS = Basis(1.0, 2), 5
+LOG_BASIS = Basis(1.0, 2)
 
 HEAD = '''"""Sums that stand for the sigmoid and for softplus, by limit and number of terms; and for log.
 
@@ -79,12 +79,13 @@ def entry(function: Function, limit: int, terms: int, basis: Basis) -> str:
     return f"    ({limit}, {terms}): odd(\n        {values},\n        {kind}={texts}\n    ),\n"
 
 
-def logarithm(base: str, function: Function) -> str:
+def logarithm(function: np.ufunc, terms: int) -> str:
     """The logarithm of scaled numbers."""
     low, high = SCALED.low - LOG_CENTRE, SCALED.high - LOG_CENTRE
-    made = fit(lambda z: function(z + LOG_CENTRE), low, high, LOG_BASIS, LOG_TERMS, ROUNDS)
+    made = fit(lambda z: function(z + LOG_CENTRE), low, high, LOG_BASIS, terms, ROUNDS)
     params = ",\n            ".join(f'"{name}": {value}' for name, value in made.sum.to_params().items())
-    return f'    "{base}": Sum.from_params(  # error {_up(made.error)}\n        {{{params}}}\n    ),\n'
+    key = f'"{function.__name__}", {terms}'
+    return f"    ({key}): Sum.from_params(  # error {_up(made.error)}\n        {{{params}}}\n    ),\n"
 
 
 def _up(value: float) -> str:
@@ -104,8 +105,8 @@ def main(path: Path) -> None:
     for limit, counts in SOFTPLUS.items():
         lines += [entry(even_softplus, limit, terms, basis) for terms in counts]
     lines.append('}\n"""Of log(1 + e^z) - z / 2, an even function."""\n')
-    lines.append(f"\nLOG_CENTRE = {LOG_CENTRE}\n\nLOGS: dict[str, Sum] = {{\n")
-    lines += [logarithm(f.__name__, f) for f in (np.log, np.log2, np.log10)]
+    lines.append(f"\nLOG_CENTRE = {LOG_CENTRE}\n\nLOGS: dict[tuple[str, int], Sum] = {{\n")
+    lines += [logarithm(*pair) for pair in ((np.log, 4), (np.log, 5), (np.log2, 5), (np.log10, 5))]
     lines.append(f'}}\n"""Of log(z + LOG_CENTRE), for log of {SCALED.low} to {SCALED.high}."""\n')
     path.write_text("".join(lines), encoding="utf-8")
 

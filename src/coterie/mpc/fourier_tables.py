@@ -265,8 +265,19 @@ SOFTPLUS: dict[tuple[int, int], Named] = {
 
 LOG_CENTRE = 0.875
 
-LOGS: dict[str, Sum] = {
-    "log": Sum.from_params(  # error 1.4e-05
+LOGS: dict[tuple[str, int], Sum] = {
+    ("log", 4): Sum.from_params(  # error 8.0e-05
+        {
+            "half_period": 1.0,
+            "harmonics": [2, 1, 1],
+            "constant": -28628558382,
+            "linear": [101, 1],
+            "sines": [-213461601607, 52468060932, -10162028281, 1014396599],
+            "cosines": [43000158498, -19772266926, 5556840518, -729997597],
+            "range": [-3.25, 0.6875],
+        }
+    ),
+    ("log", 5): Sum.from_params(  # error 1.4e-05
         {
             "half_period": 1.0,
             "harmonics": [2, 1, 1],
@@ -277,7 +288,7 @@ LOGS: dict[str, Sum] = {
             "range": [-3.4375, 0.625],
         }
     ),
-    "log2": Sum.from_params(  # error 1.9e-05
+    ("log2", 5): Sum.from_params(  # error 1.9e-05
         {
             "half_period": 1.0,
             "harmonics": [2, 1, 1],
@@ -288,7 +299,7 @@ LOGS: dict[str, Sum] = {
             "range": [-5.0, 1.0],
         }
     ),
-    "log10": Sum.from_params(  # error 5.7e-06
+    ("log10", 5): Sum.from_params(  # error 5.7e-06
         {
             "half_period": 1.0,
             "harmonics": [2, 1, 1],

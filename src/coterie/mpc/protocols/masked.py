@@ -25,7 +25,7 @@ from coterie.mpc.protocols.range_check import (
     deal_tables,
     watch,
 )
-from coterie.mpc.protocols.window import CHUNK, Window, chunks
+from coterie.mpc.protocols.window import CHUNK, Window, chunks, corrected, dealt_to
 from coterie.mpc.ring import Floats, Words, decode
 from coterie.mpc.shares import Share
 from coterie.mpc.tape import WORD, Call, Cost, Instruction, Setting
@@ -96,7 +96,7 @@ class Masked(Protocol):
         words = each + (WORDS_PER_ROW if call.params["guard"] else 0)
         messages = (
             *Cost.broadcast(setting, n * self.window_of(call).bytes),
-            *([Cost.deal(setting, n * WORD * words)] if n else []),
+            *dealt_to(setting, n, WORD * words),
         )
         scratch = 4 * n * WORD + 2 * min(n, CHUNK) * WORD * words
         return Cost((messages,), party_work=2 * each * n, dealer_work=2 * each * n, scratch=scratch)
@@ -108,12 +108,12 @@ class Masked(Protocol):
         call, ids = instruction.call, _Ids(instruction)
         mask = self.window_of(call).mask(dealer, call, ids.mask)
         for part, (start, stop) in enumerate(chunks(mask.size)):
-            rows, id = mask[start:stop], ids.values(part)
-            use = f"{call.tag} dealt/{part}"
-            seeds = dealer.book.seeds(dealer.expanding, id, self.each(call) * rows.size, use)
-            dealer.send_raw(call, self.correct(call, rows, seeds, id), f"/{part}")
+            rows, id, to = mask[start:stop], ids.values(part), corrected(dealer.setting, part)
+            labels, use = dealer.setting.others(to), f"{call.tag} dealt/{part}"
+            seeds = dealer.book.seeds(labels, id, self.each(call) * rows.size, use)
+            dealer.send_raw(call, self.correct(call, rows, seeds, id), f"/{part}", to)
             if ids.guarded:
-                deal_tables(dealer, call, ids.tables(part), rows, f"/{part}/guard")
+                deal_tables(dealer, call, ids.tables(part), rows, f"/{part}/guard", to)
 
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         call, ids = instruction.call, _Ids(instruction)
@@ -126,12 +126,12 @@ class Masked(Protocol):
         result = np.empty(form.size, np.uint64)
         guard = np.zeros(COMBINATIONS, np.uint64)
         for part, (start, stop) in enumerate(chunks(form.size)):
-            rows = opened[start:stop]
-            dealt = self._dealt(call, party, rows.size, ids.values(part), f"/{part}")
+            rows, to = opened[start:stop], corrected(party.setting, part)
+            dealt = self._dealt(call, party, rows.size, ids.values(part), f"/{part}", to)
             result[start:stop] = self.evaluate(call, rows + lost, dealt)
             if ids.guarded:
                 used = (ids.tables(part), ids.coins)
-                guard += watch(party, call, used, start, form.size, rows, f"/{part}/guard")
+                guard += watch(party, call, used, (start, form.size), rows, f"/{part}/guard", to)
         if party.is_first:
             result += np.uint64(self.public(call) % 2**64)
         shared = Share(self.finish(instruction, party, values[0].words, result).reshape(form.shape))
@@ -142,10 +142,10 @@ class Masked(Protocol):
         del instruction, party, x
         return result
 
-    def _dealt(self, call: Call, party: Party, rows: int, id: int, part: str) -> Dealt:
+    def _dealt(self, call: Call, party: Party, rows: int, id: int, part: str, to: str) -> Dealt:
         count = self.each(call) * rows
-        if party.is_last:
-            return Dealt(party.dealt(call, id, count, part), None, id)
+        if party.me == to:
+            return Dealt(party.dealt(call, id, count, part, to), None, id)
         return Dealt(None, party.book.seeds([party.me], id, count, f"{call.tag} dealt{part}")[0], id)
 
     def clear_fixed(self, call: Call, twin: Twin, values: Sequence[Words]) -> Sequence[Words]:

@@ -37,7 +37,7 @@ from coterie._kernels import (
 )
 from coterie.mpc.form import Form
 from coterie.mpc.protocols.protocol import Forms, Params, Protocol
-from coterie.mpc.protocols.window import CHUNK, chunks
+from coterie.mpc.protocols.window import CHUNK, chunks, corrected, dealt_to
 from coterie.mpc.ranges import Interval, between
 from coterie.mpc.ring import Floats, Words
 from coterie.mpc.shares import Share
@@ -97,8 +97,7 @@ class Octaves(Protocol):
     def cost(self, call: Call, setting: Setting) -> Cost:
         n = call.input_forms[0].size
         rounds = [[*Cost.broadcast(setting, n)] for _ in range(3)]
-        if n:
-            rounds[0].append(Cost.deal(setting, n * WORD * sum(_WORDS.values())))
+        rounds[0].extend(dealt_to(setting, n, WORD * sum(_WORDS.values())))
         scratch = 4 * n * WORD + 2 * min(n, CHUNK) * WORD * sum(_WORDS.values())
         return Cost(tuple(map(tuple, rounds)), party_work=4 * n, dealer_work=2 * n, scratch=scratch)
 
@@ -117,14 +116,15 @@ class Octaves(Protocol):
             for part in ids.parts(step):
                 rows, use = slice(part.start, part.stop), f"{call.tag} dealt{part.tag}"
                 words = _WORDS[step] * (part.stop - part.start)
-                seeds = dealer.book.seeds(dealer.expanding, part.id, words, use)
+                to = corrected(dealer.setting, part.number)
+                seeds = dealer.book.seeds(dealer.setting.others(to), part.id, words, use)
                 if step == "trials":
                     correction = octave_trials(mask[rows], top, levels, seeds, part.id)
                 elif step == "counts":
                     correction = octave_counts(bits[rows], taus[rows] | sigmas[rows], seeds, part.id)
                 else:
                     correction = octave_scales(rho[rows], mask[rows], seeds, part.id)
-                dealer.send_raw(call, correction, part.tag)
+                dealer.send_raw(call, correction, part.tag, to)
 
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         call, ids, form = instruction.call, _Ids(instruction), instruction.call.input_forms[0]
@@ -192,6 +192,7 @@ class Octaves(Protocol):
 class _Part:
     """Some rows of a step."""
 
+    number: int
     start: int
     stop: int
     id: int
@@ -208,7 +209,7 @@ class _Ids:
     def parts(self, step: str) -> Iterator[_Part]:
         first = _STEPS.index(step) * len(self._chunks)
         for number, (start, stop) in enumerate(self._chunks):
-            yield _Part(start, stop, self._rest[first + number], f"/{step}/{number}")
+            yield _Part(number, start, stop, self._rest[first + number], f"/{step}/{number}")
 
 
 def _masks(book: SeedBook, labels: Sequence[str], call: Call, id: int, n: int) -> Bytes:
@@ -222,9 +223,9 @@ def _dealt(
 ) -> Iterator[tuple[_Part, Words | None, bytes | None]]:
     """A party's shares of what was dealt for a step, part by part: the words, or the seed that makes them."""
     for part in ids.parts(step):
-        count = _WORDS[step] * (part.stop - part.start)
-        if party.is_last:
-            yield part, party.dealt(call, part.id, count, part.tag), None
+        count, to = _WORDS[step] * (part.stop - part.start), corrected(party.setting, part.number)
+        if party.me == to:
+            yield part, party.dealt(call, part.id, count, part.tag, to), None
         else:
             use = f"{call.tag} dealt{part.tag}"
             yield part, None, party.book.seeds([party.me], part.id, count, use)[0]

@@ -41,7 +41,7 @@ from coterie.mpc.errors import OUT_OF_RANGE
 from coterie.mpc.form import Form
 from coterie.mpc.protocols.protocol import Forms, Params, Protocol
 from coterie.mpc.protocols.reveal import zero_share
-from coterie.mpc.protocols.window import ABOVE, PERIOD_BITS, Window, chunks
+from coterie.mpc.protocols.window import ABOVE, PERIOD_BITS, Window, chunks, corrected, dealt_to
 from coterie.mpc.ranges import Interval, between
 from coterie.mpc.ring import BITS, Floats, Words, decode
 from coterie.mpc.seeds import COMMON
@@ -87,24 +87,25 @@ def _entries() -> Lanes:
 _ENTRIES = _entries()
 
 
-def deal_tables(dealer: Dealer, call: Call, id: int, mask: Words, part: str) -> None:
-    """Share the tables of a chunk of rows."""
-    seeds = dealer.book.seeds(dealer.expanding, id, mask.size * WORDS_PER_ROW, f"{call.tag} dealt{part}")
-    dealer.send_raw(call, guard_deal(mask, _ENTRIES, PERIOD_BITS, seeds, id), part)
+def deal_tables(dealer: Dealer, call: Call, id: int, mask: Words, part: str, to: str) -> None:
+    """Share the tables of a chunk of rows, of which one party's shares are corrected."""
+    labels, use = dealer.setting.others(to), f"{call.tag} dealt{part}"
+    seeds = dealer.book.seeds(labels, id, mask.size * WORDS_PER_ROW, use)
+    dealer.send_raw(call, guard_deal(mask, _ENTRIES, PERIOD_BITS, seeds, id), part, to)
 
 
 def watch(
-    party: Party, call: Call, ids: tuple[int, int], start: int, total: int, opened: Words, part: str
+    party: Party, call: Call, ids: tuple[int, int], rows: tuple[int, int], opened: Words, part: str, to: str
 ) -> Words:
-    """Shares of eight random public combinations of entry minus public bits, for the rows ``start`` and
-    following, of ``total``.
+    """Shares of eight random public combinations of entry minus public bits, for a chunk of rows.
 
     :param ids: of the tables of these rows, and of the public coins of all.
+    :param rows: number of the first, and how many there are in all chunks.
     """
-    (table_id, coin_id), n = ids, opened.size * WORDS_PER_ROW
+    (table_id, coin_id), (start, total), n = ids, rows, opened.size * WORDS_PER_ROW
     shares = seed = None
-    if party.is_last:
-        shares = party.dealt(call, table_id, n, part)
+    if party.me == to:
+        shares = party.dealt(call, table_id, n, part, to)
     else:
         seed = party.book.seeds([party.me], table_id, n, f"{call.tag} dealt{part}")[0]
     coins = party.book.seeds([COMMON], coin_id, total * WORDS_PER_ROW, f"{call.tag} public coins")[0]
@@ -141,7 +142,7 @@ class Range(Protocol):
         n = call.input_forms[0].size
         messages = (
             *Cost.broadcast(setting, n * _window(call).bytes),
-            Cost.deal(setting, n * WORDS_PER_ROW * WORD),
+            *dealt_to(setting, n, WORDS_PER_ROW * WORD),
         )
         return Cost((messages,), scratch=8 * n * WORD)
 
@@ -149,14 +150,15 @@ class Range(Protocol):
         call, (mask_id, _, *chunk_ids) = instruction.call, instruction.ids
         mask = _window(call).mask(dealer, call, mask_id)
         for part, ((start, stop), id) in enumerate(zip(chunks(mask.size), chunk_ids, strict=True)):
-            deal_tables(dealer, call, id, mask[start:stop], f"/{part}")
+            deal_tables(dealer, call, id, mask[start:stop], f"/{part}", corrected(dealer.setting, part))
 
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         call, (mask_id, coin_id, *chunk_ids) = instruction.call, instruction.ids
         opened = _window(call).open(party, call, values[0].words, mask_id)
         guard = np.zeros(COMBINATIONS, np.uint64)
         for part, ((start, stop), id) in enumerate(zip(chunks(opened.size), chunk_ids, strict=True)):
-            guard += watch(party, call, (id, coin_id), start, opened.size, opened[start:stop], f"/{part}")
+            rows, to = (start, opened.size), corrected(party.setting, part)
+            guard += watch(party, call, (id, coin_id), rows, opened[start:stop], f"/{part}", to)
         return [Share(values[0].words), Share(guard)]
 
     def clear_fixed(self, call: Call, twin: Twin, values: Sequence[Words]) -> Sequence[Words]:

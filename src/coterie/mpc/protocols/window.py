@@ -18,7 +18,7 @@ from coterie._kernels import low_bits_pack, low_bits_unpack
 from coterie.mpc.errors import OVERFLOW
 from coterie.mpc.form import Form
 from coterie.mpc.ring import BITS, Words
-from coterie.mpc.tape import Call
+from coterie.mpc.tape import Call, Cost, Message, Setting
 
 if TYPE_CHECKING:
     from coterie.mpc.dealer import Dealer
@@ -37,6 +37,22 @@ def chunks(n: int) -> Iterator[tuple[int, int]]:
     """First row and end of each chunk."""
     for start in range(0, n, CHUNK):
         yield start, min(start + CHUNK, n)
+
+
+def corrected(setting: Setting, part: int) -> str:
+    """Whose shares the dealer corrects for a chunk: everybody in turn, so that what is dealt comes over
+    several lines, and the work with it is shared."""
+    return setting.parties[-1 - part % len(setting.parties)]
+
+
+def dealt_to(setting: Setting, n: int, each: int) -> Iterator[Message]:
+    """What the dealer sends for ``n`` rows of ``each`` bytes."""
+    rows: dict[str, int] = {}
+    for part, (start, stop) in enumerate(chunks(n)):
+        target = corrected(setting, part)
+        rows[target] = rows.get(target, 0) + stop - start
+    for target, count in rows.items():
+        yield Cost.deal(setting, count * each, to=target)
 
 
 @dataclass(frozen=True)
