@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.kernels.functions import FUNCTIONS
 from bench.kernels.kernel import SEED, WORD, Kernel, Make, elements, random_words, rows
+from bench.kernels.octaves import OCTAVES
 from coterie import _kernels
 
 
@@ -96,5 +97,5 @@ KERNELS: dict[str, Make] = {
     "truncate": _truncate,
     "low_bits_pack": _pack,
 }
-KERNELS |= FUNCTIONS
+KERNELS |= FUNCTIONS | OCTAVES
 """All kernels, by name."""
