@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench import networks
+from bench import lan, narrow, networks, wan
 from bench.line import Shape
 from bench.logistic.work import WORKS as PASSES
 from bench.operations import ours, spu_side
@@ -100,8 +99,11 @@ def test_networks_name_works_that_there_are() -> None:
     passes = {work.name for work in PASSES}
     for place in networks.PLACES:
         assert place.work in passes or sized(place.work)
-    assert len(set(networks.works())) == len(networks.PLACES)
-    assert list(inspect.signature(networks.benchmark).parameters) == ["turns", "works", "without"]
+    everything = [name for module in (lan, wan, narrow) for name in module.works()]
+    assert sorted(everything) == sorted({place.name for place in networks.PLACES})
+    assert wan.works()[0] == "wan:lr_100000x100"
+    assert "round trip 50 ms" in wan.METHOD
+    assert lan.benchmark(turns=1, works=["wan:less_1e6"], without=frozenset()) == ([], [])
 
 
 def test_an_operation_over_a_shaped_line(tmp_path: Path) -> None:

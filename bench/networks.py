@@ -1,4 +1,4 @@
-"""Passes and operations over shaped lines: LAN, WAN, narrow; both sides behind the same shaper."""
+"""Passes and operations over shaped lines, both sides behind the same shaper: lan, wan, narrow."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ from bench.operations.side import Run
 from bench.records import RESULTS, Record
 from bench.turns import by_side, in_turn
 
-__all__ = ["METHOD", "benchmark", "works"]
-"""Works are called by network and work, as in ``wan:less_1e6``."""
+__all__ = ["PLACES", "Place", "benchmark", "method", "works"]
 
-METHOD = f"""The same works, each pair of parties over a line of its own of given bandwidth and latency.
+METHOD = """The same works as elsewhere, each pair of parties over a line of its own: {line}.
 
-- lan: {LAN.describe()}. wan: {WAN.describe()}. narrow: {NARROW.describe()}.
 - Lines are a proxy in user space, on the same machine, between every two processes of either side, our
   dealer included: each direction of each line has the bandwidth, a round trip (as `ping` shows it) the
   latency. A new connection waits one round trip. See `bench/line.py` for the model, `bench/shaper.py` for
@@ -67,23 +65,28 @@ PROTOCOL = "SEMI2K"
 T = TypeVar("T")
 
 
-def works() -> list[str]:
-    """All of them."""
-    return [place.name for place in PLACES]
+def method(shape: Shape) -> str:
+    """Of the page."""
+    return METHOD.format(line=shape.describe())
+
+
+def works(shape: Shape) -> list[str]:
+    """All of a network, called by it and the work, as in ``wan:less_1e6``."""
+    return [place.name for place in PLACES if place.shape == shape]
 
 
 def benchmark(
-    *, turns: int, works: Sequence[str] | None, without: frozenset[str]
+    shape: Shape, turns: int, works: Sequence[str] | None, without: frozenset[str]
 ) -> tuple[list[Record], list[dict[str, Any]]]:
     """Measure every side in turn, ``turns`` times.
 
-    :param works: names of the works to measure; all where None.
+    :param works: names of the works to measure; all of the network where None.
     :param without: sides to leave out: "ours", "spu".
     """
     records: list[Record] = []
     everything: list[dict[str, Any]] = []
     for place in PLACES:
-        if works and place.name not in works:
+        if place.shape != shape or (works and place.name not in works):
             continue
         measure = _passes if place.work.startswith("lr_") else _operation
         found, runs = measure(place, turns, without)
