@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coterie.crypto import Identity
-from coterie.mpc import twin
+from coterie.mpc import PROTOCOLS, trace, twin
 from coterie.wire import Mesh
 from tests.mpc.contract.case import PARTIES, Case
 from tests.mpc.contract.cases import CASES
@@ -118,6 +118,19 @@ def test_over_links(links: Links, case: Case) -> None:
     if links.count not in case.parties:
         pytest.skip(f"not for {links.count} parties")
     check(case, links.play(case))
+
+
+def test_every_kind_of_operation_has_a_case() -> None:
+    used = {
+        instruction.call.kind
+        for case in CASES
+        for instruction in trace(case.whole(), PARTIES[:2], DEALER, **(case.tracing or {})).instructions
+    }
+    assert used | NOT_HERE >= set(PROTOCOLS), sorted(set(PROTOCOLS) - used - NOT_HERE)
+
+
+NOT_HERE = {"shared", "provided", "keep"}
+"""What enters and leaves a run otherwise: see test_parties.py, test_protocols.py and test_boolean.py."""
 
 
 def test_no_transcript_is_left_of_a_case_that_is_gone() -> None:
