@@ -52,6 +52,10 @@ def trace(
     return tracer.tape()
 
 
+_DRAWN = frozenset({"noise", "random_integers", "random_bits"})
+"""Kinds of operations whose result the dealer knows."""
+
+
 class _Tracer(Context):
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting.parties, setting.network)
@@ -61,6 +65,8 @@ class _Tracer(Context):
         self._next_id = 1
         self._used: set[int] = set()
         self._disclosures: list[Disclosure] = []
+        self._drawn = False
+        """Whether the dealer has drawn a value of the program."""
 
     def _interpret(self, protocol: Protocol, call: Call, values: list[Any]) -> Sequence[Any]:
         del values
@@ -74,12 +80,28 @@ class _Tracer(Context):
         cost = protocol.cost(call, self._setting)
         self._check_roles(call, cost)
         self._costs.append(cost)
+        self._drawn = self._drawn or (call.kind in _DRAWN and call.params.get("by") != "parties")
         if call.kind == "reveal":
+            self._check_cover(call)
             size, note = call.input_forms[0].size, call.params.get("note", "")
             self._disclosures.append(Disclosure(call.params["name"], tuple(call.params["to"]), size, note))
         if protocol.discloses:
             self._disclosures.append(Disclosure(protocol.discloses, self.parties, 1))
         return [None] * len(call.outputs)
+
+    def _check_cover(self, call: Call) -> None:
+        """A dealer who gets a value must not know the noise that covers it.
+
+        Which values carry what was drawn is not followed: after such a draw the dealer gets nothing. Raises
+        CT-2109.
+        """
+        dealer = self._setting.dealer
+        if self._drawn and dealer in call.params["to"]:
+            raise BAD_ROLES(
+                f"{call.describe()}: {dealer} would get a value of a program whose random numbers it has "
+                'drawn; let noise be drawn by="parties"',
+                party=dealer,
+            )
 
     def _check_roles(self, call: Call, cost: Cost) -> None:
         """Guests give inputs and get reveals, the dealer deals, and nobody else is there.

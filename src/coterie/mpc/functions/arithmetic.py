@@ -101,11 +101,20 @@ def _sum(x: Operand, y: Operand, sign: int) -> Secret:
         return context.one("add_public", [left], constant=words, **params)
     if isinstance(y, Private):
         return context.one("add_private", [left, y], sign=sign)
-    right = secret_of(y, context)
-    finest = max(left.frac, right.frac)
-    if not all(fits(one.bound, finest) for one in (left, right)):
-        left, right = rounded(left, right, frac=max(FRAC, min(left.frac, right.frac)))
+    left, right = aligned(left, secret_of(y, context))
     return context.one("add", [left, right], sign=sign)
+
+
+def aligned(left: Secret, right: Secret) -> tuple[Secret, Secret]:
+    """Rounded where one of them would not fit in the other's finer format, so that their sum does not round.
+
+    What uses an operand twice must round it once: the unit that is drawn is another each time.
+    """
+    finest = max(left.frac, right.frac)
+    if all(fits(one.bound, finest) for one in (left, right)):
+        return left, right
+    left, right = rounded(left, right, frac=max(FRAC, min(left.frac, right.frac)))
+    return left, right
 
 
 @implements()

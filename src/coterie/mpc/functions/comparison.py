@@ -215,6 +215,7 @@ def _extreme(x: Operand, y: Operand, *, largest: bool) -> Secret:
     chosen = _decided(left, right, largest)
     if chosen is not None:
         return views.broadcast_to(chosen, shape)
+    left, right = arithmetic.aligned(left, right)
     # x and y are x and x − d: of d < 0 times d, what is to be taken off.
     difference = left if _is_zero(y) else arithmetic.subtract(left, right)
     (below,) = logic.products([(_negative(difference), difference)])

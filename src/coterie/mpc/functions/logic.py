@@ -264,6 +264,9 @@ def where(condition: Truth, x: Operand, y: Operand) -> Any:
         return _times(chosen, x)
     if _is_zero(x):
         return _times(logical_not(chosen), y)
+    if not is_public(x) and not is_public(y):
+        context = context_of(x, y)
+        x, y = arithmetic.aligned(secret_of(x, context), secret_of(y, context))
     result = arithmetic.add(y, _times(chosen, arithmetic.subtract(x, y)))
     return result.context.within(result, _span(x, result.frac).hull(_span(y, result.frac)))
 
