@@ -327,6 +327,36 @@ def test_a_sender_far_ahead_waits_and_says_so(make: Make, pool: ThreadPoolExecut
     results(work)
 
 
+def test_a_sender_in_turn_waits_also_where_other_messages_lie_unread(
+    make: Make, pool: ThreadPoolExecutor
+) -> None:
+    alpha, beta, gamma = make("alpha", "beta", "gamma", window=4 << 20)
+    gamma.to("alpha").send_bytes("later", b"x")
+    sent: list[int] = []
+
+    def produce() -> None:
+        for number in range(12):
+            alpha.to("beta").send_array("x", np.zeros(1 << 17))
+            sent.append(number)
+
+    def take() -> None:
+        for _ in range(12):
+            beta.to("alpha").recv_array("x", np.float64, (1 << 17,))
+
+    with alpha.step("s"), alpha.at_once():
+        work = pool.submit(produce)
+        time.sleep(0.5)
+        assert 4 <= len(sent) <= 6
+        take()
+        results(work)
+    deadline = time.monotonic() + 5
+    while not alpha.has_unread() and time.monotonic() < deadline:  # type: ignore[attr-defined]
+        time.sleep(0.01)
+    produce()  # nobody takes it yet
+    take()
+    assert alpha.to("gamma").recv_bytes("later", 1) == b"x"
+
+
 def test_waiting_names_peer_tag_and_step(make: Make, pool: ThreadPoolExecutor) -> None:
     alpha, beta = make("alpha", "beta")
     with alpha.step("align"):

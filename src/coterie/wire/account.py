@@ -52,6 +52,11 @@ class Account:
             with self._lock:
                 self._step, self._depth, self._left = OUTSIDE, 0, None
 
+    @property
+    def in_turn(self) -> bool:
+        """Whether the program sends in turn with taking."""
+        return self._sending is not None
+
     @contextmanager
     def at_once(self) -> Iterator[None]:
         """What is sent inside counts as sent at the beginning."""

@@ -4,7 +4,9 @@ A *window* bounds what the receiver must hold: bytes that were sent and not yet 
 wire the bound is hard. The sending *call*, however, only waits when that is harmless:
 
 - never while a message of any peer lies here unread. Two parties who send large arrays to each other at once
-  both have something to read, so neither waits, and the same holds for every ring of senders;
+  both have something to read, so neither waits, and the same holds for every ring of senders. Where programs
+  send in turn with taking (`Mesh.at_once`), it does wait: of two who do, the one that is behind never stands
+  before a full window, nor does the last of a ring;
 - never forever. Longer cycles, through parties who wait for messages, are possible in principle. A call that
   sees no progress for a second goes ahead, the next one after two seconds, and so on, doubling. The queue of
   a sender therefore grows by a handful of messages while a peer is stuck, and its arrays exist anyway.

@@ -131,7 +131,7 @@ class Link:
         with self.host.waits.during(self.peer, "send", tag, step):
             while (
                 self.outbox.outstanding > self._window
-                and not self.host.has_unread()
+                and (self.host.account.in_turn or not self.host.has_unread())
                 and not self._stall.over(since)
             ):
                 self.changed.wait(0.02)

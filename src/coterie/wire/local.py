@@ -60,7 +60,7 @@ class _LocalChannel(MessageChannel):
             with mesh.waits.during(self.peer, "send", tag, step):
                 while (
                     self._out.unread > mesh.window
-                    and not mesh.has_unread()
+                    and (mesh.account.in_turn or not mesh.has_unread())
                     and not self._out.stall.over(since)
                 ):
                     mesh.changed.wait(0.1)

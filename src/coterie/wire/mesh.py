@@ -127,8 +127,8 @@ class Mesh(Protocol):
         """Messages that are sent inside do not depend on those that are taken inside, and count so in
         :attr:`depth`.
 
-        For two parties who send each other more than either should hold at a time: piece by piece, in turn
-        with taking.
+        For parties who send each other more than any should hold at a time: piece by piece, in turn with
+        taking. A send that is a window ahead waits then, also while messages of others lie here unread.
         """
 
     def egress(self) -> dict[str, dict[str, Traffic]]:
