@@ -67,6 +67,17 @@ class Sum:
                 result = result + self.cosines[k] * np.cos(j * angles)
         return result
 
+    def slope(self, z: Floats) -> Floats:
+        """The derivative of the trigonometric part."""
+        angle = np.pi / (self.half_period * self.stretch)
+        result = np.zeros_like(z)
+        for k, sine in enumerate(self.sines):
+            j = (self.first + k * self.step) * angle
+            result = result + j * sine * np.cos(j * z)
+            if self.cosines:
+                result = result - j * self.cosines[k] * np.sin(j * z)
+        return result
+
     def to_params(self) -> dict[str, Any]:
         """As plain values, for the tape."""
         return {

@@ -3,7 +3,7 @@
 The coefficients are public factors: all parties must have the same ones, and a tape names them, so that
 parties who do not are told. Least squares as numerical libraries do it differs in the last bits from one
 processor to the next, and so do their sines. So samples are rounded; angles come from the kernel that
-promises the same bits everywhere; sums are exactly rounded (``math.fsum``); all else are single IEEE 754
+promises the same bits everywhere; sums are added up in an order of our own; all else are single IEEE 754
 operations. What comes out is rounded to 2^-32.
 
 The fit is weighted least squares on Chebyshev points, reweighted a few times towards the largest errors
@@ -22,6 +22,9 @@ import numpy as np
 from coterie._kernels import trig_deal
 from coterie.mpc.fourier import GRID_BITS, Sum
 from coterie.mpc.ring import Floats
+
+ALARM = 7 / 8
+"""Of T: no farther does the guard let z pass, see ``protocols.range_check``."""
 
 Function = Callable[[Floats], Floats]
 
@@ -56,6 +59,10 @@ class Fit:
     sum: Sum
     error: float
     """Largest on a dense grid."""
+    slope: float
+    """Steepest slope of its trigonometric part, relative as the error: how much an error of z counts."""
+    least: float
+    """Smallest magnitude of the function there."""
 
 
 def points(low: float, high: float) -> Floats:
@@ -82,18 +89,22 @@ def fit(
     terms: int,
     rounds: int = 8,
     relative: bool = False,
+    watched: bool = True,
 ) -> Fit:
     """The best sum of that many terms for z in ``[low, high]``.
 
     :param rounds: of reweighting.
+    :param watched: whether a guard may let z pass beyond, so that the range of values reaches as far.
     :param relative: whether errors count in relation to the function.
     """
     samples = sampled(function, low, high)
-    sum_ = _fit(tuple(samples.tolist()), low, high, basis, terms, rounds, relative)
+    sum_ = _fit(tuple(samples.tolist()), low, high, basis, terms, rounds, relative, watched)
     dense = np.linspace(low, high, 4001)
     truth = function(dense)
-    errors = np.abs(sum_(dense) - truth) / (np.abs(truth) if relative else 1.0)
-    return Fit(sum_, float(errors.max()))
+    weight = 1 / np.abs(truth) if relative else np.ones_like(dense)
+    error = float((np.abs(sum_(dense) - truth) * weight).max())
+    slope = float((np.abs(sum_.slope(dense)) * weight).max())
+    return Fit(sum_, error, slope, float(np.abs(truth).min()))
 
 
 @lru_cache(maxsize=256)
@@ -105,6 +116,7 @@ def _fit(
     terms: int,
     rounds: int,
     relative: bool,
+    watched: bool,
 ) -> Sum:
     z, target = points(low, high), np.array(samples)
     columns = _columns(z, basis, terms)
@@ -132,13 +144,13 @@ def _fit(
         low=0.0,
         high=0.0,
     )
-    return _with_range(result, low, high)
+    most = ALARM * basis.half_period if watched else 0.0
+    return _with_range(result, min(low, -most), max(high, most))
 
 
 def _with_range(made: Sum, low: float, high: float) -> Sum:
-    """With the values that it takes as far as a guard lets z go, or on its own interval: rounded outward."""
-    most = 7 / 8 * made.half_period
-    values = made(np.linspace(min(low, -most), max(high, most), 4001))
+    """With the values that it takes there, rounded outward."""
+    values = made(np.linspace(low, high, 4001))
     least, largest = float(values.min()), float(values.max())
     unit = 2.0 ** (math.frexp(max(abs(least), abs(largest), 2.0**-GRID_BITS))[1] - 6)
     bounds = math.floor(least / unit - 0.25) * unit, math.ceil(largest / unit + 0.25) * unit
@@ -167,56 +179,54 @@ def _columns(z: Floats, basis: Basis, terms: int) -> list[Floats]:
 
 def _best(columns: list[Floats], target: Floats, scale: Floats, rounds: int) -> Floats:
     """Factors of the columns."""
-    weights = np.ones(POINTS)
-    best, least = _least_squares(columns, target, scale), math.inf
-    factors = best
-    for _ in range(rounds + 1):
-        errors = np.abs(_combined(columns, factors) - target) * scale
+    matrix, weights = np.stack(columns), np.ones(POINTS)
+    factors = best = _least_squares(matrix, target, scale)
+    least = math.inf
+    for number in range(rounds + 1):
+        errors = np.abs(_total((matrix * factors[:, None]).T) - target) * scale
         largest = float(errors.max())
         if largest < least:
             best, least = factors, largest
-        if largest == 0.0:
+        if largest == 0.0 or number == rounds:
             break
         weights = weights * np.sqrt(errors / largest + 1e-3)
-        factors = _least_squares(columns, target, scale * weights)
+        factors = _least_squares(matrix, target, scale * weights)
     return best
 
 
-def _combined(columns: list[Floats], factors: Floats) -> Floats:
-    total = np.zeros(POINTS)
-    for column, factor in zip(columns, factors.tolist(), strict=True):
-        total = total + column * factor
-    return total
-
-
-def _least_squares(columns: list[Floats], target: Floats, scale: Floats) -> Floats:
-    """By Gram and Schmidt, each column made orthogonal twice."""
-    count = len(columns)
-    basis: list[Floats] = []
-    triangle = np.zeros((count, count))
-    for k, column in enumerate(columns):
-        left = column * scale
-        for _ in range(2):
-            for i, one in enumerate(basis):
-                part = _dot(one, left)
-                triangle[i, k] += part
-                left = left - part * one
-        size = math.sqrt(_dot(left, left))
-        triangle[k, k] = size
-        basis.append(left / size)
-    rest, factors = target * scale, np.zeros(count)
-    parts = []
-    for one in basis:
-        parts.append(_dot(one, rest))
-        rest = rest - parts[-1] * one
+def _least_squares(matrix: Floats, target: Floats, scale: Floats) -> Floats:
+    """Factors of the rows, by Gram and Schmidt: each is made orthogonal to those before it twice."""
+    count = len(matrix)
+    basis, triangle = np.zeros((count, POINTS)), np.zeros((count, count))
+    for k in range(count):
+        left = matrix[k] * scale
+        for _ in range(2 if k else 0):
+            parts = _total(basis[:k] * left)
+            triangle[:k, k] += parts
+            left = left - _total((basis[:k] * parts[:, None]).T)
+        triangle[k, k] = np.sqrt(_total(left * left))
+        basis[k] = left / triangle[k, k]
+    rest, parts = target * scale, np.zeros(count)
+    for _ in range(2):
+        more = _total(basis * rest)
+        parts += more
+        rest = rest - _total((basis * more[:, None]).T)
+    factors = np.zeros(count)
     for k in reversed(range(count)):
-        known = math.fsum((triangle[k, k + 1 :] * factors[k + 1 :]).tolist())
-        factors[k] = (parts[k] - known) / triangle[k, k]
+        factors[k] = (parts[k] - _total(triangle[k] * factors)) / triangle[k, k]
     return factors
 
 
-def _dot(left: Floats, right: Floats) -> float:
-    return math.fsum((left * right).tolist())
+def _total(terms: Floats) -> Floats:
+    """Along the last axis, in an order that does not depend on the processor: halves are added until one is
+    left. NumPy's own sums take as many lanes as the processor has."""
+    while terms.shape[-1] > 1:
+        half = (terms.shape[-1] + 1) // 2
+        upper = terms[..., half:]
+        folded = terms[..., :half].copy()
+        folded[..., : upper.shape[-1]] += upper
+        terms = folded
+    return terms[..., 0] if terms.shape[-1] else np.zeros(terms.shape[:-1])
 
 
 def _short(value: float) -> tuple[int, int]:

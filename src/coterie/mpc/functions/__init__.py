@@ -94,6 +94,8 @@ from coterie.mpc.functions.shape import (
     transpose,
 )
 from coterie.mpc.functions.sigmoidal import sigmoid, sigmoid_of, softplus, tanh
+from coterie.mpc.functions.smooth import piecewise, smooth
+from coterie.mpc.functions.softmax import softmax
 
 __all__ = [
     "absolute",
@@ -148,6 +150,7 @@ __all__ = [
     "numbers",
     "one_hot",
     "permute",
+    "piecewise",
     "power",
     "quantile",
     "random_integers",
@@ -166,6 +169,8 @@ __all__ = [
     "sigmoid",
     "sigmoid_of",
     "sign",
+    "smooth",
+    "softmax",
     "softplus",
     "sort",
     "sort_by_key",

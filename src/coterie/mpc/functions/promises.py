@@ -59,7 +59,7 @@ def placed(x: Secret, span: Interval) -> Placed:
     factor, frac = math.floor(mantissa * 2**_GAIN_BITS), _GAIN_BITS - exponent
     while factor % 2 == 0:
         factor, frac = factor // 2, frac - 1
-    most = BITS - ABOVE - 1 - math.frexp(HALF_PERIOD)[1]
+    most = BITS - ABOVE - math.frexp(HALF_PERIOD)[1]
     if x.frac + frac > most:
         (x,) = rounded(x, frac=most - frac)
     return Placed(add(x, -centre) if centre else x, centre, factor, frac)

@@ -1,8 +1,7 @@
 """The sigmoid and its relatives: functions that flatten out, by sums of odd harmonics.
 
 Errors are absolute. A result is computed in one round with 16 dealt bytes for each harmonic, or in two with
-8 and 16, which is less where there are four or more, and rounded to ``frac`` bits on the way: that is chosen
-for arrays so large that bytes count more than a round.
+8 and 16, and rounded to ``frac`` bits on the way: by what takes less time on the plan's network.
 """
 
 from __future__ import annotations
@@ -13,22 +12,17 @@ from coterie.mpc.arrays import Secret, implements
 from coterie.mpc.errors import BAD_PROGRAM, RANGE_NEEDED
 from coterie.mpc.fourier import Named
 from coterie.mpc.fourier_tables import SIGMOID, SOFTPLUS
-from coterie.mpc.functions.arithmetic import add, as_secret, multiply, rounded
+from coterie.mpc.functions.arithmetic import add, as_secret, multiply
 from coterie.mpc.functions.operands import Operand
+from coterie.mpc.functions.sums import evaluated
 from coterie.mpc.location import program_line
-from coterie.mpc.protocols.window import ABOVE
-from coterie.mpc.ring import BITS, FRAC
 
 __all__ = ["sigmoid", "sigmoid_of", "softplus", "tanh"]
 
 Tables = Mapping[tuple[int, int], Named]
 
-_FRAC = 28
-"""Of results in one round."""
-_MANY = 1 << 13
-"""From so many elements on the second round is worth the bytes that it saves, at 1 ms and 1 Gb/s."""
-_WINDOW = BITS - ABOVE - 5
-"""Fractional bits that the guard's window of these sums leaves room for, at most."""
+_ROUNDING = 2.0**-11
+"""Twice as much error may come by rounding in the second round."""
 
 
 @implements("expit")
@@ -40,9 +34,9 @@ def sigmoid(z: Operand, limit: float | None = None, error: float = 1e-3, frac: i
     :param error: largest absolute error of the sum that is taken, down to 4e-5, with a limit of 20 2.4e-5.
     :param frac: fractional bits of the result; 28 in one round, 18 in two, where nothing is said.
 
-    Cost, with N harmonics (3 to 9 up to 10, 10 to 16 up to 20; 5 for 8 and 1e-3): 1 round, 3 bytes sent, 16N
-    dealt; or, from 8192 elements on, 2 rounds, 7 sent, 8N + 16 dealt. A watched limit takes 2 sent and 16
-    dealt more. Error: ``error``, and 2^-14 by rounding.
+    Cost, with N harmonics (3 to 11 up to 10, 10 to 16 up to 20; 5 for 8 and 1e-3): 1 round, 3 bytes sent, 16N
+    dealt; or, where bytes count more than a round, 2 rounds, 7 sent, 8N + 16 dealt. A watched limit takes 2
+    sent and 16 dealt more. Error: ``error``, and 2^-12 by rounding.
     """
     x = as_secret(z)
     return _evaluate("sigmoid", x, *_chosen("sigmoid", SIGMOID, x, limit, error), frac)
@@ -74,7 +68,11 @@ def sigmoid_of(z: Secret, limit: int, terms: int, frac: int) -> Secret:
     if (limit, terms) not in SIGMOID:
         pairs = ", ".join(map(str, SIGMOID))
         raise BAD_PROGRAM(f"no sum for limit and terms {(limit, terms)}; there are {pairs}")
-    return _apply("sigmoid", SIGMOID[limit, terms], z, frac, half=False, guard=True)
+    named = SIGMOID[limit, terms]
+    gain, function = (named.factor, named.frac), ("sigmoid", 0.0)
+    return evaluated(
+        z, named.sum, gain, function=function, guard=True, frac=frac, error=1.0, halve=False
+    )
 
 
 def _chosen(name: str, tables: Tables, x: Secret, limit: float | None, error: float) -> tuple[Named, bool]:
@@ -97,22 +95,7 @@ def _chosen(name: str, tables: Tables, x: Secret, limit: float | None, error: fl
 
 
 def _evaluate(name: str, x: Secret, named: Named, guard: bool, frac: int | None) -> Secret:
-    half = x.size >= _MANY and (frac is None or frac <= _FRAC)
-    wanted = frac if frac is not None else (FRAC if half else _FRAC)
-    return _apply(name, named, x, wanted, half=half, guard=guard)
-
-
-def _apply(name: str, named: Named, x: Secret, frac: int, *, half: bool, guard: bool) -> Secret:
-    if x.frac + named.frac > _WINDOW:
-        (x,) = rounded(x, frac=_WINDOW - named.frac)
-    params = {
-        "sum": named.sum.to_params(),
-        "gain": [named.factor, named.frac],
-        "function": [name, 0.0],
-        "frac": frac,
-        "half": half,
-        "guard": guard,
-    }
-    if guard:
-        return x.context.guarded("fourier", x, **params)
-    return x.context.one("fourier", [x], **params)
+    gain = (named.factor, named.frac)
+    return evaluated(
+        x, named.sum, gain, function=(name, 0.0), guard=guard, frac=frac, error=named.error + _ROUNDING
+    )
