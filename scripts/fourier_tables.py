@@ -22,8 +22,8 @@ from coterie.mpc.protocols.true import even_softplus, sigmoid
 HALF_PERIOD = 16.0
 MIRROR = HALF_PERIOD / 2
 """Where sums of odd harmonics are mirrored."""
-SIGMOID = {5: (3, 4, 5), 8: (5, 6, 7, 8), 10: (5, 6, 7, 8, 10, 11), 20: (10, 11, 12, 13, 14, 16)}
-SOFTPLUS = {5: (3, 4, 5, 6), 10: (5, 6, 7, 8), 20: (10, 12, 14)}
+SIGMOID = {5: (3, 4, 5), 8: (5, 6, 7, 8), 10: (5, 6, 7, 8, 10, 11), 20: (10, 11, 12, 13, 14, 16, 24)}
+SOFTPLUS = {5: (3, 4, 5, 6), 10: (5, 6, 7, 8), 20: (10, 12, 14, 18)}
 ROUNDS = 60
 LOG_CENTRE = (SCALED.low + SCALED.high) / 2
 LOG_BASIS = Basis(1.0, 2)

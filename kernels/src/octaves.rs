@@ -222,18 +222,34 @@ fn ones(value: u32, bits: u32) -> u64 {
 /// For each of the last three the same, nibbles 0 to 7 of the second; whether all first four passed, bits 32 to 47;
 /// σ, nibble 12, and σ τ, nibble 13.
 #[inline(always)]
-fn counts(bits: u8, sigma_tau: u8) -> [u64; COUNTS] {
-    let (first, last) = (u32::from(bits & 15), u32::from(bits >> 4));
+fn counts(tables: &Tables, bits: u8, sigma_tau: u8) -> [u64; COUNTS] {
+    let (first, last) = (usize::from(bits & 15), usize::from(bits >> 4 & 7));
     let (sigma, tau) = (u64::from(sigma_tau >> 4 & 1), u64::from(sigma_tau & 15));
-    let mut words = [0, sigma << 48 | (sigma * tau) << 52];
-    for public in 0..16 {
-        words[0] |= ones(public ^ first, 4) << (4 * public);
+    let all = 1u64 << (32 + (first ^ 15));
+    [
+        tables.first[first],
+        tables.last[last] | all | sigma << 48 | (sigma * tau) << 52,
+    ]
+}
+
+/// The counts for all masks of a trial's outcomes.
+struct Tables {
+    first: [u64; 16],
+    last: [u64; 8],
+}
+
+impl Tables {
+    fn new() -> Self {
+        let row = |mask: usize, bits: u32| {
+            (0..1 << bits).fold(0, |word, public: u32| {
+                word | ones(public ^ mask as u32, bits) << (4 * public)
+            })
+        };
+        Tables {
+            first: std::array::from_fn(|mask| row(mask, 4)),
+            last: std::array::from_fn(|mask| row(mask, 3)),
+        }
     }
-    for public in 0..8 {
-        words[1] |= ones(public ^ last, 3) << (4 * public);
-    }
-    words[1] |= 1 << (32 + (first ^ 15));
-    words
 }
 
 fn same_length(name: &str, found: usize, rows: usize) -> PyResult<()> {
@@ -260,8 +276,9 @@ fn octave_counts<'py>(
     let (bits, sigma_tau) = (bytes("bits", bits)?, bytes("sigma_tau", sigma_tau)?);
     let (bits, sigma_tau) = (bits.as_slice()?, sigma_tau.as_slice()?);
     same_length("sigma_tau", sigma_tau.len(), bits.len())?;
+    let tables = Tables::new();
     corrected::<Nibbles, COUNTS>(py, bits.len(), &seeds, id, |row| {
-        counts(bits[row] & 0x7f, sigma_tau[row])
+        counts(&tables, bits[row], sigma_tau[row])
     })
 }
 

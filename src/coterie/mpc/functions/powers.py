@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from coterie.mpc.arrays import Secret, implements
 from coterie.mpc.errors import RANGE_NEEDED
 from coterie.mpc.fourier_tables import LOG_CENTRE, LOGS
-from coterie.mpc.functions.arithmetic import add, as_secret, multiply, negative, rounded, times
+from coterie.mpc.functions.arithmetic import add, as_secret, multiply, negative, rounded, subtract, times
 from coterie.mpc.functions.elementary import exponential
 from coterie.mpc.functions.operands import Operand, is_public, public_array
 from coterie.mpc.functions.promises import promise
@@ -160,9 +160,7 @@ def _finished(result: Secret, frac: int | None) -> Secret:
 
 def _power(name: str, x: Secret, exponent: float, low: float | None, high: float | None) -> Secret:
     terms = _FEW_TERMS if abs(exponent) <= 1 else _TERMS
-    logarithm = _logarithm("log", x, low, high, terms, name)
-    if exponent < 0:
-        logarithm = negative(logarithm)
+    logarithm = _logarithm("log", x, low, high, terms, name, -1 if exponent < 0 else 1)
     return exponential(logarithm, abs(exponent), 0.0)
 
 
@@ -199,9 +197,16 @@ def _reach(name: str, x: Secret, low: float | None, high: float | None) -> tuple
 
 
 def _logarithm(
-    kind: str, x: Secret, low: float | None, high: float | None, terms: int, name: str = ""
+    kind: str,
+    x: Secret,
+    low: float | None,
+    high: float | None,
+    terms: int,
+    name: str = "",
+    sign: int = 1,
 ) -> Secret:
-    """Of x, with at least ``_LOG_FRAC`` fractional bits. The kind is ``log``, ``log2`` or ``log10``."""
+    """Of x, or less that, with at least ``_LOG_FRAC`` fractional bits. The kind is ``log``, ``log2`` or
+    ``log10``."""
     x, reach = _reach(name or kind, x, low, high)
     context = x.context
     context.open(x)
@@ -216,13 +221,9 @@ def _logarithm(
         error=_LOG_SLACK,
         halve=False,
     )
-    powers = times(count, 2 * _OF_2[kind], result.frac)
-    whole = add(add(result, (reach.top - x.frac) * _OF_2[kind]), negative(powers))
-    if reach.watched:
-        # The guard admits more than was promised. What comes out then is no logarithm, but lies within what
-        # the sum and the count can give, and that is what the next operation has to be ready for.
-        return whole
-    ends = [math.log2(end) * _OF_2[kind] for end in (reach.span.low, reach.span.high)]
+    powers = add(times(count, 2 * _OF_2[kind], result.frac), (x.frac - reach.top) * _OF_2[kind])
+    whole = subtract(result, powers) if sign > 0 else subtract(powers, result)
+    ends = sorted(sign * math.log2(end) * _OF_2[kind] for end in (reach.span.low, reach.span.high))
     return context.within(whole, (_outward(ends[0] - _LOG_SLACK, -1), _outward(ends[1] + _LOG_SLACK, 1)))
 
 
