@@ -22,7 +22,7 @@ from coterie.learn.glm.design import (
 )
 from coterie.learn.glm.errors import LABEL_UNFIT, OFFSET_UNFIT, WEIGHTS_UNFIT
 from coterie.learn.glm.families import family_of
-from coterie.learn.linear import Floats, Moments, moments
+from coterie.learn.linear import Floats, Moments, moments, turned
 from coterie.mpc import RowBlocks
 
 __all__ = [
@@ -55,7 +55,8 @@ class Block:
     def scaled(self) -> RowBlocks:
         """F = (X − μ) A."""
         given = self.features
-        return RowBlocks(given.shape, lambda start, stop: (given.rows(start, stop) - self.shift) @ self.turn)
+        shift, turn = self.shift, self.turn
+        return RowBlocks(given.shape, lambda start, stop: turned(given.rows(start, stop) - shift, turn))
 
     def back(self) -> Floats:
         """(width + 1, width): weights to coefficients, and to what is taken from the intercept."""
