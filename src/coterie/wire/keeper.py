@@ -139,6 +139,8 @@ class Keeper(threading.Thread):
             link.lock.release()
             time.sleep(YIELD)
             link.lock.acquire()
+            if link.pump is pump:
+                self._check_age(now)  # a stream without an end wears its keys out too
             return
         if link.pump is pump:
             self._check_age(now)
