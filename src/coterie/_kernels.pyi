@@ -99,8 +99,8 @@ def trig_deal(
 ) -> Words:
     """The dealer's correction for shares of sin(jθλ) and cos(jθλ), θ = 2π / 2^period_bits, λ = mask.
 
-    j is ``first``, ``first + step``, ... , ``terms`` of them (each argument at most 1024), ``period_bits`` 1 to
-    64. Fixed point with ``frac`` (0 to 50) fractional bits, minus PRG(seed, id) of the parties that expand
+    j is ``first``, ``first + step``, ... , ``terms`` of them (each argument at most 1024), ``period_bits`` 1
+    to 64. Fixed point with ``frac`` (0 to 50) fractional bits, minus PRG(seed, id) of the parties that expand
     their shares. Shares are elements of Z_2^64, shape (mask.size * 2 * terms,); or, with ``half``, of Z_2^32,
     two to a word, the lower half first, shape (mask.size * terms,). Their order is a matter between this and
     :func:`trig_eval`: per block of 64 elements (the last may be shorter), the first sine of all its elements,
@@ -337,7 +337,8 @@ def octave_counts(bits: Bytes, sigma_tau: Bytes, seeds: Sequence[bytes], id: int
     ``bits`` are the masks of seven outcomes, ``sigma_tau`` holds τ in the low four bits and σ above. First
     word: for the sixteen values of the first four masked outcomes, how many in a row passed, four bits each.
     Second: the same for the last three, eight values; from bit 32 on, whether all first four passed, sixteen
-    values; four bits of σ, and of σ τ. Groups of four bits are shared by sums modulo 16, truths by exclusive or.
+    values; four bits of σ, and of σ τ. Groups of four bits are shared by sums modulo 16, truths by exclusive
+    or.
     """
 
 def octave_count(opened: Bytes, shares: Words | None, seed: bytes | None, id: int) -> Bytes:
@@ -351,8 +352,8 @@ def octave_scales(rho: Bytes, mask: Words, seeds: Sequence[bytes], id: int) -> W
 def octave_scale(
     count: Bytes, opened: Words, first: bool, shares: Words | None, seed: bytes | None, id: int
 ) -> Words:
-    """A party's shares of 4^(T + 7) x and of T, shape (n, 2), where T is 0 to 7, ``count`` is T + ρ modulo 16,
-    and ``opened`` is x + λ."""
+    """A party's shares of 4^(T + 7) x and of T, shape (n, 2), where T is 0 to 7, ``count`` is T + ρ modulo
+    16, and ``opened`` is x + λ."""
 
 # Keyed hashes and Ristretto255
 

@@ -47,8 +47,7 @@ SMOOTH = {
 }
 
 
-@pytest.mark.parametrize("count", [2, 3])
-@pytest.mark.parametrize("promised", [False, True])
+@pytest.mark.parametrize(("promised", "count"), [(False, 2), (True, 3)])
 @pytest.mark.parametrize("name", SMOOTH)
 def test_smooth_functions(name: str, promised: bool, count: int) -> None:
     function, low, high, error, relative = SMOOTH[name]

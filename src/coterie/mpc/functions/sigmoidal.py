@@ -31,10 +31,10 @@ def sigmoid(z: Operand, limit: float | None = None, error: float = 1e-3, frac: i
 
     :param limit: |z| is promised not to be larger, up to 20; watched by ``ctx.check()``. Not needed where the
         trace knows it. Rounded up to 5, 8, 10 or 20.
-    :param error: largest absolute error of the sum that is taken, down to 4e-5, with a limit of 20 2.4e-5.
+    :param error: largest absolute error of the sum that is taken, down to 2e-5, with a limit of 20 3.2e-6.
     :param frac: fractional bits of the result; 28 in one round, 18 in two, where nothing is said.
 
-    Cost, with N harmonics (3 to 11 up to 10, 10 to 16 up to 20; 5 for 8 and 1e-3): 1 round, 3 bytes sent, 16N
+    Cost, with N harmonics (3 to 11 up to 10, 10 to 24 up to 20; 5 for 8 and 1e-3): 1 round, 3 bytes sent, 16N
     dealt; or, where bytes count more than a round, 2 rounds, 7 sent, 8N + 16 dealt. A watched limit takes 2
     sent and 16 dealt more. Error: ``error``, and 2^-12 by rounding.
     """
@@ -53,7 +53,7 @@ def tanh(x: Operand, limit: float | None = None, error: float = 1e-3, frac: int 
 @implements()
 def softplus(z: Operand, limit: float | None = None, error: float = 1e-3, frac: int | None = None) -> Secret:
     """log(1 + e^z): the loss of logistic regression. As :func:`sigmoid`, with limits of 5, 10 and 20, and
-    errors down to 5.3e-5."""
+    errors down to 3e-5, with a limit of 20 2.2e-6."""
     x = as_secret(z)
     even = _evaluate("even_softplus", x, *_chosen("softplus", SOFTPLUS, x, limit, error), frac)
     return add(even, x.ldexp(-1))
