@@ -247,7 +247,7 @@ class Context(ABC):
         return result
 
     def sigmoid(self, logits: Secret, *, frac: int, limit: int = 10, terms: int = 7) -> Secret:
-        """1 / (1 + exp(-logits)) for logits in ``[-limit, limit]``, watched by :meth:`check`; one or two rounds.
+        """1 / (1 + exp(-logits)) for logits within the limit, watched by :meth:`check`; in one round or two.
 
         :mod:`coterie.mpc.fourier_tables` has the pairs of limit and terms, and their errors;
         :func:`coterie.mpc.functions.sigmoid` chooses among them.
