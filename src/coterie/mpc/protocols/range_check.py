@@ -18,8 +18,7 @@ difference of i and λ's bits is 6 or 7, what they cannot be: the same plus c = 
 in between it depends on λ. The parties add up their shares of eight random public combinations of all
 differences, over all calls, and at the end reveal whether the sums are zero: multiplied by a random secret
 matrix, so that a failure does not tell which row it was. Why this and not a comparison of each value: that is
-six rounds and four times the bytes, so it could be afforded once at the end, and would not see what happened
-before.
+two to four rounds more, and several times the bytes, in every pass.
 
 The difference of a value that is k periods off is −k, or c − k in the last two buckets of a period: 2^v odd.
 Eight combinations and the matrix miss it with probability (17 − v) 2^(−8(16−v)). Each |k| < 2^10 has v <= 10,
