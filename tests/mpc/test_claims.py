@@ -69,3 +69,25 @@ def test_a_dealer_gets_nothing_that_its_own_noise_covers(draw: object) -> None:
     with pytest.raises(CoterieError, match="CT-2109"):
         trace(lambda ctx: program(ctx, "dealer"), NAMES[:2], DEALER, guests=[DEALER])
     assert trace(lambda ctx: program(ctx, "parties"), NAMES[:2], DEALER, guests=[DEALER])
+
+
+@pytest.mark.parametrize("value", [2950.0, 3500.0, 4500.0, 5800.0])
+def test_a_broken_promise_is_found_or_leaves_no_claimed_range(value: float) -> None:
+    """The guard admits more than was promised: what comes out must lie where the next operation expects."""
+    claimed: list[Interval] = []
+
+    def program(ctx: Context) -> None:
+        x = ctx.private("x", ctx.parties[0], (300,), (0.0, 6000.0)).secret()
+        inverse = fn.reciprocal(x, 1.0, 2900.0)
+        claimed.append(inverse.range)
+        ctx.check()
+        ctx.reveal(inverse, ctx.parties, "inverse")
+
+    played = play(program, {"x": np.full(300, value)}, raises=False)
+    if played.errors:
+        assert all(isinstance(e, CoterieError) and e.code == "CT-2108" for e in played.errors.values())
+    else:
+        found = played.result("inverse")
+        assert claimed[0].low <= found.min()
+        assert found.max() <= claimed[0].high
+        np.testing.assert_allclose(found, 1 / value, rtol=0.01)
