@@ -101,7 +101,7 @@ def test_our_side_trains_over_real_links_what_the_reference_trains(tmp_path: Pat
     assert run.error is not None
     assert run.error < 2e-3
     assert np.abs(truth).max() > 0.2
-    assert run.rounds == 4
+    assert run.rounds == 5  # however few the rows: a plan for the most rows bounds that for fewer
     # Each pass opens weights and errors, truncates gradients, and looks up the sigmoid.
     assert run.pass_bytes is not None
     assert run.pass_bytes > 2 * 8 * SMALL.rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,8 +30,11 @@ from coterie.learn.logistic import (
     score_plan,
     score_run,
 )
+from coterie.learn.logistic.design import design
+from coterie.learn.logistic.mpc import training
 from coterie.learn.split import Split
 from coterie.learn.standardize import Standardize
+from coterie.mpc import trace
 
 from .pipeline import Outcome, dataset, people, run
 
@@ -387,3 +391,16 @@ def test_other_bytes_are_no_model(noise: bytes, place: int, byte: int) -> None:
     changed[place % len(whole)] = byte
     with suppress_only("CT-3053"):
         load_model(bytes(changed))
+
+
+def test_a_plan_for_the_most_rows_bounds_that_for_fewer() -> None:
+    """Or a job would be refused when it learns how many rows are common."""
+    widths = {"lender": 3, "payments": 2}
+    tapes = {}
+    for rows in (40, 900, 1380, 1450, 30_000):
+        numbers = design(rows, widths, 8.0, LogisticParams(passes=3))
+        tapes[rows] = trace(training(numbers, "lender", ()), tuple(widths), "hub")
+    for fewer, more in itertools.pairwise(tapes.values()):
+        assert fewer.rounds == more.rounds
+        for source, targets in more.sent.items():
+            assert all(fewer.sent[source][target] <= count for target, count in targets.items())

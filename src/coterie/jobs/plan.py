@@ -352,6 +352,11 @@ def check_within(stage: StagePlan, bound: StagePlan) -> None:
         for reveal, allowed in zip(step.reveals, limit.reveals, strict=True):
             if replace(reveal, values=0) != replace(allowed, values=0) or reveal.values > allowed.values:
                 refuse(step, f"reveal of {reveal.what!r}")
+        if len(step.disclosed) != len(limit.disclosed):
+            refuse(step, "number of values disclosed")
+        for shown, permitted in zip(step.disclosed, limit.disclosed, strict=True):
+            if replace(shown, values=0) != replace(permitted, values=0) or shown.values > permitted.values:
+                refuse(step, f"disclosure of {shown.name!r}")
 
 
 def _beyond(step: StepPlan, limit: StepPlan) -> Iterator[str]:

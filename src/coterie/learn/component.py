@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from coterie.data import Dataset, Scratch, VerticalFrame
-    from coterie.mpc import Correlations, Network, TapeFile, TapeFiles
+    from coterie.mpc import Correlations, Disclosure, Network, TapeFile, TapeFiles
     from coterie.wire import Mesh
 
 Engine = Literal["clear", "tee", "mpc", "fl"]
@@ -117,6 +117,9 @@ class StepPlan:
     statement: Statement | None = None
     choices: tuple[str, ...] = ()
     """Where there were several protocols for an operation: which was taken, and why."""
+    disclosed: tuple[Disclosure, ...] = ()
+    """Every value that the step's programs show to anybody, as it stands on their tapes: they can show no
+    other. ``reveals`` says it in words."""
     digest: str | None = None
     """Of the tape, where there is one."""
     at_most: bool = False

@@ -39,6 +39,7 @@ def needs_of(tape: Tape) -> dict[str, Any]:
         "disk": tape.disk,
         "operations": max(tape.multiplications.values()),
         "choices": tape.choices,
+        "disclosed": tape.disclosures,
         "digest": tape.digest,
         "tapes": (PlannedTape(tape.digest, dict(tape.corrections)),) if ahead else (),
     }

@@ -246,13 +246,16 @@ class Context(ABC):
         result: tuple[Secret, ...] = self.apply("truncate", secrets, frac=frac)
         return result
 
-    def sigmoid(self, logits: Secret, *, frac: int, limit: int = 10, terms: int = 7) -> Secret:
-        """1 / (1 + exp(-logits)) for logits within the limit, watched by :meth:`check`; in one round or two.
+    def sigmoid(
+        self, logits: Secret, *, frac: int, limit: int = 10, terms: int = 7, halve: bool = False
+    ) -> Secret:
+        """1 / (1 + exp(-logits)) for logits in ``[-limit, limit]``, watched by :meth:`check`; in one
+        round, or halved in two.
 
         :mod:`coterie.mpc.fourier_tables` has the pairs of limit and terms, and their errors;
         :func:`coterie.mpc.functions.sigmoid` chooses among them.
         """
-        result: Secret = call("sigmoid_of", logits, limit, terms, frac)
+        result: Secret = call("sigmoid_of", logits, limit, terms, frac, halve)
         return result
 
     def check_range(self, secret: Secret, half_period: float) -> Secret:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
 from coterie.agreement import Agreement
 from coterie.data import DatasetFacts
-from coterie.errors import CoterieError, NotAgreed, PeerIncompatible
+from coterie.errors import CoterieError, NotAgreed, PeerIncompatible, Unavailable
 from coterie.jobs import (
     PLAN_DIFFERS,
     Approval,
@@ -127,13 +128,18 @@ class Proposals:
     async def _network_of(self, spec: JobSpec, agreement: Agreement) -> NetworkFacts | None:
         """The slowest of this node's lines to the others of the job, where its engine sends anything.
 
-        A dealer that is away now, as it may be where correlations come in tape files, is not measured.
+        Whoever cannot be reached now is not measured: planning needs no more of it than of any other.
         """
         if spec.engine != "mpc":
             return None
         dealer = agreement.terms.dealer if spec.correlations == "stream" else None
         others = sorted({*spec.datasets, *([dealer] if dealer else [])} - {self._core.name})
-        measured = [await self._network.measure(peer) for peer in others]
+        measured = []
+        for peer in others:
+            with contextlib.suppress(Unavailable):  # who is away now is missed when the job is to run
+                measured.append(await self._network.measure(peer))
+        if not measured:
+            return None
         return NetworkFacts(
             latency=max(one.latency for one in measured), bandwidth=min(one.bandwidth for one in measured)
         )

@@ -135,6 +135,7 @@ class _Transport:
         )
         self._piece = memoryview(bytearray(PIECE))
         self._unsent = memoryview(b"")
+        self._ended = False
 
     @property
     def wants_write(self) -> bool:
@@ -186,6 +187,9 @@ class _Transport:
         except BlockingIOError:
             return 0
         if not count:
+            if self._ended:
+                raise Lost("the peer closed the connection")
+            self._ended = True
             self._incoming.write_eof()
             return -1
         self._incoming.write(self._piece[:count])

@@ -49,6 +49,8 @@ def needs_of_parts(
         "memory": max(one["memory"] for one in needs),
         "disk": max(one["disk"] for one in needs),
         "operations": sum(one["operations"] for one in needs),
+        "choices": tuple(dict.fromkeys(choice for one in needs for choice in one["choices"])),
+        "disclosed": tuple(value for one in needs for value in one["disclosed"]),
         "digest": digest(canonical([one["digest"] for one in needs])),
         "tapes": tuple(planned for one in needs for planned in one["tapes"]),
         "at_most": True,

@@ -60,20 +60,21 @@ def softplus(z: Operand, limit: float | None = None, error: float = 1e-3, frac: 
 
 
 @implements()
-def sigmoid_of(z: Secret, limit: int, terms: int, frac: int) -> Secret:
+def sigmoid_of(z: Secret, limit: int, terms: int, frac: int, halve: bool = False) -> Secret:
     """1 / (1 + e^-z), always watched, by the sum of that limit and number of terms.
 
-    For sums over many rows: what rounding adds has no bias, 2^-12 at most where what is dealt is halved.
+    :param halve: in two rounds with half of what is dealt, for sums over many rows: what rounding adds has no
+        bias, but is up to 2^-12. Never chosen by the number of rows, so that the plan for the most rows is a
+        bound for fewer.
 
-    Cost: 1 round, 5 bytes sent, 16 terms + 16 dealt; or, where bytes count more than a round, 2 rounds, 9
-    sent, 8 terms + 32 dealt.
+    Cost: 1 round, 5 bytes sent, 16 terms + 16 dealt; halved 2 rounds, 9 sent, 8 terms + 32 dealt.
     """
     if (limit, terms) not in SIGMOID:
         pairs = ", ".join(map(str, SIGMOID))
         raise BAD_PROGRAM(f"no sum for limit and terms {(limit, terms)}; there are {pairs}")
     named = SIGMOID[limit, terms]
     gain, function = (named.factor, named.frac), ("sigmoid", 0.0)
-    return evaluated(z, named.sum, gain, function=function, guard=True, frac=frac, error=1.0)
+    return evaluated(z, named.sum, gain, function=function, guard=True, frac=frac, error=1.0, halve=halve)
 
 
 def _chosen(name: str, tables: Tables, x: Secret, limit: float | None, error: float) -> tuple[Named, bool]:

@@ -16,6 +16,7 @@ one of the seeds that are used under its key, those of 64 elements: less than 2^
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -140,9 +141,9 @@ class _Dcf(Protocol):
         return [found.reshape(call.output_forms[0].shape).astype(np.uint8)]
 
     @staticmethod
+    @abstractmethod
     def truth(values: NDArray[Any], threshold: float) -> NDArray[np.bool_]:
         """What it computes, in the clear."""
-        raise NotImplementedError
 
 
 def dcf_cost(setting: Setting, n: int, bits: int) -> Cost:

@@ -26,6 +26,7 @@ All is bit-sliced, 64 values to a machine word, on pieces that fit the cache. Ex
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -146,9 +147,9 @@ class _Tables(Protocol):
         return [np.stack(found).reshape(call.output_forms[0].shape).astype(np.uint8)]
 
     @staticmethod
+    @abstractmethod
     def truth(values: NDArray[Any], threshold: float) -> NDArray[np.bool_]:
         """What it computes, in the clear."""
-        raise NotImplementedError
 
 
 class _Run:

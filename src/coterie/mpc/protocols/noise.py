@@ -16,6 +16,7 @@ of a continuous law: the sum of a number of the grid and the noise is a number o
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +48,9 @@ _TWIN = b"coterie/mpc/twin"
 class _Random(Protocol):
     """Base: samples of a law that the parameters name, on the grid of their fixed-point format."""
 
+    @abstractmethod
     def law(self, params: Params) -> Law:
         """Raises ValueError where there is none."""
-        raise NotImplementedError
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
         law, unit = self.law(params), 2.0 ** -params["frac"]
