@@ -9,19 +9,43 @@ import pytest
 from coterie.cli.plans import print_plan
 from coterie.node import PlanView
 
+SUMMARY: dict[str, Any] = {"sent": {}, "rounds": 3, "memory": 2**30, "disk": 0, "seconds": 1.0, "dealt": {}}
 
-@pytest.mark.parametrize(("disk", "said"), [(0, False), (10_604_000_000, True)])
-def test_a_plan_says_what_goes_to_the_disk(capsys: pytest.CaptureFixture[str], disk: int, said: bool) -> None:
-    summary: dict[str, Any] = {
-        "sent": {},
-        "rounds": 3,
-        "memory": 2**30,
-        "disk": disk,
-        "seconds": 1.0,
-        "dealt": {},
-    }
-    document = {"name": "score", "parties": ["lender"], "dealer": None, "stages": []}
-    print_plan(PlanView(job="ab" * 16, digest="sha256:" + "0" * 64, summary=summary, document=document))
+
+def said(capsys: pytest.CaptureFixture[str], stages: list[dict[str, Any]], **summary: Any) -> str:
+    """All that is printed of a plan."""
+    document = {"name": "score", "parties": ["lender"], "dealer": None, "stages": stages}
+    digest = "sha256:" + "0" * 64
+    print_plan(PlanView(job="ab" * 16, digest=digest, summary=SUMMARY | summary, document=document))
     out = capsys.readouterr()
-    assert ("9.9 GiB" in out.out + out.err) == said
-    assert ("own disk" in out.out + out.err) == said
+    return out.out + out.err
+
+
+def stage(**step: Any) -> dict[str, Any]:
+    empty: dict[str, Any] = {"sent": {}, "rounds": {}, "memory": 0, "seconds": 0.0, "statement": None}
+    return {"exact": False, "steps": [empty | {"choices": [], "reveals": [], "disclosed": []} | step]}
+
+
+@pytest.mark.parametrize(("disk", "told"), [(0, False), (10_604_000_000, True)])
+def test_a_plan_says_what_goes_to_the_disk(capsys: pytest.CaptureFixture[str], disk: int, told: bool) -> None:
+    text = said(capsys, [], disk=disk)
+    assert ("9.9 GiB" in text) == told
+    assert ("own disk" in text) == told
+
+
+@pytest.mark.parametrize("note", ["", "noise of sigma 3"])
+def test_a_plan_lists_every_value_that_programs_show(capsys: pytest.CaptureFixture[str], note: str) -> None:
+    shown = [
+        {"name": "residual", "to": ["lender"], "values": 1, "note": ""},
+        {"name": "variances", "to": ["lender", "telecom"], "values": 1100, "note": note},
+    ]
+    text = said(capsys, [stage(step="glm", disclosed=shown)])
+    assert "What the programs disclose" in text
+    assert "residual" in text
+    line = next(line for line in text.splitlines() if "variances" in line)
+    assert line.split() == ["≤", "1,100", "variances", "lender,", "telecom", *note.split()]
+    assert ("note" in text.split()) == bool(note)
+
+
+def test_a_plan_without_programs_has_no_such_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "programs disclose" not in said(capsys, [stage(step="split")])

@@ -32,6 +32,8 @@ def test_a_stage_is_asked_for_dealt_and_taken_in(
     while "waiting for the tape file of stage 2" not in (said := lender("job", "status").out):
         assert time.monotonic() < deadline, said
         time.sleep(0.1)
+    heading = next(line for line in said.splitlines() if line.startswith("party"))
+    assert heading.split() == ["party", "state", "step", "doing"], "columns that say nothing are left out"
     assert f"coterie job plan --job {lender('job', 'status', '--json').json['id'][:12]} --stage 2" in said
     assert "coterie dealer deal stage-2.json" in said
     asked, folder = tmp_path / "stage-2.json", tmp_path / "dealt"
@@ -56,6 +58,7 @@ def test_a_stage_is_asked_for_dealt_and_taken_in(
     assert "used" in listed.out
     assert lender("tape", "list", "--json").json[-1]["serial"] == added["serial"]
     entries = lender("ledger", "list", "--kind", "tape", "--job", "last").out
+    assert f"for stage 2 of job {added['job'][:12]}" in " ".join(entries.split())
     assert "added: tape file" in entries
     assert "used: tape file" in entries
     assert "dealt: tape file" in hub("ledger", "list", "--kind", "tape").out

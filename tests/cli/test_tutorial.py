@@ -93,6 +93,7 @@ def test_the_plan_tells_steps_bytes_and_who_learns_what(walk: Walk) -> None:
     for step in ("align", "split", "fill", "standardize", "logistic", "evaluate"):
         assert re.search(rf"^{step} ", plan, re.MULTILINE)
     assert "the score of each row" in plan
+    assert "What the programs disclose" in plan
     assert re.search(r"^hub +payments +≤", plan, re.MULTILINE)
 
 

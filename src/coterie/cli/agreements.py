@@ -132,7 +132,8 @@ def _next(view: AgreementView) -> str:
     if view.state == "draft":
         return f"coterie agreement offer {view.name}"
     if view.state == "offered":
-        return "each of " + ", ".join(view.missing) + f": coterie agreement sign {view.name}"
+        each = "each of " * (len(view.missing) > 1)
+        return f"{each}{', '.join(view.missing)}: coterie agreement sign {view.name}"
     return ""
 
 

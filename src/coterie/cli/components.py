@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -36,7 +37,7 @@ def list_components(context: typer.Context) -> None:
 def show_component(
     context: typer.Context, name: Annotated[str, typer.Argument(help="The component's name.")]
 ) -> None:
-    """A component's parameters, with their defaults and limits."""
+    """A component's parameters, with their defaults and limits, as job files and agreements write them."""
     state = state_of(context)
     with state.client() as client:
         found = {one.name: one for one in client.components()}
@@ -56,10 +57,8 @@ def _default(schema: Mapping[str, Any]) -> str:
     if "default" not in schema:
         return "required"
     default = schema["default"]
-    if default is None:
-        return "none"
-    if isinstance(default, bool):
-        return "yes" if default else "no"
+    if default is None or isinstance(default, bool):
+        return json.dumps(default)
     return str(default) or "empty"
 
 
@@ -71,7 +70,7 @@ def _allowed(schema: Mapping[str, Any]) -> str:
         return ", ".join(map(str, schema["enum"]))
     if "const" in schema:
         return str(schema["const"])
-    kind = {"null": "none", "boolean": "yes or no", "string": "text", "array": "list"}.get(
+    kind = {"null": "null", "boolean": "true or false", "string": "text", "array": "list"}.get(
         schema.get("type", ""), schema.get("type", "any")
     )
     return ", ".join([kind, *(f"{words} {schema[key]}" for key, words in LIMITS if key in schema)])

@@ -116,9 +116,9 @@ def _participants(view: JobView, notable: float) -> Table:
         for one in view.participants
     ]
     columns = ("|party", "|state", "|step", "|", "|doing", "waits for")
-    if view.over:
-        return drawn_table("", columns[:4], [row[:4] for row in rows])
-    return drawn_table("", columns, rows)
+    shown = columns[:4] if view.over else columns
+    told = [number for number in range(len(shown)) if any(row[number] for row in rows)]
+    return drawn_table("", [columns[number] for number in told], [[row[n] for n in told] for row in rows])
 
 
 def _place(view: JobView, one: ParticipantView) -> str:

@@ -123,7 +123,8 @@ def _job(body: Body) -> str:
 
 
 def _tape(body: Body) -> str:
-    return f"{body['event']}: tape file {body['serial'][:12]} for stage {body['stage']} by {body['dealer']}"
+    of = f"stage {body['stage']} of job {short(body['job'])}"
+    return f"{body['event']}: tape file {body['serial'][:12]} for {of}, by {body['dealer']}"
 
 
 def _head(body: Body) -> str:

@@ -13,7 +13,7 @@ __all__ = ["print_plan"]
 
 
 def print_plan(view: PlanView) -> None:
-    """The plan as three tables."""
+    """The plan as tables: steps, bytes, choices, what parties learn, and the tapes' own words for it."""
     summary: dict[str, Any] = view.summary
     rows = list(_steps(view.document))
     drawn = drawn_table(
@@ -51,8 +51,13 @@ def print_plan(view: PlanView) -> None:
     ]
     if choices:
         table("What was chosen by the network", ("|step", "choice"), choices, apart=True)
-    columns = ("|party", "|step", ">values", "what")
-    table("What each party will learn", columns, _learned(view.document), apart=True)
+    learned = _learned(view.document)
+    table("What each party will learn", ("|party", "|step", ">values", "what"), learned, apart=True)
+    disclosed = list(_disclosed(view.document))
+    if disclosed:
+        width = 5 if any(row[-1] for row in disclosed) else 4
+        columns = ("|step", ">values", "value", "to", "note")[:width]
+        table("What the programs disclose", columns, [row[:width] for row in disclosed], apart=True)
 
 
 def _steps(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
@@ -90,3 +95,13 @@ def _learned(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
                         first = False
         if first:
             yield party, "", "", "nothing"
+
+
+def _disclosed(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
+    """By step: every value that a tape lets out, and what the program notes of it, such as its noise."""
+    for stage in document["stages"]:
+        bound = "" if stage["exact"] else "≤ "
+        for step in stage["steps"]:
+            for place, value in enumerate(step["disclosed"]):
+                name, to, note = value["name"], ", ".join(value["to"]), value["note"]
+                yield "" if place else step["step"], f"{bound}{value['values']:,}", name, to, note
