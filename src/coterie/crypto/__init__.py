@@ -2,7 +2,7 @@
 
 from coterie.crypto.document import canonical, digest, now, parse_json, parse_timestamp, timestamp
 from coterie.crypto.errors import CANNOT_READ
-from coterie.crypto.files import atomic_write, sync_directory, write_error
+from coterie.crypto.files import Draft, atomic_write, sync_directory, write_error
 from coterie.crypto.identity import NAME_PATTERN, PartyName, PublicIdentity, check_name, verify_signature
 from coterie.crypto.keystore import Identity
 from coterie.crypto.randomness import equal, hmac_sha256, random_key, random_seed
@@ -12,6 +12,7 @@ __all__ = [
     "CANNOT_READ",
     "NAME_PATTERN",
     "SEALED_KEY",
+    "Draft",
     "Identity",
     "PartyName",
     "PublicIdentity",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import secrets
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from coterie.crypto.errors import CANNOT_WRITE, DISK_FULL
 from coterie.errors import CoterieError
@@ -43,6 +46,66 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:
         sync_directory(path.parent)
     except OSError as error:
         raise write_error(path, error) from error
+
+
+class Draft:
+    """A file that is written piece by piece, and is at its place whole or not at all.
+
+    A context: what is not published at its end is taken away. A crash leaves at most a hidden file with
+    ``.tmp`` at its end beside the place.
+    """
+
+    def __init__(self, path: Path, mode: int = 0o600) -> None:
+        """:param path: where it will be; what is there stays until :meth:`publish`.
+
+        Errors: CT-1120, CT-1121, as all methods.
+        """
+        self._path = Path(path)
+        self._temporary = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        except OSError as error:
+            raise write_error(self._path, error) from error
+        self._file = os.fdopen(descriptor, "wb")
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """Append."""
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            raise write_error(self._path, error) from error
+
+    def settle(self) -> None:
+        """Put what was written on the disk, under its temporary name. Nothing can be written after that."""
+        if self._file.closed:
+            return
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+        except OSError as error:
+            raise write_error(self._path, error) from error
+
+    def publish(self) -> Path:
+        """Put the file at its place, durably."""
+        self.settle()
+        try:
+            self._temporary.rename(self._path)
+            sync_directory(self._path.parent)
+        except OSError as error:
+            raise write_error(self._path, error) from error
+        return self._path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(OSError):  # a full disk fails again when its buffer is flushed
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
 
 
 def sync_directory(directory: Path) -> None:
