@@ -60,10 +60,11 @@ class Context(ABC):
         protocol = PROTOCOLS[kind]
         index = self._calls
         for array in inputs:
+            if type(getattr(array, "form", None)) not in protocol.takes:
+                instead = ": take its secret()" if isinstance(array, Private) else ""
+                raise TypeError(f"{kind}{program_line()} takes no {type(array).__name__}{instead}")
             if array.context is not self:
-                raise BAD_PROGRAM(f"operation {index} ({kind}) uses an array of another run")
-            if type(array.form) not in protocol.takes:
-                raise TypeError(f"{kind} takes no {type(array).__name__}")
+                raise BAD_PROGRAM(f"operation {index} ({kind}){program_line()} uses an array of another run")
         forms = tuple(array.form for array in inputs)
         try:
             outputs = protocol.infer(self.parties, forms, params)
@@ -324,11 +325,13 @@ class Context(ABC):
 
     def _settled(self, what: str) -> None:
         if self._guard is not None or self._folded is not None:
-            raise BAD_PROGRAM(f"{what} before `check()`: a value could have left its range unseen")
+            raise BAD_PROGRAM(
+                f"{what}{program_line()} before `check()`: a value could have left its range unseen"
+            )
 
     def _claim(self, what: str, name: str) -> None:
         if (what, name) in self._names:
-            raise BAD_PROGRAM(f"two of the {what} are called {name!r}")
+            raise BAD_PROGRAM(f"two of the {what} are called {name!r}{program_line()}")
         self._names.add((what, name))
 
     def finish(self) -> None:

@@ -6,13 +6,15 @@ OVERFLOW = define(
     "CT-2101",
     BadInput,
     "Values could overflow the ring",
-    "Use fewer rows, smaller bounds, fewer passes, or fewer fractional bits.",
+    "Use fewer rows, smaller bounds, fewer passes, or fewer fractional bits: `fn.rounded`, or a bound that "
+    "`fn.bounded` promises.",
 )
 OUT_OF_BOUND = define(
     "CT-2102",
     BadInput,
     "An input lies outside its declared bound",
-    "Put a step before this one that bounds the columns, such as `standardize` with clipping.",
+    "Put a step before this one that bounds the columns, such as `standardize` with clipping; in a program "
+    "declare a wider bound.",
 )
 NOT_FINITE = define(
     "CT-2103", BadInput, "An input holds NaN or infinity", "Fill or drop missing values before this step."
@@ -30,19 +32,23 @@ TAPES_DIFFER = define(
     "Compare the plans: version, parameters, row counts.",
 )
 BAD_PROGRAM = define(
-    "CT-2106", Bug, "A secure program is not well formed", "Report it with the component and its parameters."
+    "CT-2106",
+    Bug,
+    "A secure program is not well formed",
+    "Correct the program at the line that is named; if it is a component's, report it with its parameters.",
 )
 INPUT_MISSING = define(
     "CT-2107",
     Bug,
     "A secure program lacks an input or got one of another form",
-    "Report it with the component.",
+    "Give each input under its name and with its shape; if the program is a component's, report it.",
 )
 OUT_OF_RANGE = define(
     "CT-2108",
     BadInput,
     "A value left the range in which a function is evaluated",
-    "Allow a larger range (`logistic`: max_logit), regularise more, or drop what separates the classes.",
+    "Allow a larger range (`max_logit`; in a program the bound that it promised), regularise more, or drop "
+    "what separates the classes.",
 )
 BAD_ROLES = define(
     "CT-2109",
@@ -137,4 +143,11 @@ DEALINGS_DIFFER = define(
     PeerIncompatible,
     "The parties' tape files are not of one dealing",
     "All add the files that one run of `coterie dealer deal` wrote; compare serials by `coterie tape list`.",
+)
+TAPE_THERE = define(
+    "CT-2149",
+    BadInput,
+    "A tape file of this stage is there already",
+    "Hand these files out, or have all parties give theirs up, delete them and deal again: files of two "
+    "dealings do not go together.",
 )

@@ -73,7 +73,8 @@ def as_blocks(values: Any, form: PrivateForm, name: str) -> RowBlocks:
         array = values
         values = RowBlocks(array.shape, lambda start, stop: array[start:stop] if array.ndim else array)
     if not isinstance(values, RowBlocks) or values.shape != form.shape:
-        raise INPUT_MISSING(f"{name!r} must be numbers of shape {form.shape}")
+        given = " is missing; it" if values is None else ""
+        raise INPUT_MISSING(f"{name!r}{given} must be an array of numbers of shape {form.shape}")
     return values
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ def twin(
 ) -> TwinOutputs:
     """Run ``program`` on the inputs of all parties together, shared ones given as numbers.
 
-    :param mode: "float" for float64, "fixed" for the ring's arithmetic.
+    :param mode: "float" for float64, "fixed" for the ring's arithmetic. ValueError for another word.
 
     Errors: as :func:`coterie.mpc.run`, without those of peers.
     """
@@ -52,6 +52,8 @@ class Twin(Context):
 
     def __init__(self, parties: Sequence[str], inputs: Mapping[str, Plaintext], mode: Mode) -> None:
         super().__init__(parties)
+        if mode not in get_args(Mode):
+            raise ValueError(f"mode is 'float' or 'fixed', not {mode!r}")
         self.mode: Mode = mode
         self.outputs = TwinOutputs()
         self._inputs = inputs

@@ -75,7 +75,7 @@ class Opaque:
         )
 
     def __index__(self) -> int:  # noqa: PLE0305 - there is none to return
-        self._no("value to index with", "use take_along or one_hot products, or reveal it first")
+        self._no("value to index with", "use lookup(), take_along_axis() or where(), or reveal it first")
 
     def __len__(self) -> int:
         if not self.shape:

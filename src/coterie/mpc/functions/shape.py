@@ -163,7 +163,7 @@ def getitem(x: Array, key: Any) -> Array:
     x = _viewable(x)
     keys = list(key) if isinstance(key, tuple) else [key]
     if any(isinstance(k, Opaque) for k in keys):
-        raise TypeError("an index must be public: a secret one would show which element is used")
+        raise TypeError("an index in brackets must be public; take a secret one by lookup() or where()")
     keys = [np.asarray(k) if isinstance(k, list) else k for k in keys]
     used = [k for k in keys if k is not None and k is not Ellipsis]
     if len(used) > x.ndim or sum(k is Ellipsis for k in keys) > 1:

@@ -17,6 +17,7 @@ import numpy as np
 from coterie._kernels import low_bits_pack, low_bits_unpack
 from coterie.mpc.errors import OVERFLOW
 from coterie.mpc.form import Form
+from coterie.mpc.location import program_line
 from coterie.mpc.ring import BITS, Words
 from coterie.mpc.tape import Call, Cost, Message, Setting
 
@@ -80,7 +81,10 @@ class Window:
         if self.shift < -self.period_bits:
             raise ValueError(f"{self.form.frac} fractional bits are too few for so small a period")
         if self.above >= ABOVE and self.form.bound * self.gain >= PERIODS * 2 * self.half_period:
-            raise OVERFLOW(f"values up to {self.form.bound:.3g} are beyond what the range check sees")
+            raise OVERFLOW(
+                f"values up to {self.form.bound:.3g}{program_line()} are beyond what the range check sees",
+                next_step="Promise the range by `fn.bounded(x, (low, high))` first: it sees all values.",
+            )
 
     @property
     def gain(self) -> float:
