@@ -48,6 +48,8 @@ OUTSIDE = [
     ("parties.+", "mallory", "CT-1626", "'mallory'"),
     ("parties", [], "CT-1626", "no party"),
     ("parties.+", "hub", "CT-1634", "deal and compute"),
+    ("guests", ["mallory"], "CT-1626", "'mallory'"),
+    ("guests", ["hub"], "CT-1626", "'hub'"),
     ("dealer", "mallory", "CT-1634", "'mallory' instead of 'hub'"),
     ("dealer", "lender", "CT-1634", "'lender'"),
     ("engine", "tee", "CT-1629", "'tee'"),

@@ -1,4 +1,4 @@
-"""Two parties and a dealer in one process: real components, real files, local meshes."""
+"""Two parties, a dealer and receivers in one process: real components, real files, local meshes."""
 
 from __future__ import annotations
 
@@ -168,9 +168,15 @@ def write_tables(folder: Path, rows: int = 400, common: int = 300) -> dict[str, 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Callable[..., Bench]:
-    """Make a bench; keyword arguments change the terms, ``steps`` and ``correlations`` the job."""
+    """Make a bench; keyword arguments change the terms, those that are named here the job."""
 
-    def make(*, steps: list[Any] | None = None, correlations: str = "stream", **changes: Any) -> Bench:
+    def make(
+        *,
+        steps: list[Any] | None = None,
+        correlations: str = "stream",
+        receivers: tuple[str, ...] = (),
+        **changes: Any,
+    ) -> Bench:
         specs = write_tables(tmp_path)
         terms = terms_for(**changes)
         spec = validate_spec(
@@ -180,11 +186,12 @@ def bench(tmp_path: Path) -> Callable[..., Bench]:
                 "engine": "mpc",
                 "correlations": correlations,
                 "datasets": {"lender": "customers", "payments": "behaviour"},
+                "receivers": receivers,
                 "steps": steps or STEPS,
             }
         )
         facts = {party: inspect(one, party) for party, one in specs.items()}
-        recorders = {name: Recorder() for name in ("lender", "payments", "hub")}
+        recorders = {name: Recorder() for name in (*terms.parties, *terms.services)}
         return Bench(tmp_path, terms, propose(spec, terms.id, "lender", facts), specs, recorders)
 
     return make

@@ -44,13 +44,14 @@ class Desk:
     bench: Bench
     identities: dict[str, Identity]
     given: dict[str, Path] = field(default_factory=dict)
+    dealer: str = "hub"
 
     def find(self, party: str) -> Callable[[Binding], TapeFile | None]:
         def tape(binding: Binding) -> TapeFile | None:
             path = self.given.get(party)
             if path is None:
                 return None
-            return TapeFile.open(path, self.identities[party], self.identities["hub"].public)
+            return TapeFile.open(path, self.identities[party], self.identities[self.dealer].public)
 
         return tape
 
@@ -75,7 +76,7 @@ class Desk:
         publics = {name: self.identities[name].public for name in PARTIES}
         serial, paths = deal_stage(
             derived,
-            self.identities["hub"],
+            self.identities[self.dealer],
             publics,
             self.bench.folder / folder,
             progress or (lambda step, done, total, what: None),

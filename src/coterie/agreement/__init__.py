@@ -5,11 +5,13 @@ from .bounds import Bound
 from .compare import compare
 from .decision import Decision, Refusal, Request, RequestedDataset, RequestedStep, decide, standing
 from .draft import draft
-from .errors import COLUMN_NOT_GRANTED, RUNS_USED_UP
+from .errors import COLUMN_NOT_GRANTED, DEALER_NOT_NAMED, PARTY_NOT_LISTED, RUNS_USED_UP
 from .terms import Approval, ComponentTerms, DatasetTerms, Engine, ResultKind, ResultTerms, Terms
 
 __all__ = [
     "COLUMN_NOT_GRANTED",
+    "DEALER_NOT_NAMED",
+    "PARTY_NOT_LISTED",
     "RUNS_USED_UP",
     "Agreement",
     "Approval",

@@ -77,6 +77,8 @@ class Request(_Document):
     steps: Many[RequestedStep]
     results: dict[ResultKind, Many[str]]
     """Receivers by kind of result, from the plan."""
+    guests: Many[str] = ()
+    """Who takes part without data, to receive results."""
     common_rows: Annotated[int, Field(ge=0)] | None = None
     """Rows common to all datasets, once alignment has told them."""
 
@@ -165,7 +167,7 @@ def _participants(terms: Terms, request: Request) -> Iterator[Reason]:
     if not request.parties:
         yield PARTY_NOT_LISTED, "the job names no party"
     owners = [dataset.owner for dataset in request.datasets]
-    for name in dict.fromkeys([request.submitter, *request.parties, *owners]):
+    for name in dict.fromkeys([request.submitter, *request.parties, *owners, *request.guests]):
         if name not in terms.parties:
             yield PARTY_NOT_LISTED, f"'{name}'"
     if request.dealer is not None and request.dealer != terms.dealer:

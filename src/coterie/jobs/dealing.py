@@ -81,11 +81,12 @@ def binding_of(job: str, stage: StagePlan) -> Binding:
 
 
 def parts_of(stage: StagePlan, party: str) -> list[Part]:
-    """What a party's tape file of a stage must hold; nothing where the stage needs none."""
+    """What a party's tape file of a stage must hold; nothing where it needs none."""
     return [
         Part(step=step.step, tape=tape.digest, corrections=tape.corrections[party])
         for step in stage.steps
         for tape in step.tapes
+        if party in tape.corrections
     ]
 
 

@@ -81,6 +81,19 @@ RESULT_REFUSED = define(
 ARTEFACT_DAMAGED = define(
     "CT-4022", Unavailable, "A stored artefact does not have the content of its name", "Run the job again."
 )
+TOO_MANY_COMPUTE = define(
+    "CT-4024",
+    BadInput,
+    "More parties would compute than the engine is made for",
+    "Use the datasets of fewer parties; one that only receives results is named under `receivers` instead.",
+)
+NOTHING_TO_RECEIVE = define(
+    "CT-4025",
+    BadInput,
+    "A receiver would take part and receive nothing",
+    "Leave it out of `receivers`, or agree that it receives a kind of result that the job's steps make and "
+    "that a party without data can have: coefficients, statistics, loss, metrics or report.",
+)
 NOT_DEALT_AHEAD = define(
     "CT-4023",
     BadInput,

@@ -17,7 +17,7 @@ from coterie.crypto import canonical, digest
 from coterie.learn import PlanContext, StepPlan
 from coterie.mpc import Correlations, Network
 
-from .errors import ENGINE_UNSUPPORTED, PLAN_EXCEEDED
+from .errors import ENGINE_UNSUPPORTED, NOTHING_TO_RECEIVE, PLAN_EXCEEDED
 from .proposal import Proposal, roles_of
 from .registry import component, parameters
 from .spec import Step
@@ -118,9 +118,14 @@ class Plan:
     data: Mapping[str, PlannedData]
     """By party."""
     stages: tuple[StagePlan, ...]
+    guests: tuple[str, ...] = ()
+    """Who takes part without data, to receive results. The dealer may be one of them."""
 
     def to_document(self) -> dict[str, Any]:
+        # Documents of jobs without guests are as they were before there were any.
+        guests = {"guests": list(self.guests)} if self.guests else {}
         return {
+            **guests,
             "version": 1,
             "job": self.job,
             "name": self.name,
@@ -145,8 +150,8 @@ class Plan:
 
     @property
     def participants(self) -> tuple[str, ...]:
-        """Who takes part in the run: the compute parties, then the dealer, unless it deals before."""
-        return _participants(self.parties, self.dealer, self.correlations)
+        """Who takes part in the run: the compute parties, the dealer, unless it deals before, the guests."""
+        return _participants(self.parties, self.dealer, self.guests, self.correlations)
 
     def summary(self) -> dict[str, Any]:
         """Totals over all steps: bytes by sender and receiver, rounds, memory, disk, seconds, who
@@ -157,9 +162,9 @@ class Plan:
                 for target, count in targets.items():
                     row = sent.setdefault(source, {})
                     row[target] = row.get(target, 0) + count
-        learns: dict[str, list[str]] = {party: [] for party in self.parties}
+        learns: dict[str, list[str]] = {party: [] for party in (*self.parties, *self.guests)}
         if self.dealer:
-            learns[self.dealer] = []  # one that deals before is told sizes too: it deals for them
+            learns[self.dealer] = []  # also one that deals before is told sizes: it deals for them
         for step in self.steps:
             for reveal in step.reveals:
                 for party in reveal.to:
@@ -184,9 +189,10 @@ class Plan:
 
 
 def _participants(
-    parties: tuple[str, ...], dealer: str | None, correlations: Correlations
+    parties: tuple[str, ...], dealer: str | None, guests: tuple[str, ...], correlations: Correlations
 ) -> tuple[str, ...]:
-    return (*parties, dealer) if dealer and correlations == "stream" else parties
+    there = (dealer,) if dealer and correlations == "stream" else ()
+    return tuple(dict.fromkeys((*parties, *there, *guests)))
 
 
 class Planner:
@@ -201,6 +207,7 @@ class Planner:
         roles = roles_of(proposal, terms)
         self.parties = roles.parties
         self.dealer = roles.dealer
+        self.guests = roles.guests
         self.context = PlanContext(
             engine=proposal.spec.engine,
             step="",
@@ -215,6 +222,7 @@ class Planner:
             models={},
             network=_network_of(proposal),
             correlations=proposal.spec.correlations,
+            guests=roles.guests,
         )
         self._next = 0
         self._stage = 0
@@ -274,11 +282,11 @@ class Planner:
 
     def _agree(self) -> StepPlan:
         """The messages in which the participants compare sizes and plan before a stage."""
-        everybody = _participants(self.parties, self.dealer, self.context.correlations)
+        everybody = _participants(self.parties, self.dealer, self.guests, self.context.correlations)
         first = self._stage == 0
         sent = {
             source: {
-                target: DIGEST_BYTES + (0 if first or source == self.dealer else FACTS_BYTES)
+                target: DIGEST_BYTES + (FACTS_BYTES if source in self.parties and not first else 0)
                 for target in everybody
                 if target != source
             }
@@ -297,13 +305,13 @@ class Planner:
 def derive_plan(proposal: Proposal, terms: Terms) -> Plan:
     """The plan of all stages, with bounds where sizes are not known yet.
 
-    :raises CoterieError: CT-40xx, and the components' own codes for parameters that do not fit.
+    :raises CoterieError: CT-16xx, CT-40xx, and the components' own codes for parameters that do not fit.
     """
     planner = Planner(proposal, terms)
     stages: list[StagePlan] = []
     while not planner.done:
         stages.append(planner.stage(exact=not stages))
-    return Plan(
+    plan = Plan(
         job=proposal.job,
         name=proposal.spec.name,
         agreement=proposal.agreement,
@@ -315,7 +323,13 @@ def derive_plan(proposal: Proposal, terms: Terms) -> Plan:
         network=_network_of(proposal),
         data={party: _data_of(party, proposal, planner.context) for party in planner.parties},
         stages=tuple(stages),
+        guests=planner.guests,
     )
+    receiving = {party for step in plan.steps for to in step.results.values() for party in to}
+    for guest in plan.guests:
+        if guest not in receiving:
+            raise NOTHING_TO_RECEIVE(f"'{guest}'", party=guest)
+    return plan
 
 
 def _network_of(proposal: Proposal) -> Network | None:

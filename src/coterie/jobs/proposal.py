@@ -10,11 +10,19 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coterie.agreement import COLUMN_NOT_GRANTED, Terms
+from coterie.agreement import COLUMN_NOT_GRANTED, DEALER_NOT_NAMED, PARTY_NOT_LISTED, Terms
 from coterie.crypto import now, timestamp
 from coterie.data import DatasetFacts
+from coterie.mpc import MOST_PARTIES
 
-from .errors import COLUMN_UNKNOWN, DATASETS_INVALID, ID_RULES_DIFFER, LABEL_INVALID, NO_COLUMNS
+from .errors import (
+    COLUMN_UNKNOWN,
+    DATASETS_INVALID,
+    ID_RULES_DIFFER,
+    LABEL_INVALID,
+    NO_COLUMNS,
+    TOO_MANY_COMPUTE,
+)
 from .spec import JobSpec
 
 __all__ = ["NetworkFacts", "Proposal", "Roles", "new_job_id", "propose", "roles_of"]
@@ -88,12 +96,14 @@ class Roles:
     """Feature columns by party, in model order."""
     receivers: Mapping[str, tuple[str, ...]]
     """Result kind to the parties that may have it."""
+    guests: tuple[str, ...]
+    """Parties without a dataset that receive results, sorted by name."""
 
 
 def roles_of(proposal: Proposal, terms: Terms) -> Roles:
     """Read the roles off the agreement.
 
-    :raises CoterieError: CT-1628, CT-4004 to CT-4008.
+    :raises CoterieError: CT-1626, CT-1628, CT-1634, CT-4004 to CT-4008, CT-4024.
     """
     spec = proposal.spec
     parties = tuple(sorted(spec.datasets))
@@ -103,6 +113,14 @@ def roles_of(proposal: Proposal, terms: Terms) -> Roles:
         raise DATASETS_INVALID("engine clear works on data that one party owns")
     if spec.engine == "mpc" and len(parties) < 2:
         raise DATASETS_INVALID("engine mpc needs the datasets of two parties or more")
+    if spec.engine == "mpc" and len(parties) > MOST_PARTIES:
+        raise TOO_MANY_COMPUTE(f"{len(parties)} have a dataset in it, at most {MOST_PARTIES} can compute")
+    dealer = terms.dealer if spec.engine == "mpc" else None
+    if dealer in parties:
+        raise DEALER_NOT_NAMED(f"'{dealer}' cannot deal and compute in one job", party=dealer)
+    guests = tuple(sorted(spec.receivers))
+    if strangers := [name for name in guests if name not in terms.parties]:
+        raise PARTY_NOT_LISTED(f"'{strangers[0]}' would receive results")
     columns: dict[str, tuple[str, ...]] = {}
     labels: list[tuple[str, str]] = []
     for party in parties:
@@ -115,8 +133,7 @@ def roles_of(proposal: Proposal, terms: Terms) -> Roles:
     receivers: dict[str, tuple[str, ...]] = {}
     for grant in terms.results:
         receivers[grant.kind] = tuple(sorted({*receivers.get(grant.kind, ()), *grant.to}))
-    dealer = terms.dealer if spec.engine == "mpc" else None
-    return Roles(parties, dealer, labels[0][0], labels[0][1], columns, receivers)
+    return Roles(parties, dealer, labels[0][0], labels[0][1], columns, receivers, guests)
 
 
 def _check_id_rules(proposal: Proposal, parties: tuple[str, ...]) -> None:

@@ -61,4 +61,5 @@ def request_of(proposal: Proposal, plan: Plan, terms: Terms) -> Request:
         datasets=tuple(datasets),
         steps=tuple(steps),
         results=results,
+        guests=roles.guests,
     )

@@ -51,9 +51,9 @@ class Assignment(BaseModel):
     proposal: Proposal
     terms: Terms
     dataset: DatasetSpec | None
-    """Own dataset; None at a dealer."""
+    """Own dataset; None at a dealer and at guests."""
     id_key: str = Field(repr=False)
-    """32 bytes in hex; zeros at a dealer."""
+    """32 bytes in hex; zeros where there is no dataset."""
     directory: Path
     """The job's own folder."""
 
@@ -142,24 +142,26 @@ class _Run:
         index = self._planner.next_stage
         approved = self._approved.stages[index]
         others = [name for name in self._approved.participants if name != self._job.me]
+        told: dict[str, int] = {}
         with self._accounted(approved.steps[0]):
             if facts is not None:
-                self._planner.apply(self._exchange_facts(facts, others))
+                told = self._exchange_facts(facts, others)
+                self._planner.apply(told)
                 self._check_common_rows()
             stage = self._planner.stage(exact=True)
             check_within(stage, approved)
             different = self._exchange_digests(stage, others)
         if different:
             self._name_difference(stage, different)
-        body = {"stage": index, "plan": stage.digest, "sizes": dict(facts or {})}
+        body = {"stage": index, "plan": stage.digest, "sizes": told}
         self._host.ledger("plan", {"job": self._approved.job, **body})
         if index:
-            self._told.append(dict(facts or {}))
+            self._told.append(told)
         with self._tape_file(stage):
             for step in stage.steps[1:]:
                 self._run_step(step)
-        if self._job.me == self._approved.dealer:
-            return {}  # a dealer has no frame whose sizes it could tell
+        if self._job.me not in self._approved.parties:
+            return {}  # who has no data has no frame whose sizes it could tell
         last = stage.steps[-1]
         context = self._context(last)
         return component(last.component).facts(context)
@@ -167,14 +169,15 @@ class _Run:
     @contextlib.contextmanager
     def _tape_file(self, stage: StagePlan) -> Iterator[None]:
         """Where what is dealt comes in files: wait for this party's, and write down that it is used."""
+        if any(step.tapes for step in stage.steps):
+            ready = {"stage": stage.index, "plan": stage.digest, "facts": self._told}
+            atomic_write(self._job.directory / stage_file(stage.index), canonical(ready))
         parts = parts_of(stage, self._job.me)
         if not parts:
             yield
             return
         self.step = f"stage-{stage.index}"
         binding = binding_of(self._approved.job, stage)
-        ready = {"stage": stage.index, "plan": stage.digest, "facts": self._told}
-        atomic_write(self._job.directory / stage_file(stage.index), canonical(ready))
         while (file := self._host.tape(binding)) is None:
             self._host.progress(self.step, 0, 1, f"waiting for the tape file of stage {stage.index}")
             self._mesh.check()
@@ -190,14 +193,14 @@ class _Run:
 
     def _exchange_facts(self, mine: dict[str, int], others: list[str]) -> dict[str, int]:
         """Tell and hear the sizes of the last stage. All data parties must report the same."""
-        dealer = self._approved.dealer
-        if self._job.me != dealer:
+        heard: dict[str, dict[str, int]] = {}
+        if self._job.me in self._approved.parties:
+            heard[self._job.me] = mine
             record = canonical(mine).ljust(FACTS_BYTES)
             for name in others:
                 self._mesh.to(name).send_bytes("facts", record)
-        heard: dict[str, dict[str, int]] = {} if self._job.me == dealer else {self._job.me: mine}
         for name in others:
-            if name != dealer:
+            if name in self._approved.parties:
                 record = self._mesh.to(name).recv_bytes("facts", FACTS_BYTES)
                 heard[name] = _read_facts(record, name)
         reference = heard[self._approved.parties[0]]

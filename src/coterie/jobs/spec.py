@@ -79,6 +79,9 @@ class JobSpec(BaseModel):
     """Party to the name of its dataset."""
     columns: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Party to the features to use; all granted ones where a party is not listed."""
+    receivers: tuple[Annotated[str, Field(max_length=64)], ...] = Field(default=(), max_length=8)
+    """Of engine mpc: parties without a dataset in the job that take part to receive what the agreement grants
+    them. The dealer may be one of them."""
     steps: tuple[Annotated[Step, BeforeValidator(_read_step)], ...] = Field(min_length=1, max_length=100)
 
     @model_validator(mode="after")
@@ -94,7 +97,19 @@ class JobSpec(BaseModel):
         strangers = sorted(set(self.columns) - set(self.datasets))
         if strangers:
             raise ValueError(f"columns are given for {strangers[0]!r}, which has no dataset in this job")
+        self._check_receivers()
         return self
+
+    def _check_receivers(self) -> None:
+        if self.receivers and self.engine != "mpc":
+            raise ValueError(f"receivers: engine {self.engine} has none beside the owner of the data")
+        for name in self.receivers:
+            if name in self.datasets:
+                raise ValueError(
+                    f"receivers: {name!r} has a dataset here, and receives what it is granted anyway"
+                )
+            if self.receivers.count(name) > 1:
+                raise ValueError(f"receivers: {name!r} is named twice")
 
 
 def parse_spec(text: str) -> JobSpec:

@@ -1,8 +1,8 @@
 """What a component is: a pipeline step with typed parameters, a plan, and a run.
 
 A component says beforehand, from public facts alone, what it will do (:meth:`Component.plan`), and does it
-(:meth:`Component.run`). ``plan`` is called at every participant, the dealer included, and must give equal
-results there; ``run`` is called at every participant too, and sees only that participant's own data.
+(:meth:`Component.run`). ``plan`` is called at every participant, the dealer and guests included, and must
+give equal results there; ``run`` is called at every participant too, and sees only its own data.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ Engine = Literal["clear", "tee", "mpc", "fl"]
 ResultKind = Literal[
     "model", "coefficients", "statistics", "loss", "scores", "metrics", "report", "common_ids"
 ]
+
+FOR_GUESTS: frozenset[ResultKind] = frozenset({"coefficients", "statistics", "loss", "metrics", "report"})
+"""What may go to a party without data in the job. The other kinds are a compute party's own: shares of a
+model, and lists by its own ids."""
 
 
 class Params(BaseModel):
@@ -165,6 +169,20 @@ class PlanContext:
     """As the initiator measured it; None where it was not measured."""
     correlations: Correlations = "stream"
     """Whether a dealer takes part in runs, or has dealt into tape files before."""
+    guests: tuple[str, ...] = ()
+    """Parties without data in the job that receive results. The dealer may be one of them."""
+
+    @property
+    def everybody(self) -> tuple[str, ...]:
+        """All who are told public sizes, each once: who computes, who deals, now or before, who receives."""
+        dealer = (self.dealer,) if self.dealer else ()
+        return tuple(dict.fromkeys((*self.parties, *dealer, *self.guests)))
+
+    def receiving(self, kind: ResultKind) -> tuple[str, ...]:
+        """Who gets results of that kind where a step makes them: the compute parties, then the guests, to
+        whom the agreement grants it."""
+        named = (*self.parties, *(self.guests if kind in FOR_GUESTS else ()))
+        return tuple(party for party in named if party in self.receivers.get(kind, ()))
 
 
 @dataclass
@@ -182,9 +200,9 @@ class RunContext:
     planning: PlanContext
     """The plan context as it was when this step was planned: to trace the same program again."""
     id_key: bytes
-    """32 bytes, shared by the parties of the agreement (the dealer has zeros): keys the id hashes."""
+    """32 bytes, shared by the parties with data (others have zeros): keys the id hashes."""
     dataset: Dataset | None
-    """Own dataset; None at the dealer."""
+    """Own dataset; None at the dealer and at guests."""
     frames: MutableMapping[str, VerticalFrame]
     models: MutableMapping[str, Any]
     """Own part of each model, by step name."""
@@ -208,8 +226,14 @@ class RunContext:
         return None if self.scratch is None else self.scratch.folder
 
     @property
-    def is_dealer(self) -> bool:
-        return self.me == self.dealer
+    def computes(self) -> bool:
+        """Whether this participant has data in the job. A dealer and guests have none."""
+        return self.me in self.parties
+
+    @property
+    def deals_ahead(self) -> bool:
+        """Whether this is the dealer before the run: nobody is there to send to, or to hear from."""
+        return self.tapes is not None and not self.computes
 
 
 class Component(ABC, Generic[P]):

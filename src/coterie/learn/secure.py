@@ -1,27 +1,36 @@
 """Programs of the mpc engine as parts of steps: traced while planning, dealt or run in their turn.
 
-A step with a program plans with the numbers of :func:`needs_of`, and does it at all participants with
-``if dealt(...): return`` and :func:`computed`.
+A step with a program plans with the numbers of :func:`needs_of`. While it runs, :func:`served` does the part
+of who does not compute, and :func:`computed` that of the others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from coterie.errors import CoterieError
 from coterie.learn.component import PlanContext, PlannedTape, RunContext
 from coterie.mpc import Inputs, Outputs, Program, Tape, TapeFile, TapeFiles, deal, deal_ahead, run, trace
 
-__all__ = ["computed", "dealt", "needs_of", "traced"]
+__all__ = ["computed", "needs_of", "served", "traced"]
 
 
-def traced(program: Program, context: PlanContext) -> Tape:
-    """The tape of a program among all compute parties. Errors: those of :func:`coterie.mpc.trace`."""
+def traced(program: Program, context: PlanContext, to: Iterable[str] = ()) -> Tape:
+    """The tape of a program among all compute parties.
+
+    :param to: everybody to whom the program reveals anything. Guests of the job who are not among them have
+        no part in it.
+
+    Errors: those of :func:`coterie.mpc.trace`.
+    """
+    named = frozenset(to)
     try:
         return trace(
             program,
             context.parties,
             context.dealer or "",
+            tuple(guest for guest in context.guests if guest in named),
             correlations=context.correlations,
             network=context.network,
         )
@@ -45,18 +54,24 @@ def needs_of(tape: Tape) -> dict[str, Any]:
     }
 
 
-def dealt(tape: Tape, context: RunContext) -> bool:
-    """Deal, where this participant is the dealer: to the parties, or into the files of a dealing.
+def served(program: Program, tape: Tape, context: RunContext) -> Outputs | None:
+    """The part of who does not compute: deal, to the parties or into the files of a dealing, and receive as a
+    guest what is revealed to it.
 
-    Errors: those of :func:`coterie.mpc.deal` and :func:`coterie.mpc.deal_ahead`.
+    :returns: None at a compute party, which goes on with :func:`computed`.
+
+    Errors: those of :func:`coterie.mpc.deal`, :func:`coterie.mpc.deal_ahead` and :func:`coterie.mpc.run`.
     """
-    if not context.is_dealer:
-        return False
+    setting, me = tape.setting, context.me
+    if context.computes:
+        return None
     if isinstance(context.tapes, TapeFiles):
         deal_ahead(tape, context.tapes, progress=context.progress)
-    else:
-        deal(tape, context.mesh, progress=context.progress)
-    return True
+    elif me == setting.dealer and setting.correlations == "stream":
+        return deal(tape, context.mesh, progress=context.progress)
+    elif me in setting.guests:
+        return run(program, tape, context.mesh, {}, progress=context.progress)
+    return Outputs()
 
 
 def computed(program: Program, tape: Tape, context: RunContext, inputs: Inputs) -> Outputs:

@@ -23,7 +23,7 @@ from coterie.mpc.seeds import Entropy
 from coterie.mpc.shares import Kept
 from coterie.mpc.statement import ProtocolStatement
 from coterie.mpc.storage import HOLD
-from coterie.mpc.tape import Correlations, Disclosure, Setting, Tape
+from coterie.mpc.tape import MOST_PARTIES, Correlations, Disclosure, Setting, Tape
 from coterie.mpc.tapefile import Binding, Part, TapeHead, peek
 from coterie.mpc.tapefile_reader import TapeFile
 from coterie.mpc.tapefile_writer import TapeFiles, deal_ahead
@@ -36,6 +36,7 @@ STATEMENTS = {kind: protocol.statement for kind, protocol in PROTOCOLS.items() i
 __all__ = [
     "FRAC",
     "HOLD",
+    "MOST_PARTIES",
     "STATEMENTS",
     "TAPE_OTHER",
     "TAPE_USED",

@@ -110,8 +110,10 @@ class Proposals:
         if self._core.is_hub:
             raise HUB_HOLDS_NO_DATA(self._core.name)
         agreement = await self._agreements.in_force(spec.agreement)
-        if self._core.name not in spec.datasets:
-            raise NOT_PARTICIPANT(f"the job uses no dataset of {self._core.name!r}", party=self._core.name)
+        if self._core.name not in {*spec.datasets, *spec.receivers}:
+            raise NOT_PARTICIPANT(
+                f"the job uses no dataset of {self._core.name!r}, nor is it a receiver", party=self._core.name
+            )
         try:
             self._planning.require_standing(agreement)
         except CoterieError as error:
@@ -133,9 +135,9 @@ class Proposals:
         if spec.engine != "mpc":
             return None
         dealer = agreement.terms.dealer if spec.correlations == "stream" else None
-        others = sorted({*spec.datasets, *([dealer] if dealer else [])} - {self._core.name})
+        named = {*spec.datasets, *spec.receivers, *([dealer] if dealer else [])} - {self._core.name}
         measured = []
-        for peer in others:
+        for peer in sorted(named & {*agreement.terms.parties, *agreement.terms.services}):
             with contextlib.suppress(Unavailable):  # who is away now is missed when the job is to run
                 measured.append(await self._network.measure(peer))
         if not measured:
@@ -230,7 +232,7 @@ class Proposals:
         me = self._core.name
         roles = roles_of(proposal, agreement.terms)
         if me not in roles.parties:
-            if me != roles.dealer:
+            if me not in {roles.dealer, *roles.guests}:
                 raise NOT_PARTICIPANT(me, party=me)
             return proposal
         own = await self._own_facts(me, proposal.spec.datasets[me], agreement)

@@ -195,7 +195,7 @@ class Runs:
             proposal=proposal,
             terms=agreement.terms,
             dataset=None if dataset is None else self._datasets.spec(dataset),
-            id_key=self._agreements.id_key(agreement).hex(),
+            id_key=(bytes(32) if dataset is None else self._agreements.id_key(agreement)).hex(),
             directory=self._core.home.job(job),
         )
         return Begin(

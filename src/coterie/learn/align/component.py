@@ -60,8 +60,7 @@ class Align(Component[AlignParams]):
             raise TOO_MANY_PARTIES(f"{len(parties)} parties: {', '.join(parties)}", step=context.step)
         rows = min(context.dataset_rows[party] for party in parties)
         context.frames["all"] = FrameShape(rows, dict(context.columns), context.label_holder, context.label)
-        told = tuple(party for party in parties if party in context.receivers.get("common_ids", ()))
-        everybody = (*parties, *([context.dealer] if context.dealer else []))
+        told, everybody = context.receiving("common_ids"), context.everybody
         widest = max(map(len, context.columns.values()), default=0) + 1
         # The dataset's own table, and the common rows of it.
         memory, disk = table_needs(max(context.dataset_rows.values()), 2 * widest)
@@ -79,7 +78,7 @@ class Align(Component[AlignParams]):
 
     def run(self, context: RunContext, params: AlignParams) -> None:  # noqa: ARG002
         dataset = context.dataset
-        if context.is_dealer or dataset is None:
+        if not context.computes or dataset is None:
             return
         hashes = dataset.keyed_ids(context.id_key)
         rows = self._common(context, hashes)

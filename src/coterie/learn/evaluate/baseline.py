@@ -33,7 +33,7 @@ def baseline_scores(
     if isinstance(params, GlmParams):
         own = [column for column in params.apart if place_of(column)[0] == me]
         gone = {name: None for name in ("offset", "weights") if getattr(params, name) not in own}
-        params = params.model_copy(update=gone)
+        params = params.model_copy(update={**gone, "statistics": False})
     plan = component.plan(planned, params)
     alone = replace(
         context,
@@ -43,6 +43,7 @@ def baseline_scores(
         receivers={},
         plan=plan,
         planning=planning,
+        publish=_publish_nothing,
         frames={name: replace(one, columns={me: one.columns[me]}) for name, one in context.frames.items()},
         models={},
     )
@@ -50,6 +51,10 @@ def baseline_scores(
     scores = score_run(replace(alone, planning=planned), plan.step, frame, (me,))
     assert scores is not None  # it is the receiver
     return scores
+
+
+def _publish_nothing(kind: str, name: str, content: bytes) -> None:
+    """The party's own model is nobody's result."""
 
 
 def _alone(planning: PlanContext, me: str) -> PlanContext:
@@ -60,8 +65,9 @@ def _alone(planning: PlanContext, me: str) -> PlanContext:
         engine="clear",
         parties=(me,),
         dealer=None,
-        receivers={},
+        receivers={"loss": (me,)},  # a training may end early by it
         columns=columns,
+        guests=(),
         frames={name: replace(shape, columns=columns) for name, shape in planning.frames.items()},
         models={},
     )

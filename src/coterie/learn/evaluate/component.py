@@ -13,7 +13,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from coterie.crypto import now
-from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
+from coterie.learn.component import (
+    Component,
+    Engine,
+    PlanContext,
+    ResultKind,
+    Reveal,
+    RunContext,
+    StepPlan,
+)
 from coterie.learn.errors import FRAME_MISSING, MODEL_MISSING, NOT_CLASSIFIED, SCORES_NOT_HERE
 from coterie.learn.keys import rows_of
 from coterie.learn.linear import score_plan, score_run
@@ -54,7 +62,8 @@ class Evaluate(Component[EvaluateParams]):
         scoring = score_plan(context, _model(context, params), params.frame, (holder,))
         if not context.models[_model(context, params)].params.classifies:
             raise NOT_CLASSIFIED(f"'{_model(context, params)}'", step=context.step)
-        results = {kind: _granted(context, kind) for kind in ("metrics", "report", "scores")}
+        kinds: tuple[ResultKind, ...] = ("metrics", "report", "scores")
+        results = {kind: context.receiving(kind) for kind in kinds}
         sent = {source: dict(targets) for source, targets in scoring.sent.items()}
         rounds = dict(scoring.rounds)
         for party, size in _record_sizes(context, params).items():
@@ -76,11 +85,13 @@ class Evaluate(Component[EvaluateParams]):
     def run(self, context: RunContext, params: EvaluateParams) -> None:
         planning = context.planning
         scores = score_run(context, _model(planning, params), params.frame, (planning.label_holder,))
+        if context.deals_ahead:
+            return
         if scores is not None and context.me == planning.label_holder:
             context.progress(0, 2, "measuring")
             record = _measured(context, params, scores)
             for party, size in _record_sizes(planning, params).items():
-                full = party in _granted(planning, "report")
+                full = party in planning.receiving("report")
                 context.mesh.to(party).send_bytes(TAG, pack(record if full else record.numbers_only(), size))
             _publish_scores(context, params, scores)
         elif context.me in (sizes := _record_sizes(planning, params)):
@@ -101,11 +112,6 @@ def _model(context: PlanContext, params: EvaluateParams) -> str:
     return params.model
 
 
-def _granted(context: PlanContext, kind: str) -> tuple[str, ...]:
-    """Compute parties to which the agreement gives results of a kind."""
-    return tuple(party for party in context.parties if party in context.receivers.get(kind, ()))
-
-
 def _has_baseline(context: PlanContext, params: EvaluateParams) -> bool:
     """A baseline needs own columns, and somebody else's to compare with."""
     return params.baseline and len(context.parties) > 1 and bool(context.columns.get(context.label_holder))
@@ -113,27 +119,28 @@ def _has_baseline(context: PlanContext, params: EvaluateParams) -> bool:
 
 def _record_sizes(context: PlanContext, params: EvaluateParams) -> dict[str, int]:
     """Bytes of the record to each party that gets one."""
-    report = _granted(context, "report")
+    report, baseline = context.receiving("report"), _has_baseline(context, params)
+    told = (*report, *context.receiving("metrics"))
     return {
-        party: packed_size(params.bins, baseline=_has_baseline(context, params), curves=party in report)
-        for party in context.parties
-        if party != context.label_holder and party in (*report, *_granted(context, "metrics"))
+        party: packed_size(params.bins, baseline=baseline, curves=party in report)
+        for party in context.everybody
+        if party != context.label_holder and party in told
     }
 
 
 def _reveals(context: PlanContext, params: EvaluateParams) -> tuple[Reveal, ...]:
     baseline = _has_baseline(context, params)
     of_whom = "the model and of the label holder's own model" if baseline else "the model"
-    texts = {
+    texts: dict[ResultKind, str] = {
         "metrics": f"measures of {of_whom}, with lift and calibration by band",
         "report": f"report: measures of {of_whom}, ROC curves and counts of rows by score",
     }
     reveals = []
-    for kind in ("metrics", "report"):
-        to = tuple(party for party in _granted(context, kind) if party != context.label_holder)
+    for kind, text in texts.items():
+        to = tuple(party for party in context.receiving(kind) if party != context.label_holder)
         if to:
             count = number_count(params.bins, baseline=baseline, curves=kind == "report")
-            reveals.append(Reveal(texts[kind], to, count, kind))
+            reveals.append(Reveal(text, to, count, kind))
     return tuple(reveals)
 
 

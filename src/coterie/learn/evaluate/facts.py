@@ -47,6 +47,9 @@ def _parties(planning: PlanContext) -> tuple[Party, ...]:
         )
         for name in planning.parties
     ]
-    if planning.dealer:
-        listed.append(Party(planning.dealer, "dealer of random numbers, without data", None))
+    for name in planning.everybody:
+        if name not in planning.parties:
+            deals = ["deals random numbers"] if name == planning.dealer else []
+            receives = ["receives results"] if name in planning.guests else []
+            listed.append(Party(name, f"{' and '.join(deals + receives)}, without data", None))
     return tuple(listed)

@@ -47,7 +47,7 @@ class Fill(Component[FillParams]):
         )
 
     def run(self, context: RunContext, params: FillParams) -> None:
-        if context.is_dealer:
+        if not context.computes:
             return
         training = context.frames.get("train", context.frames["all"])
         try:

@@ -9,7 +9,16 @@ import numpy as np
 
 from coterie.crypto import canonical
 from coterie.errors import CoterieError
-from coterie.learn.component import Component, Engine, FrameShape, PlanContext, Reveal, RunContext, StepPlan
+from coterie.learn.component import (
+    Component,
+    Engine,
+    FrameShape,
+    PlanContext,
+    ResultKind,
+    Reveal,
+    RunContext,
+    StepPlan,
+)
 from coterie.learn.errors import FRAME_MISSING
 from coterie.learn.glm import clear
 from coterie.learn.glm import mpc as secure
@@ -124,17 +133,16 @@ def _task(context: PlanContext, params: GlmParams) -> _Task:
     return _Task(shape, columns, design(shape.rows, widths, params), roles)
 
 
-def _granted(context: PlanContext, kind: str) -> tuple[str, ...]:
-    return tuple(party for party in context.parties if party in context.receivers.get(kind, ()))
-
-
 def _results(context: PlanContext, params: GlmParams) -> dict[str, tuple[str, ...]]:
-    kinds = ["model", "coefficients"]
-    for kind, asked in (("statistics", params.statistics), ("loss", params.loss_every > 0)):
-        if asked and not _granted(context, kind):
+    kinds: list[ResultKind] = ["model", "coefficients"]
+    wanted: dict[ResultKind, bool] = {"statistics": params.statistics, "loss": params.loss_every > 0}
+    for kind, asked in wanted.items():
+        if asked and not context.receiving(kind):
             raise NO_RECEIVER(f"'{kind}'", step=context.step)
         kinds += [kind] if asked else []
-    return {kind: to for kind in kinds if (to := _granted(context, kind))}
+    if params.tolerance is not None and context.receiving("loss")[0] not in context.parties:
+        raise NO_RECEIVER("'loss', which a party with data looks at to end early", step=context.step)
+    return {kind: to for kind in kinds if (to := context.receiving(kind))}
 
 
 def _parts(context: PlanContext, task: _Task) -> list[secure.Part]:
@@ -161,8 +169,10 @@ def _reveals(context: PlanContext, task: _Task) -> tuple[Reveal, ...]:
     if "loss" in to:
         reveals.append(Reveal(LOSS, to["loss"], len(segments), "loss"))
     if params.tolerance is not None:
-        everybody = (*context.parties, *([context.dealer] if context.dealer else []))
-        reveals.append(Reveal(STOP, everybody, 1))
+        receivers = {name for receiving in to.values() for name in receiving}
+        concerned = {*context.parties, context.dealer, *receivers}
+        told = tuple(name for name in context.everybody if name in concerned)
+        reveals.append(Reveal(STOP, told, 1))
     if "statistics" in to:
         count = size + 6 + (params.family in ("gamma", "tweedie")) + 2 * (params.weights is not None)
         reveals.append(Reveal(STATISTICS, to["statistics"], count, "statistics"))
@@ -174,22 +184,15 @@ def _own(context: RunContext, task: _Task) -> secure.Own:
 
 
 def _run_mpc(context: RunContext, task: _Task) -> None:
-    ended = train(
+    own, outputs, losses = train(
         context, _parts(context.planning, task), task.formats, task.roles, lambda: _own(context, task)
     )
-    if ended is None:
+    if context.deals_ahead:
         return
-    own, outputs, losses = ended
-    params, kept = task.numbers.params, outputs.kept[secure.MODEL]
-    facts = ModelFacts(task.columns, kept.frac, kept.range.bound, params)
-    scale = (0, 0.0)
-    if own.label is not None and params.family == "linear":
-        scale = (own.label.exponent, secure.location_of(own))
-    model = SharedModel(facts, context.me, kept.words, scale)
-    context.models[context.step] = model
-    if context.me in context.plan.results.get("model", ()):
-        context.publish("model", f"{context.step}.model", model.to_bytes())
-    values = None
+    if own is not None:
+        _keep_shares(context, task, own, outputs)
+    bound, values = task.formats.coefficient_bound, None
+    facts = ModelFacts(task.columns, secure.COEFFICIENT_FRAC, bound, task.numbers.params)
     if "coefficients" in outputs.revealed:
         values = _in_units(outputs, facts)
         _publish(context, "coefficients", ClearModel.of(facts, values).coefficients())
@@ -198,6 +201,18 @@ def _run_mpc(context: RunContext, task: _Task) -> None:
     if context.me in context.plan.results.get("statistics", ()):
         told = table(sums_of(outputs.revealed, task.numbers, task.roles), task.numbers, task.columns, values)
         _publish(context, "statistics", told)
+
+
+def _keep_shares(context: RunContext, task: _Task, own: secure.Own, outputs: Outputs) -> None:
+    """A compute party's model: kept for later steps, and given out where the agreement says so."""
+    kept, params = outputs.kept[secure.MODEL], task.numbers.params
+    facts, scale = ModelFacts(task.columns, kept.frac, kept.range.bound, params), (0, 0.0)
+    if own.label is not None and params.family == "linear":
+        scale = (own.label.exponent, secure.location_of(own))
+    model = SharedModel(facts, context.me, kept.words, scale)
+    context.models[context.step] = model
+    if context.me in context.plan.results.get("model", ()):
+        context.publish("model", f"{context.step}.model", model.to_bytes())
 
 
 def _in_units(outputs: Outputs, facts: ModelFacts) -> Floats:

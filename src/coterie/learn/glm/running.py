@@ -15,7 +15,7 @@ from coterie.learn.glm.clear import stops
 from coterie.learn.glm.design import Design
 from coterie.learn.glm.statistics import LabelFacts, Sums
 from coterie.learn.linear import Floats
-from coterie.learn.secure import computed, dealt, needs_of, traced
+from coterie.learn.secure import computed, needs_of, served, traced
 from coterie.mpc import Kept, Outputs, RowBlocks, Tape
 
 __all__ = ["needs_of_parts", "sums_of", "train"]
@@ -29,19 +29,17 @@ def needs_of_parts(
 ) -> dict[str, Any]:
     """What a step plan says of them: exactly, where there is one; else at most, as a look may end them
     early."""
-    tapes = [traced(secure.training(formats, roles, part), context) for part in parts]
+    tapes = [_tape(context, part, formats, roles) for part in parts]
     if len(tapes) == 1:
         return needs_of(tapes[0])
     needs = [needs_of(tape) for tape in tapes]
     sent: dict[str, dict[str, int]] = {}
     for one in needs:
         _add_up(sent, one["sent"])
-    rounds = dict.fromkeys(needs[0]["rounds"], 0)
-    for one in needs:
-        longest = max(one["rounds"].values()) + 1
-        rounds = {party: count + longest for party, count in rounds.items()}
-    decider, others = _decider(parts), [party for party in rounds if party in _hearers(context)]
-    words = {party: len(parts) - 2 for party in others if party != decider}
+    longest = sum(max(one["rounds"].values()) + 1 for one in needs)
+    decider, hearers = _decider(parts), _hearers(context, parts)
+    rounds = dict.fromkeys((party for one in needs for party in one["rounds"]), longest)
+    words = {party: len(parts) - 2 for party in hearers if party != decider}
     _add_up(sent, {decider: words})
     return {
         "sent": sent,
@@ -64,14 +62,25 @@ def _add_up(sent: dict[str, dict[str, int]], more: Mapping[str, Mapping[str, int
             row[target] = row.get(target, 0) + count
 
 
-def _hearers(context: PlanContext) -> tuple[str, ...]:
-    """Who must know whether training goes on: the dealer too, unless it has dealt before."""
-    with_dealer = context.dealer is not None and context.correlations == "stream"
-    return (*context.parties, *([context.dealer] if with_dealer and context.dealer else []))
+def _tape(context: PlanContext, part: secure.Part, formats: secure.Formats, roles: secure.Roles) -> Tape:
+    return traced(secure.training(formats, roles, part), context, _receivers(part))
+
+
+def _receivers(part: secure.Part) -> frozenset[str]:
+    return frozenset((*part.coefficients_to, *part.loss_to, *part.statistics_to))
+
+
+def _hearers(context: PlanContext, parts: Sequence[secure.Part]) -> tuple[str, ...]:
+    """Who must know whether training goes on: the dealer too, unless it has dealt before, and guests who
+    receive something, if only at the end."""
+    receivers = frozenset[str]().union(*map(_receivers, parts))
+    dealer = context.dealer if context.correlations == "stream" else None
+    concerned = {*context.parties, dealer, *receivers}
+    return tuple(name for name in context.everybody if name in concerned)
 
 
 def _decider(parts: Sequence[secure.Part]) -> str:
-    """The first receiver of the loss."""
+    """The first receiver of the loss: a compute party, as these are named first."""
     return parts[0].loss_to[0]
 
 
@@ -81,28 +90,26 @@ def train(
     formats: secure.Formats,
     roles: secure.Roles,
     own: Callable[[], secure.Own],
-) -> tuple[secure.Own, Outputs, list[float]] | None:
+) -> tuple[secure.Own | None, Outputs, list[float]]:
     """Run all of them at this participant, or as many as it takes.
 
-    :param own: prepares this party's part; not called at the dealer.
-    :returns: what this party brought, what the last program left, the losses that it may see; None at the
-        dealer.
+    :param own: prepares this party's part; not called at who does not compute.
+    :returns: what this party brought, if it computes; what the last program left; the losses that it may see.
     """
-    mine, losses = None if context.is_dealer else own(), list[float]()
+    mine, losses = own() if context.computes else None, list[float]()
     state: Kept | None = None
     outputs = Outputs()
     number = 0
     while number < len(parts):
         program = secure.training(formats, roles, parts[number])
-        tape = traced(program, context.planning)
-        found = _run(context, program, tape, mine, formats, state)
-        if found is not None:
-            outputs, state = found, found.kept.get(secure.STATE)
-            losses += _losses(found, formats.design)
+        tape = _tape(context.planning, parts[number], formats, roles)
+        outputs = _run(context, program, tape, mine, formats, state)
+        state = outputs.kept.get(secure.STATE)
+        losses += _losses(outputs, formats.design)
         last_look = number >= len(parts) - 2
         stop = not last_look and _stops(context, parts, losses, number, formats.design)
         number = len(parts) - 1 if stop else number + 1
-    return None if mine is None else (mine, outputs, losses)
+    return mine, outputs, losses
 
 
 def _run(
@@ -112,9 +119,10 @@ def _run(
     mine: secure.Own | None,
     formats: secure.Formats,
     state: Kept | None,
-) -> Outputs | None:
-    if dealt(tape, context):
-        return None
+) -> Outputs:
+    outputs = served(program, tape, context)
+    if outputs is not None:
+        return outputs
     assert mine is not None
     given: dict[str, Floats | RowBlocks | Kept] = {**secure.inputs(context.me, mine, formats)}
     if state is not None:
@@ -132,15 +140,14 @@ def _stops(
     context: RunContext, parts: Sequence[secure.Part], losses: list[float], number: int, numbers: Design
 ) -> bool:
     """Whether the first receiver of the loss has seen enough; it tells the others."""
-    planning = context.planning
-    decider, hearers = _decider(parts), _hearers(planning)
+    decider, hearers = _decider(parts), _hearers(context.planning, parts)
     if context.me == decider:
         stop = stops(losses, numbers.params.tolerance)
         for party in hearers:
             if party != decider:
                 context.mesh.to(party).send_bytes(f"{WORD}/{number}", b"\x00" if stop else b"\x01")
         return stop
-    if context.me not in hearers:
+    if context.me not in hearers or context.deals_ahead:
         return False
     return context.mesh.to(decider).recv_bytes(f"{WORD}/{number}", 1) == b"\x00"
 

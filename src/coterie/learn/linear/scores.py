@@ -12,7 +12,7 @@ from coterie.learn.linear.errors import MODEL_MISMATCH, NO_BOUND
 from coterie.learn.linear.model import ClearModel, ModelFacts, SharedModel
 from coterie.learn.linear.params import Floats
 from coterie.learn.linear.statement import CLEAR, SCORES
-from coterie.learn.secure import computed, dealt, needs_of, traced
+from coterie.learn.secure import computed, needs_of, served, traced
 from coterie.mpc import Context, Interval, Kept, Program, RowBlocks, Tape
 
 __all__ = ["score_plan", "score_run"]
@@ -45,7 +45,7 @@ def score_plan(context: PlanContext, model_step: str, frame: str, to: Sequence[s
 
 
 def score_run(context: RunContext, model_step: str, frame: str, to: Sequence[str]) -> Floats | None:
-    """Score the rows, as :func:`score_plan` announced; every compute party and the dealer call it in turn.
+    """Score the rows, as :func:`score_plan` announced; every participant calls it in turn.
 
     :returns: at the parties of ``to`` what the model expects of the label in each row (the probability of 1,
         where it is 0 or 1), float64 of shape (rows,); None elsewhere.
@@ -58,12 +58,12 @@ def score_run(context: RunContext, model_step: str, frame: str, to: Sequence[str
         if not isinstance(model, ClearModel):
             raise MODEL_MISSING(f"'{model_step}'", step=context.step, party=context.me)
         return facts.params.response(_own_predictor(context, model, frame))
-    tape = _tape(context.planning, facts, shape, to)
-    if dealt(tape, context):
+    program, tape = _program(facts, shape, to), _tape(context.planning, facts, shape, to)
+    if served(program, tape, context) is not None:
         return None
     if not isinstance(model, SharedModel):
         raise MODEL_MISSING(f"'{model_step}'", step=context.step, party=context.me)
-    outputs = computed(_program(facts, shape, to), tape, context, _inputs(context, model, frame))
+    outputs = computed(program, tape, context, _inputs(context, model, frame))
     predictor = outputs.revealed.get("predictor")
     return None if predictor is None else facts.params.response(model.in_units(predictor))
 
@@ -107,7 +107,7 @@ def _facts(context: PlanContext, model_step: str, frame: str) -> tuple[ModelFact
 
 
 def _tape(context: PlanContext, facts: ModelFacts, shape: FrameShape, to: Sequence[str]) -> Tape:
-    return traced(_program(facts, shape, to), context)
+    return traced(_program(facts, shape, to), context, to)
 
 
 def _program(facts: ModelFacts, shape: FrameShape, to: Sequence[str]) -> Program:

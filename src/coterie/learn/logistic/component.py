@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +10,16 @@ from numpy.typing import NDArray
 
 from coterie.crypto import canonical
 from coterie.errors import CoterieError
-from coterie.learn.component import Component, Engine, FrameShape, PlanContext, Reveal, RunContext, StepPlan
+from coterie.learn.component import (
+    Component,
+    Engine,
+    FrameShape,
+    PlanContext,
+    ResultKind,
+    Reveal,
+    RunContext,
+    StepPlan,
+)
 from coterie.learn.errors import FRAME_MISSING
 from coterie.learn.linear import (
     CLEAR,
@@ -27,8 +37,8 @@ from coterie.learn.logistic.mpc import MODEL, inputs, training
 from coterie.learn.logistic.params import LogisticParams
 from coterie.learn.logistic.preparation import Block, prepare
 from coterie.learn.logistic.statement import MPC, RANGE
-from coterie.learn.secure import computed, dealt, needs_of, traced
-from coterie.mpc import Program, Tape
+from coterie.learn.secure import computed, needs_of, served, traced
+from coterie.mpc import Outputs, Program, Tape
 
 __all__ = ["Logistic"]
 
@@ -94,18 +104,13 @@ class Logistic(Component[LogisticParams]):
         shape = _training_shape(context.planning)
         numbers = _design(context.planning, shape, params)
         tape = _tape(context.planning, shape, numbers)
-        if dealt(tape, context):
-            return
-        block, labels = _own(context, shape, numbers)
-        own = inputs(context.me, block, labels, numbers)
         program = _program(context.planning, shape, numbers)
-        outputs = computed(program, tape, context, own)
-        kept = outputs.kept[MODEL]
-        facts = ModelFacts(_columns(shape), kept.frac, kept.range.bound, params)
-        model = SharedModel(facts, context.me, kept.words)
-        context.models[context.step] = model
-        if context.me in context.plan.results.get("model", ()):
-            context.publish("model", f"{context.step}.model", model.to_bytes())
+        outputs = served(program, tape, context)
+        facts = ModelFacts(_columns(shape), COEFFICIENT_FRAC, numbers.coefficient_bound, params)
+        if outputs is None:
+            block, labels = _own(context, shape, numbers)
+            outputs = computed(program, tape, context, inputs(context.me, block, labels, numbers))
+            _keep_shares(context, facts, outputs)
         if "coefficients" in outputs.revealed:
             values = outputs.revealed["coefficients"]
             _publish_coefficients(context, ClearModel.of(facts, values))
@@ -146,11 +151,8 @@ def _columns(shape: FrameShape) -> dict[str, tuple[str, ...]]:
 
 
 def _results(context: PlanContext) -> dict[str, tuple[str, ...]]:
-    granted = {
-        kind: tuple(party for party in context.parties if party in context.receivers.get(kind, ()))
-        for kind in ("model", "coefficients")
-    }
-    return {kind: to for kind, to in granted.items() if to}
+    kinds: tuple[ResultKind, ...] = ("model", "coefficients")
+    return {kind: to for kind in kinds if (to := context.receiving(kind))}
 
 
 def _design(context: PlanContext, shape: FrameShape, params: LogisticParams) -> Design:
@@ -165,7 +167,7 @@ def _program(context: PlanContext, shape: FrameShape, numbers: Design) -> Progra
 
 
 def _tape(context: PlanContext, shape: FrameShape, numbers: Design) -> Tape:
-    return traced(_program(context, shape, numbers), context)
+    return traced(_program(context, shape, numbers), context, _results(context).get("coefficients", ()))
 
 
 def _reveals(context: PlanContext, facts: ModelFacts) -> tuple[Reveal, ...]:
@@ -185,6 +187,16 @@ def _own(
     names = shape.columns.get(context.me, ())
     block = prepare(own_columns(frame, names), names, numbers) if names else None
     return block, frame.labels() if context.me == shape.label_holder else None
+
+
+def _keep_shares(context: RunContext, planned: ModelFacts, outputs: Outputs) -> None:
+    """A compute party's model: kept for later steps, and given out where the agreement says so."""
+    kept = outputs.kept[MODEL]
+    facts = replace(planned, frac=kept.frac, bound=kept.range.bound)
+    model = SharedModel(facts, context.me, kept.words)
+    context.models[context.step] = model
+    if context.me in context.plan.results.get("model", ()):
+        context.publish("model", f"{context.step}.model", model.to_bytes())
 
 
 def _publish_coefficients(context: RunContext, model: ClearModel) -> None:

@@ -42,7 +42,7 @@ class Split(Component[SplitParams]):
         for part in PARTS:
             context.frames[part] = whole
         memory, disk = table_needs(whole.rows, max(map(len, context.columns.values()), default=0) + 1)
-        everybody = (*context.parties, *([context.dealer] if context.dealer else []))
+        everybody = context.everybody
         return StepPlan(
             step=context.step,
             component=self.name,
@@ -55,7 +55,7 @@ class Split(Component[SplitParams]):
         )
 
     def run(self, context: RunContext, params: SplitParams) -> None:
-        if context.is_dealer:
+        if not context.computes:
             return
         whole = context.frames["all"]
         test = is_test(whole.keys, params.test, params.salt)

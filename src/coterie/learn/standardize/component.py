@@ -53,7 +53,7 @@ class Standardize(Component[StandardizeParams]):
         )
 
     def run(self, context: RunContext, params: StandardizeParams) -> None:
-        if context.is_dealer:
+        if not context.computes:
             return
         training = context.frames.get("train", context.frames["all"])
         own = [name for name in training.columns[context.me] if f"{context.me}.{name}" not in params.keep]
