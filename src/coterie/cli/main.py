@@ -21,6 +21,7 @@ from . import (
     components,
     datasets,
     doctor,
+    evidence,
     jobs,
     ledgers,
     nodes,
@@ -36,7 +37,7 @@ __all__ = ["main"]
 ORDER = (
     *("node", "hub", "peer", "token"),
     *("dataset", "agreement", "job", "tape", "dealer", "component"),
-    *("doctor", "ledger", "audit", "errors"),
+    *("doctor", "ledger", "audit", "evidence", "errors"),
 )
 
 
@@ -105,6 +106,12 @@ app.add_typer(
 app.add_typer(components.app, name="component", help="The steps that jobs are made of.", rich_help_panel=WORK)
 app.add_typer(ledgers.app, name="ledger", help="What this party has written down.", rich_help_panel=PROOF)
 app.add_typer(audit.app, name="audit", help="Check a ledger, without its node.", rich_help_panel=PROOF)
+app.add_typer(
+    evidence.app,
+    name="evidence",
+    help="What trusted hardware says of itself: show it, verify it, offline.",
+    rich_help_panel=PROOF,
+)
 app.command("doctor", rich_help_panel=PROOF)(doctor.doctor)
 app.command("errors", rich_help_panel=PROOF)(codes.errors)
 

@@ -1,3 +1,98 @@
 """Attested execution: sealed containers, evidence, and the release of keys to code that is proven to run."""
 
-__all__: list[str] = []
+from coterie.tee.container.chunks import root_of
+from coterie.tee.container.errors import RECORD_OTHER
+from coterie.tee.container.files import open_file, peek, record_path, seal_file, verify_file
+from coterie.tee.container.header import Header, Preamble, check_content_name, read_preamble
+from coterie.tee.container.keystore import KeyStore
+from coterie.tee.container.opening import OpenContainer, open_in_memory, open_stream
+from coterie.tee.container.pieces import PIECE_LIMIT, Sender, as_ranges
+from coterie.tee.container.receiving import Receiver
+from coterie.tee.container.record import DatasetRecord, parse_record, read_record, schema_digest, sign_record
+from coterie.tee.container.sealing import Sealed, seal
+from coterie.tee.container.wrapping import (
+    RunnerKey,
+    purpose,
+    unwrap_at_party,
+    wrap_for_party,
+    wrap_for_runner,
+)
+from coterie.tee.evidence.appraise import Appraisal, Check, appraise
+from coterie.tee.evidence.attest.attester import Attester
+from coterie.tee.evidence.attest.gramine import GramineAttester
+from coterie.tee.evidence.attest.nitro import NitroAttester
+from coterie.tee.evidence.attest.sim import SimAttester
+from coterie.tee.evidence.attest.swtpm import SwtpmAttester
+from coterie.tee.evidence.attest.tsm import TsmAttester
+from coterie.tee.evidence.binding import ReportBinding, launched, reported
+from coterie.tee.evidence.files import certificate_table, read_endorsements, read_evidence
+from coterie.tee.evidence.model import Assurance, Claims, Endorsements, Evidence, EvidenceType, Statements
+from coterie.tee.evidence.nonces import NonceBook
+from coterie.tee.evidence.reference import PlatformPolicy, ReferenceValues
+from coterie.tee.evidence.roots import Profile, Roots
+from coterie.tee.evidence.store import EndorsementStore
+from coterie.tee.evidence.verify import state as state_evidence
+from coterie.tee.evidence.verify import verify as verify_evidence
+
+__all__ = [
+    "PIECE_LIMIT",
+    "RECORD_OTHER",
+    "Appraisal",
+    "Assurance",
+    "Attester",
+    "Check",
+    "Claims",
+    "DatasetRecord",
+    "EndorsementStore",
+    "Endorsements",
+    "Evidence",
+    "EvidenceType",
+    "GramineAttester",
+    "Header",
+    "KeyStore",
+    "NitroAttester",
+    "NonceBook",
+    "OpenContainer",
+    "PlatformPolicy",
+    "Preamble",
+    "Profile",
+    "Receiver",
+    "ReferenceValues",
+    "ReportBinding",
+    "Roots",
+    "RunnerKey",
+    "Sealed",
+    "Sender",
+    "SimAttester",
+    "Statements",
+    "SwtpmAttester",
+    "TsmAttester",
+    "appraise",
+    "as_ranges",
+    "certificate_table",
+    "check_content_name",
+    "launched",
+    "open_file",
+    "open_in_memory",
+    "open_stream",
+    "parse_record",
+    "peek",
+    "purpose",
+    "read_endorsements",
+    "read_evidence",
+    "read_preamble",
+    "read_record",
+    "record_path",
+    "reported",
+    "root_of",
+    "schema_digest",
+    "seal",
+    "seal_file",
+    "sign_record",
+    "state_evidence",
+    "unwrap_at_party",
+    "verify_evidence",
+    "verify_file",
+    "wrap_for_party",
+    "wrap_for_runner",
+]

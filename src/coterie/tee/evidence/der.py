@@ -182,6 +182,14 @@ def subject_of(der: bytes) -> bytes:
     return body.element(SEQUENCE)[0]
 
 
+def issuer_of(der: bytes) -> bytes:
+    """The issuer's name of any certificate, DER, as it stands there. Errors: CT-2234."""
+    body = _after_version(der)
+    body.take(INTEGER)
+    body.take(SEQUENCE)
+    return body.element(SEQUENCE)[0]
+
+
 def _after_version(der: bytes) -> Reader:
     body = Reader(Reader(Reader(der).take(SEQUENCE)).take(SEQUENCE))
     if body.peek() == _VERSION:

@@ -1,0 +1,1 @@
+"""Attesters: each asks its platform to sign 64 bytes."""
