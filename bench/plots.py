@@ -11,8 +11,11 @@ from matplotlib.figure import Figure
 
 Records = Sequence[Mapping[str, Any]]
 
-OURS, PEERS, LINE = "#1f6f8b", ("#c8553d", "#e0a458", "#8a8d91", "#b8b8b8"), "#444444"
+OURS, FIRST, THREE, OTHER, LINE = "#1f6f8b", "#c8553d", "#e0a458", "#b8b8b8", "#444444"
+"""Coterie, the first peer of a benchmark, peers of three parties, all other peers, words and lines."""
 WIDTH, ROW = 7.5, 0.3
+WIDE = 20
+"""Where times are so many times apart, their axis is logarithmic."""
 
 
 def draw(records: Records, path: Path) -> bool:
@@ -34,7 +37,7 @@ def draw(records: Records, path: Path) -> bool:
 
 
 def _times(records: Records) -> Figure:
-    """Bars of seconds by work, ours first; logarithmic."""
+    """Bars of seconds by work, ours first."""
     works = list(dict.fromkeys(record["work"] for record in records))
     peers = list(dict.fromkeys(record["peer"] for record in records))
     bars: list[tuple[float, float, str, str]] = []
@@ -45,8 +48,8 @@ def _times(records: Records) -> Figure:
         bars.append((place, of_work[0]["ours_s"], OURS, ""))
         for record in of_work:
             place += 1
-            colour = PEERS[min(peers.index(record["peer"]), len(PEERS) - 1)]
-            bars.append((place, record["peer_s"], colour, f"{record['peer']}: {record['ratio']:.3g} ×"))
+            label = f"{record['peer']}: {record['ratio']:.3g} ×"
+            bars.append((place, record["peer_s"], _colour(record["peer"], peers[0]), label))
         ticks.append((first + place) / 2)
         place += 2
     figure = Figure(figsize=(WIDTH, max(1.6, ROW * place)))
@@ -62,11 +65,20 @@ def _times(records: Records) -> Figure:
             fontsize=7,
             color=LINE,
         )
-    axes.set_xscale("log")
-    axes.set_xlabel("seconds, logarithmic; Coterie in blue, peers with how many times as long they take")
-    axes.set_xlim(min(bar[1] for bar in bars) / 3, max(bar[1] for bar in bars) * 12)
+    least, most = min(bar[1] for bar in bars), max(bar[1] for bar in bars)
+    wide = most >= WIDE * least
+    axes.set_xscale("log" if wide else "linear")
+    axes.set_xlim(*((least / 3, most * 12) if wide else (0, most * 1.5)))
+    how = ", logarithmic" if wide else ""
+    axes.set_xlabel(f"seconds{how}; Coterie in blue, peers with how many times as long they take")
     _rows(axes, ticks, works)
     return figure
+
+
+def _colour(peer: str, first: str) -> str:
+    if peer == first:
+        return FIRST
+    return THREE if peer.partition(" segments")[0].endswith(" aby3") else OTHER
 
 
 def _parts(records: Records) -> Figure:
@@ -84,6 +96,7 @@ def _parts(records: Records) -> Figure:
             va="center",
             fontsize=7,
             color=LINE,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
     axes.axvline(100, color=LINE, linewidth=0.5, zorder=0)
     axes.set_xlim(0, max(100.0, *(100 * record["ratio"] for record in records)) * 1.35)

@@ -62,8 +62,8 @@ def test_what_python_would_do_with_a_value_is_refused_with_another_way(fault: Fa
         (lambda ctx, x, secret: secret * secret * secret * secret, "CT-2101 .*fn.bounded"),
         (lambda ctx, x, secret: secret + np.ones(5), r"CT-2112 .*\(4,\) and \(5,\)"),
         (lambda ctx, x, secret: functions.log(secret), r"CT-2113 .*low= and high="),
-        (lambda ctx, x, secret: ctx.reveal(x, to=["bank"], name="it"), r"takes no Private: take its secret"),  # type: ignore[arg-type]
-        (lambda ctx, x, secret: ctx.reveal(np.ones(3), to=["bank"], name="it"), "takes no ndarray"),  # type: ignore[arg-type]
+        (lambda ctx, x, secret: ctx.reveal(x, to=["bank"], name="it"), r"takes no Private: take its secret"),
+        (lambda ctx, x, secret: ctx.reveal(np.ones(3), to=["bank"], name="it"), "takes no ndarray"),
         (
             lambda ctx, x, secret: ctx.reveal(secret, to=[], name="it"),
             "CT-2106 .*nobody.*Correct the program",
