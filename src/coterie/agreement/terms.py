@@ -28,7 +28,16 @@ __all__ = [
 
 Engine = Literal["clear", "tee", "mpc", "fl"]
 ResultKind = Literal[
-    "model", "coefficients", "statistics", "loss", "scores", "metrics", "report", "common_ids"
+    "model",
+    "coefficients",
+    "statistics",
+    "loss",
+    "importance",
+    "shap",
+    "scores",
+    "metrics",
+    "report",
+    "common_ids",
 ]
 Approval = Literal["automatic", "person"]
 

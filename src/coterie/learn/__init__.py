@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from coterie.learn.align import Align
+from coterie.learn.boosting import Boosting
 from coterie.learn.component import (
     Component,
     Engine,
@@ -23,6 +24,7 @@ from coterie.learn.evaluate import Evaluate
 from coterie.learn.fill import Fill
 from coterie.learn.glm import Glm
 from coterie.learn.logistic import Logistic
+from coterie.learn.neural import Neural
 from coterie.learn.split import Split
 from coterie.learn.standardize import Standardize
 
@@ -49,6 +51,8 @@ COMPONENTS: tuple[Component[Any], ...] = (
     Standardize(),
     Logistic(),
     Glm(),
+    Boosting(),
+    Neural(),
     Evaluate(),
 )
 """One instance of each, in the order in which a pipeline usually has them."""

@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 Engine = Literal["clear", "tee", "mpc", "fl"]
 
 ResultKind = Literal[
-    "model", "coefficients", "statistics", "loss", "scores", "metrics", "report", "common_ids"
+    "model",
+    "coefficients",
+    "statistics",
+    "loss",
+    "importance",
+    "shap",
+    "scores",
+    "metrics",
+    "report",
+    "common_ids",
 ]
 
 FOR_GUESTS: frozenset[ResultKind] = frozenset({"coefficients", "statistics", "loss", "metrics", "report"})

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coterie.learn.boosting import Boosting, BoostingParams
 from coterie.learn.component import Component, PlanContext, RunContext
 from coterie.learn.glm import Glm, GlmParams
-from coterie.learn.linear import place_of, score_run
+from coterie.learn.linear import place_of
 from coterie.learn.logistic import Logistic, LogisticParams
+from coterie.learn.neural import Neural, NeuralParams
+
+from .scoring import score_run
 
 __all__ = ["baseline_scores"]
 
+Trainable: TypeAlias = LogisticParams | GlmParams | BoostingParams | NeuralParams
 
-def baseline_scores(
-    context: RunContext, params: LogisticParams | GlmParams, frame: str
-) -> NDArray[np.float64]:
+
+def baseline_scores(context: RunContext, params: Trainable, frame: str) -> NDArray[np.float64]:
     """Train in engine ``clear`` on the own columns of the training rows, and score the rows of ``frame``.
 
     Nothing of it leaves this party, and it publishes nothing.
@@ -29,11 +33,7 @@ def baseline_scores(
     me = context.me
     planning = _alone(context.planning, me)
     planned = replace(planning, frames=dict(planning.frames), models={})
-    component: Component[Any] = Glm() if isinstance(params, GlmParams) else Logistic()
-    if isinstance(params, GlmParams):
-        own = [column for column in params.apart if place_of(column)[0] == me]
-        gone = {name: None for name in ("offset", "weights") if getattr(params, name) not in own}
-        params = params.model_copy(update={**gone, "statistics": False})
+    component, params = _own(params, me)
     plan = component.plan(planned, params)
     alone = replace(
         context,
@@ -51,6 +51,19 @@ def baseline_scores(
     scores = score_run(replace(alone, planning=planned), plan.step, frame, (me,))
     assert scores is not None  # it is the receiver
     return scores
+
+
+def _own(params: Trainable, me: str) -> tuple[Component[Any], Trainable]:
+    """The component, and its parameters less what they say of others' columns."""
+    if isinstance(params, BoostingParams):
+        return Boosting(), params.of_party(me)
+    if isinstance(params, NeuralParams):
+        return Neural(), params
+    if isinstance(params, GlmParams):
+        own = [column for column in params.apart if place_of(column)[0] == me]
+        gone = {name: None for name in ("offset", "weights") if getattr(params, name) not in own}
+        return Glm(), params.model_copy(update={**gone, "statistics": False})
+    return Logistic(), params
 
 
 def _publish_nothing(kind: str, name: str, content: bytes) -> None:

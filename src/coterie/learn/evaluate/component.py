@@ -24,12 +24,12 @@ from coterie.learn.component import (
 )
 from coterie.learn.errors import FRAME_MISSING, MODEL_MISSING, NOT_CLASSIFIED, SCORES_NOT_HERE
 from coterie.learn.keys import rows_of
-from coterie.learn.linear import score_plan, score_run
 
 from .baseline import baseline_scores
 from .clear import curves, gain, measure
 from .params import EvaluateParams
 from .record import Evaluation, Record, number_count, pack, packed_size, unpack
+from .scoring import score_plan, score_run
 from .statement import statement
 
 __all__ = ["Evaluate"]

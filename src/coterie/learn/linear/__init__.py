@@ -2,7 +2,14 @@
 scores."""
 
 from coterie.learn.linear.columns import Moments, feature_columns, moments, own_columns, place_of
-from coterie.learn.linear.errors import CONSTANT_FEATURE, NO_BOUND, NO_FEATURES, NOT_ALONE
+from coterie.learn.linear.errors import (
+    CONSTANT_FEATURE,
+    MODEL_MISMATCH,
+    MODEL_UNFIT,
+    NO_BOUND,
+    NO_FEATURES,
+    NOT_ALONE,
+)
 from coterie.learn.linear.model import ClearModel, ModelFacts, SharedModel, load_model
 from coterie.learn.linear.params import Floats, LinearParams, sigmoid
 from coterie.learn.linear.products import gram, turned
@@ -12,6 +19,8 @@ from coterie.learn.linear.statement import CLEAR
 __all__ = [
     "CLEAR",
     "CONSTANT_FEATURE",
+    "MODEL_MISMATCH",
+    "MODEL_UNFIT",
     "NOT_ALONE",
     "NO_BOUND",
     "NO_FEATURES",

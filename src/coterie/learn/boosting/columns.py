@@ -1,0 +1,136 @@
+"""Columns of a frame as the learner takes them: numbers as they are, categories as codes, nothing filled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from coterie.data import VerticalFrame
+from coterie.learn.boosting.errors import CATEGORIES_UNFIT, TEXT_UNNAMED
+from coterie.learn.boosting.params import BoostingParams
+from coterie.learn.errors import COLUMN_ALL_NULL, NOT_FINITE
+from coterie.learn.linear import MODEL_MISMATCH, Floats, own_columns
+
+__all__ = ["Categories", "Feature", "Matrix", "blocks", "features_of", "matrix"]
+
+Matrix: TypeAlias = NDArray[np.float32]
+"""(rows, width) in model order, NaN where a value is missing: what XGBoost makes of any numbers."""
+
+Categories: TypeAlias = tuple[str, ...] | tuple[float, ...]
+
+BLOCK = 1 << 16
+"""Rows that are in memory as float64 at once."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of a model."""
+
+    owner: str
+    name: str
+    categories: Categories | None = None
+    """Ascending; a value's code is its place here. None for numbers."""
+
+    @property
+    def kind(self) -> str:
+        """XGBoost's name of the type: a quantity or a category."""
+        return "q" if self.categories is None else "c"
+
+
+def features_of(
+    frame: VerticalFrame, places: Sequence[tuple[str, str]], params: BoostingParams
+) -> tuple[Feature, ...]:
+    """What the training rows say of each column.
+
+    Errors: CT-3020 for a column without any value, CT-3090 for unfit categories, CT-3091 for text that is not
+    named as categorical, CT-1422.
+    """
+    found = []
+    for owner, name in places:
+        if name in frame.table.column_names and frame.table[name].null_count == frame.rows:
+            raise COLUMN_ALL_NULL(f"'{name}'")
+        categorical = f"{owner}.{name}" in params.categorical
+        if not categorical and _is_text(frame, name):
+            raise TEXT_UNNAMED(f"'{owner}.{name}'")
+        found.append(Feature(owner, name, _categories(frame, name, params) if categorical else None))
+    return tuple(found)
+
+
+def _categories(frame: VerticalFrame, name: str, params: BoostingParams) -> Categories:
+    values: Categories
+    if _is_text(frame, name):
+        values = tuple(sorted(pc.unique(frame.table[name]).drop_null().to_pylist()))
+    else:
+        numbers = np.unique(frame.matrix([name])[:, 0])
+        values = tuple(numbers[~np.isnan(numbers)].tolist())
+        if values and max(abs(float(values[0])), abs(float(values[-1]))) >= 2**53:
+            raise CATEGORIES_UNFIT(f"'{name}': numbers beyond 2^53 cannot be told apart")
+    if len(values) > params.max_categories:
+        raise CATEGORIES_UNFIT(f"'{name}': {len(values)} different values, {params.max_categories} may be")
+    return values
+
+
+def _is_text(frame: VerticalFrame, name: str) -> bool:
+    if name not in frame.table.column_names:
+        frame.matrix([name])  # says what is wrong
+    kind = frame.table[name].type
+    return bool(pa.types.is_large_string(kind) or pa.types.is_string(kind))
+
+
+def matrix(frame: VerticalFrame, features: Sequence[Feature]) -> Matrix:
+    """All rows. Errors: as :func:`blocks`."""
+    whole = np.empty((frame.rows, len(features)), np.float32)
+    for start, block in blocks(frame, features):
+        whole[start : start + len(block)] = block
+    return whole
+
+
+def blocks(
+    frame: VerticalFrame, features: Sequence[Feature], rows: int | None = None
+) -> Iterator[tuple[int, Matrix]]:
+    """First row and values of each block of rows. A category that training has not seen counts as missing.
+
+    :param rows: only the first so many.
+
+    Errors: CT-1422 for a column that is not there, CT-1433 for text where training had numbers, CT-3028 for a
+    number beyond float32, CT-3054 where categories are texts here and were numbers there, or the reverse.
+    """
+    numbers = [place for place, one in enumerate(features) if one.categories is None]
+    own = own_columns(frame, [features[place].name for place in numbers])
+    end = frame.rows if rows is None else min(rows, frame.rows)
+    for start in range(0, end, BLOCK):
+        stop = min(start + BLOCK, end)
+        block = np.empty((stop - start, len(features)), np.float32)
+        with np.errstate(over="ignore"):  # looked for below
+            block[:, numbers] = own.rows(start, stop)
+        if np.isinf(block[:, numbers]).any():
+            place = next(place for place in numbers if np.isinf(block[:, place]).any())
+            raise NOT_FINITE(f"'{features[place].name}' is beyond the range of float32")
+        for place, feature in enumerate(features):
+            if feature.categories is not None:
+                block[:, place] = _codes(frame, feature, start, stop)
+        yield start, block
+
+
+def _codes(frame: VerticalFrame, feature: Feature, start: int, stop: int) -> Floats:
+    """(rows,) places among the categories; NaN for what is missing or not among them."""
+    assert feature.categories is not None
+    texts = isinstance(feature.categories[0], str)
+    if _is_text(frame, feature.name) != texts:
+        raise MODEL_MISMATCH(f"'{feature.name}' holds {'numbers' if texts else 'texts'}")
+    if texts:
+        known = pa.array(feature.categories, pa.large_string())
+        values = pc.cast(frame.table[feature.name].slice(start, stop - start), pa.large_string())
+        places = pc.index_in(values, value_set=known)
+        codes: Floats = pc.cast(places, pa.float64()).to_numpy(zero_copy_only=False)
+        return codes
+    numbers = own_columns(frame, [feature.name]).rows(start, stop)[:, 0]
+    among = np.asarray(feature.categories, np.float64)
+    place = np.minimum(np.searchsorted(among, numbers), len(among) - 1)
+    return np.where(among[place] == numbers, place, np.nan)

@@ -1,0 +1,40 @@
+"""What models share that are trained and scored at one place, where all columns are: facts, files, scores."""
+
+from coterie.learn.joined.envelope import Stored, opened, sealed_header, wrapped
+from coterie.learn.joined.errors import LABEL_UNFIT, LEARNER_MISSING, NO_RECEIVER, NO_SUCH_FEATURE
+from coterie.learn.joined.facts import JoinedFacts, JoinedModel, JoinedParams
+from coterie.learn.joined.scores import score_plan, score_run
+from coterie.learn.joined.training import (
+    check_alone,
+    granted,
+    held_back,
+    need_library,
+    publish_json,
+    training_columns,
+    training_frame,
+    training_shape,
+)
+
+__all__ = [
+    "LABEL_UNFIT",
+    "LEARNER_MISSING",
+    "NO_RECEIVER",
+    "NO_SUCH_FEATURE",
+    "JoinedFacts",
+    "JoinedModel",
+    "JoinedParams",
+    "Stored",
+    "check_alone",
+    "granted",
+    "held_back",
+    "need_library",
+    "opened",
+    "publish_json",
+    "score_plan",
+    "score_run",
+    "sealed_header",
+    "training_columns",
+    "training_frame",
+    "training_shape",
+    "wrapped",
+]

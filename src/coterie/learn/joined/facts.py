@@ -1,0 +1,65 @@
+"""What is public of a model on joined columns, and what every such model can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from coterie.data import VerticalFrame
+from coterie.learn.linear import Floats
+
+__all__ = ["JoinedFacts", "JoinedModel", "JoinedParams"]
+
+
+class JoinedParams(Protocol):
+    """Parameters of a training on joined columns."""
+
+    @property
+    def kind(self) -> str:
+        """Of model: the component's name."""
+
+    @property
+    def classifies(self) -> bool:
+        """Whether a score is the probability of label 1."""
+
+    def model_dump(self, *, mode: str = "python") -> dict[str, Any]:
+        """As a document."""
+
+
+@dataclass(frozen=True)
+class JoinedFacts:
+    """What is public of a model."""
+
+    columns: Mapping[str, tuple[str, ...]]
+    """Features by owner, in model order."""
+    params: JoinedParams
+    """Of the training."""
+
+    @property
+    def width(self) -> int:
+        """Number of features."""
+        return sum(map(len, self.columns.values()))
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """Owner and column of each feature, in model order."""
+        return tuple((owner, name) for owner, names in self.columns.items() for name in names)
+
+
+class JoinedModel(ABC):
+    """A trained model, whole, at the one place where it was trained."""
+
+    facts: JoinedFacts
+
+    @abstractmethod
+    def scores(self, frame: VerticalFrame) -> Floats:
+        """(rows,) what the model expects of the label in each row; the probability of 1 where it classifies.
+
+        Errors: CT-1422, CT-1433, CT-3027, CT-3028, CT-3054 where a column is not what it was in training.
+        """
+
+    @abstractmethod
+    def to_bytes(self) -> bytes:
+        """As stored: see :func:`coterie.learn.joined.wrapped`."""

@@ -1,0 +1,91 @@
+"""What training steps on joined columns have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coterie.crypto import canonical
+from coterie.data import VerticalFrame
+from coterie.learn.component import FrameShape, PlanContext, ResultKind, RunContext
+from coterie.learn.errors import EMPTY_PART, FRAME_MISSING
+from coterie.learn.joined.errors import LEARNER_MISSING
+from coterie.learn.linear import NO_FEATURES, NOT_ALONE
+from coterie.learn.split import is_test
+
+__all__ = [
+    "check_alone",
+    "granted",
+    "held_back",
+    "need_library",
+    "publish_json",
+    "training_columns",
+    "training_frame",
+    "training_shape",
+]
+
+Rows = NDArray[np.int64]
+
+
+def need_library(module: str, step: str | None = None) -> None:
+    """Raises CT-3080 where a library is not installed."""
+    if find_spec(module) is None:
+        raise LEARNER_MISSING(module, step=step)
+
+
+def training_shape(context: PlanContext) -> FrameShape:
+    """Of the rows to train on: "train", or "all" where they are not split. Errors: CT-3001, CT-3055."""
+    shape = next((context.frames[name] for name in ("train", "all") if name in context.frames), None)
+    if shape is None:
+        raise FRAME_MISSING("'train' or 'all'", step=context.step)
+    if not shape.width:
+        raise NO_FEATURES("of any party", step=context.step)
+    return shape
+
+
+def training_columns(shape: FrameShape) -> dict[str, tuple[str, ...]]:
+    """Features by owner, in model order; owners without features are left out."""
+    return {owner: tuple(names) for owner, names in shape.columns.items() if names}
+
+
+def training_frame(context: RunContext) -> VerticalFrame:
+    """The rows to train on."""
+    return context.frames["train" if "train" in context.frames else "all"]
+
+
+def check_alone(context: RunContext, shape: FrameShape) -> None:
+    """Raises CT-3052 where a column or the label is not here."""
+    if any(owner != context.me for owner in (*training_columns(shape), shape.label_holder)):
+        raise NOT_ALONE(f"{context.me} holds only its own")
+
+
+def granted(context: PlanContext, kinds: Iterable[ResultKind]) -> dict[str, tuple[str, ...]]:
+    """Receivers by kind of result; kinds without any are left out."""
+    return {kind: to for kind in kinds if (to := context.receiving(kind))}
+
+
+def held_back(frame: VerticalFrame, part: float, salt: str) -> tuple[Rows, Rows]:
+    """Row numbers to train on, and of those that are held back to see when to stop.
+
+    A row is drawn by its id alone, as in `split`: it stays on its side when other rows come or go.
+
+    :param part: expected share of the rows that are held back.
+
+    Errors: CT-3015 where either part is empty.
+    """
+    held = is_test(frame.keys, part, f"early stopping {salt}")
+    parts = np.flatnonzero(~held), np.flatnonzero(held)
+    if not all(map(len, parts)):
+        problem = f"of {frame.rows} rows to train on, for early stopping"
+        raise EMPTY_PART(problem, next_step="Choose another validation share or seed, or bring more rows.")
+    return parts
+
+
+def publish_json(context: RunContext, kind: str, document: dict[str, Any]) -> None:
+    """A result as canonical JSON, where this party is a receiver of its kind."""
+    if context.me in context.plan.results.get(kind, ()):
+        context.publish(kind, f"{context.step}.{kind}.json", canonical(document))

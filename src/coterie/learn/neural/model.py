@@ -1,0 +1,128 @@
+"""A trained network, and how it is stored: an envelope around its numbers as plain little-endian float64."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from coterie.data import VerticalFrame
+from coterie.errors import CoterieError
+from coterie.learn.errors import NOT_FINITE, NULLS_LEFT
+from coterie.learn.joined import JoinedFacts, JoinedModel, Stored, opened, sealed_header, wrapped
+from coterie.learn.linear import MODEL_UNFIT, Floats, own_columns
+from coterie.learn.neural import clear
+from coterie.learn.neural.params import NeuralParams
+
+__all__ = ["Made", "Network", "load_model", "values"]
+
+KIND = NeuralParams.kind
+BLOCK = 1 << 16
+"""Rows that are scored at once."""
+
+
+class Made(BaseModel):
+    """How a model came about."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    library: str = Field(max_length=64)
+    """scikit-learn's version."""
+    rows: int = Field(ge=1, lt=2**53)
+    """Of training, without those held back."""
+    held_back: int = Field(ge=0, lt=2**53)
+    epochs: int = Field(ge=1, le=10_000)
+    """Until the weights that the model has."""
+
+
+class _Header(Stored):
+    mean: float
+    deviation: float = Field(gt=0)
+    made: Made
+
+
+def values(frame: VerticalFrame, names: Sequence[str]) -> Floats:
+    """(rows, width) own columns, checked.
+
+    Errors: CT-1422, CT-1433 (text), CT-3027 (missing values), CT-3028 (not finite).
+    """
+    whole = frame.matrix(names)
+    _check(whole, names)
+    return whole
+
+
+def _check(block: Floats, names: Sequence[str]) -> None:
+    if np.isfinite(block).all():
+        return
+    for place, name in enumerate(names):
+        if np.isnan(block[:, place]).any():
+            raise NULLS_LEFT(f"'{name}'")
+        if np.isinf(block[:, place]).any():
+            raise NOT_FINITE(f"'{name}'")
+
+
+@dataclass(frozen=True)
+class Network(JoinedModel):
+    """A multilayer perceptron over joined columns."""
+
+    facts: JoinedFacts
+    params: NeuralParams
+    layers: clear.Layers
+    scale: clear.Scale
+    made: Made
+
+    def scores(self, frame: VerticalFrame) -> Floats:
+        """(rows,): see :class:`JoinedModel`. Errors: CT-1422, CT-1433, CT-3027, CT-3028."""
+        names = [name for _, name in self.facts.places]
+        own, found = own_columns(frame, names), np.empty(frame.rows)
+        for start in range(0, frame.rows, BLOCK):
+            block = own.rows(start, min(start + BLOCK, frame.rows))
+            _check(block, names)
+            found[start : start + len(block)] = clear.scores(self.layers, block, self.params, self.scale)
+        return found
+
+    def to_bytes(self) -> bytes:
+        header = {
+            **sealed_header(self.facts.columns, self.params.model_dump(mode="json")),
+            "mean": self.scale.mean,
+            "deviation": self.scale.deviation,
+            "made": self.made.model_dump(mode="json"),
+        }
+        arrays = [part.astype("<f8").tobytes() for layer in self.layers for part in layer]
+        return wrapped(KIND, header, b"".join(arrays))
+
+    def __repr__(self) -> str:
+        return f"<Network of {self.facts.width} features, layers of {self.params.hidden}>"
+
+
+def load_model(data: bytes) -> Network:
+    """The model that ``to_bytes`` wrote. Nothing of it is executed.
+
+    Errors: CT-3053 for any other bytes.
+    """
+    try:
+        header, body = opened(KIND, data, _Header)
+        params = NeuralParams.model_validate(header.params)
+        facts = JoinedFacts(header.ordered(), params)
+        if len(body) != 8 * params.numbers(facts.width):
+            raise ValueError("size of the layers")
+        numbers = np.frombuffer(body, "<f8").astype(np.float64)
+        if not np.isfinite(numbers).all():
+            raise ValueError("a number that is not finite")
+    except (CoterieError, ValidationError, ValueError) as error:
+        raise MODEL_UNFIT(type(error).__name__) from error
+    scale = clear.Scale(header.mean, header.deviation)
+    return Network(facts, params, _layers(numbers, params.sizes(facts.width)), scale, header.made)
+
+
+def _layers(numbers: Floats, sizes: tuple[int, ...]) -> clear.Layers:
+    layers, place = [], 0
+    for before, units in pairwise(sizes):
+        weights = numbers[place : place + before * units].reshape(before, units)
+        place += before * units
+        layers.append((weights, numbers[place : place + units]))
+        place += units
+    return tuple(layers)
