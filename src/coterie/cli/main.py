@@ -19,6 +19,7 @@ from . import (
     audit,
     codes,
     components,
+    containers,
     datasets,
     doctor,
     evidence,
@@ -37,6 +38,7 @@ __all__ = ["main"]
 ORDER = (
     *("node", "hub", "peer", "token"),
     *("dataset", "agreement", "job", "tape", "dealer", "component"),
+    *("seal", "open", "container"),
     *("doctor", "ledger", "audit", "evidence", "errors"),
 )
 
@@ -104,6 +106,14 @@ app.add_typer(
     tapes.dealer_app, name="dealer", help="Deal such files, at the dealer's node.", rich_help_panel=WORK
 )
 app.add_typer(components.app, name="component", help="The steps that jobs are made of.", rich_help_panel=WORK)
+app.command("seal", rich_help_panel=WORK)(containers.seal)
+app.command("open", rich_help_panel=WORK)(containers.open_container)
+app.add_typer(
+    containers.app,
+    name="container",
+    help="Look at sealed containers, and check them without a key.",
+    rich_help_panel=WORK,
+)
 app.add_typer(ledgers.app, name="ledger", help="What this party has written down.", rich_help_panel=PROOF)
 app.add_typer(audit.app, name="audit", help="Check a ledger, without its node.", rich_help_panel=PROOF)
 app.add_typer(

@@ -2,6 +2,7 @@
 
 from .dataset import Dataset, inspect, load, parse_spec
 from .draft import draft_spec
+from .export import write_parquet
 from .frame import VerticalFrame, taken
 from .ids import keyed_ids
 from .schema import (
@@ -48,4 +49,5 @@ __all__ = [
     "parse_yaml",
     "table_needs",
     "taken",
+    "write_parquet",
 ]

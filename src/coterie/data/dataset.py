@@ -20,7 +20,7 @@ from .schema import Column, CsvSource, DatasetFacts, DatasetSpec
 from .scratch import Scratch
 from .yaml_text import parse_yaml
 
-__all__ = ["Dataset", "inspect", "load", "parse_spec"]
+__all__ = ["Dataset", "inspect", "load", "parse_spec", "source_columns"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _checked(
 ) -> tuple[pa.LargeStringArray, Iterator[tuple[str, pa.ChunkedArray]]]:
     """Ids, and the other wanted columns one after another."""
     others = [column for column in spec.select(wanted) if column.role != "id"]
-    stored, place = _read(spec, [spec.id, *others], scratch)
+    stored, place = source_columns(spec, [spec.id, *others], scratch)
     ids = checked_ids(next(stored)[1], spec.id.name, spec.id_rule, place)
     checked = (
         (name, checked_values(values, column, place))
@@ -94,10 +94,10 @@ def _checked(
     return ids, checked
 
 
-def _read(
+def source_columns(
     spec: DatasetSpec, columns: Sequence[Column], scratch: Scratch | None
 ) -> tuple[Iterator[tuple[str, pa.ChunkedArray]], Place]:
-    """Names and values of the columns in their order, one after another."""
+    """Names and values of the columns in their order, one after another, and where a row is in the file."""
     path = Path(spec.source.path)
     if isinstance(spec.source, CsvSource):
         table = read_csv(spec.source, path, columns, scratch)

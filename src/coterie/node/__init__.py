@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .home import ApiDoor, Home, Settings, api_door, init_node
 from .views import (
@@ -35,6 +36,9 @@ from .views import (
     VersionView,
     WaitingView,
 )
+
+if TYPE_CHECKING:
+    from coterie.data import DatasetSpec
 
 __all__ = [
     "AgreementState",
@@ -70,6 +74,7 @@ __all__ = [
     "WaitingView",
     "api_door",
     "init_node",
+    "registered_dataset",
     "run_node",
 ]
 
@@ -83,3 +88,13 @@ def run_node(home: Path) -> None:
     from .daemon import run  # the daemon's libraries are heavy, and clients import this door too
 
     run(home)
+
+
+def registered_dataset(home: Path, name: str) -> DatasetSpec:
+    """The description of a dataset that is registered in a home; its daemon may run or not.
+
+    :raises CoterieError: CT-5002, CT-5003, CT-5005, CT-5031.
+    """
+    from .registered import registered_dataset as found  # the store's library is heavy
+
+    return found(home, name)

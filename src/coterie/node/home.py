@@ -10,6 +10,7 @@
       ledger/             the party's ledger
       jobs/<id>/          journal, artefacts, results of a job
       tapes/<id>/         tape files that the job has not used yet
+      keys/               keys of the data that this node has sealed, 0600
       node.log
 """
 
@@ -136,6 +137,10 @@ class Home:
     @property
     def tapes(self) -> Path:
         return self.path / "tapes"
+
+    @property
+    def keys(self) -> Path:
+        return self.path / "keys"
 
     @property
     def log_file(self) -> Path:

@@ -1,0 +1,31 @@
+"""What a home has registered, read without its daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from coterie.data import DatasetSpec
+
+from .errors import DATASET_UNKNOWN
+from .home import Home
+from .store import DatasetRow, Store
+
+__all__ = ["registered_dataset"]
+
+
+def registered_dataset(home: Path, name: str) -> DatasetSpec:
+    """A dataset's description; the daemon may run or not.
+
+    :raises CoterieError: CT-5002, CT-5003, CT-5005, CT-5031.
+    """
+    file = Home.open(home).store_file
+    if file.exists():
+        store = Store(file)
+        try:
+            with store.session() as session:
+                row = session.get(DatasetRow, name)
+        finally:
+            store.close()
+        if row is not None:
+            return DatasetSpec.model_validate_json(row.spec)
+    raise DATASET_UNKNOWN(repr(name[:60]))
