@@ -1,0 +1,258 @@
+"""Three parties and a hub as real daemons: a party that only receives results, and one that deals.
+
+The third party has a dataset of its own under the agreements, which these jobs do not use.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from coterie.ledger import verify
+from coterie.mpc import peek
+from coterie.node import AgreementView, JobView
+
+from .conftest import BEHAVIOUR, COMMON, CUSTOMERS, JOB, TERMS, Daemon, ended, refused, write_tables
+
+TRAINED = "[align, split, fill, standardize, logistic]"
+MEASURED = "[align, split, fill, standardize, logistic, evaluate]"
+
+RESULTS = """\
+results:
+  - {{kind: model, to: [lender, payments, telecom]}}
+  - {{kind: coefficients, to: [lender, telecom]}}
+  - {{kind: common_ids, to: [lender, telecom]}}
+  - {{kind: metrics, to: [lender, payments, telecom]}}
+  - {{kind: scores, to: [lender]}}
+  - {{kind: report, to: [telecom]}}
+"""
+
+
+@dataclass
+class Four:
+    """The daemons by name, and how they agree."""
+
+    daemons: dict[str, Daemon]
+    made: int = 0
+
+    @property
+    def lender(self) -> Daemon:
+        return self.daemons["lender"]
+
+    @property
+    def telecom(self) -> Daemon:
+        return self.daemons["telecom"]
+
+    def agree(self, *, dealer: str = "hub", telecom: str = "person") -> AgreementView:
+        """An agreement that all three have signed. ``telecom``: how it approves."""
+        self.made += 1
+        head, _, rest = TERMS.partition("results:")
+        text = head + RESULTS + rest[rest.index("min_rows") :]
+        text = text.replace("parties: [lender, payments]", "parties: [lender, payments, telecom]")
+        text = text.replace("dealer: hub", f"dealer: {dealer}")
+        text = text.replace("payments: automatic}}", f"payments: automatic, telecom: {telecom}}}}}")
+        usage = "  - {{name: usage, owner: telecom, id: user, columns: [flow, ratio]}}\n"
+        text = text.replace("components:\n", f"{usage}components:\n").format(number=self.made)
+        if dealer != "hub":
+            text = text.replace("services: [hub]\n", "")
+        draft = self.lender.client.draft_agreement(text)
+        self.lender.client.offer_agreement(draft.id)
+        for name in ("lender", "payments", "telecom"):
+            signed = self.daemons[name].client.sign_agreement(draft.id)
+        assert not signed.missing
+        return signed
+
+    def job(self, agreement: AgreementView, more: str = "receivers: [telecom]", steps: str = TRAINED) -> str:
+        return JOB.format(agreement=agreement.id, steps=steps).replace("steps:", f"{more}\nsteps:")
+
+    def check_account(self, job: str, names: set[str]) -> None:
+        """Plan and fact, approvals, end and countersignatures in everybody's ledger."""
+        for name in names:
+            daemon = self.daemons[name]
+            for entry in daemon.client.ledger(kind="egress", job=job):
+                assert entry.body["sent"] == entry.body["planned"], (name, entry.body["step"])
+                rounds = entry.body["rounds"]
+                assert rounds["used"] == rounds["planned"], (name, entry.body["step"])
+            approvals = {one.body["party"] for one in daemon.client.ledger(kind="approval", job=job)}
+            assert approvals == names
+            sizes = [one.body.get("sizes", {}) for one in daemon.client.ledger(kind="plan", job=job)]
+            assert {"rows.all": COMMON} in sizes
+            assert set(daemon.client.wait(job, timeout=10).countersigned_by) == names - {name}
+            report = verify(
+                daemon.home / "ledger", peers=[self.daemons[one].home / "ledger" for one in names]
+            )
+            assert report.ok, report.findings
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Four]:
+    base = tmp_path_factory.mktemp("four")
+    made = Four({name: Daemon(base / name) for name in ("lender", "payments", "telecom")})
+    made.daemons["hub"] = Daemon(base / "hub", "hub")
+    daemons = list(made.daemons.values())
+    for daemon in daemons:
+        daemon.start()
+    try:
+        for daemon in daemons:
+            daemon.await_up()
+        for number, inviter in enumerate(daemons):
+            for guest in daemons[:number]:
+                guest.client.accept(str(inviter.client.invite(hours=1).text))
+        write_tables(base / "data")
+        made.lender.client.add_dataset(CUSTOMERS, base / "data")
+        made.daemons["payments"].client.add_dataset(BEHAVIOUR, base / "data")
+        made.telecom.client.add_dataset(BEHAVIOUR.replace("name: behaviour", "name: usage"), base / "data")
+        yield made
+        for daemon in daemons:
+            daemon.client.close()
+            daemon.ask_to_stop()
+        assert [daemon.stop() for daemon in daemons] == [0, 0, 0, 0]
+    finally:
+        for daemon in daemons:
+            if daemon.process is not None and daemon.process.poll() is None:
+                daemon.process.kill()
+                daemon.process.wait()
+
+
+def results(daemon: Daemon, job: str, folder: Path) -> dict[str, bytes]:
+    """What a node has received, by kind."""
+    found = {}
+    for one in daemon.client.results(job):
+        found[one.kind] = daemon.client.download(job, one.name, folder / daemon.name).read_bytes()
+    return found
+
+
+def test_a_party_that_only_receives_results(four: Four, tmp_path: Path) -> None:
+    spec = four.job(four.agree(), steps=MEASURED)
+    preview = four.lender.client.preview(spec)
+    assert preview.document["guests"] == ["telecom"]
+    job = four.lender.client.submit(spec)
+    assert job.state == "proposed"
+    modes = {one.party: (one.mode, one.state) for one in four.telecom.client.job(job.id).approvals}
+    assert modes["telecom"] == ("person", "waiting")
+    plan = four.telecom.client.plan(job.id)
+    assert plan.document == four.lender.client.plan(job.id).document
+    assert "telecom" not in plan.document["parties"]
+    assert {line.partition(":")[0] for line in plan.summary["learns"]["telecom"]} == {
+        "align",
+        "split",
+        "logistic",
+        "evaluate",
+    }
+    four.telecom.client.approve(job.id)
+    seen: list[JobView] = []
+    done = four.lender.client.wait(job.id, seen.append, timeout=60)
+    assert [one.party for one in done.participants] == ["lender", "payments", "hub", "telecom"]
+    assert {one.step for one in seen[-1].participants} == {"evaluate"}
+    four.telecom.client.wait(job.id, timeout=10)
+    ours, theirs = (results(one, job.id, tmp_path) for one in (four.lender, four.telecom))
+    assert set(theirs) == {"coefficients", "metrics", "report"}
+    assert (theirs["coefficients"], theirs["metrics"]) == (ours["coefficients"], ours["metrics"])
+    assert set(json.loads(theirs["coefficients"])["coefficients"]) == {"lender", "payments"}
+    four.check_account(job.id, {"lender", "payments", "hub", "telecom"})
+    told = [entry.body for entry in four.telecom.client.ledger(kind="result", job=job.id)]
+    assert {one["kind"] for one in told} == set(theirs)
+    shown = [entry.body for entry in four.lender.client.ledger(kind="reveal", job=job.id)]
+    assert ["lender", "telecom"] in [one["to"] for one in shown]
+
+
+def test_a_receiver_that_says_no(four: Four) -> None:
+    job = four.lender.client.submit(four.job(four.agree()))
+    four.telecom.client.refuse(job.id, "not our case")
+    for name in ("lender", "payments", "hub", "telecom"):
+        view = ended(four.daemons[name].client, job.id)
+        assert view.error is not None
+        assert (view.state, view.error.code, view.error.party) == ("refused", "CT-5053", "telecom")
+
+
+def test_a_receiver_may_ask_for_the_job(four: Four) -> None:
+    job = four.telecom.client.submit(four.job(four.agree()))
+    assert job.initiator == "telecom"
+    four.telecom.client.approve(job.id)
+    assert four.telecom.client.wait(job.id, timeout=60).state == "done"
+    assert {one.kind for one in four.telecom.client.results(job.id)} == {"coefficients"}
+    without = four.job(four.agree(), more="")
+    with refused("CT-5054"):
+        four.telecom.client.submit(without)
+
+
+def test_a_receiver_that_fails_ends_the_job_everywhere(four: Four) -> None:
+    job = four.lender.client.submit(four.job(four.agree(telecom="automatic")))
+    worker = four.telecom.worker()
+    os.kill(worker, signal.SIGSTOP)
+    for name in ("lender", "payments", "hub"):
+        four.daemons[name].worker()
+    os.kill(worker, signal.SIGKILL)
+    for name in ("lender", "payments", "hub", "telecom"):
+        view = ended(four.daemons[name].client, job.id)
+        assert view.error is not None
+        assert (view.state, view.error.code, view.error.party) == ("failed", "CT-5060", "telecom")
+
+
+def test_a_party_deals_and_receives(four: Four, tmp_path: Path) -> None:
+    """No hub, no outsider: the third party is the dealer, and approves as a party does."""
+    agreement = four.agree(dealer="telecom")
+    assert not agreement.terms["services"]
+    job = four.lender.client.submit(four.job(agreement))
+    four.telecom.client.approve(job.id)
+    done = four.lender.client.wait(job.id, timeout=60)
+    assert [one.party for one in done.participants] == ["lender", "payments", "telecom"]
+    four.telecom.client.wait(job.id, timeout=10)
+    ours, theirs = (results(one, job.id, tmp_path) for one in (four.lender, four.telecom))
+    assert theirs == {"coefficients": ours["coefficients"]}
+    four.check_account(job.id, {"lender", "payments", "telecom"})
+
+
+def test_a_party_deals_and_receives_nothing(four: Four) -> None:
+    agreement = four.agree(dealer="telecom", telecom="automatic")
+    job = four.lender.client.submit(four.job(agreement, more="", steps="[align, split]"))
+    assert four.lender.client.wait(job.id, timeout=60).state == "done"
+    four.telecom.client.wait(job.id, timeout=10)
+    assert not four.telecom.client.results(job.id)
+    four.check_account(job.id, {"lender", "payments", "telecom"})
+
+
+def test_a_party_that_deals_cannot_compute_in_the_same_job(four: Four) -> None:
+    agreement = four.agree(dealer="telecom")
+    spec = four.job(agreement, more="").replace("payments: behaviour", "telecom: usage")
+    with refused("CT-1634") as caught:
+        four.lender.client.submit(spec)
+    assert "'telecom' cannot deal and compute in one job" in caught.value.detail
+    refusal = four.lender.client.ledger(kind="refusal")[-1].body
+    assert (refusal["code"], refusal["agreement"]) == ("CT-1634", agreement.id)
+
+
+def test_a_party_deals_before_and_receives_in_the_run(four: Four, tmp_path: Path) -> None:
+    spec = four.job(four.agree(dealer="telecom", telecom="automatic"))
+    job = four.lender.client.submit(spec.replace("engine: mpc", "engine: mpc\ncorrelations: tape")).id
+    deadline = time.monotonic() + 20
+    while "tape file of stage 2" not in (four.lender.client.job(job).participant("lender").what or ""):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    request = four.telecom.client.stage_request(job, 2)
+    assert request == four.lender.client.stage_request(job, 2)
+    dealing = four.telecom.client.deal(json.dumps(request), tmp_path / "dealt")
+    for file in map(Path, four.telecom.client.wait_dealing(dealing.id).files):
+        four.daemons[peek(file).party.name].client.add_tape(file)
+    assert four.lender.client.wait(job, timeout=60).state == "done"
+    four.telecom.client.wait(job, timeout=10)
+    ours, theirs = (results(one, job, tmp_path) for one in (four.lender, four.telecom))
+    assert theirs == {"coefficients": ours["coefficients"]}
+    four.check_account(job, {"lender", "payments", "telecom"})
+
+
+def test_a_receiver_must_be_a_party_that_receives_something(four: Four) -> None:
+    agreement = four.agree()
+    for receiver, code in (("hub", "CT-1626"), ("mallory", "CT-1626")):
+        with refused(code):
+            four.lender.client.submit(four.job(agreement, more=f"receivers: [{receiver}]"))
+    with refused("CT-4025") as caught:
+        four.lender.client.submit(four.job(agreement, steps="[align]"))
+    assert caught.value.party == "telecom"
