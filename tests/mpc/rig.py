@@ -112,7 +112,7 @@ def play(
             played.errors[name] = error
             mesh.close()
 
-    threads = [threading.Thread(target=participant, args=(name,)) for name in names]
+    threads = [threading.Thread(target=participant, args=(name,), name=name) for name in names]
     for thread in threads:
         thread.start()
     for thread in threads:

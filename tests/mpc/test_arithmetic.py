@@ -83,7 +83,7 @@ def test_what_needs_a_public_value_says_so() -> None:
         x = given(ctx, "x", 3, 1.0)
         with pytest.raises(TypeError, match=r"choose with where\(\)"):
             bool(x < 0)
-        with pytest.raises(TypeError, match="index must be public"):
+        with pytest.raises(TypeError, match="index in brackets must be public"):
             x[x]
         with pytest.raises(TypeError, match="public whole exponent"):
             x ** np.ones(3)  # type: ignore[operator]

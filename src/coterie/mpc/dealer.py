@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from numpy.typing import NDArray
 
 from coterie._kernels import prg_matmul, prg_matmul_t
 from coterie.crypto import random_seed
+from coterie.mpc.ahead import Mask, Masks, Products
 from coterie.mpc.corrections import LinkSink, Sink
 from coterie.mpc.errors import BAD_ROLES
 from coterie.mpc.follower import Inputs, Outputs, Progress
@@ -53,29 +54,6 @@ def deal(
     return guest.outputs
 
 
-class Mask:
-    """The mask of an opened array: a stream of every party, seen through views."""
-
-    def __init__(self, expand: Callable[[str | None], Words]) -> None:
-        self._expand = expand
-        self._known: dict[str | None, Words] = {}
-
-    def without(self, party: str | None) -> Words:
-        """The sum of all parties' shares but one's, or of all."""
-        if party not in self._known:
-            self._known[party] = self._expand(party)
-        return self._known[party]
-
-    @property
-    def whole(self) -> Words:
-        return self.without(None)
-
-    @staticmethod
-    def view(masks: Sequence[Mask], see: Callable[[list[Words]], Words]) -> Mask:
-        """The mask of a view of opened arrays: the same view of their masks."""
-        return Mask(lambda party: see([mask.without(party) for mask in masks]))
-
-
 class OwnerMask:
     """The mask of a private array, which its owner and the dealer know."""
 
@@ -113,8 +91,9 @@ class Dealer:
         self.setting = tape.setting
         self._sink = sink
         self.book = SeedBook({})
-        self._masks: dict[int, Mask] = {}
         self._owners: dict[int, OwnerMask] = {}
+        self.masks = Masks(tape, self._expand)
+        self._products = Products(tape, self.masks)
         self._left = keep
 
     def walk(self, progress: Progress | None) -> Iterator[Instruction]:
@@ -123,6 +102,7 @@ class Dealer:
         last = last_uses(instructions)
         for instruction in instructions:
             call = instruction.call
+            self.masks.reach(call.index)
             if progress:
                 progress(call.index, len(instructions), call.section)
             with wrapping():
@@ -132,22 +112,12 @@ class Dealer:
                 if last[number] == call.index:
                     self.forget(number)
 
-    def open(self, number: int, call: Call, id: int, n: int, view: Callable[[Words], Words]) -> None:
-        """Remember that value ``number`` is masked by stream ``id``, seen through ``view``."""
-
-        def expand(party: str | None) -> Words:
-            labels = [label for label in self.setting.parties if label != party]
-            return view(self.book.sum(labels, id, n, f"{call.tag} mask"))
-
-        self._masks[number] = Mask(expand)
-
-    def view(self, number: int, inputs: Sequence[int], see: Callable[[list[Words]], Words]) -> None:
-        """Remember that value ``number`` is a view of others, where those are all opened."""
-        if all(value in self._masks for value in inputs):
-            self._masks[number] = Mask.view([self._masks[value] for value in inputs], see)
+    def _expand(self, besides: str | None, id: int, n: int, use: str) -> Words:
+        return self.book.sum([label for label in self.setting.parties if label != besides], id, n, use)
 
     def mask(self, number: int) -> Mask:
-        return self._masks[number]
+        """Of an opened array."""
+        return self.masks[number]
 
     def own(self, number: int, form: PrivateForm, call: Call, id: int) -> None:
         """Remember the mask of a private array."""
@@ -160,9 +130,14 @@ class Dealer:
     def owned(self, number: int) -> OwnerMask:
         return self._owners[number]
 
+    def product(self, call: Call, left: int, right: int, owner: str) -> Words:
+        """The mask of the private array ``left`` times what of the mask of ``right`` is not ``owner``'s."""
+        operation, mask = call.params["operation"], self.owned(left)
+        return self._products.get(call, left, right, owner, lambda factor: mask.times(operation, factor))
+
     def forget(self, number: int) -> None:
         """After the last use of a value."""
-        self._masks.pop(number, None)
+        self.masks.forget(number)
         self._owners.pop(number, None)
 
     def new_mask(self, call: Call, id: int, n: int) -> Words:

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from coterie.mpc.ahead import Masks, Products
 from coterie.mpc.corrections import Source
 from coterie.mpc.follower import Follower, Progress
 from coterie.mpc.protocols import Protocol
+from coterie.mpc.protocols.product import by_blocks
 from coterie.mpc.ring import Words, wrapping
-from coterie.mpc.storage import Storage
-from coterie.mpc.tape import Call, Instruction, Tape
+from coterie.mpc.storage import Storage, Stored
+from coterie.mpc.tape import Call, Instruction, Tape, last_uses
 from coterie.wire import Mesh
 
 
@@ -24,10 +26,19 @@ class Party(Follower):
         super().__init__(tape, mesh, progress, storage)
         self.is_first = self.me == tape.setting.first
         self.is_last = self.me == tape.setting.last
+        self._masks = Masks(tape, lambda _, id, n, use: self.book.words(self.me, id, n, use))
+        self._products = Products(tape, self._masks)
+        self._last = last_uses(tape.instructions)
 
     def _act(self, protocol: Protocol, instruction: Instruction, values: list[Any]) -> Sequence[Any]:
+        call = instruction.call
+        self._masks.reach(call.index)
         with wrapping():
-            return protocol.run(instruction, self, values)
+            result = protocol.run(instruction, self, values)
+        for number in (*call.inputs, *call.outputs):
+            if self._last[number] == call.index:
+                self._masks.forget(number)
+        return result
 
     # What protocols need
 
@@ -67,6 +78,20 @@ class Party(Follower):
     def mask_share(self, call: Call, id: int, n: int) -> Words:
         """This party's share of a mask, a flat array."""
         return self.book.words(self.me, id, n, f"{call.tag} mask")
+
+    def mask_of(self, number: int) -> Words:
+        """This party's share of the mask of an opened array, in its shape."""
+        return self._masks[number].whole
+
+    def masked_product(self, call: Call, left: int, right: int, matrix: Stored) -> Words:
+        """The peer's masked ``matrix``, value ``left``, times this party's share of the mask of ``right``."""
+        operation, shape = call.params["operation"], call.output_forms[0].shape
+
+        def times(factor: Words) -> Words:
+            several = len(shape) == 1 and factor.ndim == 2
+            return by_blocks(operation, matrix, factor, (*shape, factor.shape[1]) if several else shape)
+
+        return self._products.get(call, left, right, None, times)
 
     def dealt(self, call: Call, id: int, n: int, part: str = "", to: str | None = None) -> Words:
         """This party's share of a value that the dealer chose, a flat array.

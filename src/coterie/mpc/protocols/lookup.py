@@ -27,6 +27,7 @@ from coterie.mpc.statement import ProtocolStatement
 from coterie.mpc.tape import WORD, Call, Cost, Instruction, Setting
 
 if TYPE_CHECKING:
+    from coterie.mpc.ahead import Masks
     from coterie.mpc.dealer import Dealer
     from coterie.mpc.party import Party
     from coterie.mpc.twin import Twin
@@ -75,11 +76,15 @@ class Lookup(Protocol):
         scratch = WORD * (6 << 19) + 4 * WORD * (places.size + array.size)
         return Cost(((*Cost.broadcast(setting, size), dealt),), party_work=work, scratch=scratch)
 
-    def deal(self, instruction: Instruction, dealer: Dealer) -> None:
-        call, (mask_id, array_id, *ids) = instruction.call, instruction.ids
-        opened, array = opened_index(call), call.input_forms[1]
+    def mask(self, instruction: Instruction, masks: Masks) -> None:
+        call, array = instruction.call, instruction.call.input_forms[1]
         if call.params["fresh"]:
-            dealer.open(call.inputs[1], call, array_id, array.size, partial(np.reshape, shape=array.shape))
+            view = partial(np.reshape, shape=array.shape)
+            masks.open(call.inputs[1], call, instruction.ids[1], array.size, view)
+
+    def deal(self, instruction: Instruction, dealer: Dealer) -> None:
+        call, (mask_id, _, *ids) = instruction.call, instruction.ids
+        opened = opened_index(call)
         rho = _padded(call, dealer.mask(call.inputs[1]).whole)
         mask = opened.mask(dealer, call, mask_id)
         for part, rows in index.chunks(opened.size, _per_row(call)):

@@ -20,7 +20,7 @@ from coterie.mpc.statement import ProtocolStatement
 from coterie.mpc.tape import WORD, Call, Cost, Instruction, Setting
 
 if TYPE_CHECKING:
-    from coterie.mpc.dealer import Dealer
+    from coterie.mpc.ahead import Masks
     from coterie.mpc.party import Party
     from coterie.mpc.twin import Twin
 
@@ -49,17 +49,14 @@ class Open(Protocol):
         size = WORD * sum(form.size for form in call.input_forms)
         return Cost(rounds=(tuple(Cost.broadcast(setting, size)),), scratch=2 * size)
 
-    def deal(self, instruction: Instruction, dealer: Dealer) -> None:
+    def mask(self, instruction: Instruction, masks: Masks) -> None:
         call = instruction.call
         for number, form, id in zip(call.inputs, call.input_forms, instruction.ids, strict=True):
-            dealer.open(number, call, id, form.size, partial(np.reshape, shape=form.shape))
+            masks.open(number, call, id, form.size, partial(np.reshape, shape=form.shape))
 
     def run(self, instruction: Instruction, party: Party, values: Sequence[Any]) -> Sequence[Any]:
         call = instruction.call
-        masks = [
-            party.mask_share(call, id, form.size)
-            for id, form in zip(instruction.ids, call.input_forms, strict=True)
-        ]
+        masks = [party.mask_of(number).reshape(-1) for number in call.inputs]
         masked = [share.words.reshape(-1) + mask for share, mask in zip(values, masks, strict=True)]
         opened = party.join(call, masked[0] if len(masked) == 1 else np.concatenate(masked))
         start = 0

@@ -37,6 +37,19 @@ _STATEMENT = ProtocolStatement(
 )
 
 
+PRIVATE_PRODUCT = "private_product"
+
+TOGETHER = 8
+"""Products of one private matrix with masks of vectors that are made at once: it is read once for all."""
+TOGETHER_BYTES = 128 * 2**20
+"""Of their right sides and results, at most; a single product may be larger."""
+
+
+def together(size: int) -> int:
+    """How many products are made at once, with right sides and results of ``size`` bytes each."""
+    return max(1, min(TOGETHER, TOGETHER_BYTES // max(size, 1)))
+
+
 def bilinear(operation: str, left: Words | Narrow, right: Words) -> Words:
     """``left @ right``, ``left.T @ right`` or ``left * right`` in the ring."""
     if operation == "multiply":
@@ -146,7 +159,7 @@ def _words(operation: str, left: Words, right: Words) -> Words:
 class PrivateProduct(Protocol):
     """The sum over pairs of a masked private array and an opened secret."""
 
-    kind = "private_product"
+    kind = PRIVATE_PRODUCT
     statement = _STATEMENT
 
     def infer(self, parties: Sequence[str], forms: Forms, params: Params) -> Forms:
@@ -173,17 +186,18 @@ class PrivateProduct(Protocol):
         work = sum(form.size * _shape(call.params["operation"], a.shape, b.shape)[1] for a, b in pairs)
         rounds = ((Cost.deal(setting, form.size * WORD),),)
         scratch = WORD * (2 * form.size + max(right.size for _, right in pairs))
+        if len(form.shape) == 1:
+            sizes = [WORD * (form.size + right.size) for _, right in pairs]
+            scratch += sum(together(size) * size for size in sizes)
         return Cost(rounds, party_work=work, dealer_work=work, scratch=scratch)
 
     def deal(self, instruction: Instruction, dealer: Dealer) -> None:
         call = instruction.call
-        operation = call.params["operation"]
         total: Words | None = None
         numbers = list(zip(call.inputs[::2], call.inputs[1::2], strict=True))
         for (left, right), (form, _) in zip(numbers, _pairs(call.input_forms), strict=True):
             assert isinstance(form, PrivateForm)
-            secret = np.ascontiguousarray(dealer.mask(right).without(form.owner))
-            term = dealer.owned(left).times(operation, secret)
+            term = dealer.product(call, left, right, form.owner)
             total = term if total is None else total + term
         assert total is not None
         dealer.send(call, instruction.ids[0], total)
@@ -192,14 +206,15 @@ class PrivateProduct(Protocol):
         call = instruction.call
         operation, form = call.params["operation"], call.output_forms[0]
         result = np.zeros(form.shape, np.uint64)
-        for held, share in zip(values[::2], values[1::2], strict=True):
+        numbers = zip(call.inputs[::2], call.inputs[1::2], strict=True)
+        for held, share, (left, right) in zip(values[::2], values[1::2], numbers, strict=True):
             assert isinstance(held, Held)
-            opening = share.opening
-            assert held.stored is not None
+            opening, stored = share.opening, held.stored
+            assert stored is not None
             if held.mine:
-                result += by_blocks(operation, held.stored, opening.opened - opening.mask, form.shape)
+                result += by_blocks(operation, stored, opening.opened - opening.mask, form.shape)
             else:
-                result -= by_blocks(operation, held.stored, opening.mask, form.shape)
+                result -= party.masked_product(call, left, right, stored)
         result += party.dealt(call, instruction.ids[0], form.size).reshape(form.shape)
         return [Share(result)]
 

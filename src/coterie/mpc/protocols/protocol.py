@@ -17,6 +17,7 @@ from coterie.mpc.statement import ProtocolStatement
 from coterie.mpc.tape import Call, Cost, Instruction, Setting
 
 if TYPE_CHECKING:
+    from coterie.mpc.ahead import Masks
     from coterie.mpc.dealer import Dealer
     from coterie.mpc.guest import Guest
     from coterie.mpc.party import Party
@@ -51,8 +52,13 @@ class Protocol(ABC):
         """Exactly the messages that one execution sends."""
         return Cost()
 
+    def mask(self, instruction: Instruction, masks: Masks) -> None:
+        """Say which arrays it opens or gives a view of. The tape alone tells: it may be long before the
+        operation's turn."""
+        del instruction, masks
+
     def deal(self, instruction: Instruction, dealer: Dealer) -> None:
-        """The dealer's side: remember masks, send corrections."""
+        """The dealer's side, in turn: send corrections."""
         del instruction, dealer
 
     @abstractmethod

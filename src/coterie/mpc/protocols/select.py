@@ -28,6 +28,7 @@ from coterie.mpc.statement import ProtocolStatement
 from coterie.mpc.tape import WORD, Call, Cost, Instruction, Setting
 
 if TYPE_CHECKING:
+    from coterie.mpc.ahead import Masks
     from coterie.mpc.dealer import Dealer
     from coterie.mpc.party import Party
     from coterie.mpc.twin import Twin
@@ -78,13 +79,17 @@ class Select(Protocol):
         scratch = WORD * (2 * parts.dealt + 3 * sum(form.size for form in parts.truths)) + 2 * opened
         return Cost((messages,), party_work=parts.dealt, dealer_work=parts.dealt, scratch=scratch)
 
-    def deal(self, instruction: Instruction, dealer: Dealer) -> None:
-        call, parts, dealt_id = instruction.call, _parts(instruction.call), instruction.ids[-1]
+    def mask(self, instruction: Instruction, masks: Masks) -> None:
+        call, parts = instruction.call, _parts(instruction.call)
         ids = dict(zip(parts.masked, instruction.ids, strict=False))
         for place in parts.closed:
             form = call.input_forms[place]
             view = partial(np.reshape, shape=form.shape)
-            dealer.open(call.inputs[place], call, ids[place], form.size, view)
+            masks.open(call.inputs[place], call, ids[place], form.size, view)
+
+    def deal(self, instruction: Instruction, dealer: Dealer) -> None:
+        call, parts, dealt_id = instruction.call, _parts(instruction.call), instruction.ids[-1]
+        ids = dict(zip(parts.masked, instruction.ids, strict=False))
         random = [
             unpack(bits.mask(dealer, call, ids[place], form.size), form.shape).astype(np.uint64)
             for place, form in enumerate(parts.truths)

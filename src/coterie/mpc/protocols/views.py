@@ -20,7 +20,7 @@ from coterie.mpc.shares import Opening, Share
 from coterie.mpc.tape import Call, Instruction
 
 if TYPE_CHECKING:
-    from coterie.mpc.dealer import Dealer
+    from coterie.mpc.ahead import Masks
     from coterie.mpc.party import Party
     from coterie.mpc.twin import Twin
 
@@ -46,9 +46,9 @@ class View(Protocol):
             )
         return [Share(see([share.words for share in values]), opening)]
 
-    def deal(self, instruction: Instruction, dealer: Dealer) -> None:
+    def mask(self, instruction: Instruction, masks: Masks) -> None:
         call = instruction.call
-        dealer.view(call.outputs[0], call.inputs, self._seer(call))
+        masks.view(call.outputs[0], call.inputs, self._seer(call))
 
     def _seer(self, call: Call) -> Callable[[Sequence[Array]], Array]:
         return lambda values: self.see(call, values)
