@@ -18,7 +18,7 @@ from sklearn.datasets import load_breast_cancer
 from coterie.data import VerticalFrame
 from coterie.learn.align import Align
 from coterie.learn.evaluate import Evaluate, Evaluation
-from coterie.learn.split import Split
+from coterie.learn.split import Split, is_test
 
 from .pipeline import Outcome, dataset, people, run
 
@@ -85,6 +85,17 @@ def alone(
     return run(
         {"lender": table}, steps, label="bad", label_holder="lender", engine="clear", receivers=receivers
     )["lender"]
+
+
+def told_apart(outcome: Outcome, part: float) -> list[int]:
+    """A label by id that is 0 in the training rows that early stopping does not hold back, 1 in those that it
+    does, and both in the test rows."""
+    train, data = outcome.frames["train"], outcome.last.dataset
+    assert data is not None
+    held = is_test(train.keys, part, "early stopping 0")
+    known = dict(zip([bytes(key) for key in train.keys], held.tolist(), strict=True))
+    keys = [bytes(key) for key in data.keyed_ids(outcome.last.id_key)]
+    return [int(known.get(key, key[0] % 2)) for key in keys]
 
 
 def plain(frame: VerticalFrame, categorical: Sequence[str] = ()) -> tuple[pd.DataFrame, Any]:

@@ -23,7 +23,7 @@ from coterie.learn.boosting import BoostedTrees, Boosting, BoostingParams, load_
 from coterie.learn.boosting.clear import fit
 from coterie.learn.split import is_test
 
-from .learners import ALL_KINDS, alone, cancer, credit, metrics, mixed, plain
+from .learners import ALL_KINDS, alone, cancer, credit, metrics, mixed, plain, told_apart
 from .pipeline import Outcome
 
 NAMED = ("job", "region")
@@ -122,6 +122,7 @@ def test_every_parameter_reaches_the_library() -> None:
 
 def test_the_same_rows_seed_and_threads_give_the_same_model_to_the_bit() -> None:
     drawn = {**CATEGORICAL, "subsample": 0.6, "colsample": 0.6, "early_stopping": 3, "threads": 2}
+    drawn["rounds"] = 5
     first, again = alone(boosting(**drawn)), alone(boosting(**drawn))
     assert first.published["model/boosting.model"] == again.published["model/boosting.model"]
     other = alone(boosting(**drawn, seed=1))
@@ -307,18 +308,23 @@ def test_what_does_not_fit_is_refused(params: Any, data: Callable[[], Any], code
     assert caught.value.step == ("evaluate" if code == "CT-3033" else "boosting")
 
 
-def test_a_rare_label_that_early_stopping_takes_away() -> None:
+def test_a_label_value_that_early_stopping_takes_away() -> None:
     ids, columns = cancer()
-    outcome = alone(boosting(), (ids, columns))
-    held = is_test(outcome.frames["train"].keys, 0.5, "early stopping 0")
-    rare = dict(zip([bytes(key) for key in outcome.frames["train"].keys], held, strict=True))
-    keys = outcome.last.dataset.keyed_ids(outcome.last.id_key)  # type: ignore[union-attr]
-    label = np.array([int(rare.get(bytes(key), True)) for key in keys])
-    for metric in ("loss", "auc"):
-        given = boosting(early_stopping=2, validation=0.5, metric=metric)
-        data = (ids, {**columns, "bad": label if metric == "loss" else 1 - label})
-        with pytest.raises(CoterieError, match="CT-3016"):
-            alone(given, data)
+    label = np.array(told_apart(alone(boosting(), cancer(), evaluate=False), 0.5))
+    given = boosting(early_stopping=2, validation=0.5, rounds=3)
+    with pytest.raises(CoterieError, match=r"CT-3016.*not held back") as caught:
+        alone(given, (ids, {**columns, "bad": label}), evaluate=False)
+    assert caught.value.step == "boosting"
+
+
+def test_an_auc_of_one_label_value() -> None:
+    ids, columns = cancer()
+    given = boosting(early_stopping=2, validation=0.02, metric="auc")
+    held = np.array(told_apart(alone(boosting(), cancer(), evaluate=False), 0.02))
+    label = np.where(held == 1, 1, columns["bad"])
+    with pytest.raises(CoterieError, match=r"CT-3016.*held back for early") as caught:
+        alone(given, (ids, {**columns, "bad": label}), evaluate=False)
+    assert caught.value.step == "boosting"
 
 
 def test_explanations_that_nobody_may_have_are_refused_while_planning() -> None:

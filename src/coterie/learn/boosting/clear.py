@@ -72,16 +72,16 @@ def check_label(label: Floats, params: BoostingParams, name: str) -> None:
     """Raises CT-3083 for labels that the objective cannot have, CT-3016 for one class, CT-3028 beyond
     float32.
 
-    :param label: (rows,) numbers. :param name: of the column.
+    :param label: (rows,) numbers. :param name: of the column or the rows, for the message.
     """
     if np.abs(label).max() > np.finfo(np.float32).max:
-        raise NOT_FINITE(f"'{name}' is beyond the range of float32")
+        raise NOT_FINITE(f"{name} is beyond the range of float32")
     if params.objective == "binary" and label.min() == label.max():
-        raise ONE_CLASS("of the training rows")
+        raise ONE_CLASS(f"in {name}")
     if params.objective in ("poisson", "tweedie") and (label.min() < 0 or not label.any()):
-        raise LABEL_UNFIT(f"'{name}' for '{params.objective}': not negative, and not all 0")
+        raise LABEL_UNFIT(f"{name} for '{params.objective}': not negative, and not all 0")
     if params.objective == "gamma" and label.min() <= 0:
-        raise LABEL_UNFIT(f"'{name}' for 'gamma': positive")
+        raise LABEL_UNFIT(f"{name} for 'gamma': positive")
 
 
 def fit(

@@ -142,7 +142,7 @@ def _trained(context: RunContext, params: BoostingParams) -> BoostedTrees:
     check_alone(context, shape)
     facts = JoinedFacts(training_columns(shape), params)
     label = frame.labels().astype(np.float64) if params.classifies else frame.target()
-    clear.check_label(label, params, frame.label)
+    clear.check_label(label, params, f"'{frame.label}'")
     context.progress(0, params.rounds, "reading columns")
     features = features_of(frame, facts.places, params)
     values, held = matrix(frame, features), None
