@@ -118,7 +118,7 @@ def test_a_tape_and_how_it_is_dealt_go_together(tmp_path: Path, identities: dict
     with pytest.raises(CoterieError, match="CT-2109"):
         mpc.deal(tape, meshes[DEALER])
     with pytest.raises(CoterieError, match="CT-2109"):
-        write(tmp_path, identities, streamed)
+        write(tmp_path / "streamed", identities, streamed)
 
 
 # The format

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
+import resource
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from coterie.crypto import Identity
 from coterie.errors import CoterieError
-from coterie.mpc import Part, TapeFiles, deal_ahead, peek
+from coterie.mpc import Part, TapeFiles, deal_ahead, peek, take_copy
 from coterie.mpc.tapefile import TapeHead
+from coterie.mpc.tapefile_writer import file_name
 
 from .rig import DEALER, NAMES, play
 from .tapefiles import JOB, STEP, ahead, body, opened, parts_of, write
@@ -51,6 +57,37 @@ def test_an_altered_file(
     with pytest.raises(CoterieError) as caught:
         opened(path, identities)
     assert caught.value.code in (code, "CT-2142")  # a longer head may also look like a file cut off
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, identities: dict[str, Identity]) -> Path:
+    """A file of several segments."""
+    return write(tmp_path_factory.mktemp("whole"), identities, ahead(training(12_000)))["telecom"]
+
+
+def places(path: Path) -> st.SearchStrategy[int]:
+    """Bytes of a file, every part of it as likely as the others."""
+    size = path.stat().st_size
+    edges = (0, 16, 20, body(path), body(path) + 80, size - 64, size)
+    return st.one_of(*(st.integers(start, end - 1) for start, end in itertools.pairwise(edges)))
+
+
+@given(st.data())
+@settings(max_examples=100)
+def test_no_bit_can_be_turned_and_no_end_cut_off(
+    whole: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    identities: dict[str, Identity],
+    data: st.DataObject,
+) -> None:
+    place, bit = data.draw(places(whole)), data.draw(st.integers(0, 7))
+    content = bytearray(whole.read_bytes())
+    content[place] ^= 1 << bit
+    path = tmp_path_factory.getbasetemp() / "changed.tape"
+    for changed in (bytes(content), bytes(content[:place])):
+        path.write_bytes(changed)
+        with pytest.raises(CoterieError, match=r"^CT-214[01256] "):
+            opened(path, identities, "telecom")
 
 
 @pytest.mark.parametrize("left", [0.0, 0.3, 0.9, 1.0])
@@ -137,6 +174,23 @@ def test_one_tape_may_be_dealt_for_two_runs(tmp_path: Path, identities: dict[str
         files["lender"].dealing(STEP, tape)
 
 
+def test_parts_may_be_read_by_turns(tmp_path: Path, identities: dict[str, Identity]) -> None:
+    tapes = [ahead(training(n)) for n in (30, 50)]
+    path = write(tmp_path, identities, *tapes)["telecom"]
+
+    def read(by_turns: bool) -> list[bytes]:
+        with opened(path, identities, "telecom") as file:
+            if by_turns:
+                dealings = [file.dealing(STEP, tape) for tape in tapes]
+                return [dealing.seed + dealing.take("x", np.uint8, (99,)).tobytes() for dealing in dealings]
+            return [
+                dealing.seed + dealing.take("x", np.uint8, (99,)).tobytes()
+                for dealing in (file.dealing(STEP, tape) for tape in tapes)
+            ]
+
+    assert read(by_turns=True) == read(by_turns=False)
+
+
 def test_a_part_is_given_out_once(tmp_path: Path, identities: dict[str, Identity]) -> None:
     tape = ahead()
     with opened(write(tmp_path, identities, tape)["lender"], identities) as file:
@@ -179,10 +233,42 @@ def test_heads_that_are_none(tmp_path: Path, identities: dict[str, Identity], ch
             peek(path)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path, identities: dict[str, Identity]) -> None:
-    for call in (lambda: peek(tmp_path / "x"), lambda: opened(tmp_path / "x", identities)):
+@pytest.mark.parametrize("name", ["nothing", "pipe", "folder", "loop", "zero\0byte"])
+def test_what_is_no_file(tmp_path: Path, identities: dict[str, Identity], name: str) -> None:
+    """And nobody waits for a pipe's writer."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    for call in (lambda: peek(tmp_path / name), lambda: opened(tmp_path / name, identities)):
         with pytest.raises(CoterieError, match="CT-1122"):
             call()
+
+
+def test_a_copy_is_checked_and_no_longer_than_its_head_says(
+    tmp_path: Path, identities: dict[str, Identity]
+) -> None:
+    path, target = write(tmp_path, identities, ahead())["telecom"], tmp_path / "copy"
+    head, me, dealer = peek(path), identities["telecom"], identities[DEALER].public
+    take_copy(path, target, head, me, dealer)
+    assert target.read_bytes() == path.read_bytes()
+    assert target.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(CoterieError, match="CT-1121"):
+        take_copy(path, target, head, me, dealer)  # nothing is written over
+    for party in ("lender", "platform"):  # for another party; and one that has no part in it
+        with pytest.raises(CoterieError, match="CT-2145"):
+            take_copy(path, tmp_path / party, head, identities[party], dealer)
+    with pytest.raises(CoterieError, match="CT-2146"):
+        take_copy(path, tmp_path / "dealer", head, me, identities["mallory"].public)
+    with pytest.raises(CoterieError, match=r"CT-2144.*exchanged"):
+        take_copy(path, tmp_path / "other", head.model_copy(update={"stage": 7}), me, dealer)
+    with path.open("ab") as file:
+        file.truncate(2**42)
+    with pytest.raises(CoterieError, match="CT-2141"):
+        take_copy(path, tmp_path / "long", head, me, dealer)
+    assert {one.name for one in tmp_path.iterdir() if one.stat().st_size < 2**42} == {
+        "copy",
+        peek(path).job[:12] + "-stage-1-lender.tape",
+    }
 
 
 # Dealers that go wrong
@@ -219,6 +305,41 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, identities: dict[str, Id
     (tmp_path / "file").write_text("")
     with pytest.raises(CoterieError, match="CT-1121"):
         write(tmp_path / "file", identities, ahead())
+
+
+def test_files_of_an_earlier_dealing_stay(tmp_path: Path, identities: dict[str, Identity]) -> None:
+    """One of them may have been handed out, and those of another dealing do not go with it."""
+    tape = ahead()
+    paths = write(tmp_path, identities, tape)
+    before = paths["lender"].read_bytes()
+    paths["telecom"].unlink()
+    with pytest.raises(CoterieError, match="CT-2149"):
+        write(tmp_path, identities, tape)
+    assert [path.name for path in tmp_path.iterdir()] == [paths["lender"].name]
+    assert paths["lender"].read_bytes() == before
+
+
+def test_all_files_come_to_their_places_or_none(tmp_path: Path, identities: dict[str, Identity]) -> None:
+    tape = ahead()
+    with TapeFiles(tmp_path, identities[DEALER], JOB, parts_of(identities, tape)) as files:
+        deal_ahead(tape, files)
+        last = tmp_path / file_name(JOB, "telecom")
+        last.mkdir()  # somebody else has come meanwhile
+        with pytest.raises(CoterieError, match="CT-2149"):
+            files.finish()
+    assert list(tmp_path.iterdir()) == [last]
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, identities: dict[str, Identity]) -> None:
+    tape = ahead(training(40_000))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**18, hard))
+    try:
+        with pytest.raises(CoterieError, match="CT-1120"):
+            write(tmp_path, identities, tape)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_head_is_public_and_shows_no_secret() -> None:

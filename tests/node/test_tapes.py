@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import resource
 import shutil
 import time
 from collections.abc import Iterator
@@ -17,7 +19,8 @@ import pytest
 from coterie.crypto import Identity, PublicIdentity, canonical
 from coterie.errors import CoterieError
 from coterie.ledger import Ledger, verify
-from coterie.mpc import Binding, Part, TapeFiles, peek, trace
+from coterie.mpc import Binding, Part, TapeFile, TapeFiles, peek, trace
+from coterie.mpc.tapefile_reader import _PartDealing
 from coterie.mpc.tapefile_writer import deal_ahead
 from coterie.node import JobView
 from coterie.node.core import Core
@@ -239,15 +242,68 @@ def test_files_of_other_jobs_and_dealers(patient: Waiting, tmp_path: Path) -> No
             patient.add("lender", forged(patient, tmp_path / "over", hub, job=other))
 
 
-def test_a_file_for_another_plan_ends_the_job_and_is_not_burnt(waiting: Waiting, tmp_path: Path) -> None:
+def test_a_file_for_another_plan_leaves_the_job_waiting(patient: Waiting, tmp_path: Path) -> None:
     """It has the dealer's signature, and the stage's number: only the stage's plan tells."""
+    wrong = forged(patient, tmp_path / "plan", patient.trio.hub, plan="sha256:" + "0" * 64)
+    with refused("CT-2144"):
+        patient.add("lender", wrong)
+    assert patient.trio.lender.client.job(patient.job).state == "running"
+    assert not patient.trio.lender.client.ledger(kind="tape", job=patient.job)
+
+
+def test_what_is_no_file_keeps_nobody_waiting(patient: Waiting, tmp_path: Path) -> None:
+    """A pipe that nobody writes to, above all: its reader would wait for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("pipe", "folder", "loop", "x" * 300):
+        with refused("CT-1122"):
+            patient.add("lender", tmp_path / name)
+    with refused("CT-5012"):
+        patient.add("lender", Path("a\0b"))
+    with refused("CT-5012"):
+        patient.trio.hub.client.deal(json.dumps(patient.request), Path("a\0b"))
+    endless = tmp_path / "endless"
+    shutil.copy(patient.files["lender"], endless)
+    os.truncate(endless, 2**42)  # no copy of it fits any disk
+    with refused("CT-2141"):
+        patient.add("lender", endless)
+
+
+def test_a_full_disk_takes_no_file_in(patient: Waiting) -> None:
+    lender = patient.trio.lender
+    hard = resource.prlimit(lender.pid, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(lender.pid, resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with refused("CT-1120"):
+            patient.add("lender")
+    finally:
+        resource.prlimit(lender.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, hard))
+    assert not list((lender.home / "tapes" / patient.job).iterdir())
+
+
+def test_files_are_the_owners_alone_and_no_log_has_their_secrets(waiting: Waiting) -> None:
+    for path in waiting.files.values():
+        assert path.stat().st_mode & 0o777 == 0o600
+    waiting.add("lender")
+    lender = waiting.trio.lender
+    folders = [lender.home / "tapes", *(lender.home / "tapes").iterdir()]
+    assert {one.stat().st_mode & 0o777 for one in folders} <= {0o700}
+    key = opened_key(waiting, "lender")
     waiting.add("payments")
-    waiting.add("lender", forged(waiting, tmp_path / "plan", waiting.trio.hub, plan="sha256:" + "0" * 64))
-    view = ended(waiting.trio.lender.client, waiting.job)
-    assert view.error is not None
-    assert (view.error.code, view.error.party) == ("CT-2144", "lender")
-    used = [one.body["event"] for one in waiting.trio.lender.client.ledger(kind="tape", job=waiting.job)]
-    assert used == ["added"]
+    assert ended(lender.client, waiting.job).state == "done"
+    for daemon in waiting.trio.all:
+        for log in (daemon.home / "node.log", *(daemon.home / "jobs").glob("*/worker.log")):
+            text = log.read_text()
+            assert not any(secret in text for secret in (key.hex(), repr(key)))
+
+
+def opened_key(waiting: Waiting, party: str) -> bytes:
+    """The first seed in a party's file."""
+    identity = Identity.load({"lender": waiting.trio.lender, "payments": waiting.trio.payments}[party].home)
+    with TapeFile.open(waiting.files[party], identity, Identity.load(waiting.trio.hub.home).public) as file:
+        (start, part), *_ = file._free
+        return _PartDealing(b"", file._stream, start, part.corrections).seed
 
 
 def test_files_of_two_dealings_end_the_job(waiting: Waiting, tmp_path: Path) -> None:
@@ -289,6 +345,14 @@ def test_the_dealer_checks_what_it_is_asked_for(patient: Waiting, tmp_path: Path
     with refused("CT-5071"):
         patient.trio.payments.client.deal(json.dumps(request), tmp_path / "never")
     assert not (tmp_path / "never").exists()
+
+
+def test_files_of_an_earlier_dealing_stay(patient: Waiting) -> None:
+    folder = patient.files["lender"].parent
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with refused("CT-2149"):
+        deal(patient.trio, patient.request, folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_folder_that_cannot_be_written(patient: Waiting, tmp_path: Path) -> None:

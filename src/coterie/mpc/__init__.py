@@ -25,7 +25,7 @@ from coterie.mpc.statement import ProtocolStatement
 from coterie.mpc.storage import HOLD
 from coterie.mpc.tape import MOST_PARTIES, Correlations, Disclosure, Setting, Tape
 from coterie.mpc.tapefile import Binding, Part, TapeHead, peek
-from coterie.mpc.tapefile_reader import TapeFile
+from coterie.mpc.tapefile_reader import TapeFile, take_copy
 from coterie.mpc.tapefile_writer import TapeFiles, deal_ahead
 from coterie.mpc.trace import trace
 from coterie.mpc.twin import TwinOutputs, twin
@@ -71,6 +71,7 @@ __all__ = [
     "functions",
     "peek",
     "run",
+    "take_copy",
     "trace",
     "twin",
 ]

@@ -7,6 +7,8 @@ seed and corrections of each tape, the dealer's signature of all of it.
 from __future__ import annotations
 
 import itertools
+import os
+import stat
 import struct
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
@@ -16,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from coterie.crypto import (
     CANNOT_READ,
     SEALED_KEY,
+    Identity,
     PartyName,
     PublicIdentity,
     canonical,
@@ -23,7 +26,7 @@ from coterie.crypto import (
     sealed_size,
 )
 from coterie.errors import CoterieError
-from coterie.mpc.errors import TAPE_ALTERED, TAPE_CUT, TAPE_UNREADABLE
+from coterie.mpc.errors import TAPE_ALTERED, TAPE_CUT, TAPE_DEALER, TAPE_OF_ANOTHER, TAPE_UNREADABLE
 from coterie.mpc.seeds import SEED, SERIAL
 from coterie.mpc.tape import Tape
 
@@ -112,16 +115,33 @@ def info_of(head: bytes) -> bytes:
     return DOMAIN.encode() + b"\0" + head
 
 
+def open_file(path: Path) -> BinaryIO:
+    """A file to be read, which must be a regular one: a pipe would keep its reader waiting.
+
+    Errors: CT-1122.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        raise CANNOT_READ(f"{path}: {error.strerror}") from error
+    except ValueError as error:  # a zero in the path
+        raise CANNOT_READ(f"{path}: {error}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise CANNOT_READ(f"{path}: not a regular file")
+    return os.fdopen(descriptor, "rb")
+
+
 def peek(path: Path) -> TapeHead:
     """A file's head, which nobody vouches for yet.
 
     Errors: CT-1122 (the file cannot be read), CT-2140 (it is none), CT-2142 (it ends before its head).
     """
-    try:
-        with path.open("rb") as file:
+    with open_file(path) as file:
+        try:
             return read_head(file, path.name)[0]
-    except OSError as error:
-        raise CANNOT_READ(f"{path}: {error.strerror}") from error
+        except OSError as error:
+            raise CANNOT_READ(f"{path}: {error.strerror}") from error
 
 
 def read_head(file: BinaryIO, name: str) -> tuple[TapeHead, bytes]:
@@ -143,6 +163,16 @@ def read_head(file: BinaryIO, name: str) -> tuple[TapeHead, bytes]:
     if canonical(head) != data:
         raise TAPE_UNREADABLE(f"the head of {name} is not canonical JSON")
     return head, data
+
+
+def check_names(head: TapeHead, identity: Identity, dealer: PublicIdentity, name: str) -> None:
+    """Errors: CT-2145 where the file is for another party than ``identity``, CT-2146 where it names another
+    dealer.
+    """
+    if head.party != Named.of(identity.public):
+        raise TAPE_OF_ANOTHER(f"{name} is for {head.party.name}", party=identity.name)
+    if head.dealer != Named.of(dealer):
+        raise TAPE_DEALER(f"{name} names {head.dealer.name} (key {head.dealer.key[:16]}…)")
 
 
 def check_size(head: TapeHead, size: int, name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -12,28 +12,29 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from coterie.crypto import CANNOT_READ, SEALED_KEY, Identity, PublicIdentity, UnsealingStream
+from coterie.crypto import (
+    CANNOT_READ,
+    SEALED_KEY,
+    Identity,
+    PublicIdentity,
+    UnsealingStream,
+    write_error,
+)
 from coterie.errors import CoterieError
 from coterie.mpc.corrections import Dealing
-from coterie.mpc.errors import (
-    TAPE_ALTERED,
-    TAPE_DEALER,
-    TAPE_OF_ANOTHER,
-    TAPE_OTHER,
-    TAPE_SHORT,
-    TAPE_USED,
-)
+from coterie.mpc.errors import TAPE_ALTERED, TAPE_OTHER, TAPE_SHORT, TAPE_USED
 from coterie.mpc.seeds import SEED
 from coterie.mpc.tape import Tape
 from coterie.mpc.tapefile import (
     DOMAIN,
     SIGNATURE,
     Binding,
-    Named,
     Part,
     TapeHead,
+    check_names,
     check_size,
     info_of,
+    open_file,
     read_head,
 )
 
@@ -61,12 +62,12 @@ class TapeFile:
         Errors: CT-1122 (cannot be read), CT-2140 (no tape file), CT-2142 (cut off), CT-2145 (for another
         party), CT-2146 (of another dealer), CT-2141 (altered).
         """
-        try:
-            file = path.open("rb")
-        except OSError as error:
-            raise CANNOT_READ(f"{path}: {error.strerror}") from error
+        file = open_file(path)
         try:
             return cls._checked(file, path.name, identity, dealer)
+        except OSError as error:
+            file.close()
+            raise CANNOT_READ(f"{path}: {error.strerror}") from error
         except BaseException:
             file.close()
             raise
@@ -76,10 +77,7 @@ class TapeFile:
         head, data = read_head(file, name)
         body = file.tell()
         check_size(head, os.fstat(file.fileno()).st_size, name)
-        if head.party != Named.of(identity.public):
-            raise TAPE_OF_ANOTHER(f"{name} is for {head.party.name}", party=identity.name)
-        if head.dealer != Named.of(dealer):
-            raise TAPE_DEALER(f"{name} names {head.dealer.name} (key {head.dealer.key[:16]}…)")
+        check_names(head, identity, dealer, name)
         whole = _digest(file, head.file_size - SIGNATURE)
         try:
             dealer.verify(DOMAIN, whole, file.read(SIGNATURE))
@@ -115,8 +113,7 @@ class TapeFile:
         for index, (start, part) in enumerate(self._free):
             if (part.step, part.tape) == (step, tape.digest):
                 del self._free[index]
-                self._stream.seek(start)
-                return _PartDealing(bytes.fromhex(self.head.serial), self._stream, part.corrections)
+                return _PartDealing(bytes.fromhex(self.head.serial), self._stream, start, part.corrections)
         if any((part.step, part.tape) == (step, tape.digest) for part in self.head.parts):
             raise TAPE_USED(f"{tape.digest} in {step}")
         raise TAPE_OTHER(f"it has nothing for {tape.digest} in {step}")
@@ -135,9 +132,11 @@ class TapeFile:
 
 
 class _PartDealing(Dealing):
-    def __init__(self, serial: bytes, stream: UnsealingStream, size: int) -> None:
+    def __init__(self, serial: bytes, stream: UnsealingStream, start: int, size: int) -> None:
         self.serial = serial
         self._stream = stream
+        self._place = start
+        """Its own: another part of the file may be read in between."""
         self._left = size
         seed = bytearray(SEED)
         self._fill(memoryview(seed))
@@ -152,20 +151,67 @@ class _PartDealing(Dealing):
         return array.astype(dtype, copy=False)
 
     def _fill(self, target: memoryview) -> None:
+        size = len(target)
+        self._stream.seek(self._place)
         try:
             self._stream.read_into(target)
         except CoterieError as error:
             raise TAPE_ALTERED(error.detail) from error
+        except OSError as error:
+            raise CANNOT_READ(f"a tape file: {error.strerror}") from error
+        self._place += size
+
+
+def take_copy(path: Path, target: Path, head: TapeHead, identity: Identity, dealer: PublicIdentity) -> None:
+    """Copy a file, readable by its owner alone and on disk when this returns, and check the copy: the file
+    itself may change under one's hands. No more is copied than the head says, and nothing of a file that it
+    does not fit, or that is not this party's.
+
+    :param target: where nothing is yet. What is there after an error is of no use.
+    :param head: as it was seen before.
+
+    Errors: those of :meth:`TapeFile.open`, CT-2144 where it has another head by now, CT-1120, CT-1121 (disk).
+    """
+    with open_file(path) as source:
+        if read_head(source, path.name)[0] != head:
+            raise TAPE_OTHER(f"{path.name} was exchanged meanwhile")
+        check_size(head, os.fstat(source.fileno()).st_size, path.name)
+        check_names(head, identity, dealer, path.name)
+        source.seek(0)
+        try:
+            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                for data in _pieces(source, head.file_size):
+                    file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise write_error(target, error) from error
+    with TapeFile.open(target, identity, dealer) as copy:
+        if copy.head != head:
+            raise TAPE_OTHER(f"{path.name} was exchanged meanwhile")
 
 
 def _digest(file: BinaryIO, size: int) -> bytes:
     """SHA-256 of the first ``size`` bytes; the file stands behind them then."""
     file.seek(0)
     whole = hashlib.sha256()
-    while size:
-        data = file.read(min(READ, size))
-        if not data:
-            break  # it became shorter meanwhile: the signature will not fit
+    for data in _pieces(file, size):
         whole.update(data)
-        size -= len(data)
     return whole.digest()
+
+
+def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """The next ``size`` bytes. Fewer, where the file has become shorter: then its signature does not fit.
+
+    Errors: CT-1122.
+    """
+    while size:
+        try:
+            data = file.read(min(READ, size))
+        except OSError as error:
+            raise CANNOT_READ(f"a tape file: {error.strerror}") from error
+        if not data:
+            break
+        yield data
+        size -= len(data)

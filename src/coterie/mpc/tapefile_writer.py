@@ -28,7 +28,7 @@ from coterie.crypto import (
 )
 from coterie.mpc.corrections import Sink
 from coterie.mpc.dealer import Dealer
-from coterie.mpc.errors import BAD_ROLES, TAPE_OTHER, TAPE_SHORT
+from coterie.mpc.errors import BAD_ROLES, TAPE_OTHER, TAPE_SHORT, TAPE_THERE
 from coterie.mpc.follower import Progress
 from coterie.mpc.seeds import OWN, SERIAL, Entropy, SeedBook
 from coterie.mpc.tape import KEEP, Tape
@@ -56,7 +56,8 @@ class TapeFiles(Sink):
         """:param identity: the dealer's.
         :param parts: by compute party what its file holds, in order.
 
-        Errors: CT-1120, CT-1121 from the disk, CT-1102 for a party that nothing can be sealed to.
+        Errors: CT-1120, CT-1121 from the disk, CT-1102 for a party that nothing can be sealed to, CT-2149
+        where files of another dealing are in the folder.
         """
         self.serial = secrets.token_hex(SERIAL)
         self._directory = directory
@@ -88,10 +89,20 @@ class TapeFiles(Sink):
         self._files[party].write(plain.reshape(-1).view(np.uint8).data, tag)
 
     def finish(self) -> tuple[Path, ...]:
-        """Sign the files and put them at their places. Errors: CT-1120, CT-1121, CT-2143."""
+        """Sign the files and put them at their places: all, or none. Errors: CT-1120, CT-1121, CT-2143,
+        CT-2149.
+        """
         for file in self._files.values():
             file.seal()
-        return tuple(file.publish() for file in self._files.values())
+        done: list[Path] = []
+        try:
+            for file in self._files.values():
+                done.append(file.publish())
+        except BaseException:
+            for path in done:
+                path.unlink(missing_ok=True)
+            raise
+        return tuple(done)
 
     def abandon(self) -> None:
         """Take away what is not finished."""
@@ -136,6 +147,7 @@ class _File:
 
     def __init__(self, place: Path, identity: Identity, party: PublicIdentity, head: TapeHead) -> None:
         self._place = place
+        self._refuse_another()
         self._identity = identity
         self._hash = hashlib.sha256()
         self._due = list(head.parts)
@@ -179,8 +191,14 @@ class _File:
         except OSError as error:
             raise write_error(self._place, error) from error
 
+    def _refuse_another(self) -> None:
+        """One that another party's may have been handed out with already stays."""
+        if os.path.lexists(self._place):
+            raise TAPE_THERE(str(self._place))
+
     def publish(self) -> Path:
         """Put it at its place."""
+        self._refuse_another()
         try:
             self._draft.rename(self._place)
             sync_directory(self._place.parent)

@@ -5,10 +5,14 @@ part in: the agreement that it has signed itself, everybody's approvals, its own
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import secrets
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from pydantic import ValidationError
 from sqlalchemy import func, select
@@ -38,13 +42,16 @@ __all__ = ["Dealings"]
 
 log = logging.getLogger("coterie.node")
 
-REQUEST_LIMIT = 2 * 2**20
+REQUEST_LIMIT = 2**20
 MOST_KEPT = 100
-"""Dealings that the node remembers, for who asks how far they are."""
+"""Dealings that the node remembers when they are over, for who asks how they ended."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Dealings:
-    """Deals stages, each in a thread of its own; what was dealt is in the ledger."""
+    """Deals stages; what was dealt is in the ledger."""
 
     def __init__(self, core: Core, agreements: Agreements, planning: Planning) -> None:
         self._core = core
@@ -52,6 +59,8 @@ class Dealings:
         self._planning = planning
         self._views: dict[str, DealingView] = {}
         self._stop: dict[str, threading.Event] = {}
+        # Threads of its own: however much is dealt, the ledger and everything else of the node goes on.
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="dealing")
 
     async def start(self, text: str, folder: Path) -> DealingView:
         """Check a request and begin to deal.
@@ -68,9 +77,9 @@ class Dealings:
         self._count(request.proposal.job, agreement)
         number = secrets.token_hex(8)
         view = DealingView(id=number, job=request.proposal.job, stage=request.stage, state="running")
-        while len(self._views) >= MOST_KEPT:
-            oldest = next(iter(self._views))
-            del self._views[oldest], self._stop[oldest]
+        over = [one for one in self._views.values() if one.state != "running"]
+        for old in over[: max(0, len(over) - MOST_KEPT + 1)]:
+            del self._views[old.id], self._stop[old.id]
         self._views[number], self._stop[number] = view, threading.Event()
         self._core.spawn(f"dealing {number}", self._deal(number, derived, folder))
         return view
@@ -84,9 +93,15 @@ class Dealings:
             verify_approval(given[name], self._core.public(name), plan)
         await self._planning.require(request.proposal, plan, agreement)
         try:
-            return await asyncio.to_thread(derive_stage, request, agreement.terms)
+            return await self._apart(derive_stage, request, agreement.terms)
         except CoterieError as error:
             raise error.at(party=self._core.name) from None
+
+    async def _apart(self, work: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+        """In one of the threads for dealing."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, functools.partial(work, *args, **more)
+        )
 
     def _count(self, job: str, agreement: Agreement) -> None:
         """A job takes one of the agreement's runs when its first stage is dealt.
@@ -112,10 +127,13 @@ class Dealings:
             self._change(number, step=step, done=done, total=total)
 
         try:
-            serial, paths = await asyncio.to_thread(deal_stage, derived, identity, parties, folder, progress)
-            binding = binding_of(plan.job, derived.stage).model_dump()
-            body = {"event": "dealt", **binding, "serial": serial, "parties": list(plan.parties)}
-            await self._core.record("tape", {**body, "agreement": plan.agreement, "dealer": self._core.name})
+            serial, paths = await self._apart(deal_stage, derived, identity, parties, folder, progress)
+            try:
+                await self._record(derived, serial)
+            except CoterieError:
+                for path in paths:  # nobody gets what is not written down
+                    path.unlink(missing_ok=True)
+                raise
             files = tuple(str(path) for path in paths)
             self._change(number, state="done", serial=serial, files=files)
         except CoterieError as error:
@@ -123,6 +141,13 @@ class Dealings:
         except Exception as error:  # noqa: BLE001 - a bug here must end the dealing, not leave it running
             log_unexpected(f"dealing {number}", error)
             self._fail(number, UNEXPECTED(type(error).__name__))
+
+    async def _record(self, derived: Derived, serial: str) -> None:
+        """Write down what was dealt. :raises CoterieError: CT-1303."""
+        plan = derived.approved
+        binding = binding_of(plan.job, derived.stage).model_dump()
+        body = {"event": "dealt", **binding, "serial": serial, "parties": list(plan.parties)}
+        await self._core.record("tape", {**body, "agreement": plan.agreement, "dealer": self._core.name})
 
     def _fail(self, number: str, error: CoterieError) -> None:
         log.info("dealing %s: %s", number, error)

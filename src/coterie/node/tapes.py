@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from coterie.crypto import CANNOT_READ, sync_directory, write_error
+from coterie.errors import CoterieError
 from coterie.jobs import StageRequest, stage_file
-from coterie.mpc import TAPE_OTHER, TAPE_USED, TapeFile, TapeHead, peek
+from coterie.mpc import TAPE_OTHER, TAPE_USED, TapeHead, peek, take_copy
 
 from .agreements import Agreements
 from .core import Core
@@ -43,11 +43,12 @@ class Tapes:
         """Check a file and take a copy of it in. It replaces one for the same stage that is not used yet.
 
         :raises CoterieError: CT-1122, CT-2140 to CT-2142, CT-2145, CT-2146 (the file), CT-2144 (no job here
-            that asks for it), CT-2147 (it was used), CT-5051 (the job is over), CT-1120, CT-1121 (disk).
+            that asks for it, or not for this plan), CT-2147 (it was used, or the stage has used another),
+            CT-5051 (the job is over), CT-1120, CT-1121 (disk).
         """
         head = await asyncio.to_thread(peek, path)
         dealer = self._dealer_of(head)
-        await self._refuse_used(head.serial)
+        await asyncio.to_thread(self._refuse_useless, head)
         await asyncio.to_thread(self._take, path, head, dealer)
         await self._core.record("tape", {"event": "added", **_body(head)})
         return _view(head, "ready")
@@ -64,16 +65,29 @@ class Tapes:
             raise TAPE_OTHER(f"job {head.job[:12]} uses no tape files", party=self._core.name)
         return dealer
 
+    def _refuse_useless(self, head: TapeHead) -> None:
+        """What the job could not use: it would end it, or lie there.
+
+        :raises CoterieError: CT-2147; CT-2144 for another plan than the one that the job waits with.
+        """
+        used = self._used()
+        self._refuse_used(head.serial, used)
+        if any((one["job"], one["stage"]) == (head.job, head.stage) for one in used):
+            raise TAPE_USED(f"stage {head.stage} has its file already", party=self._core.name)
+        try:
+            due = self._ready(head.job, head.stage)["plan"]
+        except FileNotFoundError:
+            return  # the job has not come so far: it will check
+        if head.plan != due:
+            raise TAPE_OTHER(f"its plan is {head.plan}, and {due} is due", party=self._core.name)
+
     def _take(self, path: Path, head: TapeHead, dealer: str) -> None:
-        """The copy is what is checked: the file may change under one's hands."""
         place = tape_place(self._core.home.path, head.job, head.stage)
         draft = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
         try:
-            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _copy(path, draft)
-            with TapeFile.open(draft, self._core.identity, self._core.public(dealer)) as file:
-                if file.head != head:
-                    raise TAPE_OTHER(f"{path.name} was exchanged meanwhile")
+            self._core.home.tapes.mkdir(mode=0o700, exist_ok=True)
+            place.parent.mkdir(mode=0o700, exist_ok=True)
+            take_copy(path, draft, head, self._core.identity, self._core.public(dealer))
             draft.rename(place)
             sync_directory(place.parent)
         except OSError as error:
@@ -87,20 +101,20 @@ class Tapes:
         :raises CoterieError: CT-2147 where the ledger says that it was used before.
         """
         async with self._using:
-            await self._refuse_used(str(body["serial"]))
+            used = await asyncio.to_thread(self._used)
+            self._refuse_used(str(body["serial"]), used)
             await self._core.record("tape", {**body, "job": job})
         place = tape_place(self._core.home.path, job, int(body["stage"]))
         await asyncio.to_thread(_remove, place)
 
-    async def _refuse_used(self, serial: str) -> None:
-        used = await asyncio.to_thread(self._used)
-        if serial in used:
+    def _refuse_used(self, serial: str, used: Iterable[Mapping[str, Any]]) -> None:
+        if any(one["serial"] == serial for one in used):
             raise TAPE_USED(f"serial {serial}", party=self._core.name)
 
-    def _used(self) -> dict[str, Mapping[str, Any]]:
-        """What the ledger says of used files, by serial."""
+    def _used(self) -> list[Mapping[str, Any]]:
+        """What the ledger says of used files."""
         entries = self._core.ledger.entries("tape")
-        return {str(one.body["serial"]): one.body for one in entries if one.body.get("event") == "used"}
+        return [one.body for one in entries if one.body.get("event") == "used"]
 
     async def views(self) -> list[TapeView]:
         """Files that wait for their jobs, then those that were used."""
@@ -108,12 +122,12 @@ class Tapes:
 
     def _views(self) -> list[TapeView]:
         used = self._used()
-        ready = []
+        serials, ready = {str(one["serial"]) for one in used}, []
         for path in sorted(self._core.home.tapes.glob("*/*.tape")):
-            head = peek(path)
-            if head.serial not in used:
-                ready.append(_view(head, "ready"))
-        return [*ready, *(TapeView.model_validate({**body, "state": "used"}) for body in used.values())]
+            with contextlib.suppress(CoterieError):  # it was used, or swept, between two looks
+                if (head := peek(path)).serial not in serials:
+                    ready.append(_view(head, "ready"))
+        return [*ready, *(TapeView.model_validate({**body, "state": "used"}) for body in used)]
 
     async def sweep(self) -> None:
         """Take away the files of jobs that are over: nothing will ever use them."""
@@ -127,15 +141,25 @@ class Tapes:
         :raises CoterieError: CT-5050, CT-5070 (the job has not come so far, or the stage needs nothing).
         """
         proposal = self._book.proposal(job)
-        path = self._core.home.job(job) / stage_file(stage)
         try:
-            ready = json.loads(path.read_bytes())
+            ready = self._ready(job, stage)
         except FileNotFoundError:
             raise STAGE_UNKNOWN(f"stage {stage} of job {job[:12]}", party=self._core.name) from None
-        except OSError as error:
-            raise CANNOT_READ(f"{path.name}: {error.strerror}") from error
         approvals = tuple(self._book.approvals(job).values())
         return StageRequest.model_validate({"proposal": proposal, "approvals": approvals, **ready})
+
+    def _ready(self, job: str, stage: int) -> dict[str, Any]:
+        """Plan and sizes of a stage that the job has come to. Raises FileNotFoundError where it has not.
+
+        :raises CoterieError: CT-1122.
+        """
+        path = self._core.home.jobs / job / stage_file(stage)
+        try:
+            return dict(json.loads(path.read_bytes()))
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise CANNOT_READ(f"{path.name}: {error.strerror}") from error
 
 
 def _remove(place: Path) -> None:
@@ -143,20 +167,6 @@ def _remove(place: Path) -> None:
     place.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         place.parent.rmdir()
-
-
-def _copy(path: Path, draft: Path) -> None:
-    """In constant memory, readable by this node alone, and on disk when it is done."""
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as target:
-        try:
-            source = path.open("rb")
-        except OSError as error:
-            raise CANNOT_READ(f"{path}: {error.strerror}") from error
-        with source:
-            shutil.copyfileobj(source, target, 1024 * 1024)
-        target.flush()
-        os.fsync(target.fileno())
 
 
 def _body(head: TapeHead) -> dict[str, Any]:

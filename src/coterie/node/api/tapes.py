@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from coterie.jobs import StageRequest
 from coterie.node.views import DealingView, TapeView
@@ -17,12 +18,22 @@ __all__ = ["routes"]
 routes = APIRouter()
 
 
+def _whole(path: Path) -> Path:
+    """No file system has names with a zero byte, and Python refuses them late."""
+    if "\0" in str(path):
+        raise ValueError("a zero byte in a path")
+    return path
+
+
+Place = Annotated[Path, AfterValidator(_whole)]
+
+
 class TapeBody(BaseModel):
     """Take a tape file in."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: Path
+    path: Place
     """On the node's machine."""
 
 
@@ -33,7 +44,7 @@ class DealingBody(BaseModel):
 
     request: str
     """JSON, as a party's node gives it for a stage of its job."""
-    folder: Path
+    folder: Place
     """For the files, on the node's machine."""
 
 
