@@ -14,7 +14,7 @@ import cbor2
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.hashes import SHA384, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
@@ -191,17 +191,32 @@ class NitroPlatform:
     protected: bytes = bytes.fromhex("a1013822")
     unprotected: dict[int, int] = field(default_factory=dict)
     leaf_usage: str = "digital_signature"
-    ca_depth: int | None = 0
+    middle_usage: str = "key_cert_sign"
+    ca: bool = True
+    root_depth: int | None = None
+    demand: bool = False
+    """Whether the zone's certificate has a critical extension that nobody knows."""
+    hash: HashAlgorithm = field(default_factory=SHA384)
 
     def __post_init__(self) -> None:
         self.keys = [ec.generate_private_key(ec.SECP384R1()) for _ in range(3)]
 
     def evidence(self, *, tag: bool = False) -> Evidence:
         root_key, middle_key, leaf_key = self.keys
-        root = authority(builder("root", "root", root_key.public_key())).sign(root_key, SHA384())
-        middle = authority(builder("zone", "root", middle_key.public_key()), self.ca_depth).sign(
+        root = authority(builder("root", "root", root_key.public_key()), self.root_depth).sign(
             root_key, SHA384()
         )
+        zone = (
+            builder("zone", "root", middle_key.public_key())
+            .add_extension(
+                x509.BasicConstraints(ca=self.ca, path_length=0 if self.ca else None), critical=True
+            )
+            .add_extension(x509.KeyUsage(**(USAGE | {self.middle_usage: True})), critical=True)
+        )
+        if self.demand:
+            unknown = x509.UnrecognizedExtension(ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+            zone = zone.add_extension(unknown, critical=True)
+        middle = zone.sign(root_key, self.hash)
         leaf = (
             builder("enclave", "zone", leaf_key.public_key())
             .add_extension(x509.KeyUsage(**(USAGE | {self.leaf_usage: True})), critical=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import cbor2
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA224
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from coterie.errors import CoterieError
 from coterie.tee.evidence import cbor, der
 from coterie.tee.evidence.model import Endorsements, Evidence
 from coterie.tee.evidence.roots import Roots
-from coterie.tee.evidence.verify import verify
+from coterie.tee.evidence.verify import state, verify
 from tests.tee.forge import NOW, NitroPlatform, SnpPlatform
 
 NONE = Endorsements(type="nitro")
@@ -188,6 +189,22 @@ def test_nitro_headers_and_chain() -> None:
         verify(NitroPlatform().evidence(), NONE, NOW, Roots())
     with pytest.raises(CoterieError, match="CT-2234"):
         verify(platform.evidence(), Endorsements(type="nitro", keys=(b"k",)), NOW, platform.roots())
+
+
+def test_chain_with_more_authorities_than_allowed_or_unknown_demands() -> None:
+    assert nitro_refused(NitroPlatform(ca=False)) == "CT-2235"
+    assert nitro_refused(NitroPlatform(root_depth=0)) == "CT-2235"
+    assert nitro_refused(NitroPlatform(demand=True)) == "CT-2235"
+    assert nitro_refused(NitroPlatform(middle_usage="crl_sign")) == "CT-2235"
+    assert nitro_refused(NitroPlatform(hash=SHA224())) == "CT-2235"
+
+
+def test_parts_that_nobody_asked_for() -> None:
+    platform = NitroPlatform()
+    evidence = Evidence.of("nitro", platform.evidence().blob, {"certificates": b"x"})
+    assert nitro_refused(platform, evidence) == "CT-2230"
+    with pytest.raises(CoterieError, match="CT-2230"):
+        state(evidence)
 
 
 PLAIN = st.recursive(

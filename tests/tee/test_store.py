@@ -57,6 +57,16 @@ def test_a_lower_number_is_refused_for_good(tmp_path: Path) -> None:
     assert 6 in again.marks().values()
 
 
+def test_endorsements_without_a_list_do_not_push_out_those_with_one(tmp_path: Path) -> None:
+    store, full = EndorsementStore(tmp_path), listed(5)
+    bare = full.endorsements().model_copy(update={"crls": ()})
+    store.verify(full.evidence(), bare, NOW, full.roots())
+    assert store.current(full.evidence()).crls == ()
+    store.verify(full.evidence(), full.endorsements(), NOW, full.roots())
+    store.verify(full.evidence(), bare, NOW, full.roots())
+    assert len(store.current(full.evidence()).crls) == 1
+
+
 def test_what_does_not_verify_raises_no_mark(tmp_path: Path) -> None:
     store = EndorsementStore(tmp_path)
     forged = listed(10**9)

@@ -15,6 +15,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtensionOID
 
 from coterie.crypto import timestamp
 from coterie.tee.evidence.der import serial_of
@@ -35,6 +36,15 @@ UNUSABLE = (
     x509.UnsupportedGeneralNameType,
 )
 """What ``cryptography`` raises at certificates that it cannot use."""
+
+_UNDERSTOOD = frozenset(
+    {
+        ExtensionOID.BASIC_CONSTRAINTS,
+        ExtensionOID.KEY_USAGE,
+        ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+    }
+)
 
 
 def load(der: bytes, what: str) -> x509.Certificate:
@@ -82,6 +92,7 @@ def check_chain(
         raise UNTRUSTED_ROOT(f"{_name(chain[-1])} with key {root[:16]}… is not pinned")
     for depth, (child, issuer) in enumerate(zip(chain, [*chain[1:], chain[-1]], strict=True)):
         check_valid(child, now)
+        _check_form(child)
         if depth:
             _check_authority(child, below=depth - 1)
         with readable(child):
@@ -167,6 +178,21 @@ def readable(certificate: x509.Certificate) -> Iterator[None]:
         yield
     except UNUSABLE as error:
         raise BAD_ENDORSEMENTS(f"a part of {_name(certificate)} cannot be used") from error
+
+
+def _check_form(certificate: x509.Certificate) -> None:
+    """Errors: CT-2235 for a weak hash, and for a critical extension that nobody here acts on (RFC 5280,
+    4.2).
+    """
+    with readable(certificate):
+        algorithm = (
+            certificate.signature_hash_algorithm
+        )  # None where the scheme brings its own, as Ed25519 does
+        critical = {one.oid for one in certificate.extensions if one.critical}
+    if algorithm is not None and algorithm.name not in ("sha256", "sha384", "sha512"):
+        raise UNTRUSTED_ROOT(f"{_name(certificate)} is signed over {algorithm.name}")
+    if unknown := critical - _UNDERSTOOD:
+        raise UNTRUSTED_ROOT(f"{_name(certificate)} has the critical extension {unknown.pop().dotted_string}")
 
 
 def _check_authority(certificate: x509.Certificate, below: int) -> None:

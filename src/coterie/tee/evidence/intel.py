@@ -139,6 +139,7 @@ def verify(evidence: Evidence, endorsements: Endorsements, now: datetime, roots:
         {
             **facts,
             "svns": {**facts["svns"], "tcb_evaluation": checked["tcb"]["eval_data_number"]},
+            "policy": {**facts["policy"], **_platform_bits(platform["pck"])},
             "chip_id": bytes(platform["pck"]["ppid"]).hex(),
             "verified_at": timestamp(now),
             "root": f"Intel SGX Root CA {certificates.key_digest(certificates.spki(root))}",
@@ -156,6 +157,13 @@ def collateral_key(blob: bytes) -> str | None:
         return str(dcap_qvl.Quote.parse(blob).fmspc()).lower()
     except ValueError:
         return None
+
+
+def _platform_bits(pck: dict[str, Any]) -> dict[str, bool]:
+    """What the PCK certificate says of a platform of several processors, as far as it says so."""
+    said = {"True": True, "False": False}
+    names = ("dynamic_platform", "cached_keys", "smt_enabled")
+    return {f"platform.{name}": said[pck[name]] for name in names if pck.get(name) in said}
 
 
 def _root(given: dict[str, str], now: datetime, roots: Roots) -> x509.Certificate:

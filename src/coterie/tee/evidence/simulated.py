@@ -86,7 +86,6 @@ def parse(blob: bytes) -> SimulatedQuote:
 
 def state(evidence: Evidence) -> Statements:
     """What ``sim`` evidence states, unverified. Errors: as :func:`parse`."""
-    _plain(evidence)
     return Statements.model_validate(_statements(evidence, parse(evidence.blob), None))
 
 
@@ -95,7 +94,6 @@ def verify(evidence: Evidence, endorsements: Endorsements, now: datetime, roots:
 
     Errors: CT-2230, CT-2231, CT-2234 to CT-2236.
     """
-    _plain(evidence)
     quote = parse(evidence.blob)
     leaf, facts = _believed(quote.certificates, endorsements, now, roots)
     key = leaf.public_key()
@@ -111,7 +109,6 @@ def verify(evidence: Evidence, endorsements: Endorsements, now: datetime, roots:
 
 def state_swtpm(evidence: Evidence) -> Statements:
     """What ``swtpm`` evidence states, unverified. Errors: CT-2230."""
-    _plain(evidence)
     value = _quote_of(evidence)
     quote, signature = tpm.parse(value["attest"]), tpm.parse_signature(value["signature"])
     pcrs = tpm.pcrs_of(quote, signature, value["pcrs"])
@@ -123,7 +120,6 @@ def verify_swtpm(evidence: Evidence, endorsements: Endorsements, now: datetime, 
 
     Errors: CT-2230, CT-2231, CT-2234 to CT-2236.
     """
-    _plain(evidence)
     value = _quote_of(evidence)
     leaf, facts = _believed(_chain(value), endorsements, now, roots)
     quote, signature = tpm.parse(value["attest"]), tpm.parse_signature(value["signature"])
@@ -170,11 +166,6 @@ def _chain(value: dict[str, Any]) -> tuple[bytes, ...]:
     if len(chain) != 2 or not all(isinstance(one, bytes) and len(one) <= MAX_CERTIFICATE for one in chain):
         raise BAD_EVIDENCE("a simulated chain is a leaf and a root")
     return tuple(chain)
-
-
-def _plain(evidence: Evidence) -> None:
-    if evidence.aux:
-        raise BAD_EVIDENCE("simulated evidence has nothing beside its blob")
 
 
 def _statements(evidence: Evidence, quote: SimulatedQuote, chip: str | None) -> dict[str, object]:

@@ -144,8 +144,11 @@ class EndorsementStore:
 
     def _point(self, evidence: Evidence, endorsements: Endorsements) -> None:
         pointer = self._pointer(evidence)
-        if pointer is not None:
-            atomic_write(pointer, endorsements.digest.encode())
+        # Endorsements without revocation lists, such as a host's, do not take the place of those that have
+        # some.
+        if pointer is None or (not endorsements.crls and pointer.exists() and self.current(evidence).crls):
+            return
+        atomic_write(pointer, endorsements.digest.encode())
 
     def _pointer(self, evidence: Evidence) -> Path | None:
         key = platform_key(evidence)

@@ -9,7 +9,7 @@ from typing import Final
 
 from coterie.crypto import timestamp
 from coterie.tee.evidence import intel, nitro, simulated, snp, tpm
-from coterie.tee.evidence.errors import BAD_ENDORSEMENTS, SIMULATED_REFUSED
+from coterie.tee.evidence.errors import BAD_ENDORSEMENTS, BAD_EVIDENCE, SIMULATED_REFUSED
 from coterie.tee.evidence.model import Claims, Endorsements, Evidence, EvidenceType, Statements
 from coterie.tee.evidence.roots import Profile, Roots
 
@@ -39,6 +39,15 @@ _STATES: Final[Mapping[EvidenceType, Callable[[Evidence], Statements]]] = Mappin
     }
 )
 
+_BESIDE: Final[Mapping[EvidenceType, frozenset[str]]] = MappingProxyType(
+    {
+        "snp": frozenset({"certificates"}),
+        "tdx": frozenset({"certificates"}),
+        "tpm": frozenset({"signature", "pcrs"}),
+    }
+)
+"""What may come beside the blob; nothing else may."""
+
 SELF_CONTAINED: Final = frozenset({"nitro", "sim", "swtpm"})
 """Types whose evidence brings its chain: their endorsements are empty."""
 
@@ -65,6 +74,7 @@ def verify(evidence: Evidence, endorsements: Endorsements, now: datetime, roots:
     verifier = verifiers(roots.profile).get(evidence.type)
     if verifier is None:
         raise SIMULATED_REFUSED(f"the profile {roots.profile} has no verifier for {evidence.type}")
+    _check_beside(evidence)
     if endorsements.type != evidence.type:
         raise BAD_ENDORSEMENTS(f"they are for {endorsements.type}, the evidence is of type {evidence.type}")
     return verifier(evidence, endorsements, now, roots)
@@ -75,4 +85,10 @@ def state(evidence: Evidence) -> Statements:
 
     Errors: CT-2230, CT-2232.
     """
+    _check_beside(evidence)
     return _STATES[evidence.type](evidence)
+
+
+def _check_beside(evidence: Evidence) -> None:
+    if extra := set(evidence.aux) - _BESIDE.get(evidence.type, frozenset()):
+        raise BAD_EVIDENCE(f"evidence of type {evidence.type} has no part {sorted(extra)[0]}")

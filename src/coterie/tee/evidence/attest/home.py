@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from coterie.crypto import atomic_write, write_error
-from coterie.tee.evidence.certificates import key_digest
+from coterie.tee.evidence.certificates import key_digest, load
 from coterie.tee.evidence.errors import ATTESTER_FAILED
 from coterie.tee.evidence.roots import SIMULATED
 
@@ -53,7 +53,7 @@ class SimulatedHome:
     def __init__(self, folder: Path, now: datetime) -> None:
         """Open the folder, or make it with a new root.
 
-        Errors: CT-1120, CT-1121 (disk), CT-2248 (files that are no root).
+        Errors: CT-1120, CT-1121 (disk), CT-2234 and CT-2248 (files that are no root).
         """
         self._folder = folder
         try:
@@ -65,7 +65,7 @@ class SimulatedHome:
             self.root = (folder / "root.der").read_bytes()
         except OSError as error:
             raise write_error(folder, error) from error
-        found = x509.load_der_x509_certificate(self.root).public_key()
+        found = load(self.root, "root.der").public_key()
         if found != self._key.public_key():
             raise ATTESTER_FAILED(f"{folder}: root.der is not the certificate of root.pem")
 
