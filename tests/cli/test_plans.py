@@ -12,9 +12,14 @@ from coterie.node import PlanView
 SUMMARY: dict[str, Any] = {"sent": {}, "rounds": 3, "memory": 2**30, "disk": 0, "seconds": 1.0, "dealt": {}}
 
 
-def said(capsys: pytest.CaptureFixture[str], stages: list[dict[str, Any]], **summary: Any) -> str:
-    """All that is printed of a plan."""
-    document = {"name": "score", "parties": ["lender"], "dealer": None, "stages": stages}
+def said(
+    capsys: pytest.CaptureFixture[str],
+    stages: list[dict[str, Any]],
+    more: dict[str, Any] | None = None,
+    **summary: Any,
+) -> str:
+    """All that is printed of a plan. ``more`` of its document."""
+    document = {"name": "score", "parties": ["lender"], "dealer": None, "stages": stages, **(more or {})}
     digest = "sha256:" + "0" * 64
     print_plan(PlanView(job="ab" * 16, digest=digest, summary=SUMMARY | summary, document=document))
     out = capsys.readouterr()
@@ -31,6 +36,20 @@ def test_a_plan_says_what_goes_to_the_disk(capsys: pytest.CaptureFixture[str], d
     text = said(capsys, [], disk=disk)
     assert ("9.9 GiB" in text) == told
     assert ("own disk" in text) == told
+
+
+def test_a_plan_says_who_has_no_data_and_what_it_learns(capsys: pytest.CaptureFixture[str]) -> None:
+    reveals = [{"what": "coefficients", "to": ["telecom", "regulator"], "values": 5, "kind": "coefficients"}]
+    guests = {"guests": ["regulator", "telecom"], "dealer": "telecom"}
+    text = said(capsys, [stage(step="glm", reveals=reveals)], guests)
+    assert "regulator has no data in this job: it receives results, and computes nothing." in text
+    assert "telecom has no data in this job: it deals random numbers, receives results, and" in text
+    learned = [line.split() for line in text.partition("will learn")[2].splitlines() if "coeff" in line]
+    assert [(line[0], line[-1]) for line in learned] == [
+        ("telecom", "coefficients"),
+        ("regulator", "coefficients"),
+    ]
+    assert "has no data" not in said(capsys, [stage(step="glm")], {"dealer": "telecom"})
 
 
 @pytest.mark.parametrize("note", ["", "noise of sigma 3"])

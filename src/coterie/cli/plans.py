@@ -36,6 +36,9 @@ def print_plan(view: PlanView) -> None:
         say(f"In the tape file of {party}, dealt before the run: ≤ {amount(count)}.")
     if summary["disk"]:
         say(f"On each party's own disk, until the job ends: ≤ {amount(summary['disk'])}.")
+    for guest in view.document.get("guests", ()):
+        deals = "deals random numbers, " if guest == view.document["dealer"] else ""
+        say(f"{guest} has no data in this job: it {deals}receives results, and computes nothing.")
     say("stage-…: the parties compare their plans, for the sizes known by then. ≤: for the largest sizes.")
     sent = [
         (source, target, f"≤ {amount(n)}")
@@ -78,8 +81,8 @@ def _steps(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
 
 def _learned(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
     """By party: every reveal of every step."""
-    parties = [*document["parties"], *filter(None, [document.get("dealer")])]
-    for party in parties:
+    dealer = [document["dealer"]] if document["dealer"] else []
+    for party in dict.fromkeys((*document["parties"], *dealer, *document.get("guests", ()))):
         first = True
         for stage in document["stages"]:
             bound = "" if stage["exact"] else "≤ "
