@@ -112,6 +112,14 @@ def test_unknown_requests_and_wrong_forms_are_refused(service: Service, alpha: P
         alpha.ask(service.address, "echo", Question(text=""), Question)
 
 
+def test_several_requests_have_one_time_for_all(service: Service, alpha: PeerClient) -> None:
+    took = asyncio.run(alpha.timed(service.address, "echo", [Question(text="x")] * 3, Reply))
+    assert len(took) == 3
+    with pytest.raises(CoterieError, match="CT-1234") as caught:
+        asyncio.run(alpha.timed(service.address, "sleep", [Question(text="")] * 3, Reply, 0.2))
+    assert caught.value.party == "beta"
+
+
 def test_strangers_are_refused_and_both_sides_know(service: Service, identities: dict[str, Identity]) -> None:
     with pytest.raises(CoterieError, match="CT-1221"):
         PeerClient(identities["gamma"]).ask(service.address, "echo", Question(text=""), Reply)

@@ -209,9 +209,15 @@ class PeerClient:
         answer: type[M],
         seconds: float = ANSWER_SECONDS,
     ) -> list[float]:
-        """Seconds from each request to its answer, one after the other on one connection. Errors: as
-        :meth:`call`."""
-        return [took for _, took in await self._converse(address, kind, requests, answer, seconds)]
+        """Seconds from each request to its answer, one after the other on one connection.
+
+        :param seconds: for all of them, and the connection.
+
+        Errors: as :meth:`call`.
+        """
+        with translated(address.name):
+            async with asyncio.timeout(seconds):
+                return [took for _, took in await self._converse(address, kind, requests, answer, seconds)]
 
     async def _converse(
         self, address: PeerAddress, kind: str, requests: Sequence[BaseModel], answer: type[M], seconds: float
