@@ -6,8 +6,8 @@ python scripts/functions_page.py [FILE]      writes FILE, or prints the page
 from __future__ import annotations
 
 import inspect
+import re
 import sys
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,17 +151,27 @@ def _bytes(value: float) -> str:
 
 
 def page() -> str:
-    """The page as Markdown."""
-    parts, module = [HEAD], ""
+    """The page as Markdown: a list of all functions, then section by section what they do."""
     public = [(name, getattr(fn, name)) for name in fn.__all__]
-    for name, function in sorted(public, key=lambda item: (_module(item[1]), item[0])):
+    public.sort(key=lambda item: (_module(item[1]), item[0]))
+    parts, module = [HEAD, _contents(public)], ""
+    for name, function in public:
         if _module(function) != module:
             module = _module(function)
-            parts.append(f"\n## {module.capitalize()}\n")
+            parts.append(f"\n## {module.capitalize()}\n\n{_text(sys.modules[function.__module__])}")
         parts.append(f"\n### `{name}{_signature(function)}`\n\n{_text(function)}")
         if name in EXAMPLES:
             parts.append(f"\n*Measured:* {cost_line(name)}.\n")
     return "".join(parts)
+
+
+def _contents(public: list[tuple[str, Any]]) -> str:
+    """Which functions there are, by section."""
+    sections: dict[str, list[str]] = {}
+    for name, function in public:
+        sections.setdefault(_module(function), []).append(f"`{name}`")
+    rows = [f"| [{one}](#{one}) | {', '.join(names)} |" for one, names in sections.items()]
+    return "\n".join(["", "| section | functions |", "|---|---|", *rows, ""])
 
 
 def _module(function: Any) -> str:
@@ -174,12 +184,11 @@ def _signature(function: Any) -> str:
     return str(signature.replace(parameters=plain, return_annotation=inspect.Signature.empty))
 
 
-def _text(function: Any) -> str:
-    """The docstring as Markdown: roles and literals as code."""
-    text = inspect.cleandoc(function.__doc__)
-    for role in (":func:`", ":meth:`", ":class:`", ":mod:`"):
-        text = text.replace(role, "`")
-    return textwrap.dedent(text).replace("``", "`") + "\n"
+def _text(documented: Any) -> str:
+    """A docstring as Markdown: roles and literals as code, parameters as a list."""
+    text = inspect.cleandoc(documented.__doc__)
+    text = re.sub(r":(?:func|meth|class|mod):`(?:~[\w.]*\.)?", "`", text).replace("``", "`")
+    return re.sub(r"^:param (\w+):", r"- `\1`:", text, flags=re.MULTILINE) + "\n"
 
 
 if __name__ == "__main__":

@@ -27,6 +27,14 @@ def test_the_page_is_what_the_functions_say(generator: ModuleType) -> None:
     assert (ROOT / "docs" / "functions.md").read_text(encoding="utf-8") == generator.page(), "run `make docs`"
 
 
+def test_letters_of_the_cost_lines_are_explained(generator: ModuleType) -> None:
+    sections = {text.partition("\n")[0]: text for text in generator.page().split("\n## ")[1:]}
+    assert "its cost, C below" in sections["Comparison"]
+    assert "C the cost of comparing" in sections["Ordering"]
+    assert "N is the number of classes" in sections["Selection"]
+    assert not any(mark in text for text in sections.values() for mark in (":param", ":func:", "~"))
+
+
 @pytest.mark.parametrize("name", functions.__all__)
 def test_every_function_says_what_it_costs(name: str, generator: ModuleType) -> None:
     text = getattr(functions, name).__doc__

@@ -62,7 +62,7 @@ def as_secret(x: Operand) -> Secret:
 
 @implements()
 def rounded(*secrets: Secret, frac: int = FRAC) -> tuple[Secret, ...]:
-    """Those with more than ``frac`` fractional bits rounded to them, together.
+    """Those with more than ``frac`` fractional bits rounded to them, together: a tuple, of one secret too.
 
     Cost: 1 round, 8 bytes sent, 16 dealt, for each element that is rounded. Error: below 2^-frac, unbiased.
     """
