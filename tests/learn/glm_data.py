@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -108,11 +109,54 @@ def filled(values: Floats) -> Floats:
     return np.where(np.isnan(values), np.nanmedian(values, axis=0), values)
 
 
+def words(folder: str, file: str, delimiter: str) -> list[list[str]]:
+    """A real table with words in it, without its head."""
+    path = DATA / folder / file
+    if not path.exists():
+        pytest.skip(f"no {path}: see README.md there for where it comes from")
+    with gzip.open(path, "rt") as lines:
+        return list(csv.reader(lines, delimiter=delimiter))[1:]
+
+
+def coded(rows: list[list[str]], *places: int) -> Floats:
+    """Columns of numbers as they are, columns of words as one of 0 and 1 for each word but the first."""
+    found: list[Floats] = []
+    for place in places:
+        values = np.array([row[place] for row in rows])
+        if all(value.lstrip("-").isdigit() for value in values[:50]):
+            found.append(values.astype(np.float64))
+            continue
+        found += [(values == word).astype(np.float64) for word in np.unique(values)[1:]]
+    return np.column_stack(found)
+
+
+def bank() -> Case:
+    """Bank marketing: who takes a deposit."""
+    rows = words("bank_marketing", "bank-full.csv.gz", ";")
+    label = np.array([row[16] == "yes" for row in rows]).astype(np.float64)
+    own, telecom = coded(rows, 0, 2, 3, 4, 5, 6, 7), coded(rows, 8, 9, 12, 13, 14, 15)
+    return Case([standard(own), standard(telecom)], label, "logistic")
+
+
+def german() -> Case:
+    """German credit: who does not pay back."""
+    rows = words("german_credit", "germancredit_labelled.csv.gz", ",")
+    label = np.array([row[20] == "bad" for row in rows]).astype(np.float64)
+    return Case([standard(coded(rows, 0, 1, 2, 4)), standard(coded(rows, 5, 7, 10, 12))], label, "logistic")
+
+
 def credit() -> Case:
     """Give Me Some Credit: serious delinquency."""
     values = table("give_me_some_credit", "cs-training.csv.gz")
     features = standard(filled(values[:, 2:]))
     return Case([features[:, [0, 5, 7, 1, 9]], features[:, [3, 4, 2, 6, 8]]], values[:, 1], "logistic")
+
+
+def credit_of_three() -> Case:
+    """The same at a lender, a payment platform of a telecom and a lender of small loans."""
+    whole = credit()
+    features = standard(filled(table("give_me_some_credit", "cs-training.csv.gz")[:, 2:]))
+    return Case([features[:, own] for own in ([0, 5, 7, 3], [1, 4, 9], [2, 6, 8])], whole.label, "logistic")
 
 
 def past_due() -> Case:
@@ -154,6 +198,9 @@ def motor() -> Case:
 
 REAL: Mapping[str, Callable[[], Case]] = {
     "credit": credit,
+    "credit_of_three": credit_of_three,
+    "bank": bank,
+    "german": german,
     "past_due": past_due,
     "default": default,
     "limits": limits,

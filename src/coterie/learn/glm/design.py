@@ -37,6 +37,8 @@ __all__ = ["Design", "Rows", "design"]
 
 CAREFUL = 2
 """Steps of "newton" that do not overshoot, before those that converge fast."""
+EXACT = 3
+"""Steps of "newton" with exact gradients, at the end."""
 FACTORS = 8
 """k is as many more than it takes to double 1 beyond the number of weights, as the trace is so much above the
 mean curvature: a direction with a sixtieth of that is solved to 2 %, and the next step does the rest."""
@@ -144,6 +146,12 @@ class Design:
 
     def careful(self, step: int) -> bool:
         return step < CAREFUL
+
+    def exact(self, step: int) -> bool:
+        """Whether the step's gradient is as exact as can be: it decides where training ends."""
+        if self.params.tolerance is not None:
+            return not self.careful(step)
+        return step >= self.steps - EXACT
 
     @property
     def factors(self) -> int:

@@ -11,23 +11,32 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from coterie.learn.glm.design import CAP, FLOOR, LABEL_CAP, WEIGHT_CAP, Design, Rows
+from coterie.learn.glm.design import CAP, FLOOR, LABEL_CAP, LARGEST, WEIGHT_CAP, Design, Rows
 from coterie.learn.glm.params import EXPONENT_REACH
 from coterie.learn.glm.preparation import longest_row
 
 __all__ = ["Formats"]
 
-WEIGHT_FRAC = 22
-"""Of the weights that are trained."""
+WEIGHT_FRAC, SLOPE_WEIGHT_FRAC = 24, 22
+"""Of the weights that are trained; the second of the linear family, whose H has more bits instead."""
+ARGUMENT_FRAC = 41
+"""Most of predictors that exponentials take as they are."""
 SQUARES_FRAC = 6
 ROW_WEIGHT_FRAC = 16
 RIDGE_FRAC = 20
 SMALL_FRAC = 26
-"""Of gradients and curvatures when they leave the rows."""
+"""Of curvatures when they leave the rows."""
+GRADIENT_FRAC = 34
+"""Of gradients: they decide where training ends."""
+STEP_FRAC = 40
+"""Of αg, at most."""
+ALPHA_FRAC = LARGEST + 1
 ERROR_FRAC = 18
 """Of E in a step: how exact the matrix is does not move the fixed point, but rounding of vectors does."""
 COEFFICIENT_FRAC = 22
-SIGMOID_FRAC = 30
+SIGMOID_FRAC, FINE_FRAC = 30, 40
+"""Of the sigmoid; the second of its longer sum, whose last coefficients are as small as 2^-21 and are
+rounded with half of the bits."""
 WEIGHT_PERIOD = 64
 WEIGHT_BOUND = 0.875 * WEIGHT_PERIOD
 """What the guard of weights vouches for."""
@@ -78,7 +87,7 @@ class Formats:
     @property
     def feature_frac(self) -> int:
         """Of features, 12 to 18: two of them are multiplied with a second derivative and added up."""
-        fewest = 14 if self.family == "linear" else 11  # weights of rows are exact; others err at random
+        fewest = 14 if self.family == "linear" else 8  # weights of rows are exact; others err at random
         room = ROOM - fewest - math.log2(self.curvature_sum)
         return max(12, min(18, math.floor(room / 2)))
 
@@ -110,11 +119,18 @@ class Formats:
         return SIGMOID_FRAC if self.weighed else self.pull_frac
 
     @property
+    def weight_frac(self) -> int:
+        """Of the weights that are trained."""
+        if self.family == "linear":
+            return SLOPE_WEIGHT_FRAC
+        return min(WEIGHT_FRAC, ARGUMENT_FRAC - self.feature_frac)
+
+    @property
     def label_frac(self) -> int:
-        """Of labels that are added to pulls; those that are multiplied have fewer."""
+        """Of labels. Those that are multiplied with exponentials share the bits of the product with them."""
         if self.family in ("linear", "logistic"):
             return 18 if self.family == "linear" else 0
-        return 16 if self.family in ("gamma", "tweedie") else self.pull_frac
+        return 14 if self.family in ("gamma", "tweedie") else self.pull_frac
 
     @property
     def label_bound(self) -> float:
@@ -162,7 +178,7 @@ class Formats:
         """Of H: the linear family multiplies it with weights."""
         if self.family != "linear":
             return SMALL_FRAC
-        return min(SMALL_FRAC, math.floor(ROOM - WEIGHT_FRAC - math.log2(self.image_bound)))
+        return min(SMALL_FRAC, math.floor(ROOM - self.weight_frac - math.log2(self.image_bound)))
 
     def column_sum(self, rows: Rows) -> float:
         """Bound on the magnitudes of a feature, added up over some rows: their squares, over all rows, add up
@@ -190,7 +206,7 @@ class Formats:
     @property
     def back_frac(self) -> int:
         largest = self.back_bound * max(1, self.design.width) * WEIGHT_BOUND
-        return min(COEFFICIENT_FRAC, math.floor(ROOM - WEIGHT_FRAC - math.log2(largest)))
+        return min(COEFFICIENT_FRAC, math.floor(ROOM - self.weight_frac - math.log2(largest)))
 
     @property
     def coefficient_period(self) -> int:
@@ -217,12 +233,18 @@ class Formats:
         return 1 + (self.design.size - 1).bit_length()
 
     @property
-    def step_frac(self) -> int:
-        """Of those vectors."""
-        return min(SMALL_FRAC + 4, math.floor(ROOM - ERROR_FRAC - math.log2(self.step_bound)))
+    def gradient_frac(self) -> int:
+        """Of gradients: αg fits."""
+        largest = self.gradient_period * 2.0**-self.design.smallest
+        return min(GRADIENT_FRAC, math.floor(ROOM - ALPHA_FRAC - math.log2(largest)))
 
     @property
-    def step_bound(self) -> float:
-        """Of the vectors on the way to a step: 2^k terms of the series, none longer than αg."""
-        longest = math.sqrt(self.design.size) * math.ldexp(WEIGHT_BOUND, -self.gain)
-        return math.ldexp(longest, self.design.factors)
+    def step_length(self) -> float:
+        """Of αg, as its guard vouches for."""
+        return math.sqrt(self.design.size) * math.ldexp(WEIGHT_BOUND, -self.gain)
+
+    @property
+    def step_frac(self) -> int:
+        """Of αg. Vectors on the way from it to a step have one bit less for each factor of the series, which
+        doubles their bound."""
+        return min(STEP_FRAC, math.floor(ROOM - 1 - ERROR_FRAC - math.log2(self.step_length)))

@@ -16,7 +16,6 @@ from coterie.learn.glm.mpc.formats import (
     ROW_WEIGHT_FRAC,
     SLACK,
     SQUARES_FRAC,
-    WEIGHT_FRAC,
     Formats,
 )
 from coterie.learn.glm.preparation import Block, Label, Offset, Weights
@@ -133,7 +132,7 @@ def declare_piece(
     offset = None
     if roles.offset is not None and params.family != "linear":
         shape = (count, len(params.exponents)) if params.log_link else (count,)
-        offset = ctx.private(_name("offset", rows), roles.offset, shape, params.reach, WEIGHT_FRAC)
+        offset = ctx.private(_name("offset", rows), roles.offset, shape, params.reach, formats.weight_frac)
     best = None
     if told and params.log_link:
         best = ctx.private(_name("best losses", rows), roles.label, (count,), LOSS_CAP, LOSS_CAP_FRAC)
@@ -179,11 +178,11 @@ def declare_small(
     params, holder = formats.design.params, roles.label
     start = unit = logarithm = centre = scale = facts = weight = None
     if params.intercept and first and params.family != "linear":
-        start = ctx.private("start", holder, (1,), params.reach, WEIGHT_FRAC)
+        start = ctx.private("start", holder, (1,), params.reach, formats.weight_frac)
     if params.log_link and params.intercept and last:
         logarithm = ctx.private("logarithm of the unit", holder, (1,), 64.0, COEFFICIENT_FRAC)
     if params.log_link and not params.intercept:
-        unit = ctx.private("unit of the label", holder, (len(params.exponents),), 64.0, WEIGHT_FRAC)
+        unit = ctx.private("unit of the label", holder, (len(params.exponents),), 64.0, formats.weight_frac)
     if params.family == "linear" and last:
         scale = ctx.private("scale of the label", holder, (2,), SCALE_BOUND, SCALE_FRAC)
     elif roles.offset is not None and params.intercept and last:

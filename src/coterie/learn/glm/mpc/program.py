@@ -14,7 +14,6 @@ from coterie.learn.glm.mpc.formats import (
     ERROR_FRAC,
     SMALL_FRAC,
     WEIGHT_BOUND,
-    WEIGHT_FRAC,
     Formats,
 )
 from coterie.learn.glm.mpc.inference import statistics
@@ -94,15 +93,15 @@ class _Training:
 
     def _begin(self) -> tuple[Secret, Secret]:
         """Weights; and multipliers or velocity, as long."""
-        ctx, size = self.ctx, self.design.size
+        ctx, size, frac = self.ctx, self.design.size, self.formats.weight_frac
         if not self.part.first:
-            state = ctx.shared(STATE, (2, size), WEIGHT_BOUND * 2, WEIGHT_FRAC)
+            state = ctx.shared(STATE, (2, size), WEIGHT_BOUND * 2, frac)
             return ctx.within(state[0], WEIGHT_BOUND), state[1]
-        weights = [ctx.zeros((self.design.width,), WEIGHT_FRAC)]
+        weights = [ctx.zeros((self.design.width,), frac)]
         if self.params.intercept:
-            constant = ctx.zeros((1,), WEIGHT_FRAC)
+            constant = ctx.zeros((1,), frac)
             weights.append(constant if self.small.start is None else constant + self.small.start)
-        return functions.concatenate(weights), ctx.zeros((size,), WEIGHT_FRAC)
+        return functions.concatenate(weights), ctx.zeros((size,), frac)
 
     def _penalties(self) -> Secret | None:
         """(width,): L1 penalties."""
@@ -143,7 +142,7 @@ class _Training:
         if self._system is None:
             kind = LinearSystem if self.params.family == "linear" else RowSystem
             self._system = kind(ctx, formats, self.works, self.small)
-        found = self._system.at(self.weights, "balanced" if self.design.careful(number) else "observed")
+        found = self._system.at(self.weights, number)
         if self._solver is None or not self._system.constant:
             if self.design.whitened:
                 self._solver = scaled(ctx, found.hessian, ERROR_FRAC, formats)
@@ -151,7 +150,7 @@ class _Training:
                 self._solver = lasso(ctx, found.hessian, formats)
         if isinstance(self._solver, Scaled):
             step = newton_step(ctx, self._solver, found.gradient, formats)
-            self.weights = guarded_weights(ctx, self.weights - step)
+            self.weights = guarded_weights(ctx, self.weights - step, formats)
             return
         assert self.penalties is not None
         width = self.design.width
@@ -161,7 +160,7 @@ class _Training:
         self.carried = functions.concatenate([multipliers, self.carried[width:]])
 
     def _minibatch(self, number: int) -> None:
-        ctx, design = self.ctx, self.design
+        ctx, design, frac = self.ctx, self.design, self.formats.weight_frac
         work = self.works[number % len(self.works)]
         pulls = work.pulls(self.weights, None)
         count = work.piece.count
@@ -172,16 +171,16 @@ class _Training:
         change = slope.times(rate * 2.0**halvings / count, RATE_FRAC)
         ridge = ridge_gradient(ctx, self.small, work, self.weights)
         if ridge is not None:
-            change = change + trimmed(ctx, (ridge, WEIGHT_FRAC))[0].times(rate / design.share, RATE_FRAC)
+            change = change + trimmed(ctx, (ridge, frac))[0].times(rate / design.share, RATE_FRAC)
         velocity = self.carried.times(design.momentum, MOMENTUM_FRAC) - change
-        (velocity,) = trimmed(ctx, (velocity, WEIGHT_FRAC))
+        (velocity,) = trimmed(ctx, (velocity, frac))
         self.carried = ctx.check_range(velocity, VELOCITY_PERIOD)
         weights = self.weights + self.carried
         if self.penalties is not None:
-            thresholds = trimmed(ctx, (self.penalties.times(rate / design.share, RATE_FRAC), WEIGHT_FRAC))[0]
+            thresholds = trimmed(ctx, (self.penalties.times(rate / design.share, RATE_FRAC), frac))[0]
             shrunk = shrink(weights[: design.width], thresholds)
             weights = functions.concatenate([shrunk, weights[design.width :]])
-        self.weights = guarded_weights(ctx, weights)
+        self.weights = guarded_weights(ctx, weights, self.formats)
 
     # Results
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from coterie.learn.glm.design import WEIGHT_CAP, Design
-from coterie.learn.glm.mpc.formats import PULL_PERIOD, ROOM, ROW_WEIGHT_FRAC, WEIGHT_FRAC, Formats
+from coterie.learn.glm.mpc.formats import FINE_FRAC, PULL_PERIOD, ROOM, ROW_WEIGHT_FRAC, Formats
 from coterie.learn.glm.mpc.inputs import Piece, Roles, Small
 from coterie.learn.glm.mpc.trim import trimmed
 from coterie.learn.glm.params import EXPONENT_REACH
@@ -96,8 +96,9 @@ class RowWork:
         exponents."""
         rows = [weights if factor == 1 else -weights for factor in self.params.exponents if abs(factor) == 1]
         if len(rows) < len(self.params.exponents):
-            scaled = [weights.times(factor, WEIGHT_FRAC) for factor in self.params.exponents]
-            rows = trimmed(self.ctx, *((one, WEIGHT_FRAC) for one in scaled))
+            frac = self.formats.weight_frac
+            scaled = [weights.times(factor, frac) for factor in self.params.exponents]
+            rows = trimmed(self.ctx, *((one, frac) for one in scaled))
         stacked = functions.stack(rows)
         self.ctx.open(stacked)
         return stacked
@@ -112,25 +113,30 @@ class RowWork:
 
     # Pulls
 
-    def pulls(self, weights: Secret, rule: str | None) -> Pulls:
-        """What the rows want. ``rule``: "balanced", "observed" or "expected" curvatures, None for none."""
+    def pulls(self, weights: Secret, rule: str | None, *, exact: bool = False) -> Pulls:
+        """What the rows want.
+
+        :param rule: "balanced", "observed" or "expected" curvatures, None for none.
+        :param exact: with the longer sum for the sigmoid.
+        """
         if self.params.family == "linear":
             self.ctx.open(weights)
             slope, curved = self.predictor(weights) - self.piece.label, None
         elif self.params.family == "logistic":
-            slope, curved = self._logistic(weights, rule)
+            slope, curved = self._logistic(weights, rule, exact)
         else:
             slope, curved = self._logarithmic(weights, rule)
         self._plain = slope
         return self._weighed(slope, curved)
 
-    def _logistic(self, weights: Secret, rule: str | None) -> tuple[Secret, Secret | None]:
+    def _logistic(self, weights: Secret, rule: str | None, exact: bool) -> tuple[Secret, Secret | None]:
         """From e = σ − y: |e| = (1 − 2y) e, and σ (1 − σ) = |e| − e²."""
         ctx, formats, piece = self.ctx, self.formats, self.piece
         ctx.open(weights)
         self._predictor = self.predictor(weights)
-        fitted = logistic(ctx, self._predictor, formats.sigmoid_frac, self.params.max_logit)
-        slope = ctx.within(fitted - piece.label, 1.1)  # both lie between 0 and 1, but for the error
+        fitted = logistic(ctx, self._predictor, formats.sigmoid_frac, self.params.max_logit, exact=exact)
+        (slope,) = trimmed(ctx, (fitted - piece.label, formats.sigmoid_frac))
+        slope = ctx.within(slope, 1.1)  # both lie between 0 and 1, but for the error
         if rule is None:
             return slope, None
         assert piece.signs is not None
@@ -247,7 +253,7 @@ class RowWork:
     def _softplus_losses(self) -> Secret:
         assert self._predictor is not None
         limit = float(self.params.max_logit)
-        even = functions.softplus(self._predictor, limit=limit, error=2e-4, frac=24)
+        even = functions.softplus(self._predictor, limit=limit, error=2e-4, frac=24, halve=False)
         return even - self._times_label(self._predictor)
 
     def _power_losses(self) -> Secret:
@@ -350,6 +356,8 @@ def _assembled(
     return functions.concatenate(lines)
 
 
-def logistic(ctx: Context, eta: Secret, frac: int, limit: int) -> Secret:
-    """σ(η), to 1.7e-5 up to 10, to 2.4e-5 up to 20."""
-    return ctx.sigmoid(eta, frac=frac, limit=limit, terms={10: 11, 20: 16}[limit])
+def logistic(ctx: Context, eta: Secret, frac: int, limit: int, *, exact: bool) -> Secret:
+    """σ(η), to 1.7e-5 up to 10, to 2.4e-5 up to 20, or 3.2e-6 where it is to be ``exact``: that one has more
+    fractional bits than ``frac``."""
+    terms = {10: 11, 20: 24 if exact else 16}[limit]
+    return ctx.sigmoid(eta, frac=max(frac, FINE_FRAC) if exact else frac, limit=limit, terms=terms)

@@ -14,11 +14,11 @@ import numpy as np
 
 from coterie.learn.glm.design import INNER, LARGEST, POLISH, RELAXATION, STATISTIC_FACTORS
 from coterie.learn.glm.mpc.formats import (
+    ALPHA_FRAC,
     ERROR_FRAC,
     ROOM,
     SMALL_FRAC,
     WEIGHT_BOUND,
-    WEIGHT_FRAC,
     WEIGHT_PERIOD,
     Formats,
 )
@@ -28,7 +28,6 @@ from coterie.mpc import Context, Secret, functions
 __all__ = ["Lasso", "Scaled", "guarded_weights", "inverse", "lasso", "lasso_step", "newton_step", "scaled"]
 
 VECTOR_FRAC = 26
-ALPHA_FRAC = LARGEST + 1
 PENALTY_INVERSE_FRAC = 20
 INVERSE_FRAC = 20
 RESIDUAL_FRAC = 24
@@ -93,18 +92,33 @@ def _series(ctx: Context, error: Secret, right: Secret, factors: int, bound: flo
     return result
 
 
-def guarded_weights(ctx: Context, weights: Secret) -> Secret:
-    """As they are kept from step to step: WEIGHT_FRAC bits, WEIGHT_BOUND."""
-    (short,) = trimmed(ctx, (weights, WEIGHT_FRAC))
+def guarded_weights(ctx: Context, weights: Secret, formats: Formats) -> Secret:
+    """As they are kept from step to step, within WEIGHT_BOUND."""
+    (short,) = trimmed(ctx, (weights, formats.weight_frac))
     return ctx.check_range(short, WEIGHT_PERIOD)
 
 
 def newton_step(ctx: Context, found: Scaled, gradient: Secret, formats: Formats) -> Secret:
-    """(size,): what to take off the weights, where there is no L1 penalty."""
+    """(size,): what to take off the weights, where there is no L1 penalty.
+
+    Errors of rounding that come early are multiplied by what is left of the series, and the vectors are short
+    then: there they have more bits.
+    """
     short = _times_alpha(ctx, found, gradient, formats)
-    column = short.reshape(short.size, 1)
-    error = _error(ctx, found.hessian)
-    step = _series(ctx, error, column, formats.design.factors, formats.step_bound)
+    error, step = _error(ctx, found.hessian), short.reshape(short.size, 1)
+    reach, factors = formats.step_length, formats.design.factors
+    for number in range(factors):
+        ctx.open(error, step)
+        grown = ctx.product("matmul", error, step, bound=reach)
+        grown = ctx.within(ctx.refine(step, grown.frac) + grown, 2 * reach)
+        wanted, reach = (grown, step.frac - 1), 2 * reach
+        if number + 1 < factors:
+            square = ctx.product("matmul", error, error, bound=1.0)
+            step, square = trimmed(ctx, wanted, (square, error.frac))
+            error = ctx.within(square, 1.0)
+        else:
+            (step,) = trimmed(ctx, wanted)
+        step = ctx.within(step, reach)
     return step.reshape(short.size)
 
 
@@ -155,7 +169,7 @@ def lasso_step(
     """
     design, width = formats.design, formats.design.width
     short = _times_alpha(ctx, found.scaled, gradient, formats)
-    thresholds, v = _in_units_of_rho(ctx, found, penalties, multipliers, design.rho)
+    thresholds, v = _in_units_of_rho(ctx, found, penalties, multipliers, formats)
     free, largest = design.size - width, 2 * (2 * RELAXATION - 1) * WEIGHT_BOUND
     longest = math.sqrt(design.size) * (largest + WEIGHT_BOUND + v.bound + short.bound / design.rho) * 1.001
     frac = min(VECTOR_FRAC, math.floor(ROOM - PENALTY_INVERSE_FRAC - math.log2(longest)))
@@ -165,33 +179,34 @@ def lasso_step(
         (wanted,) = trimmed(ctx, ((z - weights - _padded(ctx, v, free)).times(design.rho, 20), frac))
         right = (wanted - short).reshape(design.size, 1)
         moved = ctx.product("matmul", found.inverse, right, bound=longest)
-        x = guarded_weights(ctx, weights + moved.reshape(design.size))
+        x = guarded_weights(ctx, weights + moved.reshape(design.size), formats)
         relaxed = x.times(RELAXATION, 3) + z.times(1 - RELAXATION, 3)
-        (relaxed,) = trimmed(ctx, (relaxed, WEIGHT_FRAC))
+        (relaxed,) = trimmed(ctx, (relaxed, formats.weight_frac))
         near = relaxed[:width] + v
         shrunk = shrink(near, thresholds)
         v = ctx.within(near - shrunk, v.bound)  # at most the thresholds
         z = functions.concatenate([shrunk, relaxed[width:]])
         z = ctx.within(z, largest)  # 1.625 times the one before and 0.625 times itself, in the end
-    return guarded_weights(ctx, z), _in_units_of_loss(ctx, found, v, penalties.bound, design.rho)
+    kept = _in_units_of_loss(ctx, found, v, penalties.bound, formats)
+    return guarded_weights(ctx, z, formats), kept
 
 
 def _in_units_of_rho(
-    ctx: Context, found: Lasso, penalties: Secret, multipliers: Secret, rho: float
+    ctx: Context, found: Lasso, penalties: Secret, multipliers: Secret, formats: Formats
 ) -> tuple[Secret, Secret]:
     """α / ρ times both, guarded."""
     both = functions.concatenate([penalties, multipliers])
     (short,) = trimmed(ctx, (ctx.product("multiply", found.scaled.alpha, both), SMALL_FRAC))
-    (large,) = trimmed(ctx, (short.times(1 / rho, 16), WEIGHT_FRAC))
+    (large,) = trimmed(ctx, (short.times(1 / formats.design.rho, 16), formats.weight_frac))
     large = ctx.check_range(large, MULTIPLIER_PERIOD)
     return large[: penalties.size], large[penalties.size :]
 
 
-def _in_units_of_loss(ctx: Context, found: Lasso, v: Secret, largest: float, rho: float) -> Secret:
+def _in_units_of_loss(ctx: Context, found: Lasso, v: Secret, largest: float, formats: Formats) -> Secret:
     """ρ / α times v, which is no larger than the penalties: v has been cut to the thresholds."""
-    (small,) = trimmed(ctx, (v.times(rho, 20), SMALL_FRAC))
+    (small,) = trimmed(ctx, (v.times(formats.design.rho, 20), SMALL_FRAC))
     product = ctx.product("multiply", found.scaled.inverse_alpha, small, bound=largest * 1.01 + 0.01)
-    return trimmed(ctx, (product, WEIGHT_FRAC))[0]
+    return trimmed(ctx, (product, formats.weight_frac))[0]
 
 
 def _padded(ctx: Context, vector: Secret, free: int) -> Secret:

@@ -82,9 +82,10 @@ class RowSystem:
     def __init__(self, ctx: Context, formats: Formats, works: Sequence[RowWork], small: Small) -> None:
         self.ctx, self.formats, self.works, self.small = ctx, formats, works, small
 
-    def at(self, weights: Secret, rule: str) -> System:
+    def at(self, weights: Secret, step: int) -> System:
         ctx, formats, first = self.ctx, self.formats, self.works[0]
-        pulls = [work.pulls(weights, rule if work is first else None) for work in self.works]
+        exact, rule = formats.design.exact(step), "balanced" if formats.design.careful(step) else "observed"
+        pulls = [work.pulls(weights, rule if work is first else None, exact=exact) for work in self.works]
         curved = pulls[0].curved
         assert curved is not None
         hessian = guarded_hessian(ctx, formats, [first], [curved])
@@ -94,7 +95,8 @@ class RowSystem:
         slopes = [work.gradient(one.slope) for work, one in zip(self.works, pulls, strict=True)]
         total = add_up(slopes).ldexp(-formats.design.halvings)
         ridge = ridge_gradient(ctx, self.small, first, weights)
-        gradient, *more = trimmed(ctx, *((one, SMALL_FRAC) for one in (total, ridge) if one is not None))
+        frac = formats.gradient_frac
+        gradient, *more = trimmed(ctx, *((one, frac) for one in (total, ridge) if one is not None))
         gradient = add_up([gradient, *more])
         return System(gradient, with_ridge(hessian, self.small, first))
 
@@ -112,7 +114,7 @@ class LinearSystem:
         labels = [work.weighed_label() for work in works]
         total = add_up([work.gradient(one) for work, one in zip(works, labels, strict=True)])
         total = ctx.within(total, formats.slope_sum).ldexp(-formats.design.halvings)
-        (self.target,) = trimmed(ctx, (total, SMALL_FRAC))
+        (self.target,) = trimmed(ctx, (total, formats.gradient_frac))
         self.labels = labels
         ctx.open(self.hessian)
 
@@ -121,8 +123,9 @@ class LinearSystem:
         ctx, formats = self.ctx, self.formats
         column = weights.reshape(formats.design.size, 1)
         image = ctx.product("matmul", self.plain, column, bound=formats.image_bound)
-        (image,) = trimmed(ctx, (image.reshape(formats.design.size), SMALL_FRAC))
-        rest = image - self.target * 2
+        image = image.reshape(formats.design.size)
+        image, target = trimmed(ctx, (image, SMALL_FRAC), (self.target, SMALL_FRAC))
+        rest = image - target * 2
         bound = formats.square_bound
         curved = ctx.product("matmul", rest.reshape(1, rest.size), weights, bound=bound)
         squares = add_up(
@@ -132,11 +135,11 @@ class LinearSystem:
         (short,) = trimmed(ctx, (ctx.refine(curved, max(curved.frac, squares.frac)) + squares, 28))
         return short.ldexp(-1)
 
-    def at(self, weights: Secret, rule: str) -> System:
-        del rule
+    def at(self, weights: Secret, step: int) -> System:
+        del step
         size = self.formats.design.size
         column, bound = weights.reshape(size, 1), self.formats.image_bound
         product = self.ctx.product("matmul", self.hessian, column, bound=bound)
         gradient = product.reshape(size) - self.target
-        (gradient,) = trimmed(self.ctx, (gradient, SMALL_FRAC))
+        (gradient,) = trimmed(self.ctx, (gradient, self.formats.gradient_frac))
         return System(gradient, self.hessian)
