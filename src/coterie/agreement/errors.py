@@ -77,8 +77,8 @@ TOO_FEW_ROWS = define(
 DEALER_NOT_NAMED = define(
     "CT-1634",
     NotAgreed,
-    "The dealer is not the one of the agreement",
-    "Use the dealer that the agreement names.",
+    "The dealer may not deal in this job",
+    "Let the dealer that the agreement names deal, in jobs without data of its own.",
 )
 KEY_NOT_KNOWN = define(
     "CT-1635",
