@@ -285,6 +285,7 @@ ROWS = len(mixed()[0])
         ({**CATEGORICAL, "monotone": {"other.age": 1}}, mixed, "CT-3082"),
         ({"categorical": ["lender.job"], "max_categories": 4}, mixed, "CT-3090"),
         (CATEGORICAL, lambda: changed(region=np.arange(ROWS) + 2**53), "CT-3090"),
+        (CATEGORICAL, lambda: changed(job=[f"job {row}" for row in range(ROWS)]), "CT-3090"),
         (CATEGORICAL, lambda: changed(income=np.full(ROWS, np.nan)), "CT-3020"),
         (CATEGORICAL, lambda: changed(job=[None] * ROWS), "CT-3020"),
         (CATEGORICAL, lambda: changed(income=np.full(ROWS, 1e300)), "CT-3028"),

@@ -60,7 +60,7 @@ def training_frame(context: RunContext) -> VerticalFrame:
 def check_alone(context: RunContext, shape: FrameShape) -> None:
     """Raises CT-3052 where a column or the label is not here."""
     if any(owner != context.me for owner in (*training_columns(shape), shape.label_holder)):
-        raise NOT_ALONE(f"{context.me} holds only its own")
+        raise NOT_ALONE(f"{context.me} holds only its own", next_step="Run the job with one party's data.")
 
 
 def granted(context: PlanContext, kinds: Iterable[ResultKind]) -> dict[str, tuple[str, ...]]:
