@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from coterie.errors import CoterieError
 from coterie.tee.container.chunks import root_of
 from coterie.tee.container.header import CHUNK
+from coterie.tee.container.memory import private_memory
 from coterie.tee.container.opening import OpenContainer, open_in_memory, open_stream
 from coterie.tee.container.sealing import Sealed, seal
 from tests.tee.container.conftest import Made
@@ -172,3 +173,10 @@ def test_content_beyond_the_limit_is_not_taken_into_memory(three: Made) -> None:
     with pytest.raises(CoterieError, match="CT-2205"):
         open_in_memory(io.BytesIO(three.data), three.sealed.key, limit=3 * CHUNK - 1)
     assert len(open_in_memory(io.BytesIO(three.data), three.sealed.key, limit=3 * CHUNK)[1]) == 3 * CHUNK
+
+
+def test_memory_that_there_is_not() -> None:
+    with pytest.raises(CoterieError, match="CT-2205"):
+        private_memory(1 << 62)
+    assert private_memory(0) == b""
+    assert private_memory(5) == bytes(5)

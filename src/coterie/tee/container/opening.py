@@ -16,6 +16,7 @@ from coterie.crypto import equal
 from coterie.tee.container.chunks import fill, leaves, sealed_chunks
 from coterie.tee.container.errors import CONTAINER_ALTERED, CONTAINER_CUT, TOO_LARGE
 from coterie.tee.container.header import CHUNK, LARGEST, TAG, Preamble, check_length, read_preamble
+from coterie.tee.container.memory import private_memory
 from coterie.tee.container.merkle import RootBuilder, leaf_hash
 from coterie.tee.container.schedule import Schedule
 from coterie.tee.container.sealing import Write
@@ -86,30 +87,25 @@ def open_stream(source: BinaryIO, write: Write, key: bytes, *, root: bytes | Non
 
 def open_in_memory(
     source: BinaryIO, key: bytes, *, root: bytes | None = None, limit: int = LARGEST
-) -> tuple[Preamble, bytearray]:
+) -> tuple[Preamble, memoryview]:
     """The whole content, given out after its last chunk, its length and its root were found right.
+
+    It lies in :func:`private_memory`, and is gone with the last view of it.
 
     :param root: as in :func:`open_stream`.
     :param limit: the most bytes to take into memory.
 
-    Errors: as :func:`open_stream`; CT-2205 for more than ``limit``.
+    Errors: as :func:`open_stream`; CT-2205 for more than ``limit``, or than there is.
     """
     preamble = read_preamble(source)
     header = preamble.header
     if header.size > limit:
         raise TOO_LARGE(f"{header.size:,} bytes where {limit:,} are allowed")
     chunks = _Chunks(preamble, key, root)  # before memory is taken: who knows the key vouches for the size
-    content = bytearray(header.size)
-    view = memoryview(content)
-    try:
-        for index, chunk in enumerate(sealed_chunks(source, preamble)):
-            chunks.open(index, chunk, view[index * CHUNK : index * CHUNK + header.length(index)])
-        chunks.finish()
-    except BaseException:
-        view[:] = bytes(len(view))
-        raise
-    finally:
-        view.release()
+    content = private_memory(header.size)
+    for index, chunk in enumerate(sealed_chunks(source, preamble)):
+        chunks.open(index, chunk, content[index * CHUNK : index * CHUNK + header.length(index)])
+    chunks.finish()
     return preamble, content
 
 
