@@ -156,6 +156,8 @@ def test_who_knows_which_seed(monkeypatch: pytest.MonkeyPatch) -> None:
         (("lender", "lender"), DEALER, ()),
         (COMPUTE[:2], DEALER, ("lender",)),
         (COMPUTE[:2], DEALER, ("bureau", "bureau")),
+        (("lender", "lender/telecom", "telecom"), DEALER, ()),
+        (COMPUTE[:2], DEALER, ("",)),
     ],
 )
 def test_roles_that_cannot_be(parties: Any, dealer: str, guests: Any) -> None:

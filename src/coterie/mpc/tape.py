@@ -66,6 +66,9 @@ class Setting:
         for group in (self.parties, self.guests):
             if len(set(group)) != len(group):
                 raise BAD_ROLES(f"a name stands twice in {', '.join(group)}")
+        for name in (*self.parties, self.dealer, *self.guests):
+            if not name or "/" in name:  # it would be the label of a seed that others share
+                raise BAD_ROLES(f"{name!r} is no name of a party")
         if both := set(self.guests) & set(self.parties):
             raise BAD_ROLES(f"{', '.join(sorted(both))} would compute and be a guest")
 

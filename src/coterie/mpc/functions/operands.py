@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from coterie.crypto import digest
 from coterie.mpc.arrays import Bits, Opaque, Private, Secret
-from coterie.mpc.errors import NOT_FINITE
+from coterie.mpc.errors import NOT_FINITE, OVERFLOW
 from coterie.mpc.form import axis_of
 from coterie.mpc.location import program_line
 from coterie.mpc.ring import FRAC, Floats, Words, check_fits, encode, fits
@@ -32,13 +32,19 @@ def is_public(value: Any) -> bool:
 
 
 def public_array(value: Any, what: str) -> Floats:
-    """A public operand as float64. Raises TypeError for what is no number, CT-2103 for NaN and infinities."""
+    """A public operand as float64. Raises TypeError for what is no number, CT-2101 for integers beyond
+    float64, CT-2103 for NaN and infinities."""
     if isinstance(value, Opaque):
         raise TypeError(f"{what} needs a public value here, not a {type(value).__name__}")
-    array = np.asarray(float(value) if isinstance(value, int) else value)  # NumPy's own stop at 64 bits
-    if array.dtype.kind not in "fiub":
+    array = np.asarray(value)
+    # NumPy's own integers stop at 64 bits; Python's beyond them make an array of objects.
+    whole = array.dtype.kind == "O" and all(isinstance(one, int) for one in array.flat)
+    if array.dtype.kind not in "fiub" and not whole:
         raise TypeError(f"{what} takes numbers, not {type(value).__name__}")
-    floats = array.astype(np.float64)
+    try:
+        floats = array.astype(np.float64)
+    except OverflowError as error:
+        raise OVERFLOW(f"a public operand of {what}{program_line()}: {error}") from error
     if not np.isfinite(floats).all():
         raise NOT_FINITE(f"a public operand of {what}")
     return floats
