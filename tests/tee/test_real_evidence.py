@@ -129,6 +129,45 @@ def test_changed_collateral_is_refused(field: str) -> None:
     }
 
 
+def test_collateral_whose_chain_is_not_whole() -> None:
+    """Without the issuer of a list, its number would be remembered as another's, and could be rolled back."""
+    evidence, endorsements = material.intel("tdx_quote")
+    for field in ("pck_crl_issuer_chain", "tcb_info_issuer_chain", "qe_identity_issuer_chain"):
+        pem = endorsements.collateral[field]
+        root = pem[pem.rindex("-----BEGIN") :]
+        for text in (root, pem.replace("BEGIN CERT", "BEGINX CERT", 1), "words\n" + pem, pem + root, ""):
+            changed = {**endorsements.collateral, field: text}
+            assert refused(evidence, Endorsements(type="tdx", collateral=changed), INTEL_TIME) == "CT-2234"
+
+
+def test_lists_of_another_issuer_are_refused() -> None:
+    evidence, endorsements = material.intel("tdx_quote")
+    _, processor = material.intel("sgx_quote")
+    for field in ("pck_crl", "root_ca_crl"):
+        other = processor.collateral["pck_crl"] if field == "pck_crl" else endorsements.collateral["pck_crl"]
+        changed = {**endorsements.collateral, field: other}
+        assert refused(evidence, Endorsements(type="tdx", collateral=changed), INTEL_TIME) in {
+            "CT-2231",
+            "CT-2234",
+        }
+
+
+@some
+@given(st.data())
+def test_one_changed_character_of_collateral_changes_nothing_or_refuses(data: st.DataObject) -> None:
+    evidence, endorsements = material.intel("tdx_quote")
+    field = data.draw(st.sampled_from(sorted(endorsements.collateral)))
+    text = endorsements.collateral[field]
+    place = data.draw(st.integers(0, len(text) - 1))
+    other = data.draw(st.sampled_from("0aAfF19 \n-X\u00e9"))
+    changed = {**endorsements.collateral, field: text[:place] + other + text[place + 1 :]}
+    try:
+        claims = verify(evidence, Endorsements(type="tdx", collateral=changed), INTEL_TIME, VENDORS)
+    except CoterieError:
+        return
+    assert claims == verify(evidence, endorsements, INTEL_TIME, VENDORS)
+
+
 def test_collateral_that_lacks_something() -> None:
     evidence, endorsements = material.intel("tdx_quote")
     for field in endorsements.collateral:

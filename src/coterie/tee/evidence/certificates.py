@@ -6,6 +6,7 @@ and the last is a root whose key is pinned. Time is an argument.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -57,6 +58,24 @@ def load(der: bytes, what: str) -> x509.Certificate:
         return x509.load_der_x509_certificate(der)
     except UNUSABLE as error:
         raise BAD_ENDORSEMENTS(f"{what} is not a DER certificate") from error
+
+
+def pem_blocks(content: bytes, label: bytes) -> list[bytes]:
+    """The DER content of all PEM blocks with this label (RFC 7468). Errors: CT-2234."""
+    begin, end = b"-----BEGIN " + label + b"-----", b"-----END " + label + b"-----"
+    try:
+        parts = [part[: part.index(end)] for part in content.split(begin)[1:]]
+        return [base64.b64decode(b"".join(part.split()), validate=True) for part in parts]
+    except ValueError as error:
+        raise BAD_ENDORSEMENTS("its PEM cannot be read") from error
+
+
+def load_pem(content: bytes, what: str) -> list[x509.Certificate]:
+    """The certificates of a PEM text that holds nothing else. Errors: CT-2234."""
+    rest = re.sub(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----", b"", content)
+    if rest.strip(b" \r\n\0"):
+        raise BAD_ENDORSEMENTS(f"{what} holds more than certificates in PEM")
+    return [load(one, what) for one in pem_blocks(content, b"CERTIFICATE")]
 
 
 def key_digest(spki: bytes) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from coterie.crypto import parse_json
 from coterie.tee.evidence import der
+from coterie.tee.evidence.certificates import pem_blocks
 from coterie.tee.evidence.errors import BAD_ENDORSEMENTS, EVIDENCE_UNSUPPORTED
 from coterie.tee.evidence.intel import COLLATERAL
 from coterie.tee.evidence.model import MAX_ENDORSEMENTS, Endorsements, Evidence, EvidenceType
@@ -115,23 +115,14 @@ def _endorsements(kind: EvidenceType, value: Mapping[str, object]) -> Endorsemen
 def _pem(content: bytes, ders: list[bytes], keys: list[bytes], crls: list[bytes]) -> None:
     try:
         if b"BEGIN CERTIFICATE" in content:
-            ders += [_der_of(part) for part in _blocks(content, b"CERTIFICATE")]
+            ders += pem_blocks(content, b"CERTIFICATE")
         if b"BEGIN X509 CRL" in content:
-            crls += [_der_of(part) for part in _blocks(content, b"X509 CRL")]
+            crls += pem_blocks(content, b"X509 CRL")
         if b"BEGIN PUBLIC KEY" in content:
             key = load_pem_public_key(content)
             keys.append(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
     except ValueError as error:
         raise BAD_ENDORSEMENTS("a file's PEM cannot be read") from error
-
-
-def _blocks(content: bytes, label: bytes) -> Sequence[bytes]:
-    begin, end = b"-----BEGIN " + label + b"-----", b"-----END " + label + b"-----"
-    return [part.split(end)[0] for part in content.split(begin)[1:]]
-
-
-def _der_of(block: bytes) -> bytes:
-    return base64.b64decode(b"".join(block.split()), validate=True)
 
 
 def _der(content: bytes, ders: list[bytes], keys: list[bytes], crls: list[bytes]) -> None:

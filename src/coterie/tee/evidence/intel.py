@@ -146,7 +146,7 @@ def verify(evidence: Evidence, endorsements: Endorsements, now: datetime, roots:
             "tcb_status": status,
             "advisories": tuple(sorted(set(checked["tcb"]["advisory_ids"]))),
             "revocation": "checked",
-            **_freshness(given, checked),
+            **_freshness(given, checked, now),
         }
     )
 
@@ -170,10 +170,9 @@ def _root(given: dict[str, str], now: datetime, roots: Roots) -> x509.Certificat
     """The root of all three chains, pinned."""
     found = set()
     for name in ("tcb_info_issuer_chain", "qe_identity_issuer_chain", "pck_crl_issuer_chain"):
-        try:
-            chain = x509.load_pem_x509_certificates(given[name].encode())
-        except ValueError as error:
-            raise BAD_ENDORSEMENTS(f"{name} holds no certificates in PEM") from error
+        chain = certificates.load_pem(given[name].encode(), name)
+        if len(chain) != 2:
+            raise BAD_ENDORSEMENTS(f"{name} is not a certificate and its root")
         certificates.check_chain(chain, now, roots.intel)
         found.add(chain[-1])
     if len(found) != 1:
@@ -209,7 +208,7 @@ def _plain(error: Exception) -> str:
     return "".join(c if " " <= c <= "~" else "?" for c in str(error)[:200])
 
 
-def _freshness(given: dict[str, str], checked: dict[str, Any]) -> dict[str, object]:
+def _freshness(given: dict[str, str], checked: dict[str, Any], now: datetime) -> dict[str, object]:
     """Dates of what Intel renews, and the numbers that only grow. All of it is verified by now."""
     info, identity = (_signed_json(given[name]) for name in ("tcb_info", "qe_identity"))
     marks = {
@@ -217,9 +216,12 @@ def _freshness(given: dict[str, str], checked: dict[str, Any]) -> dict[str, obje
         f"intel/qe/{identity['id']}".lower(): int(identity["tcbEvaluationDataNumber"]),
     }
     issued = [_time(document["issueDate"]) for document in (info, identity)]
-    issuers = x509.load_pem_x509_certificates(given["pck_crl_issuer_chain"].encode())
+    issuers = certificates.load_pem(given["pck_crl_issuer_chain"].encode(), "pck_crl_issuer_chain")
     for name, issuer in (("root_ca_crl", issuers[-1]), ("pck_crl", issuers[0])):
-        numbers, issue = certificates.crl_marks(bytes.fromhex(given[name]), issuer)
+        crl = bytes.fromhex(given[name])
+        # dcap-qvl has looked for revoked certificates; here it is made sure whose list this is.
+        certificates.check_revocation(crl, issuer, now, ())
+        numbers, issue = certificates.crl_marks(crl, issuer)
         marks |= numbers
         issued.append(issue)
     ends = min(checked["earliest_expiration_date"], checked["qe_iden_earliest_expiration_date"])
