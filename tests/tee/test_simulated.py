@@ -12,13 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from coterie.crypto import canonical
 from coterie.errors import CoterieError
 from coterie.tee.evidence import certificates, simulated
+from coterie.tee.evidence.appraise import appraise
 from coterie.tee.evidence.attest import swtpm
 from coterie.tee.evidence.attest.home import SimulatedHome
 from coterie.tee.evidence.attest.sim import SimAttester
 from coterie.tee.evidence.attest.swtpm import SwtpmAttester
 from coterie.tee.evidence.model import ASSURANCE, Endorsements, Evidence
+from coterie.tee.evidence.reference import ReferenceValues
 from coterie.tee.evidence.roots import AMD, Roots
 from coterie.tee.evidence.verify import HARDWARE, state, verifiers, verify
 from tests.tee.material import flipped
@@ -82,6 +85,25 @@ def test_swtpm_verifies_under_its_pinned_root(software_tpm: SwtpmAttester) -> No
     assert claims.launch_bound == hashlib.sha256(bytes(32) + JOB).hexdigest()
     again = software_tpm.quote(DATA[::-1])
     assert verify(again, none(again), NOW, accepting(software_tpm.pin)).report_data != claims.report_data
+
+
+def test_swtpm_is_appraised_by_what_was_put_into_its_pcrs(software_tpm: SwtpmAttester) -> None:
+    evidence = software_tpm.quote(DATA)
+    claims = verify(evidence, none(evidence), NOW, accepting(software_tpm.pin))
+
+    def accepted(measurement: bytes, data: bytes, job: bytes) -> bool:
+        expected = hashlib.sha256(bytes(32) + measurement).hexdigest()
+        value = {
+            "version": "coterie/reference/v1",
+            "measurements": {"swtpm": [{"pcr8": expected}]},
+            "platform": {"types": ["swtpm"], "simulated": True, "chips": "any"},
+        }
+        return appraise(claims, ReferenceValues.parse(canonical(value)), report_data=data, job=job).accepted
+
+    assert accepted(MEASUREMENT, DATA, JOB)
+    assert not accepted(flipped(MEASUREMENT, 0), DATA, JOB)
+    assert not accepted(MEASUREMENT, flipped(DATA, 0), JOB)
+    assert not accepted(MEASUREMENT, DATA, flipped(JOB, 0))
 
 
 def test_another_homes_root_is_refused(sim: SimAttester, tmp_path: Path) -> None:
