@@ -21,6 +21,7 @@ from coterie.data import VerticalFrame
 from coterie.errors import CoterieError
 from coterie.learn.boosting import BoostedTrees, Boosting, BoostingParams, load_model
 from coterie.learn.boosting.clear import fit
+from coterie.learn.evaluate.baseline import baseline_scores
 from coterie.learn.split import is_test
 
 from .learners import ALL_KINDS, alone, cancer, credit, metrics, mixed, plain, told_apart
@@ -195,6 +196,35 @@ def _with_table(frame: VerticalFrame, table: Any) -> VerticalFrame:
     place = table.column_names.index("job")
     table = table.set_column(place, "job", table["job"].cast("string"))
     return VerticalFrame(frame.rows, frame.columns, frame.label_holder, frame.label, table, frame.keys)
+
+
+def test_columns_that_are_all_categories() -> None:
+    ids, columns = mixed()
+    given = {name: columns[name] for name in (*NAMED, "bad")}
+    outcome = alone(boosting(**CATEGORICAL), (ids, given))
+    wanted = predict(theirs(outcome.frames["train"], NAMED), outcome.frames["test"], NAMED)
+    assert np.array_equal(model_of(outcome).scores(outcome.frames["test"]), wanted)
+    truth = {"owns": columns["owns"], "bad": columns["bad"]}
+    outcome = alone(boosting(categorical=["lender.owns"]), (ids, truth), evaluate=False)
+    assert model_of(outcome).features[0].categories == (0.0, 1.0)
+
+
+def test_the_label_holders_own_model_is_trained_on_its_columns_alone() -> None:
+    """As `evaluate` compares with it where the columns are of several parties."""
+    columns = {"lender": ("age", "region"), "payments": ("income", "late", "owns", "job")}
+    context, params = usual().contexts["evaluate"], model_of(usual()).facts.params
+    assert isinstance(params, BoostingParams)
+    shapes = {name: replace(shape, columns=columns) for name, shape in context.planning.frames.items()}
+    planning = replace(context.planning, parties=tuple(columns), columns=columns, frames=shapes)
+    frames = {name: replace(frame, columns=columns) for name, frame in context.frames.items()}
+    joint = replace(context, parties=tuple(columns), planning=planning, frames=frames)
+    table = {name: frame.table.select(["age", "region", "bad"]) for name, frame in context.frames.items()}
+    own = {name: replace(frame, table=table[name]) for name, frame in context.frames.items()}
+    named = ("region",)
+    wanted = predict(theirs(own["train"], named), own["test"], named)
+    others = {"categorical": ("lender.region", "payments.job"), "monotone": {"payments.late": 1}}
+    found = baseline_scores(joint, params.model_copy(update=others), "test")
+    assert np.array_equal(found, wanted)
 
 
 def test_importance_is_the_librarys() -> None:

@@ -129,10 +129,10 @@ def _reveals(
 
 
 def _memory(shape: FrameShape, params: BoostingParams) -> int:
-    """Bytes: the values as float32 and as bins, gradients, histograms of a level and the one above it."""
-    cells, bins = shape.rows * shape.width, 2 if params.max_bins > 256 else 1
+    """Bytes, at most: values as float32, their bins (4 bytes each where some are missing), gradients and
+    scores, a histogram for each node."""
     histograms = 16 * params.max_bins * shape.width * min(params.largest_tree, 2 * shape.rows)
-    return cells * (4 + bins) + 48 * shape.rows + min(histograms, 1 << 32)
+    return 8 * shape.rows * shape.width + 64 * shape.rows + histograms
 
 
 def _trained(context: RunContext, params: BoostingParams) -> BoostedTrees:
