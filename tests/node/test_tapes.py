@@ -25,10 +25,12 @@ from coterie.mpc.tapefile_writer import deal_ahead
 from coterie.node import JobView
 from coterie.node.core import Core
 from coterie.node.home import Home, init_node, tape_place
+from coterie.node.messages import JobStart, Ok
 from coterie.node.services import Services
 from coterie.node.store import Store
 
 from .conftest import Daemon, Trio, ended, refused
+from .test_hostile_peers import ask
 
 STEPS = "[align, split, fill, standardize, logistic, evaluate]"
 STAGE = 2
@@ -142,7 +144,7 @@ def test_a_job_runs_while_its_dealer_is_away(trio: Trio, tmp_path: Path) -> None
 
 
 def test_a_file_is_used_once(waiting: Waiting, tmp_path: Path) -> None:
-    """The lender's worker has begun to use its file, and waits for the other's."""
+    """The lender's worker has begun to use its file, and waits for the other's; then its node crashes."""
     copy = tmp_path / "copy.tape"
     shutil.copy(waiting.files["lender"], copy)
     waiting.add("lender")
@@ -154,12 +156,22 @@ def test_a_file_is_used_once(waiting: Waiting, tmp_path: Path) -> None:
     with refused("CT-2147"):
         waiting.add("lender", copy)
     waits(waiting.trio.payments, waiting.job)
-    waiting.trio.payments.client.cancel(waiting.job)
+    crash(waiting.trio.lender)
     for daemon in (waiting.trio.lender, waiting.trio.payments):
-        assert ended(daemon.client, waiting.job).state == "cancelled"
+        assert ended(daemon.client, waiting.job, 30).state == "failed"
         assert not (daemon.home / "tapes" / waiting.job).exists()
     with refused("CT-5051"):
         waiting.add("lender", copy)
+    assert verify(waiting.trio.lender.home / "ledger").ok
+
+
+def crash(daemon: Daemon) -> None:
+    """Kill a node, and start it again."""
+    assert daemon.process is not None
+    daemon.process.kill()
+    daemon.process.wait()
+    daemon.start()
+    daemon.await_up()
 
 
 def test_what_the_ledger_says_outlives_a_crash_and_a_copy(tmp_path: Path) -> None:
@@ -186,6 +198,48 @@ def test_what_the_ledger_says_outlives_a_crash_and_a_copy(tmp_path: Path) -> Non
     with refused("CT-2147"):
         asyncio.run(use())
     assert place.exists()
+
+
+def test_a_home_from_a_backup_uses_nothing_again(waiting: Waiting, tmp_path: Path) -> None:
+    """The backup is older than the use, and holds the file that was not used then: ledger and store know
+    nothing of it. The job is over for all that, as it ran when the backup was made.
+    """
+    payments, backup = waiting.trio.payments, tmp_path / "backup"
+    waits(payments, waiting.job)
+    shutil.copytree(payments.home, backup)
+    place = tape_place(backup, waiting.job, STAGE)
+    place.parent.mkdir(parents=True)
+    shutil.copy(waiting.files["payments"], place)
+    for party in ("lender", "payments"):
+        waiting.add(party)
+    assert ended(waiting.trio.lender.client, waiting.job).state == "done"
+    payments.stop()
+    newer = payments.home.rename(tmp_path / "newer")
+    backup.rename(payments.home)
+    try:
+        payments.start()
+        payments.await_up()
+        view = ended(payments.client, waiting.job)
+        assert view.error is not None
+        assert (view.state, view.error.code) == ("failed", "CT-5061")
+        assert not any((payments.home / "tapes").iterdir())
+        with refused("CT-5051"):
+            waiting.add("payments")
+        assert not [
+            one
+            for one in payments.client.ledger(kind="tape")
+            if one.body["event"] == "used" and one.body["job"] == waiting.job
+        ]
+        # and the other node does not start it again
+        start = JobStart(job=waiting.job, approvals=())
+        with refused("CT-5052"):
+            ask(payments, waiting.trio.lender, "job/start", start, Ok)
+    finally:
+        payments.stop()
+        shutil.rmtree(payments.home)
+        newer.rename(payments.home)
+        payments.start()
+        payments.await_up()
 
 
 # Files that are turned away
