@@ -4,37 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 from rich.text import Text
 
 from coterie.crypto import now, parse_timestamp
-from coterie.tee import (
-    Appraisal,
-    Claims,
-    Endorsements,
-    Evidence,
-    EvidenceType,
-    ReferenceValues,
-    Roots,
-    Statements,
-    appraise,
-    certificate_table,
-    read_endorsements,
-    read_evidence,
-    state_evidence,
-    verify_evidence,
-)
 
 from .errors import FILE_MISSING, FILE_TOO_LARGE
 from .output import facts, show, table
 from .state import state_of
 
+if TYPE_CHECKING:  # these load Arrow and the verifiers, which other commands do not need
+    from coterie.tee import Appraisal, Claims, Endorsements, Evidence, Statements
+
 app = typer.Typer(no_args_is_help=True)
 
 LARGEST = 8 * 1024 * 1024
-TYPES = get_args(EvidenceType)
 
 File = Annotated[Path, typer.Argument(help="Evidence: a document, or with --type what a platform gave.")]
 Kind = Annotated[
@@ -46,6 +32,8 @@ Kind = Annotated[
 @app.command("show")
 def show_evidence(context: typer.Context, file: File, kind: Kind = None) -> None:
     """What evidence says of itself. Nothing is verified: anybody can write such a file."""
+    from coterie.tee import state_evidence
+
     state = state_of(context)
     evidence = _evidence(file, kind)
     said = state_evidence(evidence)
@@ -89,6 +77,8 @@ def verify_file(
     Exit status 1 where it does not verify, or where the reference values refuse it. Without --reference
     only the vendor's part is checked: that such a platform made it, not that it runs the right code.
     """
+    from coterie.tee import ReferenceValues, Roots, appraise, verify_evidence
+
     state = state_of(context)
     evidence = _evidence(file, kind)
     roots = Roots(
@@ -179,12 +169,17 @@ def _endorsed(claims: Claims) -> list[tuple[str, object]]:
 
 
 def _evidence(file: Path, kind: str | None) -> Evidence:
-    if kind is not None and kind not in TYPES:
-        raise typer.BadParameter(f"types are {', '.join(TYPES)}")
+    from coterie.tee import EvidenceType, read_evidence
+
+    types = get_args(EvidenceType)
+    if kind is not None and kind not in types:
+        raise typer.BadParameter(f"types are {', '.join(types)}")
     return read_evidence(_read(file), kind)  # type: ignore[arg-type]
 
 
 def _endorsements(evidence: Evidence, files: list[Path]) -> Endorsements:
+    from coterie.tee import Endorsements, certificate_table, read_endorsements
+
     if not files:
         return certificate_table(evidence) or Endorsements(type=evidence.type)
     return read_endorsements(evidence.type, [_read(file) for file in files])
