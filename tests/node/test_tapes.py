@@ -155,6 +155,9 @@ def test_a_file_is_used_once(waiting: Waiting, tmp_path: Path) -> None:
         time.sleep(0.05)
     with refused("CT-2147"):
         waiting.add("lender", copy)
+    _, others = deal(waiting.trio, waiting.request, tmp_path / "again")
+    with refused("CT-2147"):  # of another dealing: the stage has its file
+        waiting.add("lender", others["lender"])
     waits(waiting.trio.payments, waiting.job)
     crash(waiting.trio.lender)
     for daemon in (waiting.trio.lender, waiting.trio.payments):

@@ -11,7 +11,7 @@ import contextlib
 import json
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +70,7 @@ class Tapes:
 
         :raises CoterieError: CT-2147; CT-2144 for another plan than the one that the job waits with.
         """
-        used = self._used()
-        self._refuse_used(head.serial, used)
-        if any((one["job"], one["stage"]) == (head.job, head.stage) for one in used):
-            raise TAPE_USED(f"stage {head.stage} has its file already", party=self._core.name)
+        self._refuse_used(head.serial, head.job, head.stage)
         try:
             due = self._ready(head.job, head.stage)["plan"]
         except FileNotFoundError:
@@ -101,15 +98,19 @@ class Tapes:
         :raises CoterieError: CT-2147 where the ledger says that it was used before.
         """
         async with self._using:
-            used = await asyncio.to_thread(self._used)
-            self._refuse_used(str(body["serial"]), used)
+            stage = int(body["stage"])
+            await asyncio.to_thread(self._refuse_used, str(body["serial"]), job, stage)
             await self._core.record("tape", {**body, "job": job})
-        place = tape_place(self._core.home.path, job, int(body["stage"]))
+        place = tape_place(self._core.home.path, job, stage)
         await asyncio.to_thread(_remove, place)
 
-    def _refuse_used(self, serial: str, used: Iterable[Mapping[str, Any]]) -> None:
-        if any(one["serial"] == serial for one in used):
-            raise TAPE_USED(f"serial {serial}", party=self._core.name)
+    def _refuse_used(self, serial: str, job: str, stage: int) -> None:
+        """No dealing serves twice, and no stage takes two: it is run once."""
+        for one in self._used():
+            if one["serial"] == serial:
+                raise TAPE_USED(f"serial {serial}", party=self._core.name)
+            if (one["job"], one["stage"]) == (job, stage):
+                raise TAPE_USED(f"stage {stage} has taken serial {one['serial']}", party=self._core.name)
 
     def _used(self) -> list[Mapping[str, Any]]:
         """What the ledger says of used files."""
