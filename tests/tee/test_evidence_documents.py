@@ -171,6 +171,7 @@ BINDING: dict[str, Any] = {
     "nonce": "01" * 32,
     "provider": "bank",
     "hpke_pk": "02" * 1216,
+    "receipt_pk": "06" * 32,
     "job": "sha256:" + "03" * 32,
     "grants_root": "sha256:" + "04" * 32,
     "log_checkpoint": "sha256:" + "05" * 32,
@@ -180,6 +181,7 @@ CHANGES = {
     "nonce": "01" * 31 + "00",
     "provider": "shop",
     "hpke_pk": "02" * 1215 + "03",
+    "receipt_pk": "06" * 31 + "07",
     "job": "sha256:" + "00" * 32,
     "grants_root": "sha256:" + "00" * 32,
     "log_checkpoint": "sha256:" + "00" * 32,
@@ -191,7 +193,7 @@ def test_report_data_is_what_the_format_says() -> None:
     text = (
         f'{{"assurance":"hardware","grants_root":"sha256:{"04" * 32}","hpke_pk":"{"02" * 1216}",'
         f'"job":"sha256:{"03" * 32}","log_checkpoint":"sha256:{"05" * 32}","nonce":"{"01" * 32}",'
-        '"provider":"bank","version":"coterie/ra/v1"}'
+        f'"provider":"bank","receipt_pk":"{"06" * 32}","version":"coterie/ra/v1"}}'
     )
     expected = hashlib.sha512(b"coterie/ra/v1" + text.encode()).digest()
     assert ReportBinding(**BINDING).report_data() == expected

@@ -6,20 +6,26 @@ from .compare import compare
 from .decision import Decision, Refusal, Request, RequestedDataset, RequestedStep, decide, standing
 from .draft import draft
 from .errors import COLUMN_NOT_GRANTED, DEALER_NOT_NAMED, PARTY_NOT_LISTED, RUNS_USED_UP
+from .platform import ASSURANCE, Assurance, EvidenceType, Measurements, PlatformPolicy
 from .terms import Approval, ComponentTerms, DatasetTerms, Engine, ResultKind, ResultTerms, Terms
 
 __all__ = [
+    "ASSURANCE",
     "COLUMN_NOT_GRANTED",
     "DEALER_NOT_NAMED",
     "PARTY_NOT_LISTED",
     "RUNS_USED_UP",
     "Agreement",
     "Approval",
+    "Assurance",
     "Bound",
     "ComponentTerms",
     "DatasetTerms",
     "Decision",
     "Engine",
+    "EvidenceType",
+    "Measurements",
+    "PlatformPolicy",
     "Refusal",
     "Request",
     "RequestedDataset",

@@ -3,7 +3,14 @@
 from coterie.crypto.document import canonical, digest, now, parse_json, parse_timestamp, timestamp
 from coterie.crypto.errors import CANNOT_READ
 from coterie.crypto.files import Draft, atomic_write, sync_directory, write_error
-from coterie.crypto.identity import NAME_PATTERN, PartyName, PublicIdentity, check_name, verify_signature
+from coterie.crypto.identity import (
+    NAME_PATTERN,
+    PartyName,
+    PublicIdentity,
+    check_name,
+    signed_bytes,
+    verify_signature,
+)
 from coterie.crypto.keystore import Identity
 from coterie.crypto.randomness import equal, hmac_sha256, random_key, random_seed
 from coterie.crypto.sealing import SEALED_KEY, SealingStream, UnsealingStream, sealed_size
@@ -30,6 +37,7 @@ __all__ = [
     "random_key",
     "random_seed",
     "sealed_size",
+    "signed_bytes",
     "sync_directory",
     "timestamp",
     "verify_signature",

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
-from coterie.crypto import Identity, PartyName, PublicIdentity, canonical, digest, timestamp
+from coterie.crypto import Identity, PartyName, PublicIdentity, canonical, digest, timestamp, verify_signature
 from coterie.errors import CoterieError
 
 __all__ = ["MAX_ENTRY", "Countersignature", "Entry", "Kind", "SignedHead", "first_link"]
@@ -33,6 +33,9 @@ Kind = Literal[
     "countersignature",
     "job",
     "tape",
+    "grant",
+    "release",
+    "receipt",
     "repair",
 ]
 
@@ -105,7 +108,15 @@ class SignedHead(_Signed):
         )
 
     def signed_by(self, party: PublicIdentity) -> bool:
-        return self.party == party.name and _holds(party, HEAD_DOMAIN, self._message(), self.signature)
+        return self.party == party.name and self.signed_with(party.key)
+
+    def signed_with(self, key: str) -> bool:
+        """Whether the raw Ed25519 ``key``, in hex, signed it: for who knows no more of the party."""
+        try:
+            verify_signature(self.party, key, HEAD_DOMAIN, self._message(), bytes.fromhex(self.signature))
+        except CoterieError:
+            return False
+        return True
 
 
 class Countersignature(_Signed):

@@ -17,6 +17,17 @@ from coterie.tee.container.wrapping import (
     wrap_for_party,
     wrap_for_runner,
 )
+from coterie.tee.documents.exchange import (
+    Challenge,
+    Checkpoint,
+    LoggedGrant,
+    Release,
+    ReleaseRequest,
+    release_info,
+)
+from coterie.tee.documents.grant import Grant, GrantedOutput, Partner
+from coterie.tee.documents.manifest import JobManifest, ManifestDataset, ManifestOutput, ManifestStep
+from coterie.tee.documents.receipt import Receipt, ReceiptInput, ReceiptKey, ReceiptOutput, Resources
 from coterie.tee.evidence.appraise import Appraisal, Check, appraise
 from coterie.tee.evidence.attest.attester import Attester
 from coterie.tee.evidence.attest.gramine import GramineAttester
@@ -40,7 +51,9 @@ __all__ = [
     "Appraisal",
     "Assurance",
     "Attester",
+    "Challenge",
     "Check",
+    "Checkpoint",
     "Claims",
     "DatasetRecord",
     "EndorsementStore",
@@ -48,17 +61,32 @@ __all__ = [
     "Evidence",
     "EvidenceType",
     "GramineAttester",
+    "Grant",
+    "GrantedOutput",
     "Header",
+    "JobManifest",
     "KeyStore",
+    "LoggedGrant",
+    "ManifestDataset",
+    "ManifestOutput",
+    "ManifestStep",
     "NitroAttester",
     "NonceBook",
     "OpenContainer",
+    "Partner",
     "PlatformPolicy",
     "Preamble",
     "Profile",
+    "Receipt",
+    "ReceiptInput",
+    "ReceiptKey",
+    "ReceiptOutput",
     "Receiver",
     "ReferenceValues",
+    "Release",
+    "ReleaseRequest",
     "ReportBinding",
+    "Resources",
     "Roots",
     "RunnerKey",
     "Sealed",
@@ -83,6 +111,7 @@ __all__ = [
     "read_preamble",
     "read_record",
     "record_path",
+    "release_info",
     "reported",
     "root_of",
     "schema_digest",

@@ -26,6 +26,8 @@ class ReportBinding(Document):
     provider: PartyName
     hpke_pk: Annotated[Hex, Field(min_length=64, max_length=8192)]
     """Public key that the runner made for this run: whoever is given data keys."""
+    receipt_pk: Annotated[Hex, Field(min_length=64, max_length=64)]
+    """Raw Ed25519 public key that the runner made for this run: it signs the receipt."""
     job: Sha256
     """Digest of the job's manifest."""
     grants_root: Sha256

@@ -23,25 +23,39 @@ from pydantic import (
     model_validator,
 )
 
+from coterie.agreement import ASSURANCE, Assurance, EvidenceType
 from coterie.crypto import canonical, digest, parse_json
 from coterie.errors import ErrorCode
 from coterie.tee.evidence.errors import BAD_ENDORSEMENTS, BAD_EVIDENCE
 
-EvidenceType = Literal["sgx", "tdx", "snp", "nitro", "tpm", "swtpm", "sim"]
-Assurance = Literal["hardware", "simulated"]
+__all__ = [
+    "ASSURANCE",
+    "MAX_BLOB",
+    "MAX_CERTIFICATE",
+    "MAX_COLLATERAL",
+    "MAX_CRL",
+    "MAX_ENDORSEMENTS",
+    "MAX_EVIDENCE",
+    "REPORT_DATA",
+    "Assurance",
+    "Binary",
+    "Claims",
+    "Document",
+    "Endorsements",
+    "Evidence",
+    "EvidenceType",
+    "Hex",
+    "Name",
+    "Revocation",
+    "Statements",
+    "parse_document",
+    "seconds",
+    "told",
+]
+
 Revocation = Literal["checked", "absent", "none"]
 """``checked``: signed lists of now were searched. ``absent``: the vendor has lists, none was given.
 ``none``: the vendor has none for this kind."""
-
-ASSURANCE: Final[dict[EvidenceType, Assurance]] = {
-    "sgx": "hardware",
-    "tdx": "hardware",
-    "snp": "hardware",
-    "nitro": "hardware",
-    "tpm": "hardware",
-    "swtpm": "simulated",
-    "sim": "simulated",
-}
 
 REPORT_DATA: Final = 64
 """Bytes that an attester is asked to put into evidence."""
