@@ -33,6 +33,26 @@ def test_large_factors_keep_as_many_bits_as_the_ring_has_room_for() -> None:
     assert np.abs(cube / x**3 - 1)[np.abs(x) > 100].max() < 1e-5
 
 
+def test_a_private_matrix_takes_part_like_any_array() -> None:
+    """Its transpose rounds the other factor where the product would not fit otherwise."""
+    generator = np.random.default_rng(2)
+    x, y = generator.uniform(-8, 8, (40, 3)), generator.uniform(-8, 8, 40)
+
+    def program(ctx: Context) -> None:
+        mine = ctx.private("x", ctx.parties[0], (40, 3), 8.0)
+        theirs = ctx.private("y", ctx.parties[1], (40,), 8.0)
+        fine = fn.exp(theirs.secret()).times(2.0**-20, 25)
+        ctx.reveal(mine.T @ fine, ctx.parties, "secret")
+        ctx.reveal(mine.T @ np.arange(40.0), ctx.parties, "public")
+        ctx.reveal(abs(mine)[1] / 3 + (mine**2).sum(axis=0) + 1 / (mine + 10).mean(), ctx.parties, "rest")
+
+    played = play(program, {"x": x, "y": y})
+    assert np.abs(played.result("secret") - x.T @ np.exp(y) * 2.0**-20).max() < 40 * 8 * 2 * UNIT
+    assert np.abs(played.result("public") - x.T @ np.arange(40.0)).max() < 40 * 40 * UNIT
+    rest = abs(x)[1] / 3 + (x**2).sum(axis=0) + 1 / (x + 10).mean()
+    assert np.abs(played.result("rest") - rest).max() < 1e-3
+
+
 def test_a_program_that_cannot_fit_is_refused_with_its_line() -> None:
     def program(ctx: Context) -> None:
         x = given(ctx, "x", 5, 2.0**30)

@@ -58,6 +58,27 @@ class Private(Opaque):
     def __neg__(self) -> Secret:
         return call("negative", self)  # type: ignore[no-any-return]
 
+    def __abs__(self) -> Secret:
+        return call("absolute", self)  # type: ignore[no-any-return]
+
+    def __truediv__(self, other: Any) -> Secret:
+        return call("divide", self, other)  # type: ignore[no-any-return]
+
+    def __rtruediv__(self, other: Any) -> Secret:
+        return call("divide", other, self)  # type: ignore[no-any-return]
+
+    def __pow__(self, exponent: int) -> Secret:
+        return call("power", self, exponent)  # type: ignore[no-any-return]
+
+    def __getitem__(self, key: Any) -> Secret:
+        return self.secret()[key]
+
+    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Secret:
+        return call("sum", self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Secret:
+        return call("mean", self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
     def __eq__(self, other: object) -> bool:
         self._comparison()
 
@@ -79,4 +100,4 @@ class Transposed:
 
     def __matmul__(self, secret: Secret) -> Secret:
         """(n, d).T @ (n,) or (n, m)."""
-        return self.private.context.private_product("matmul_t", [(self.private, secret)])
+        return call("transposed_matmul", self.private, secret)  # type: ignore[no-any-return]

@@ -223,7 +223,8 @@ def matmul(x: Operand, y: Operand) -> Secret:
     """
     context = context_of(x, y)
     if isinstance(x, Private) and len(x.shape) == 2 and not is_public(y):
-        return context.private_product("matmul", [(x, _narrowed(x, secret_of(y, context)))])
+        factor = _narrowed(x, secret_of(y, context), x.form.row_sum, x.shape[1])
+        return context.private_product("matmul", [(x, factor)])
     if is_public(x) or is_public(y):
         return _public_matmul(x, y)
     left, right = secret_of(x, context), secret_of(y, context)
@@ -234,8 +235,22 @@ def matmul(x: Operand, y: Operand) -> Secret:
     return views.reshape(product, shape)
 
 
-def _narrowed(x: Private, right: Secret) -> Secret:
-    inner = x.bound * x.shape[1] if x.form.row_sum is None else min(x.form.row_sum, x.bound * x.shape[1])
+@implements()
+def transposed_matmul(x: Private, y: Operand) -> Secret:
+    """x.T @ y, as :func:`matmul`, for a private matrix, of which no transposed copy is made."""
+    context = context_of(x, y)
+    if len(x.shape) != 2 or is_public(y):
+        return matmul(views.transpose(as_secret(x)), y)
+    factor = _narrowed(x, secret_of(y, context), x.form.column_sum, x.shape[0])
+    return context.private_product("matmul_t", [(x, factor)])
+
+
+def _narrowed(x: Private, right: Secret, declared: float | None, terms: int) -> Secret:
+    """The factor, rounded where the product would not fit the ring otherwise.
+
+    :param declared: what its owner promised of the magnitudes that are summed up.
+    """
+    inner = x.bound * terms if declared is None else min(declared, x.bound * terms)
     if fits(inner * right.bound, x.frac + right.frac):
         return right
     (right,) = rounded(right)
