@@ -207,6 +207,21 @@ def test_times(signed: Agreement, keys: dict[str, str], now: datetime, codes: li
     assert [refusal.code for refusal in decision.refusals] == codes
 
 
+def test_a_parameter_without_a_bound_has_its_default_or_is_told_what_it_lacks(
+    signed: Agreement, keys: dict[str, str]
+) -> None:
+    def reasons(params: dict[str, Any], defaults: dict[str, Any]) -> list[str]:
+        step = {"component": "align", "params": params, "defaults": defaults}
+        request = request_document(signed.id) | {"steps": [step]}
+        return [f"{refusal.code} {refusal.reason}" for refusal in judge(signed, request, keys).refusals]
+
+    assert reasons({"family": "poisson"}, {"family": "poisson"}) == []
+    (changed,) = reasons({"family": "poisson"}, {"family": "linear"})
+    assert changed.startswith("CT-1631") and "must have its default value" in changed
+    (required,) = reasons({"family": "poisson"}, {})
+    assert required.startswith("CT-1631") and "no default value" in required
+
+
 def test_runs(signed: Agreement, keys: dict[str, str]) -> None:
     request = request_document(signed.id)
     assert judge(signed, request, keys, runs_used=9).allowed

@@ -5,8 +5,15 @@ from .bounds import Bound
 from .compare import compare
 from .decision import Decision, Refusal, Request, RequestedDataset, RequestedStep, decide, standing
 from .draft import draft
-from .errors import COLUMN_NOT_GRANTED, DEALER_NOT_NAMED, PARTY_NOT_LISTED, RUNS_USED_UP
+from .errors import (
+    COLUMN_NOT_GRANTED,
+    DEALER_NOT_NAMED,
+    PARTY_NOT_LISTED,
+    RUNS_USED_UP,
+    TEE_NOT_AGREED,
+)
 from .platform import ASSURANCE, Assurance, EvidenceType, Measurements, PlatformPolicy
+from .tee import TeeTerms
 from .terms import Approval, ComponentTerms, DatasetTerms, Engine, ResultKind, ResultTerms, Terms
 
 __all__ = [
@@ -15,6 +22,7 @@ __all__ = [
     "DEALER_NOT_NAMED",
     "PARTY_NOT_LISTED",
     "RUNS_USED_UP",
+    "TEE_NOT_AGREED",
     "Agreement",
     "Approval",
     "Assurance",
@@ -33,6 +41,7 @@ __all__ = [
     "ResultKind",
     "ResultTerms",
     "Revocation",
+    "TeeTerms",
     "Terms",
     "compare",
     "decide",

@@ -41,7 +41,10 @@ def _difference(where: str, field: str, a: Value, b: Value) -> Iterator[str]:
         if [name_of(item) for item in a] != [name_of(item) for item in b] and _same_names(name_of, a, b):
             yield f"{field} are listed in another order"
     elif isinstance(a, dict) and isinstance(b, dict):
-        yield from _mapping(where, field, a, b)
+        if field == "tee":
+            yield from _fields("tee: ", a, b)
+        else:
+            yield from _mapping(where, field, a, b)
     elif isinstance(a, list) and isinstance(b, list):
         yield from _list(where, field, a, b)
     else:

@@ -29,6 +29,7 @@ from .errors import (
     RECEIVER_NOT_GRANTED,
     REVOKED,
     RUNS_USED_UP,
+    TEE_NOT_AGREED,
     TOO_FEW_ROWS,
 )
 from .terms import ComponentTerms, Engine, ResultKind, Terms
@@ -176,6 +177,8 @@ def _participants(terms: Terms, request: Request) -> Iterator[Reason]:
         yield DEALER_NOT_NAMED, f"'{request.dealer}' cannot deal and compute in one job"
     if request.engine not in terms.engines:
         yield ENGINE_NOT_ALLOWED, f"'{request.engine}'"
+    elif request.engine == "tee" and terms.tee is None:
+        yield TEE_NOT_AGREED, "it has no section 'tee'"
     if request.engine == "clear" and len({*owners, *request.parties}) > 1:
         yield ENGINE_NOT_ALLOWED, "'clear' is for data that one party owns"
 
@@ -221,7 +224,9 @@ def _parameters(component: ComponentTerms, step: RequestedStep) -> Iterator[Reas
             outside = bound.refusal(value)
             if outside is not None:
                 yield PARAMETER_OUT_OF_BOUNDS, f"{where} {outside}"
-        elif name not in step.defaults or not same_value(value, step.defaults[name]):
+        elif name not in step.defaults:
+            yield PARAMETER_OUT_OF_BOUNDS, f"{where} has no default value, and the agreement no bound for it"
+        elif not same_value(value, step.defaults[name]):
             yield PARAMETER_OUT_OF_BOUNDS, f"{where} has no bound, so it must have its default value"
     for name in component.params:
         if name not in step.params:

@@ -60,7 +60,10 @@ COMPONENT_NOT_ALLOWED = define(
     "CT-1630", NotAgreed, "A component is not allowed", "Use the components that the agreement lists."
 )
 PARAMETER_OUT_OF_BOUNDS = define(
-    "CT-1631", NotAgreed, "A parameter is outside its bounds", "Choose a value within the agreement's bounds."
+    "CT-1631",
+    NotAgreed,
+    "A parameter is outside its bounds",
+    "Choose a value within the agreement's bounds, or agree on a bound for the parameter.",
 )
 RECEIVER_NOT_GRANTED = define(
     "CT-1632",
@@ -91,4 +94,10 @@ OTHER_AGREEMENT = define(
     NotAgreed,
     "The request belongs to another agreement",
     "Submit the job under the agreement that it names.",
+)
+TEE_NOT_AGREED = define(
+    "CT-1637",
+    NotAgreed,
+    "The agreement does not say where attested jobs may run",
+    "Sign terms with a section `tee`: host, platform, measurements.",
 )

@@ -14,6 +14,7 @@ from coterie.data import ColumnName, DatasetName, Many
 from coterie.errors import CoterieError
 
 from .bounds import Bound
+from .tee import TeeTerms
 
 __all__ = [
     "Approval",
@@ -125,6 +126,9 @@ class Terms(_Document):
     """Commitment to the 32-byte key of the id hashes, which the owners of the datasets share outside of the
     terms: no two of them can work with different keys. The drafter's node fills it in.
     """
+    tee: Annotated[TeeTerms | None, Field(exclude_if=lambda tee: tee is None)] = None
+    """Where jobs of engine ``tee`` may run. Where it is not given, the canonical form does not have it
+    either, so that agreements from before there was such a field keep their id."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -163,8 +167,9 @@ def _problems(terms: Terms) -> Iterator[tuple[Path, str]]:
         yield ("services", both[0]), f"'{both[0]}' is a party already"
     if _repeated(keys) is not None:
         yield ("parties",), "two parties or services have the same key"
-    if terms.dealer is not None and terms.dealer not in {*terms.parties, *terms.services}:
-        yield ("dealer",), f"'{terms.dealer}' is neither a party nor under services"
+    for path, name in ((("dealer",), terms.dealer), (("tee", "host"), terms.tee and terms.tee.host)):
+        if name is not None and name not in {*terms.parties, *terms.services}:
+            yield path, f"'{name}' is neither a party nor under services"
     for index, dataset in enumerate(terms.datasets):
         yield from _dataset_problems(terms, dataset, ("datasets", index))
     yield from _twice("datasets", "dataset", [f"{d.owner}/{d.name}" for d in terms.datasets])
