@@ -130,6 +130,13 @@ def coded(rows: list[list[str]], *places: int) -> Floats:
     return np.column_stack(found)
 
 
+def sampled(case: Case, rows: int) -> Case:
+    """So many of its rows, evenly spread."""
+    chosen = np.linspace(0, len(case.label) - 1, rows).astype(np.int64)
+    parts = [part[chosen] for part in case.parts]
+    return Case(parts, case.label[chosen], case.family, case.power)
+
+
 def bank() -> Case:
     """Bank marketing: who takes a deposit."""
     rows = words("bank_marketing", "bank-full.csv.gz", ";")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from coterie.crypto import Identity
 from coterie.errors import CoterieError
 from coterie.learn.glm import mpc, preparation
 from coterie.learn.glm.design import design
 from coterie.mpc import Program, trace, twin
-from tests.mpc.rig import play
+from tests.mpc.rig import DEALER, play
+from tests.wire.network import Network
 
 from .glm_data import FAMILIES, OWNERS, REAL, Case, blocks, fit, flat, made, statsmodels
 
@@ -65,6 +68,23 @@ def test_fixed_point_gives_statsmodels_coefficients_on_real_data(name: str, way:
     if case.family == "logistic":
         scores, wanted = (case.whole @ one[:-1] for one in (found, best.params))
         assert abs(roc_auc_score(case.label, scores) - roc_auc_score(case.label, wanted)) < 5e-4
+
+
+@pytest.mark.parametrize("parties", [2, 3])
+def test_over_links_it_sends_what_is_planned(parties: int, tmp_path: Path) -> None:
+    case = made("gamma", rows=300, owners=parties)
+    run, given, _ = program(case)
+    names = (*OWNERS[:parties], DEALER)
+    network = Network({name: Identity.create(tmp_path / name, name) for name in names})
+    try:
+        meshes = dict(zip(names, network.join(*names), strict=True))
+        played = play(run, given, OWNERS[:parties], meshes=meshes)
+    finally:
+        network.close()
+    assert played.sent() == {source: dict(targets) for source, targets in played.tape.sent.items()}
+    assert played.depths == dict(played.tape.rounds)
+    found = played.outputs["lender"].revealed["coefficients"]
+    assert found == pytest.approx(statsmodels(case).params, rel=1e-3, abs=1e-5)
 
 
 OPTIONS: list[dict[str, Any]] = [

@@ -157,7 +157,7 @@ def sums_of(revealed: Mapping[str, Floats], numbers: Design, roles: secure.Roles
     family, share = numbers.params.family, numbers.share
     exponent, null, constant = revealed["label"]
     knows = all(holder in (None, roles.label) for holder in (roles.weights, roles.offset))
-    closed = family != "tweedie" and roles.weights is None
+    closed = family == "logistic" or (family != "tweedie" and roles.weights is None)
     deviance = float(revealed["deviance"][0]) / share
     pearson = 2 * deviance if family == "linear" else None
     if "pearson" in revealed:

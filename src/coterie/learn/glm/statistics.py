@@ -71,7 +71,7 @@ def label_facts(
         best = family.null(label.values, weights, shift)  # statsmodels gives it a constant in any case
         losses = family.loss(best + shift, label.values) - family.best_loss(label.values)
         null = float(np.mean(weights * losses))
-    if not weighed:
+    if not weighed or family.name == "logistic":  # whose constant is 0 for any weights
         constant = _constant(family.name, given)
     return LabelFacts(label.exponent, null, constant)
 
