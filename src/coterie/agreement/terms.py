@@ -187,6 +187,10 @@ def _problems(terms: Terms) -> Iterator[tuple[Path, str]]:
             yield ("approval", party), f"'{party}' is not a party"
     if terms.not_before >= terms.expires:
         yield ("expires",), "it is not after not_before"
+    yield from _unwritable(terms)
+
+
+def _unwritable(terms: Terms) -> Iterator[tuple[Path, str]]:
     try:
         terms.canonical()
     except CoterieError:

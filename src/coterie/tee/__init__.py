@@ -17,6 +17,7 @@ from coterie.tee.container.wrapping import (
     wrap_for_party,
     wrap_for_runner,
 )
+from coterie.tee.documents.derive import grant_for, manifest_refusals
 from coterie.tee.documents.exchange import (
     Challenge,
     Checkpoint,
@@ -26,6 +27,8 @@ from coterie.tee.documents.exchange import (
     release_info,
 )
 from coterie.tee.documents.grant import Grant, GrantedOutput, Partner
+from coterie.tee.documents.grants import GrantRefusal, Verdict, grants_root, judge
+from coterie.tee.documents.limits import Limits, OutputLimit, inherited, meet_policies
 from coterie.tee.documents.manifest import JobManifest, ManifestDataset, ManifestOutput, ManifestStep
 from coterie.tee.documents.receipt import Receipt, ReceiptInput, ReceiptKey, ReceiptOutput, Resources
 from coterie.tee.evidence.appraise import Appraisal, Check, appraise
@@ -62,10 +65,12 @@ __all__ = [
     "EvidenceType",
     "GramineAttester",
     "Grant",
+    "GrantRefusal",
     "GrantedOutput",
     "Header",
     "JobManifest",
     "KeyStore",
+    "Limits",
     "LoggedGrant",
     "ManifestDataset",
     "ManifestOutput",
@@ -73,6 +78,7 @@ __all__ = [
     "NitroAttester",
     "NonceBook",
     "OpenContainer",
+    "OutputLimit",
     "Partner",
     "PlatformPolicy",
     "Preamble",
@@ -95,11 +101,18 @@ __all__ = [
     "Statements",
     "SwtpmAttester",
     "TsmAttester",
+    "Verdict",
     "appraise",
     "as_ranges",
     "certificate_table",
     "check_content_name",
+    "grant_for",
+    "grants_root",
+    "inherited",
+    "judge",
     "launched",
+    "manifest_refusals",
+    "meet_policies",
     "open_file",
     "open_in_memory",
     "open_stream",

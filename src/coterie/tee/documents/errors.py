@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coterie.errors import BadInput, PeerMisbehaved, define
+from coterie.errors import BadInput, NotAgreed, PeerMisbehaved, define
 
 MANIFEST_INVALID = define(
     "CT-2270",
@@ -27,4 +27,22 @@ MESSAGE_INVALID = define(
     PeerMisbehaved,
     "Not a message of a release",
     "Compare the versions of runner and releaser; nothing was released.",
+)
+GRANTS_TOO_LARGE = define(
+    "CT-2274",
+    BadInput,
+    "Platform policies cannot be joined into one",
+    "Shorten the lists of denied advisories and of platform bits; one policy has at most 256 and 64.",
+)
+NOT_GRANTED = define(
+    "CT-2275",
+    NotAgreed,
+    "The job is not granted by every owner of its data",
+    "Ask the named owner for a grant of this very job; one owner's refusal is enough.",
+)
+BEYOND_TERMS = define(
+    "CT-2276",
+    NotAgreed,
+    "The job goes beyond the agreement, so no grant can be made for it",
+    "Change the job, or sign terms that allow it.",
 )

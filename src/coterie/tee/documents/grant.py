@@ -62,7 +62,7 @@ class Grant(Signed):
     id: ColumnName
     columns: Annotated[Many[ColumnName], Field(max_length=10_000)]
     label: ColumnName | None
-    partners: Annotated[Many[Partner], Field(max_length=16)]
+    partners: Annotated[Many[Partner], Field(max_length=256)]
     outputs: Annotated[Many[GrantedOutput], Field(max_length=64)]
     min_rows: Count
     """Fewest rows behind any released statistic."""
@@ -108,6 +108,9 @@ class Grant(Signed):
             raise ValueError(f"dataset: not one of {self.owner.name}")
         if self.keys.get(self.owner.name) != self.owner.key:
             raise ValueError("keys: the owner's is not the one that signs")
+        for partner in self.partners:
+            if not partner.dataset.startswith(f"{partner.owner}/"):
+                raise ValueError(f"partners: {partner.dataset} is not one of {partner.owner}")
         for field, names in self._lists():
             if (name := repeated(names)) is not None:
                 raise ValueError(f"{field}: '{name}' is named twice")

@@ -120,6 +120,8 @@ class JobManifest(Document):
             _check_dataset(dataset)
         self._check_outputs()
         self._check_keys()
+        if not any(self.measurements.values()):
+            raise ValueError("measurements: there are none, so no code may run")
         for kind in self.measurements:
             if ASSURANCE[kind] != self.assurance:
                 raise ValueError(f"measurements: {kind} is never {self.assurance}")
