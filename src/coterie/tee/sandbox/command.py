@@ -1,0 +1,81 @@
+"""The command that starts a process inside the walls: bubblewrap (bwrap(1)) and what it shows.
+
+Own namespaces of every kind, so no network but an empty one, no processes but its own, no users; no
+capabilities; nothing of the environment; the image and the inputs read-only; devices ``null`` and
+``urandom``; a scratch folder in memory, of limited size.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from coterie.tee.sandbox.confine import INPUTS, SCRATCH, WITHOUT_LANDLOCK
+from coterie.tee.sandbox.contents import LIBRARIES, PYTHON, START
+from coterie.tee.sandbox.errors import IMAGE_STRANGE, SANDBOX_MISSING
+from coterie.tee.sandbox.limits import Limits
+from coterie.tee.sandbox.measure import Measured, measure
+
+PROGRAM: Final = "bwrap"
+NOBODY: Final = "65534"
+_TOP: Final = frozenset({"coterie", "lib", "lib64"})
+"""What an image may hold at its root: the rest of the sandbox is made by its command."""
+
+_ENVIRONMENT: Final = {
+    "HOME": str(SCRATCH),
+    "JOBLIB_MULTIPROCESSING": "0",  # there are no further processes: it need not find out with a warning
+    "LC_ALL": "C.UTF-8",
+    "LD_LIBRARY_PATH": f"/{LIBRARIES}",
+    "TMPDIR": str(SCRATCH),
+    "TZ": "UTC",
+}
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """What runs: an image, and a module in it whose ``main`` is called."""
+
+    image: Path
+    module: str
+    landlock: bool = True
+    """False: also on a kernel without Landlock. It changes the measurement."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """All variables that the process gets."""
+        return _ENVIRONMENT if self.landlock else {**_ENVIRONMENT, WITHOUT_LANDLOCK: "1"}
+
+    @property
+    def run(self) -> list[str]:
+        """The command inside. ``-I``: no environment, no user's folders; ``-S``: no site; ``-B``: no bytecode
+        is written.
+        """
+        return [f"/{PYTHON}", "-I", "-S", "-B", "-X", "utf8", f"/{START}", self.module]
+
+    def measure(self) -> Measured:
+        """Everything that is executed, really read. Errors: CT-2289."""
+        return measure(self.image, self.run, self.environment)
+
+    def command(self, inputs: Sequence[Path], limits: Limits) -> list[str]:
+        """The whole command. Input number n is shown as ``/in/n``. Errors: CT-2285, CT-2289."""
+        program = shutil.which(PROGRAM)
+        if program is None:
+            raise SANDBOX_MISSING("the program bwrap is not found")
+        made = [program, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"]
+        made += ["--new-session", "--cap-drop", "ALL", "--uid", NOBODY, "--gid", NOBODY]
+        made += ["--hostname", "runner", "--clearenv"]
+        for name, value in self.environment.items():
+            made += ["--setenv", name, value]
+        for top in sorted(path.name for path in self.image.iterdir()):
+            if top not in _TOP:
+                raise IMAGE_STRANGE(f"/{top}")
+            made += ["--ro-bind", str(self.image / top), f"/{top}"]
+        made += ["--proc", "/proc", "--dev-bind", "/dev/null", "/dev/null"]
+        made += ["--dev-bind", "/dev/urandom", "/dev/urandom"]
+        made += ["--size", str(limits.scratch), "--tmpfs", str(SCRATCH), "--dir", str(INPUTS)]
+        for number, path in enumerate(inputs):
+            made += ["--ro-bind", str(path.resolve()), str(INPUTS / str(number))]
+        return [*made, "--remount-ro", "/", "--chdir", "/", "--", *self.run, *limits.arguments()]
