@@ -44,7 +44,7 @@ def frame(work: Work, name: str, facts: PlanContext, folder: Path, scratch: Scra
         columns=facts.columns,
         label_holder=facts.label_holder,
         label=facts.label,
-        table=table,
+        parts={name: table},
         keys=np.zeros((work.rows, 32), np.uint8),
         scratch=scratch,
     )
@@ -74,11 +74,11 @@ def train(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]:
         plan=plan,
         planning=facts,
         id_key=bytes(32),
-        dataset=None,
+        datasets={},
         frames=frames,
         models={},
         progress=lambda _done, _total, what: marks.setdefault(what, time.perf_counter()) and None,
-        publish=lambda kind, _, content: published.__setitem__(kind, content),
+        publish=lambda kind, _, content, __: published.__setitem__(kind, content),
         scratch=scratch,
         memory=spec["memory"],
     )

@@ -62,7 +62,7 @@ def frame(name: str, facts: PlanContext, folder: Path) -> VerticalFrame:
         columns=facts.columns,
         label_holder=facts.label_holder,
         label=facts.label,
-        table=pa.table(values),
+        parts={name: pa.table(values)},
         keys=np.zeros((len(features), 32), np.uint8),
     )
 
@@ -104,11 +104,11 @@ def train(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]:
         plan=plan,
         planning=planning(spec["rows"], spec["widths"], spec["bound"]),
         id_key=bytes(32),
-        dataset=None,
+        datasets={},
         frames=frames,
         models={},
         progress=lambda _done, _total, what: mark(what),
-        publish=lambda kind, _, content: published.__setitem__(kind, content),
+        publish=lambda kind, _, content, __: published.__setitem__(kind, content),
     )
     meet(links, "begin")
     began = time.perf_counter()

@@ -19,7 +19,7 @@ def frame(**columns: Any) -> VerticalFrame:
         columns={"lender": ("age", "income"), "payments": ("spend",)},
         label_holder="lender",
         label="default",
-        table=table,
+        parts={"lender": table},
         keys=np.arange(table.num_rows * 32, dtype=np.uint8).reshape(-1, 32),
     )
 
@@ -93,6 +93,6 @@ def test_parts_that_do_not_fit_together() -> None:
     table = pa.table({"age": [1, 2]})
     for rows, keys in ((3, np.zeros((3, 32), np.uint8)), (2, np.zeros((2, 16), np.uint8))):
         got, _ = code_of(
-            lambda rows=rows, keys=keys: VerticalFrame(rows, {}, "lender", "default", table, keys)
+            lambda rows=rows, keys=keys: VerticalFrame(rows, {}, "lender", "default", {"lender": table}, keys)
         )
         assert got == "CT-1504"

@@ -102,7 +102,7 @@ def test_what_is_read_is_let_go(tmp_path: Path) -> None:
         columns={"lender": tuple(kept.column_names)},
         label_holder="lender",
         label="y",
-        table=kept,
+        parts={"lender": kept},
         keys=np.zeros((rows, 32), np.uint8),
         scratch=scratch,
     )
@@ -134,8 +134,8 @@ def frames(tmp_path: Path) -> tuple[VerticalFrame, VerticalFrame]:
     }
     scratch = Scratch(tmp_path, rows=1)
     return (
-        VerticalFrame(table=given, **common),
-        VerticalFrame(table=scratch.table(pairs(given), ROWS), scratch=scratch, **common),
+        VerticalFrame(parts={"lender": given}, **common),
+        VerticalFrame(parts={"lender": scratch.table(pairs(given), ROWS)}, scratch=scratch, **common),
     )
 
 

@@ -121,7 +121,7 @@ def run(
                 plan=plan,
                 planning=before,
                 id_key=ID_KEY if name in datasets else bytes(32),
-                dataset=datasets.get(name),
+                datasets={name: datasets[name]} if name in datasets else {},
                 frames=frames,
                 models=models,
                 progress=lambda done, total, what: None,
@@ -152,8 +152,11 @@ def run(
     return _together(names, work, barrier)
 
 
-def _publisher(name: str, plan: StepPlan, outcome: Outcome) -> Callable[[str, str, bytes], None]:
-    def publish(kind: str, file: str, content: bytes) -> None:
+def _publisher(
+    name: str, plan: StepPlan, outcome: Outcome
+) -> Callable[[str, str, bytes, tuple[str, ...]], None]:
+    def publish(kind: str, file: str, content: bytes, to: tuple[str, ...]) -> None:
+        assert to == (name,)
         assert name in plan.results.get(kind, ())
         outcome.published[f"{kind}/{file}"] = content
 

@@ -195,7 +195,7 @@ def test_categories_that_training_has_not_seen_count_as_missing() -> None:
 def _with_table(frame: VerticalFrame, table: Any) -> VerticalFrame:
     place = table.column_names.index("job")
     table = table.set_column(place, "job", table["job"].cast("string"))
-    return VerticalFrame(frame.rows, frame.columns, frame.label_holder, frame.label, table, frame.keys)
+    return replace(frame, parts={frame.owner: table})
 
 
 def test_columns_that_are_all_categories() -> None:
@@ -219,7 +219,7 @@ def test_the_label_holders_own_model_is_trained_on_its_columns_alone() -> None:
     frames = {name: replace(frame, columns=columns) for name, frame in context.frames.items()}
     joint = replace(context, parties=tuple(columns), planning=planning, frames=frames)
     table = {name: frame.table.select(["age", "region", "bad"]) for name, frame in context.frames.items()}
-    own = {name: replace(frame, table=table[name]) for name, frame in context.frames.items()}
+    own = {name: replace(frame, parts={"lender": table[name]}) for name, frame in context.frames.items()}
     named = ("region",)
     wanted = predict(theirs(own["train"], named), own["test"], named)
     others = {"categorical": ("lender.region", "payments.job"), "monotone": {"payments.late": 1}}

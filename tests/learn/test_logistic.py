@@ -127,7 +127,12 @@ class Frames(Align):
         keys = context.dataset.keyed_ids(context.id_key)
         facts = context.planning
         context.frames["all"] = VerticalFrame(
-            len(keys), facts.columns, facts.label_holder, facts.label, context.dataset.table, keys
+            len(keys),
+            facts.columns,
+            facts.label_holder,
+            facts.label,
+            {context.me: context.dataset.table},
+            keys,
         )
 
 
@@ -306,7 +311,7 @@ def test_one_label_value_is_refused() -> None:
                     place = frame.table.column_names.index("benign")
                     ones = pa.array(np.ones(frame.rows, np.int64))
                     table = frame.table.set_column(place, "benign", ones)
-                    context.frames[name] = replace(frame, table=table)
+                    context.frames[name] = replace(frame, parts={frame.owner: table})
 
     with pytest.raises(CoterieError) as caught:
         train(2, before=(("standardize", Standardize(), {}), ("skew", Skewed(), {"clip": 5})))

@@ -1,6 +1,6 @@
 """Datasets: sources, typed schemas, checked tables, ids compared only by keyed hash, frames over parties."""
 
-from .dataset import Dataset, inspect, load, parse_spec
+from .dataset import Dataset, inspect, load, opened, parse_spec
 from .draft import draft_spec
 from .export import write_parquet
 from .frame import VerticalFrame, taken
@@ -45,6 +45,7 @@ __all__ = [
     "inspect",
     "keyed_ids",
     "load",
+    "opened",
     "parse_spec",
     "parse_yaml",
     "table_needs",

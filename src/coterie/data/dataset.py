@@ -12,22 +12,23 @@ from numpy.typing import NDArray
 
 from .checks import Place, checked_values
 from .csv_table import place_in_csv, read_csv
-from .errors import SPEC_INVALID
+from .errors import ROWS_DIFFER, SPEC_INVALID
 from .frame import laid
 from .ids import checked_ids, keyed_ids
-from .parquet_table import place_in_parquet, read_parquet
+from .parquet_table import opened_parquet, place_in_parquet, read_parquet, table_columns
 from .schema import Column, CsvSource, DatasetFacts, DatasetSpec
 from .scratch import Scratch
 from .yaml_text import parse_yaml
 
-__all__ = ["Dataset", "inspect", "load", "parse_spec", "source_columns"]
+__all__ = ["Dataset", "inspect", "load", "opened", "parse_spec", "source_columns"]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A loaded table at its owner's node."""
+    """A loaded table, at its owner's node or where its owner lets it be opened."""
 
-    spec: DatasetSpec
+    spec: DatasetSpec | DatasetFacts
+    """What its owner declares, or what others are told of that."""
     table: pa.Table
     """(rows, columns asked for), in the order asked for, without the id column."""
     ids: pa.LargeStringArray
@@ -61,6 +62,40 @@ def load(spec: DatasetSpec, columns: Sequence[str] | None = None, scratch: Scrat
     """
     wanted = [column.name for column in spec.columns] if columns is None else list(columns)
     ids, checked = _checked(spec, wanted, scratch)
+    return _dataset(spec, wanted, ids, checked, scratch)
+
+
+def opened(
+    facts: DatasetFacts,
+    content: pa.Table | pa.Buffer,
+    columns: Sequence[str] | None = None,
+    scratch: Scratch | None = None,
+) -> Dataset:
+    """The same of a table that is in memory, away from its owner's files: every rule of :func:`load` holds.
+
+    :param facts: what its owner has told of it.
+    :param content: the table with its id column, or a Parquet file; other columns than the declared ones are
+        not looked at.
+
+    Raises CT-1413 to CT-1441; CT-1450 where the rows are not as many as the facts say.
+    """
+    wanted = [column.name for column in facts.columns] if columns is None else list(columns)
+    others = [column for column in facts.select(wanted) if column.role != "id"]
+    read = opened_parquet if isinstance(content, pa.Buffer) else table_columns
+    stored = read(content, f"dataset '{facts.name}' of {facts.owner}", [facts.id, *others])
+    ids, checked = _checked_columns(facts, stored, others, place_in_parquet)
+    if len(ids) != facts.rows:
+        raise ROWS_DIFFER(f"{len(ids)} in dataset '{facts.name}' of {facts.owner}, and not {facts.rows}")
+    return _dataset(facts, wanted, ids, checked, scratch)
+
+
+def _dataset(
+    spec: DatasetSpec | DatasetFacts,
+    wanted: Sequence[str],
+    ids: pa.LargeStringArray,
+    checked: Iterator[tuple[str, pa.ChunkedArray]],
+    scratch: Scratch | None,
+) -> Dataset:
     rows, any_columns = len(ids), any(column.role != "id" for column in spec.select(wanted))
     table = laid(checked, rows, scratch) if any_columns else pa.table({"rows": pa.nulls(rows)}).select([])
     pa.default_memory_pool().release_unused()
@@ -86,6 +121,15 @@ def _checked(
     """Ids, and the other wanted columns one after another."""
     others = [column for column in spec.select(wanted) if column.role != "id"]
     stored, place = source_columns(spec, [spec.id, *others], scratch)
+    return _checked_columns(spec, stored, others, place)
+
+
+def _checked_columns(
+    spec: DatasetSpec | DatasetFacts,
+    stored: Iterator[tuple[str, pa.ChunkedArray]],
+    others: Sequence[Column],
+    place: Place,
+) -> tuple[pa.LargeStringArray, Iterator[tuple[str, pa.ChunkedArray]]]:
     ids = checked_ids(next(stored)[1], spec.id.name, spec.id_rule, place)
     checked = (
         (name, checked_values(values, column, place))

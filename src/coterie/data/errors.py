@@ -84,6 +84,12 @@ NOT_NUMERIC = define(
 ID_DUPLICATE = define("CT-1440", BadInput, "Two rows have the same id", "Remove or merge the duplicate rows.")
 ID_NULL = define("CT-1441", BadInput, "A row has no id", "Give every row an id, or remove it.")
 KEY_INVALID = define("CT-1442", Bug, "The key of the id hashes is not 32 bytes", "Report it.")
+ROWS_DIFFER = define(
+    "CT-1450",
+    BadInput,
+    "A dataset has another number of rows than its owner has told",
+    "Register the dataset as it is now, seal that, and submit the job again.",
+)
 
 LABEL_NULL = define("CT-1501", BadInput, "A row has no label", "Remove the rows without a label.")
 LABEL_NOT_BINARY = define(

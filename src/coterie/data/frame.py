@@ -22,18 +22,24 @@ from .scratch import Scratch, in_memory
 
 __all__ = ["VerticalFrame", "laid", "taken"]
 
+_NOTHING = pa.table({})
+
 
 @dataclass(frozen=True)
 class VerticalFrame:
-    """One party's part of a table: rows are the same at all parties, columns are spread over them."""
+    """What one participant holds of a table: rows are the same at all parties, columns are spread over them.
+
+    A party holds its own columns; a participant that is trusted with several owners' columns holds a part for
+    each of them.
+    """
 
     rows: int
     columns: Mapping[str, tuple[str, ...]]
     """Feature columns of every party, in model order. Equal at all parties."""
     label_holder: str
     label: str
-    table: pa.Table
-    """The own columns: (rows, own features and, at its holder, the label), in the common row order."""
+    parts: Mapping[str, pa.Table]
+    """Columns here, by owner: (rows, features and, of its holder, the label), in the common row order."""
     keys: NDArray[np.uint8]
     """(rows, 32): keyed hashes of the common ids. Equal at all parties."""
     scratch: Scratch | None = field(default=None, repr=False, compare=False)
@@ -44,42 +50,75 @@ class VerticalFrame:
             raise FRAME_INVALID(
                 f"{self.rows} rows, but keys of shape {self.keys.shape} and {self.keys.dtype}"
             )
-        if self.table.num_rows != self.rows:
-            raise FRAME_INVALID(f"{self.rows} rows, but a table of {self.table.num_rows}")
+        for table in self.parts.values():
+            if table.num_rows != self.rows:
+                raise FRAME_INVALID(f"{self.rows} rows, but a table of {table.num_rows}")
+
+    @property
+    def owner(self) -> str:
+        """Whose columns are here, where they are one owner's. Raises CT-1504 where they are several's."""
+        if len(self.parts) != 1:
+            raise FRAME_INVALID(f"columns of {len(self.parts)} owners: name one of them")
+        return next(iter(self.parts))
+
+    @property
+    def table(self) -> pa.Table:
+        """The columns of the one owner whose columns are here. Raises CT-1504 where they are several's."""
+        return self.parts[self.owner]
+
+    def part(self, owner: str) -> VerticalFrame:
+        """The frame with that owner's columns alone. Raises CT-1422 where they are not here."""
+        return replace(self, parts={owner: self._part(owner)})
+
+    def with_part(self, part: VerticalFrame) -> VerticalFrame:
+        """The frame with the columns of ``part`` in place of the same owners' columns."""
+        return replace(self, parts={**self.parts, **part.parts})
+
+    def column(self, owner: str, name: str) -> pa.ChunkedArray:
+        """(rows,) one column. Raises CT-1422 where it is not here."""
+        table = self._part(owner)
+        if name not in table.column_names:
+            raise COLUMN_UNDECLARED(f"'{name}' is not among the columns of {owner} that are here")
+        return table[name]
 
     def matrix(self, columns: Sequence[str]) -> NDArray[np.float64]:
-        """Own columns as (rows, len(columns)) float64 in C order; a null becomes NaN, true and false 1 and 0.
+        """Columns of the one owner whose columns are here, as :meth:`values` gives them."""
+        return self.values([(self.owner, name) for name in columns])
 
-        Raises CT-1422 for a column that is not in the own table and CT-1433 for text.
+    def values(self, places: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
+        """(rows, len(places)) float64 in C order; a null becomes NaN, true and false 1 and 0.
+
+        :param places: owner and name of each column.
+
+        Raises CT-1422 for a column that is not here and CT-1433 for text.
         """
-        result = np.empty((self.rows, len(columns)), np.float64)
-        for index, name in enumerate(columns):
-            result[:, index] = _numbers(self._column(name), name)
+        result = np.empty((self.rows, len(places)), np.float64)
+        for index, (owner, name) in enumerate(places):
+            result[:, index] = _numbers(self.column(owner, name), name)
         if self.scratch is not None:
             self.scratch.release()
         return result
 
+    def block(self, start: int, stop: int) -> VerticalFrame:
+        """The rows from ``start`` up to ``stop``, without a copy."""
+        parts = {owner: table.slice(start, stop - start) for owner, table in self.parts.items()}
+        keys = self.keys[start:stop]
+        return replace(self, rows=len(keys), parts=parts, keys=keys)
+
     def target(self) -> NDArray[np.float64]:
         """The label as (rows,) numbers.
 
-        Raises CT-1501 for a null, CT-1433 for text, CT-1503 where this party does not hold the label.
+        Raises CT-1501 for a null, CT-1433 for text, CT-1503 where the label is not here.
         """
-        if self.label not in self.table.column_names:
-            raise LABEL_ELSEWHERE(f"column '{self.label}' is at {self.label_holder}")
-        if self.table[self.label].null_count:
-            raise LABEL_NULL(f"column '{self.label}'")
-        return self.matrix([self.label])[:, 0]
+        self._complete_label()
+        return self.values([(self.label_holder, self.label)])[:, 0]
 
     def labels(self) -> NDArray[np.int8]:
         """The label as (rows,) int8 of zeros and ones.
 
-        Raises CT-1501 for a null, CT-1502 for other values, CT-1503 where this party does not hold the label.
+        Raises CT-1501 for a null, CT-1502 for other values, CT-1503 where the label is not here.
         """
-        if self.label not in self.table.column_names:
-            raise LABEL_ELSEWHERE(f"column '{self.label}' is at {self.label_holder}")
-        values = self.table[self.label]
-        if values.null_count:
-            raise LABEL_NULL(f"column '{self.label}'")
+        values = self._complete_label()
         if pa.types.is_large_string(values.type):
             raise LABEL_NOT_BINARY(f"column '{self.label}' holds texts")
         numbers = _numbers(values, self.label)
@@ -92,18 +131,19 @@ class VerticalFrame:
 
     def take(self, indices: NDArray[np.int64]) -> VerticalFrame:
         """The rows of those numbers, in that order."""
-        table = taken(self.table, indices, self.scratch)
-        return replace(self, rows=len(indices), table=table, keys=self.keys[indices])
+        parts = {owner: taken(table, indices, self.scratch) for owner, table in self.parts.items()}
+        return replace(self, rows=len(indices), parts=parts, keys=self.keys[indices])
 
     def with_columns(
         self, values: Mapping[str, NDArray[np.float64]] | Iterable[tuple[str, NDArray[np.float64]]]
     ) -> VerticalFrame:
-        """The frame with those own columns replaced by (rows,) float64 each; NaN is stored as null.
+        """The frame with those columns of its one owner replaced by (rows,) float64 each; NaN is stored as
+        null.
 
         :param values: by name; or pairs, which are asked for one after another, so that long columns need not
             be in memory together.
 
-        Raises CT-1422 for a column that is not in the own table, CT-1504 for an array of another shape.
+        Raises CT-1422 for a column that is not here, CT-1504 for an array of another shape.
         """
 
         def columns() -> Iterator[tuple[str, pa.ChunkedArray]]:
@@ -115,26 +155,35 @@ class VerticalFrame:
         return self.replaced(columns())
 
     def replaced(self, columns: Iterable[tuple[str, pa.ChunkedArray]]) -> VerticalFrame:
-        """The frame with those own columns replaced, by name; they are asked for one after another.
+        """The frame with those columns of its one owner replaced, by name; they are asked for one after
+        another.
 
-        Raises CT-1422 for a column that is not in the own table; CT-1120, CT-1121.
+        Raises CT-1422 for a column that is not here; CT-1120, CT-1121.
         """
+        owner, table = self.owner, self.table
 
         def checked() -> Iterator[tuple[str, pa.ChunkedArray]]:
             for name, column in columns:
-                self._column(name)
+                self.column(owner, name)
                 yield name, column
 
         new = laid(checked(), self.rows, self.scratch)
-        table = self.table
         for name in new.column_names:
             table = table.set_column(table.column_names.index(name), name, new.column(name))
-        return replace(self, table=table)
+        return replace(self, parts={owner: table})
 
-    def _column(self, name: str) -> pa.ChunkedArray:
-        if name not in self.table.column_names:
-            raise COLUMN_UNDECLARED(f"'{name}' is not among this party's columns")
-        return self.table[name]
+    def _part(self, owner: str) -> pa.Table:
+        if owner not in self.parts:
+            raise COLUMN_UNDECLARED(f"no column of {owner} is here")
+        return self.parts[owner]
+
+    def _complete_label(self) -> pa.ChunkedArray:
+        if self.label not in self.parts.get(self.label_holder, _NOTHING).column_names:
+            raise LABEL_ELSEWHERE(f"column '{self.label}' is at {self.label_holder}")
+        values = self.column(self.label_holder, self.label)
+        if values.null_count:
+            raise LABEL_NULL(f"column '{self.label}'")
+        return values
 
 
 def taken(table: pa.Table, indices: NDArray[np.int64], scratch: Scratch | None) -> pa.Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,12 +24,13 @@ from .errors import (
 from .files import check_path
 from .schema import Column, ColumnType
 
-__all__ = ["parquet_types", "place_in_parquet", "read_parquet"]
+__all__ = ["opened_parquet", "parquet_types", "place_in_parquet", "read_parquet", "table_columns"]
 
 R = TypeVar("R")
+Columns: TypeAlias = Iterator[tuple[str, pa.ChunkedArray]]
 
 
-def read_parquet(path: Path, columns: Sequence[Column]) -> Iterator[tuple[str, pa.ChunkedArray]]:
+def read_parquet(path: Path, columns: Sequence[Column]) -> Columns:
     """The declared columns, one after another, so that no more than one need be in memory. Numbers may be
     stored in another type that holds the same values exactly.
 
@@ -37,22 +38,45 @@ def read_parquet(path: Path, columns: Sequence[Column]) -> Iterator[tuple[str, p
     column.
     """
     check_path(path)
-    with _guarded(path, lambda: pq.ParquetFile(path)) as file:
+    yield from _columns(path, path.name, columns)
+
+
+def opened_parquet(content: pa.Buffer, name: str, columns: Sequence[Column]) -> Columns:
+    """The same of a Parquet file in memory, which is ``name`` in errors. Raises CT-1413 and the codes after
+    it."""
+    yield from _columns(pa.BufferReader(content), name, columns)
+
+
+def table_columns(table: pa.Table, name: str, columns: Sequence[Column]) -> Columns:
+    """The same of a table in memory, as Parquet would hold it.
+
+    Raises CT-1416, CT-1420, CT-1421, CT-1430.
+    """
+    for column in columns:
+        _check_column(table.schema, column)
+    if table.num_rows == 0:
+        raise EMPTY_TABLE(name)
+    for column in columns:
+        yield column.name, _converted(table[column.name], column)
+
+
+def _columns(source: Path | pa.BufferReader, name: str, columns: Sequence[Column]) -> Columns:
+    with _guarded(name, lambda: pq.ParquetFile(source)) as file:
         stored = file.schema_arrow
         for column in columns:
             _check_column(stored, column)
         if file.metadata.num_rows == 0:
-            raise EMPTY_TABLE(path.name)
+            raise EMPTY_TABLE(name)
         for column in columns:
             # Equal column names of nested fields can bring in more than was asked for.
-            values = _guarded(path, partial(file.read, columns=[column.name]))[column.name]
+            values = _guarded(name, partial(file.read, columns=[column.name]))[column.name]
             yield column.name, _converted(values, column)
 
 
 def parquet_types(path: Path) -> dict[str, ColumnType | None]:
     """The column type that fits each stored column; None where none does."""
     check_path(path)
-    with _guarded(path, lambda: pq.ParquetFile(path)) as file:
+    with _guarded(path.name, lambda: pq.ParquetFile(path)) as file:
         schema = file.schema_arrow
     return {
         field.name: next((kind for kind in _FITTING if _fits(field.type, kind)), None) for field in schema
@@ -66,12 +90,12 @@ def place_in_parquet(row: int) -> str:
 _FITTING: tuple[ColumnType, ...] = ("bool", "int", "float", "text")
 
 
-def _guarded(path: Path, read: Callable[[], R]) -> R:
-    problem = SOURCE_DAMAGED(f"{path.name}: it cannot be read as Parquet")
+def _guarded(name: str, read: Callable[[], R]) -> R:
+    problem = SOURCE_DAMAGED(f"{name}: it cannot be read as Parquet")
     try:
         return read()
     except (MemoryError, pa.ArrowMemoryError, pa.ArrowCapacityError):
-        problem = TABLE_TOO_LARGE(path.name)
+        problem = TABLE_TOO_LARGE(name)
     except (pa.ArrowException, OSError, ValueError):
         pass
     raise problem

@@ -3,6 +3,7 @@
 from .approval import Approval, approve, verify_approval
 from .dealing import Derived, StageRequest, binding_of, deal_stage, derive_stage, parts_of
 from .errors import CANCELLED, PLAN_DIFFERS
+from .joint import Publish, run_joint
 from .plan import Plan, StagePlan, derive_plan, plan_difference
 from .proposal import NetworkFacts, Proposal, new_job_id, propose, roles_of
 from .registry import component, components
@@ -21,6 +22,7 @@ __all__ = [
     "NetworkFacts",
     "Plan",
     "Proposal",
+    "Publish",
     "StagePlan",
     "StageRequest",
     "Step",
@@ -39,6 +41,7 @@ __all__ = [
     "request_of",
     "roles_of",
     "run_job",
+    "run_joint",
     "stage_file",
     "validate_spec",
     "verify_approval",

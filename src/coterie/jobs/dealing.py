@@ -136,7 +136,7 @@ def _deal_step(
         plan=plan,
         planning=planning,
         id_key=bytes(32),
-        dataset=None,
+        datasets={},
         frames={},
         models={},
         progress=lambda done, total, what: progress(name, done, total, what),
@@ -147,6 +147,6 @@ def _deal_step(
     component(step.component).run(context, parameters(step))
 
 
-def _publish_nothing(kind: str, name: str, content: bytes) -> None:
+def _publish_nothing(kind: str, name: str, content: bytes, to: tuple[str, ...]) -> None:
     """A dealer has no results."""
-    raise AssertionError(f"a dealer would publish {kind} {name!r} of {len(content)} bytes")
+    raise AssertionError(f"a dealer would publish {kind} {name!r} of {len(content)} bytes for {to}")

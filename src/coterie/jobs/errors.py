@@ -92,7 +92,8 @@ NOTHING_TO_RECEIVE = define(
     BadInput,
     "A receiver would take part and receive nothing",
     "Leave it out of `receivers`, or agree that it receives a kind of result that the job's steps make and "
-    "that a party without data can have: coefficients, statistics, loss, metrics or report.",
+    "that a party without data can have: coefficients, statistics, loss, metrics or report; in engine tee "
+    "the model and its importance too.",
 )
 NOT_DEALT_AHEAD = define(
     "CT-4023",

@@ -14,7 +14,7 @@ from typing import Any
 
 from coterie.agreement import Terms
 from coterie.crypto import canonical, digest
-from coterie.learn import PlanContext, StepPlan
+from coterie.learn import PlanContext, StepPlan, attested
 from coterie.mpc import Correlations, Network
 
 from .errors import ENGINE_UNSUPPORTED, NOTHING_TO_RECEIVE, PLAN_EXCEEDED
@@ -246,6 +246,7 @@ class Planner:
     def stage(self, *, exact: bool) -> StagePlan:
         """Plan the steps up to the next point at which sizes become known."""
         plans = [self._agree()]
+        self.context.exact = exact
         while not self.done:
             step = self._proposal.spec.steps[self._next]
             self._next += 1
@@ -258,7 +259,8 @@ class Planner:
             self.planned[step.name] = replace(
                 self.context, frames=dict(self.context.frames), models=dict(self.context.models)
             )
-            plans.append(part.plan(self.context, parameters(step)))
+            plan = part.plan(self.context, parameters(step))
+            plans.append(attested(plan) if self.context.engine == "tee" else plan)
             if part.ends_stage:
                 break
         self._stage += 1
@@ -281,7 +283,8 @@ class Planner:
                 raise PLAN_EXCEEDED(f"{shape.rows} rows in frame {name!r}", step=step.name)
 
     def _agree(self) -> StepPlan:
-        """The messages in which the participants compare sizes and plan before a stage."""
+        """The messages in which the participants compare sizes and plan before a stage. In engine tee there
+        are none: all stages run in one process."""
         everybody = _participants(self.parties, self.dealer, self.guests, self.context.correlations)
         first = self._stage == 0
         sent = {
@@ -292,13 +295,13 @@ class Planner:
             }
             for source in everybody
         }
-        alone = len(everybody) == 1
+        alone = len(everybody) == 1 or self.context.engine == "tee"
         return StepPlan(
             step=f"stage-{self._stage}",
             component="plan",
             params={},
             sent={} if alone else sent,
-            rounds=dict.fromkeys(everybody, 0 if alone else 1 if first else 2),
+            rounds={} if alone else dict.fromkeys(everybody, 1 if first else 2),
         )
 
 

@@ -88,7 +88,7 @@ class Roles:
     """Who does what in a job."""
 
     parties: tuple[str, ...]
-    """Compute parties: those with a dataset, sorted by name."""
+    """Those with a dataset, sorted by name: who computes, but in engine tee."""
     dealer: str | None
     label_holder: str
     label: str

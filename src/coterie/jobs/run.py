@@ -22,7 +22,8 @@ from coterie.wire import Mesh
 
 from .artefacts import Artefacts
 from .dealing import binding_of, parts_of
-from .errors import EGRESS_DIFFERS, FACTS_DIFFER, PLAN_DIFFERS, RESULT_REFUSED, TOO_FEW_COMMON
+from .errors import EGRESS_DIFFERS, FACTS_DIFFER, PLAN_DIFFERS, RESULT_REFUSED
+from .gate import check_common_rows
 from .journal import Journal
 from .plan import DIGEST_BYTES, FACTS_BYTES, Planner, StagePlan, check_within, derive_plan, plan_difference
 from .proposal import Proposal
@@ -212,11 +213,7 @@ class _Run:
         return reference
 
     def _check_common_rows(self) -> None:
-        """The agreement's minimum holds for what the parties have in common, too."""
-        least = self._job.terms.min_rows
-        for frame in (self._planner.context.frames.get("all"), self._frames.get("all")):
-            if frame is not None and frame.rows < least:
-                raise TOO_FEW_COMMON(f"{frame.rows}, and the agreement asks for {least}")
+        check_common_rows(self._job.terms, self._planner.context.frames, self._frames)
 
     def _exchange_digests(self, stage: StagePlan, others: list[str]) -> list[str]:
         """Compare the stage's plan with everybody's; gives those that have another."""
@@ -310,13 +307,13 @@ class _Run:
             plan=step,
             planning=planning,
             id_key=bytes.fromhex(self._job.id_key),
-            dataset=self._dataset,
+            datasets={} if self._dataset is None else {self._job.me: self._dataset},
             frames=self._frames,
             models=self._models,
             scratch=self._scratch,
             memory=self._memory,
             progress=lambda done, total, what: self._host.progress(step.step, done, total, what),
-            publish=lambda kind, name, content: self._publish(step, kind, name, content),
+            publish=lambda kind, name, content, _: self._publish(step, kind, name, content),
             tapes=self._tapes,
             job=JobFacts(
                 id=self._approved.job,

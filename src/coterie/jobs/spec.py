@@ -80,8 +80,8 @@ class JobSpec(BaseModel):
     columns: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Party to the features to use; all granted ones where a party is not listed."""
     receivers: tuple[Annotated[str, Field(max_length=64)], ...] = Field(default=(), max_length=8)
-    """Of engine mpc: parties without a dataset in the job that take part to receive what the agreement grants
-    them. The dealer may be one of them."""
+    """Of engines mpc and tee: parties without a dataset in the job that take part to receive what the
+    agreement grants them. The dealer may be one of them."""
     steps: tuple[Annotated[Step, BeforeValidator(_read_step)], ...] = Field(min_length=1, max_length=100)
 
     @model_validator(mode="after")
@@ -101,7 +101,7 @@ class JobSpec(BaseModel):
         return self
 
     def _check_receivers(self) -> None:
-        if self.receivers and self.engine != "mpc":
+        if self.receivers and self.engine not in ("mpc", "tee"):
             raise ValueError(f"receivers: engine {self.engine} has none beside the owner of the data")
         for name in self.receivers:
             if name in self.datasets:

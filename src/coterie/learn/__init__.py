@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from coterie.learn.align import Align
+from coterie.learn.attested import attested
 from coterie.learn.boosting import Boosting
 from coterie.learn.component import (
     Component,
@@ -42,6 +43,7 @@ __all__ = [
     "RunContext",
     "Statement",
     "StepPlan",
+    "attested",
 ]
 
 COMPONENTS: tuple[Component[Any], ...] = (

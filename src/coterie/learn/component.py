@@ -8,7 +8,7 @@ give equal results there; ``run`` is called at every participant too, and sees o
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
@@ -37,8 +37,11 @@ ResultKind = Literal[
 ]
 
 FOR_GUESTS: frozenset[ResultKind] = frozenset({"coefficients", "statistics", "loss", "metrics", "report"})
-"""What may go to a party without data in the job. The other kinds are a compute party's own: shares of a
-model, and lists by its own ids."""
+"""What engine mpc may give to a party without data in the job. The other kinds are a compute party's own:
+shares of a model, and lists by its own ids."""
+
+BY_OWN_IDS: frozenset[ResultKind] = frozenset({"scores", "shap", "common_ids"})
+"""Lists of rows by the receiver's own ids: a party without data has none, in any engine."""
 
 
 class Params(BaseModel):
@@ -160,7 +163,7 @@ class PlanContext:
     engine: Engine
     step: str
     parties: tuple[str, ...]
-    """Compute parties, in the agreement's order."""
+    """Those with data, in the agreement's order: who computes, but in the TEE."""
     dealer: str | None
     receivers: Mapping[str, tuple[str, ...]]
     """Result kind to the parties that the agreement grants it to."""
@@ -180,17 +183,30 @@ class PlanContext:
     """Whether a dealer takes part in runs, or has dealt into tape files before."""
     guests: tuple[str, ...] = ()
     """Parties without data in the job that receive results. The dealer may be one of them."""
+    exact: bool = True
+    """Whether the frames' sizes are known. Where not they are the most there can be, and the plan must bound
+    what is planned for fewer."""
 
     @property
     def everybody(self) -> tuple[str, ...]:
-        """All who are told public sizes, each once: who computes, who deals, now or before, who receives."""
+        """All who are told public sizes, each once: who computes, who deals, now or before, who receives.
+        Nobody in engine tee, where sizes are known inside the TEE alone."""
+        if self.engine == "tee":
+            return ()
         dealer = (self.dealer,) if self.dealer else ()
         return tuple(dict.fromkeys((*self.parties, *dealer, *self.guests)))
 
+    @property
+    def widest(self) -> int:
+        """Feature columns of whoever holds the most: of one party; in engine tee of all together."""
+        widths = [len(names) for names in self.columns.values()]
+        return sum(widths) if self.engine == "tee" else max(widths, default=0)
+
     def receiving(self, kind: ResultKind) -> tuple[str, ...]:
-        """Who gets results of that kind where a step makes them: the compute parties, then the guests, to
+        """Who gets results of that kind where a step makes them: the parties with data, then the guests, to
         whom the agreement grants it."""
-        named = (*self.parties, *(self.guests if kind in FOR_GUESTS else ()))
+        guests = kind not in BY_OWN_IDS if self.engine == "tee" else kind in FOR_GUESTS
+        named = (*self.parties, *(self.guests if guests else ()))
         return tuple(party for party in named if party in self.receivers.get(kind, ()))
 
 
@@ -201,6 +217,7 @@ class RunContext:
     engine: Engine
     step: str
     me: str
+    """This participant; no party in engine tee."""
     parties: tuple[str, ...]
     dealer: str | None
     receivers: Mapping[str, tuple[str, ...]]
@@ -210,15 +227,17 @@ class RunContext:
     """The plan context as it was when this step was planned: to trace the same program again."""
     id_key: bytes
     """32 bytes, shared by the parties with data (others have zeros): keys the id hashes."""
-    dataset: Dataset | None
-    """Own dataset; None at the dealer and at guests."""
+    datasets: Mapping[str, Dataset]
+    """The datasets that are here, by owner: the own one; all owners' in engine tee; none at the dealer and at
+    guests."""
     frames: MutableMapping[str, VerticalFrame]
     models: MutableMapping[str, Any]
-    """Own part of each model, by step name."""
+    """What is here of each model, by step name."""
     progress: Callable[[int, int, str], None]
     """``progress(done, total, what)``; raises when the job was cancelled."""
-    publish: Callable[[str, str, bytes], None]
-    """``publish(kind, file name, content)``: keeps a result, where this party is a receiver of that kind."""
+    publish: Callable[[str, str, bytes, tuple[str, ...]], None]
+    """``publish(kind, file name, content, receivers)``: keeps a result for receivers who are served here.
+    Components call :meth:`give`."""
     job: JobFacts | None = None
     """None outside a job, as when a component is used by hand."""
     scratch: Scratch | None = None
@@ -235,9 +254,46 @@ class RunContext:
         return None if self.scratch is None else self.scratch.folder
 
     @property
+    def dataset(self) -> Dataset | None:
+        """Own dataset; None at the dealer, at guests, and in engine tee."""
+        return self.datasets.get(self.me)
+
+    @property
+    def mine(self) -> tuple[str, ...]:
+        """Whose columns are here, in model order: this party's; in engine tee every owner's."""
+        if self.engine == "tee":
+            return self.parties
+        return tuple(party for party in self.parties if party == self.me)
+
+    @property
     def computes(self) -> bool:
-        """Whether this participant has data in the job. A dealer and guests have none."""
-        return self.me in self.parties
+        """Whether this participant holds data in the job. A dealer and guests hold none."""
+        return bool(self.mine)
+
+    def receiving(self, kind: ResultKind) -> tuple[str, ...]:
+        """The planned receivers of that kind of result who are served here: this party, where it is one; in
+        engine tee all of them."""
+        planned = self.plan.results.get(kind, ())
+        return planned if self.engine == "tee" else tuple(party for party in planned if party == self.me)
+
+    def give(
+        self,
+        kind: ResultKind,
+        name: str,
+        content: bytes | Callable[[], bytes],
+        to: Iterable[str] | None = None,
+    ) -> None:
+        """Publish a result to its receivers, as far as they are served here.
+
+        :param content: or what makes it, which is called only where there is a receiver.
+        :param to: only to those of them, where the content is not for all.
+        """
+        served = self.receiving(kind)
+        if to is not None:
+            wanted = frozenset(to)
+            served = tuple(party for party in served if party in wanted)
+        if served:
+            self.publish(kind, name, content() if callable(content) else content, served)
 
     @property
     def deals_ahead(self) -> bool:
@@ -255,6 +311,11 @@ class Component(ABC, Generic[P]):
     engines: ClassVar[frozenset[Engine]]
     ends_stage: ClassVar[bool] = False
     """True where only the run can tell the sizes that later steps plan with."""
+
+    def __init_subclass__(cls) -> None:
+        # The TEE runs what runs in the clear: no component says so of itself.
+        if "clear" in cls.__dict__.get("engines", ()):
+            cls.engines = cls.engines | {"tee"}
 
     @abstractmethod
     def plan(self, context: PlanContext, params: P) -> StepPlan:

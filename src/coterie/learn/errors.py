@@ -14,6 +14,12 @@ MODEL_MISSING = define(
     "A step needs a model that no step before it makes",
     "Put a training step before this step.",
 )
+SENDS_FROM_TEE = define(
+    "CT-3003",
+    Bug,
+    "A step would send messages from inside a TEE",
+    "Report it with the component's name; run the job with another engine.",
+)
 
 TOO_MANY_PARTIES = define(
     "CT-3010", BadInput, "Rows are aligned between two parties only", "Run the job with two data parties."

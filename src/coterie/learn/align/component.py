@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from pyarrow import csv
 
 from coterie import psi
-from coterie.data import VerticalFrame, table_needs, taken
+from coterie.data import Dataset, VerticalFrame, table_needs, taken
 from coterie.learn.component import (
     Component,
     Engine,
@@ -24,7 +25,7 @@ from coterie.learn.component import (
     StepPlan,
 )
 from coterie.learn.errors import TOO_FEW_COMMON, TOO_MANY_PARTIES
-from coterie.learn.keys import hash_order
+from coterie.learn.keys import common_rows
 
 from .params import AlignParams
 from .statement import STATEMENT
@@ -42,10 +43,10 @@ _OPERATIONS = 12_000
 class Align(Component[AlignParams]):
     """Finds the common rows of the parties' datasets by keyed id hashes and makes the frame "all" of them.
 
-    In engine ``mpc`` two parties intersect their ids (:mod:`coterie.psi`). In engine ``clear`` the one party
-    has all columns, and its rows come in the order of their hashes.
+    In engine ``mpc`` two parties intersect their ids (:mod:`coterie.psi`). In engines ``clear`` and ``tee``
+    all hashes are in one place, those of any number of owners, and the common rows come in their order.
 
-    Errors: CT-3010 for more than two parties, CT-3011 for fewer than two common rows.
+    Errors: CT-3010 for more than two parties in engine ``mpc``, CT-3011 for fewer than two common rows.
     """
 
     name: ClassVar[str] = "align"
@@ -56,57 +57,61 @@ class Align(Component[AlignParams]):
 
     def plan(self, context: PlanContext, params: AlignParams) -> StepPlan:
         parties = context.parties
-        if len(parties) > 2:
+        if context.engine == "mpc" and len(parties) > 2:
             raise TOO_MANY_PARTIES(f"{len(parties)} parties: {', '.join(parties)}", step=context.step)
         rows = min(context.dataset_rows[party] for party in parties)
         context.frames["all"] = FrameShape(rows, dict(context.columns), context.label_holder, context.label)
         told, everybody = context.receiving("common_ids"), context.everybody
-        widest = max(map(len, context.columns.values()), default=0) + 1
         # The dataset's own table, and the common rows of it.
-        memory, disk = table_needs(max(context.dataset_rows.values()), 2 * widest)
+        memory, disk = table_needs(max(context.dataset_rows.values()), 2 * (context.widest + 1))
         plan = StepPlan(
             step=context.step,
             component=self.name,
             params=params.model_dump(mode="json"),
             rounds=dict.fromkeys(everybody, 0),
-            reveals=_reveals(parties, everybody, told, rows),
+            reveals=_reveals(context, told, rows),
             results={"common_ids": told} if told else {},
             memory=_BYTES_PER_ROW * max(context.dataset_rows.values()) + memory,
             disk=disk,
         )
-        return plan if len(parties) == 1 else _between(plan, context)
+        return _between(plan, context) if context.engine == "mpc" else plan
 
     def run(self, context: RunContext, params: AlignParams) -> None:  # noqa: ARG002
-        dataset = context.dataset
-        if not context.computes or dataset is None:
+        if not context.computes:
             return
-        hashes = dataset.keyed_ids(context.id_key)
+        hashes = {owner: context.datasets[owner].keyed_ids(context.id_key) for owner in context.mine}
         rows = self._common(context, hashes)
-        if len(rows) < FEWEST:
-            raise TOO_FEW_COMMON(f"{len(rows)} common", party=context.me, step=context.step)
+        first = context.mine[0]
+        if len(rows[first]) < FEWEST:
+            raise TOO_FEW_COMMON(f"{len(rows[first])} common", party=context.me, step=context.step)
         planning = context.planning
         context.frames["all"] = VerticalFrame(
-            rows=len(rows),
+            rows=len(rows[first]),
             columns=dict(planning.columns),
             label_holder=planning.label_holder,
             label=planning.label,
-            table=taken(dataset.table, rows, context.scratch),
-            keys=hashes[rows],
+            parts={
+                owner: taken(context.datasets[owner].table, common, context.scratch)
+                for owner, common in rows.items()
+            },
+            keys=hashes[first][rows[first]],
             scratch=context.scratch,
         )
-        if context.me in context.plan.results.get("common_ids", ()):
-            ids = pa.table({dataset.spec.id.name: dataset.ids.take(pa.array(np.sort(rows)))})
-            text = io.BytesIO()
-            csv.write_csv(ids, text)
-            context.publish("common_ids", "common_ids.csv", text.getvalue())
+        for owner, common in rows.items():
+            listed = partial(_listed, context.datasets[owner], common)
+            context.give("common_ids", "common_ids.csv", listed, to=(owner,))
 
-    def _common(self, context: RunContext, hashes: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Own row numbers of the common rows, in the common order."""
-        peers = [party for party in context.parties if party != context.me]
+    def _common(
+        self, context: RunContext, hashes: Mapping[str, NDArray[np.uint8]]
+    ) -> dict[str, NDArray[np.int64]]:
+        """Row numbers of the common rows by owner, of those who are here, in the common order."""
+        peers = [party for party in context.parties if party not in hashes]
         if not peers:
-            return hash_order(hashes)
-        peer_rows = context.planning.dataset_rows[peers[0]]
-        return psi.align(context.mesh, peers[0], hashes, peer_rows, progress=context.progress).indices
+            return dict(zip(hashes, common_rows(list(hashes.values())), strict=True))
+        (own,), (peer,) = hashes.values(), peers
+        peer_rows = context.planning.dataset_rows[peer]
+        found = psi.align(context.mesh, peer, own, peer_rows, progress=context.progress)
+        return {context.me: found.indices}
 
     def facts(self, context: RunContext) -> dict[str, int]:
         return {"rows.all": context.frames["all"].rows}
@@ -115,12 +120,20 @@ class Align(Component[AlignParams]):
         context.frames["all"] = context.frames["all"].with_rows(facts["rows.all"])
 
 
-def _reveals(
-    parties: tuple[str, ...], everybody: tuple[str, ...], told: tuple[str, ...], rows: int
-) -> tuple[Reveal, ...]:
-    reveals = [Reveal("number of common rows", everybody, 1)]
-    if len(parties) > 1:
-        reveals.insert(0, Reveal("which of its own rows are common", parties, rows))
+def _listed(dataset: Dataset, rows: NDArray[np.int64]) -> bytes:
+    """The ids of those rows, in the order of the owner's own table."""
+    ids = pa.table({dataset.spec.id.name: dataset.ids.take(pa.array(np.sort(rows)))})
+    text = io.BytesIO()
+    csv.write_csv(ids, text)
+    return text.getvalue()
+
+
+def _reveals(context: PlanContext, told: tuple[str, ...], rows: int) -> tuple[Reveal, ...]:
+    reveals = []
+    if context.engine == "mpc":
+        reveals.append(Reveal("which of its own rows are common", context.parties, rows))
+    if context.everybody:
+        reveals.append(Reveal("number of common rows", context.everybody, 1))
     if told:
         reveals.append(
             Reveal("list of the common ids, as the receiver writes them", told, rows, "common_ids")

@@ -15,7 +15,7 @@ from coterie.data import VerticalFrame
 from coterie.learn.boosting.errors import CATEGORIES_UNFIT, TEXT_UNNAMED
 from coterie.learn.boosting.params import BoostingParams
 from coterie.learn.errors import COLUMN_ALL_NULL, NOT_FINITE
-from coterie.learn.linear import MODEL_MISMATCH, Floats, own_columns
+from coterie.learn.linear import MODEL_MISMATCH, Floats, Place, own_columns
 
 __all__ = ["Categories", "Feature", "Matrix", "blocks", "features_of", "matrix"]
 
@@ -38,14 +38,17 @@ class Feature:
     """Ascending; a value's code is its place here. None for numbers."""
 
     @property
+    def place(self) -> Place:
+        """Owner and name."""
+        return self.owner, self.name
+
+    @property
     def kind(self) -> str:
         """XGBoost's name of the type: a quantity or a category."""
         return "q" if self.categories is None else "c"
 
 
-def features_of(
-    frame: VerticalFrame, places: Sequence[tuple[str, str]], params: BoostingParams
-) -> tuple[Feature, ...]:
+def features_of(frame: VerticalFrame, places: Sequence[Place], params: BoostingParams) -> tuple[Feature, ...]:
     """What the training rows say of each column.
 
     Errors: CT-3020 for a column without any value, CT-3090 for unfit categories, CT-3091 for text that is not
@@ -53,21 +56,23 @@ def features_of(
     """
     found = []
     for owner, name in places:
-        if name in frame.table.column_names and frame.table[name].null_count == frame.rows:
+        column = frame.column(owner, name)
+        if column.null_count == frame.rows:
             raise COLUMN_ALL_NULL(f"'{name}'")
         categorical = f"{owner}.{name}" in params.categorical
-        if not categorical and _is_text(frame, name):
+        if not categorical and _is_text(column):
             raise TEXT_UNNAMED(f"'{owner}.{name}'")
-        found.append(Feature(owner, name, _categories(frame, name, params) if categorical else None))
+        found.append(Feature(owner, name, _categories(frame, (owner, name), params) if categorical else None))
     return tuple(found)
 
 
-def _categories(frame: VerticalFrame, name: str, params: BoostingParams) -> Categories:
+def _categories(frame: VerticalFrame, place: Place, params: BoostingParams) -> Categories:
     values: Categories
-    if _is_text(frame, name):
-        values = tuple(sorted(pc.unique(frame.table[name]).drop_null().to_pylist()))
+    name, column = place[1], frame.column(*place)
+    if _is_text(column):
+        values = tuple(sorted(pc.unique(column).drop_null().to_pylist()))
     else:
-        numbers = np.unique(frame.matrix([name])[:, 0])
+        numbers = np.unique(frame.values([place])[:, 0])
         values = tuple(numbers[~np.isnan(numbers)].tolist())
         if values and max(abs(float(values[0])), abs(float(values[-1]))) >= 2**53:
             raise CATEGORIES_UNFIT(f"'{name}': numbers beyond 2^53 cannot be told apart")
@@ -76,11 +81,8 @@ def _categories(frame: VerticalFrame, name: str, params: BoostingParams) -> Cate
     return values
 
 
-def _is_text(frame: VerticalFrame, name: str) -> bool:
-    if name not in frame.table.column_names:
-        frame.matrix([name])  # says what is wrong
-    kind = frame.table[name].type
-    return bool(pa.types.is_large_string(kind) or pa.types.is_string(kind))
+def _is_text(column: pa.ChunkedArray) -> bool:
+    return bool(pa.types.is_large_string(column.type) or pa.types.is_string(column.type))
 
 
 def matrix(frame: VerticalFrame, features: Sequence[Feature]) -> Matrix:
@@ -102,7 +104,7 @@ def blocks(
     number beyond float32, CT-3054 where categories are texts here and were numbers there, or the reverse.
     """
     numbers = [place for place, one in enumerate(features) if one.categories is None]
-    own = own_columns(frame, [features[place].name for place in numbers])
+    own = own_columns(frame, [features[place].place for place in numbers])
     end = frame.rows if rows is None else min(rows, frame.rows)
     for start in range(0, end, BLOCK):
         stop = min(start + BLOCK, end)
@@ -121,16 +123,16 @@ def blocks(
 def _codes(frame: VerticalFrame, feature: Feature, start: int, stop: int) -> Floats:
     """(rows,) places among the categories; NaN for what is missing or not among them."""
     assert feature.categories is not None
-    texts = isinstance(feature.categories[0], str)
-    if _is_text(frame, feature.name) != texts:
+    texts, column = isinstance(feature.categories[0], str), frame.column(*feature.place)
+    if _is_text(column) != texts:
         raise MODEL_MISMATCH(f"'{feature.name}' holds {'numbers' if texts else 'texts'}")
     if texts:
         known = pa.array(feature.categories, pa.large_string())
-        values = pc.cast(frame.table[feature.name].slice(start, stop - start), pa.large_string())
+        values = pc.cast(column.slice(start, stop - start), pa.large_string())
         places = pc.index_in(values, value_set=known)
         codes: Floats = pc.cast(places, pa.float64()).to_numpy(zero_copy_only=False)
         return codes
-    numbers = own_columns(frame, [feature.name]).rows(start, stop)[:, 0]
+    numbers = own_columns(frame, [feature.place]).rows(start, stop)[:, 0]
     among = np.asarray(feature.categories, np.float64)
     place = np.minimum(np.searchsorted(among, numbers), len(among) - 1)
     return np.where(among[place] == numbers, place, np.nan)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any, ClassVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from coterie.data import VerticalFrame
 from coterie.errors import CoterieError
@@ -31,15 +28,15 @@ from coterie.learn.joined import (
     NO_RECEIVER,
     NO_SUCH_FEATURE,
     JoinedFacts,
-    check_alone,
+    check_whole,
+    give_json,
+    give_rows,
     granted,
     held_back,
-    publish_json,
     training_columns,
     training_frame,
     training_shape,
 )
-from coterie.learn.keys import rows_of
 from coterie.learn.linear import CLEAR, Floats
 
 __all__ = ["Boosting"]
@@ -48,7 +45,7 @@ __all__ = ["Boosting"]
 class Boosting(Component[BoostingParams]):
     """Trains on "train", or on "all" where the rows are not split. Missing values stay missing.
 
-    Engine "clear": one party with all columns learns the model.
+    Engines "clear" and "tee": all columns are in one place, and whoever is granted the model learns it.
 
     Errors: CT-3001 without aligned rows, CT-3055 without features, CT-3080 without XGBoost, CT-3081, CT-3082;
     CT-1501, CT-1502, CT-1503, CT-3016, CT-3083 (label), CT-1433, CT-3020, CT-3028, CT-3090 (features),
@@ -83,12 +80,10 @@ class Boosting(Component[BoostingParams]):
         try:
             model = _trained(context, params)
             context.models[context.step] = model
-            if context.me in context.plan.results.get("model", ()):
-                context.publish("model", f"{context.step}.model", model.to_bytes())
-            if context.me in context.plan.results.get("importance", ()):
-                publish_json(context, "importance", _importance(model, training_frame(context), params))
-            if params.shap is not None and context.me in context.plan.results.get("shap", ()):
-                _publish_shares(context, model, params.shap)
+            context.give("model", f"{context.step}.model", model.to_bytes)
+            give_json(context, "importance", lambda: _importance(model, training_frame(context), params))
+            if params.shap is not None and context.receiving("shap"):
+                _give_shares(context, model, params.shap)
         except CoterieError as error:
             raise error.at(party=context.me, step=context.step) from None
 
@@ -136,10 +131,11 @@ def _memory(shape: FrameShape, params: BoostingParams) -> int:
 
 
 def _trained(context: RunContext, params: BoostingParams) -> BoostedTrees:
+    clear.need_xgboost(context.step)
     import xgboost
 
     shape, frame = training_shape(context.planning), training_frame(context)
-    check_alone(context, shape)
+    check_whole(context, shape)
     facts = JoinedFacts(training_columns(shape), params)
     label = frame.labels().astype(np.float64) if params.classifies else frame.target()
     clear.check_label(label, params, f"'{frame.label}'")
@@ -162,7 +158,7 @@ def _trained(context: RunContext, params: BoostingParams) -> BoostedTrees:
         look="loss" in context.plan.results,
         progress=context.progress,
     )
-    publish_json(context, "loss", {"metric": params.library_metric, "loss": fitted.history})
+    give_json(context, "loss", {"metric": params.library_metric, "loss": fitted.history})
     made = Made(
         library=xgboost.__version__,
         threads=threads,
@@ -193,16 +189,10 @@ def _importance(model: BoostedTrees, frame: VerticalFrame, params: BoostingParam
     return {"columns": columns, "shap_rows": rows, "trees": model.made.trees}
 
 
-def _publish_shares(context: RunContext, model: BoostedTrees, name: str) -> None:
+def _give_shares(context: RunContext, model: BoostedTrees, name: str) -> None:
     """Own ids of the rows with a column for each feature, and one for what is expected of any row."""
     frame = context.frames[name]
-    assert context.dataset is not None  # columns are here
-    rows = rows_of(frame.keys, context.dataset.keyed_ids(context.id_key))
     found = model.shares(frame)
-    columns: dict[str, Any] = {context.dataset.spec.id.name: context.dataset.ids.take(pa.array(rows))}
-    for place, feature in enumerate(model.features):
-        columns[f"{feature.owner}.{feature.name}"] = found[:, place]
+    columns = {f"{one.owner}.{one.name}": found[:, place] for place, one in enumerate(model.features)}
     columns["(expected)"] = found[:, -1]
-    content = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays([pa.array(c) for c in columns.values()], list(columns)), content)
-    context.publish("shap", f"{context.step}.shap.parquet", content.getvalue())
+    give_rows(context, "shap", f"{context.step}.shap.parquet", frame, columns)

@@ -23,14 +23,15 @@ Trainable: TypeAlias = LogisticParams | GlmParams | BoostingParams | NeuralParam
 
 
 def baseline_scores(context: RunContext, params: Trainable, frame: str) -> NDArray[np.float64]:
-    """Train in engine ``clear`` on the own columns of the training rows, and score the rows of ``frame``.
+    """Train in engine ``clear`` on the label holder's columns of the training rows, and score the rows of
+    ``frame``. It runs where these columns are.
 
-    Nothing of it leaves this party, and it publishes nothing.
+    Nothing of it leaves this place, and it publishes nothing.
 
     :param params: of the joint model.
     :return: (rows,) probability of label 1.
     """
-    me = context.me
+    me = context.planning.label_holder
     planning = _alone(context.planning, me)
     planned = replace(planning, frames=dict(planning.frames), models={})
     component, params = _own(params, me)
@@ -38,13 +39,17 @@ def baseline_scores(context: RunContext, params: Trainable, frame: str) -> NDArr
     alone = replace(
         context,
         engine="clear",
+        me=me,
         parties=(me,),
         dealer=None,
         receivers={},
         plan=plan,
         planning=planning,
         publish=_publish_nothing,
-        frames={name: replace(one, columns={me: one.columns[me]}) for name, one in context.frames.items()},
+        datasets={owner: one for owner, one in context.datasets.items() if owner == me},
+        frames={
+            name: replace(one.part(me), columns={me: one.columns[me]}) for name, one in context.frames.items()
+        },
         models={},
     )
     component.run(alone, params)
@@ -66,8 +71,8 @@ def _own(params: Trainable, me: str) -> tuple[Component[Any], Trainable]:
     return Logistic(), params
 
 
-def _publish_nothing(kind: str, name: str, content: bytes) -> None:
-    """The party's own model is nobody's result."""
+def _publish_nothing(kind: str, name: str, content: bytes, to: tuple[str, ...]) -> None:
+    """The label holder's own model is nobody's result."""
 
 
 def _alone(planning: PlanContext, me: str) -> PlanContext:

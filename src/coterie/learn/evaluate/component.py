@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from coterie.crypto import now
@@ -23,7 +19,7 @@ from coterie.learn.component import (
     StepPlan,
 )
 from coterie.learn.errors import FRAME_MISSING, MODEL_MISSING, NOT_CLASSIFIED, SCORES_NOT_HERE
-from coterie.learn.keys import rows_of
+from coterie.learn.joined import give_rows
 
 from .baseline import baseline_scores
 from .clear import curves, gain, measure
@@ -40,11 +36,13 @@ TAG = "evaluation"
 class Evaluate(Component[EvaluateParams]):
     """Scores a frame, measures the scores at the label holder, and gives metrics, scores and a report.
 
-    The scores become known to the label holder alone. Other receivers of metrics or of the report get one
-    record of a length that depends on the parameters only.
+    In engine "mpc" the scores become known to the label holder alone. Other receivers of metrics or of the
+    report get one record of a length that depends on the parameters only. In engine "tee" nobody learns
+    scores but those to whom the agreement grants them, each by its own ids.
 
     Errors: CT-3001 without the frame, CT-3002 without a model, CT-3016 where only one label value occurs,
-    CT-3030 where the agreement gives scores to somebody else, CT-3031 for an unreadable record.
+    CT-3030 where the agreement gives scores to somebody else and the engine is not "tee", CT-3031 for an
+    unreadable record.
     """
 
     name: ClassVar[str] = "evaluate"
@@ -55,11 +53,12 @@ class Evaluate(Component[EvaluateParams]):
     def plan(self, context: PlanContext, params: EvaluateParams) -> StepPlan:
         if params.frame not in context.frames:
             raise FRAME_MISSING(f"'{params.frame}'", step=context.step)
-        holder = context.label_holder
+        holder, attested = context.label_holder, context.engine == "tee"
         elsewhere = [party for party in context.receivers.get("scores", ()) if party != holder]
-        if elsewhere:
+        if elsewhere and not attested:
             raise SCORES_NOT_HERE(f"they would go to {', '.join(elsewhere)}", step=context.step)
-        scoring = score_plan(context, _model(context, params), params.frame, (holder,))
+        learning = context.receiving("scores") if attested else (holder,)
+        scoring = score_plan(context, _model(context, params), params.frame, learning)
         if not context.models[_model(context, params)].params.classifies:
             raise NOT_CLASSIFIED(f"'{_model(context, params)}'", step=context.step)
         kinds: tuple[ResultKind, ...] = ("metrics", "report", "scores")
@@ -87,20 +86,20 @@ class Evaluate(Component[EvaluateParams]):
         scores = score_run(context, _model(planning, params), params.frame, (planning.label_holder,))
         if context.deals_ahead:
             return
-        if scores is not None and context.me == planning.label_holder:
+        if scores is not None and planning.label_holder in context.mine:
             context.progress(0, 2, "measuring")
             record = _measured(context, params, scores)
             for party, size in _record_sizes(planning, params).items():
                 full = party in planning.receiving("report")
                 context.mesh.to(party).send_bytes(TAG, pack(record if full else record.numbers_only(), size))
-            _publish_scores(context, params, scores)
+            give_rows(context, "scores", "scores.parquet", context.frames[params.frame], {"score": scores})
         elif context.me in (sizes := _record_sizes(planning, params)):
             received = context.mesh.to(planning.label_holder).recv_bytes(TAG, sizes[context.me])
             record = unpack(received, planning.label_holder)
         else:
             return
         context.progress(1, 2, "writing the results")
-        _publish_record(context, record)
+        _give_record(context, record)
 
 
 def _model(context: PlanContext, params: EvaluateParams) -> str:
@@ -137,7 +136,9 @@ def _reveals(context: PlanContext, params: EvaluateParams) -> tuple[Reveal, ...]
     }
     reveals = []
     for kind, text in texts.items():
-        to = tuple(party for party in context.receiving(kind) if party != context.label_holder)
+        to = context.receiving(kind)
+        if context.engine != "tee":  # elsewhere its holder has labels and scores, and measures them itself
+            to = tuple(party for party in to if party != context.label_holder)
         if to:
             count = number_count(params.bins, baseline=baseline, curves=kind == "report")
             reveals.append(Reveal(text, to, count, kind))
@@ -167,25 +168,13 @@ def _measured(context: RunContext, params: EvaluateParams, scores: NDArray[np.fl
     return Record(evaluation=compared, curves=curves(labels, scores), baseline_curves=curves(labels, alone))
 
 
-def _publish_scores(context: RunContext, params: EvaluateParams, scores: NDArray[np.float64]) -> None:
-    if context.me not in context.plan.results.get("scores", ()) or context.dataset is None:
-        return
-    rows = rows_of(context.frames[params.frame].keys, context.dataset.keyed_ids(context.id_key))
-    table = pa.table(
-        {context.dataset.spec.id.name: context.dataset.ids.take(pa.array(rows)), "score": scores}
-    )
-    content = io.BytesIO()
-    pq.write_table(table, content)
-    context.publish("scores", "scores.parquet", content.getvalue())
-
-
-def _publish_record(context: RunContext, record: Record) -> None:
-    results: Mapping[str, tuple[str, ...]] = context.plan.results
-    if context.me in results.get("metrics", ()):
-        content = record.evaluation.model_dump_json(indent=2).encode() + b"\n"
-        context.publish("metrics", "metrics.json", content)
-    if context.me in results.get("report", ()):
+def _give_record(context: RunContext, record: Record) -> None:
+    def report() -> bytes:
         from .facts import report_facts
         from .report import render
 
-        context.publish("report", "report.html", render(record, report_facts(context, now())))
+        return render(record, report_facts(context, now()))
+
+    content = record.evaluation.model_dump_json(indent=2).encode() + b"\n"
+    context.give("metrics", "metrics.json", content)
+    context.give("report", "report.html", report)

@@ -47,7 +47,7 @@ def _parties(planning: PlanContext) -> tuple[Party, ...]:
         )
         for name in planning.parties
     ]
-    for name in planning.everybody:
+    for name in dict.fromkeys((*planning.everybody, *planning.guests)):
         if name not in planning.parties:
             deals = ["deals random numbers"] if name == planning.dealer else []
             receives = ["receives results"] if name in planning.guests else []

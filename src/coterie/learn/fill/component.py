@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from coterie.data import table_needs
+from coterie.data import VerticalFrame, table_needs
 from coterie.errors import CoterieError
 from coterie.learn.component import Component, Engine, PlanContext, RunContext, StepPlan
 from coterie.learn.errors import FRAME_MISSING
 
-from .clear import fit
+from .clear import Filler, fit
 from .params import FillParams
 from .statement import STATEMENT
 
@@ -17,7 +17,7 @@ __all__ = ["Fill"]
 
 
 class Fill(Component[FillParams]):
-    """Fills the missing values of every feature, each at its owner.
+    """Fills the missing values of every feature, each as its owner's own columns say.
 
     The values are learnt from "train", or from "all" where the rows are not split, and used in every frame.
 
@@ -35,8 +35,8 @@ class Fill(Component[FillParams]):
     def plan(self, context: PlanContext, params: FillParams) -> StepPlan:
         if "all" not in context.frames:
             raise FRAME_MISSING("'all'", step=context.step)
-        rows, width = context.frames["all"].rows, max(map(len, context.columns.values()), default=0)
-        memory, disk = table_needs(rows, width * len(context.frames))
+        rows = context.frames["all"].rows
+        memory, disk = table_needs(rows, context.widest * len(context.frames))
         return StepPlan(
             step=context.step,
             component=self.name,
@@ -50,10 +50,18 @@ class Fill(Component[FillParams]):
         if not context.computes:
             return
         training = context.frames.get("train", context.frames["all"])
-        try:
-            filler = fit(training.table, training.columns[context.me], params)
-        except CoterieError as error:
-            raise error.at(party=context.me, step=context.step) from None
-        for name, frame in context.frames.items():
-            context.frames[name] = frame.replaced(filler.filled(frame.table))
-        context.models[context.step] = filler
+        fillers = {owner: _fitted(context, training.part(owner), params) for owner in context.mine}
+        for owner, filler in fillers.items():
+            for name, frame in context.frames.items():
+                part = frame.part(owner)
+                context.frames[name] = frame.with_part(part.replaced(filler.filled(part.table)))
+        context.models[context.step] = fillers
+
+
+def _fitted(context: RunContext, training: VerticalFrame, params: FillParams) -> Filler:
+    """Of one owner's columns."""
+    owner = training.owner
+    try:
+        return fit(training.table, training.columns[owner], params)
+    except CoterieError as error:
+        raise error.at(party=owner, step=context.step) from None

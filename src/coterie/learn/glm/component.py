@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -24,23 +25,25 @@ from coterie.learn.glm import clear
 from coterie.learn.glm import mpc as secure
 from coterie.learn.glm.design import Design, design
 from coterie.learn.glm.errors import COLUMN_APART, NO_RECEIVER, OFFSET_ELSEWHERE
-from coterie.learn.glm.own import own_part
+from coterie.learn.glm.own import own_blocks, own_part
 from coterie.learn.glm.params import GlmParams
 from coterie.learn.glm.running import needs_of_parts, sums_of, train
-from coterie.learn.glm.statement import LOSS, MPC, RANGE, SCALE, STATISTICS, STOP
-from coterie.learn.glm.statistics import table
+from coterie.learn.glm.statement import LOSS, MPC, RANGE, SCALE, STATISTICS, STOP, TABLE
+from coterie.learn.glm.statistics import Sums, table
 from coterie.learn.linear import (
     CLEAR,
     NO_BOUND,
     NO_FEATURES,
-    NOT_ALONE,
     ClearModel,
     Floats,
     ModelFacts,
     SharedModel,
     feature_columns,
+    model_reveals,
+    need_all_here,
     place_of,
 )
+from coterie.learn.secure import with_room
 from coterie.mpc import Outputs
 
 __all__ = ["Glm"]
@@ -65,7 +68,8 @@ class Glm(Component[GlmParams]):
     """Trains on "train", or on "all" where the rows are not split.
 
     Engine "mpc": every compute party keeps shares of the coefficients; those whom the agreement grants
-    "coefficients" learn them. Engine "clear": one party with all columns learns them.
+    "coefficients" learn them. Engines "clear" and "tee": all columns are in one place, and whoever is granted
+    "coefficients" or "model" learns them.
 
     Errors: CT-3001 without aligned rows, CT-3050 without known bounds, CT-3055, CT-3060, CT-3064, CT-3065,
     CT-2101 where the sizes do not fit the ring; before anything is sent CT-3027, CT-3028, CT-3051 (features),
@@ -91,10 +95,14 @@ class Glm(Component[GlmParams]):
         if context.engine != "mpc":
             context.models[context.step] = ModelFacts(task.columns, 0, 0.0, params)
             work = task.numbers.steps * rows * width * width
-            return replace(plan, memory=3 * 8 * rows * width, operations=work, statement=CLEAR)
+            reveals = _reveals(context, task)
+            return replace(
+                plan, reveals=reveals, memory=3 * 8 * rows * width, operations=work, statement=CLEAR
+            )
         bound = task.formats.coefficient_bound
         context.models[context.step] = ModelFacts(task.columns, secure.COEFFICIENT_FRAC, bound, params)
         needs = needs_of_parts(context, _parts(context, task), task.formats, task.roles)
+        needs = needs if context.exact else with_room(needs)
         return replace(plan, **needs, reveals=_reveals(context, task), statement=MPC)
 
     def run(self, context: RunContext, params: GlmParams) -> None:
@@ -140,7 +148,8 @@ def _results(context: PlanContext, params: GlmParams) -> dict[str, tuple[str, ..
         if asked and not context.receiving(kind):
             raise NO_RECEIVER(f"'{kind}'", step=context.step)
         kinds += [kind] if asked else []
-    if params.tolerance is not None and context.receiving("loss")[0] not in context.parties:
+    looks = context.engine == "mpc" and params.tolerance is not None
+    if looks and context.receiving("loss")[0] not in context.parties:
         raise NO_RECEIVER("'loss', which a party with data looks at to end early", step=context.step)
     return {kind: to for kind in kinds if (to := context.receiving(kind))}
 
@@ -160,27 +169,29 @@ def _parts(context: PlanContext, task: _Task) -> list[secure.Part]:
 def _reveals(context: PlanContext, task: _Task) -> tuple[Reveal, ...]:
     params, size, segments = task.numbers.params, task.numbers.size, task.numbers.segments
     to = _results(context, params)
-    reveals = [Reveal(RANGE, context.parties, 1)]
-    if "coefficients" in to:
+    secret = context.engine == "mpc"
+    reveals = [Reveal(RANGE, context.parties, 1)] if secret else [*model_reveals(to, size)]
+    if secret and "coefficients" in to:
         what = "coefficient of each feature, and the intercept" if params.intercept else "coefficients"
         reveals.append(Reveal(what, to["coefficients"], size, "coefficients"))
         if params.family == "linear":
             reveals.append(Reveal(SCALE, to["coefficients"], 2, "coefficients"))
     if "loss" in to:
         reveals.append(Reveal(LOSS, to["loss"], len(segments), "loss"))
-    if params.tolerance is not None:
+    if secret and params.tolerance is not None:
         receivers = {name for receiving in to.values() for name in receiving}
         concerned = {*context.parties, context.dealer, *receivers}
         told = tuple(name for name in context.everybody if name in concerned)
         reveals.append(Reveal(STOP, told, 1))
     if "statistics" in to:
         count = size + 6 + (params.family in ("gamma", "tweedie")) + 2 * (params.weights is not None)
-        reveals.append(Reveal(STATISTICS, to["statistics"], count, "statistics"))
+        reveals.append(Reveal(STATISTICS if secret else TABLE, to["statistics"], count, "statistics"))
     return tuple(reveals)
 
 
 def _own(context: RunContext, task: _Task) -> secure.Own:
-    return own_part(context, task.shape, task.columns, task.numbers, task.roles)
+    blocks = own_blocks(context, task.columns, task.numbers)
+    return own_part(context, task.shape, blocks[0] if blocks else None, task.numbers, task.roles)
 
 
 def _run_mpc(context: RunContext, task: _Task) -> None:
@@ -195,12 +206,12 @@ def _run_mpc(context: RunContext, task: _Task) -> None:
     facts = ModelFacts(task.columns, secure.COEFFICIENT_FRAC, bound, task.numbers.params)
     if "coefficients" in outputs.revealed:
         values = _in_units(outputs, facts)
-        _publish(context, "coefficients", ClearModel.of(facts, values).coefficients())
+        _give(context, "coefficients", ClearModel.of(facts, values).coefficients())
     if losses:
-        _publish(context, "loss", {"loss": losses})
-    if context.me in context.plan.results.get("statistics", ()):
+        _give(context, "loss", {"loss": losses})
+    if context.receiving("statistics"):
         told = table(sums_of(outputs.revealed, task.numbers, task.roles), task.numbers, task.columns, values)
-        _publish(context, "statistics", told)
+        _give(context, "statistics", told)
 
 
 def _keep_shares(context: RunContext, task: _Task, own: secure.Own, outputs: Outputs) -> None:
@@ -211,8 +222,7 @@ def _keep_shares(context: RunContext, task: _Task, own: secure.Own, outputs: Out
         scale = (own.label.exponent, secure.location_of(own))
     model = SharedModel(facts, context.me, kept.words, scale)
     context.models[context.step] = model
-    if context.me in context.plan.results.get("model", ()):
-        context.publish("model", f"{context.step}.model", model.to_bytes())
+    context.give("model", f"{context.step}.model", model.to_bytes)
 
 
 def _in_units(outputs: Outputs, facts: ModelFacts) -> Floats:
@@ -227,36 +237,43 @@ def _in_units(outputs: Outputs, facts: ModelFacts) -> Floats:
 
 
 def _run_clear(context: RunContext, task: _Task) -> None:
-    if any(owner != context.me for owner in (*task.columns, task.roles.offset, task.roles.weights) if owner):
-        raise NOT_ALONE(f"{context.me} holds only its own")
+    roles, params = task.roles, task.numbers.params
+    owners = (*task.columns, roles.label, roles.offset, roles.weights)
+    need_all_here(context, [owner for owner in owners if owner is not None])
     context.progress(0, 1, "training")
-    own, params = _own(context, task), task.numbers.params
-    assert own.block is not None
+    blocks = own_blocks(context, task.columns, task.numbers)
+    own = own_part(context, task.shape, None, task.numbers, roles)
     assert own.label is not None
     rows = task.shape.rows
     weights = np.ones(rows) if own.weights is None else own.weights
     offset = np.zeros(rows) if own.offset is None else own.offset.values
     shifts = clear.constants(own.label, offset, task.numbers)
-    problem = clear.Problem([own.block], own.label, weights, shifts, task.numbers)
+    problem = clear.Problem(blocks, own.label, weights, shifts, task.numbers)
     fitted, centre = clear.fit(problem), 0.0 if own.offset is None else own.offset.centre
     coefficients, intercept = clear.given_units(problem, fitted, centre)
-    facts = ModelFacts(task.columns, 0, 0.0, params)
-    model = ClearModel(facts, coefficients, intercept)
+    model = ClearModel(ModelFacts(task.columns, 0, 0.0, params), coefficients, intercept)
     context.models[context.step] = model
-    results, me = context.plan.results, context.me
-    if me in results.get("model", ()):
-        context.publish("model", f"{context.step}.model", model.to_bytes())
-    if me in results.get("coefficients", ()):
-        _publish(context, "coefficients", model.coefficients())
-    if me in results.get("loss", ()):
-        _publish(context, "loss", {"loss": fitted.losses})
-    if me in results.get("statistics", ()) and own.facts is not None:
+    context.give("model", f"{context.step}.model", model.to_bytes)
+    _give(context, "coefficients", model.coefficients())
+    _give(context, "loss", {"loss": fitted.losses})
+    if own.facts is not None and context.receiving("statistics"):
         mean = 1.0 if own.given_weights is None else own.given_weights.mean
         values = np.append(coefficients, intercept) if params.intercept else coefficients
-        told = table(clear.sums(problem, fitted, own.facts, mean), task.numbers, task.columns, values)
-        _publish(context, "statistics", told)
+        _give_statistics(context, task, clear.sums(problem, fitted, own.facts, mean), values)
 
 
-def _publish(context: RunContext, kind: str, document: dict[str, Any]) -> None:
+def _give_statistics(context: RunContext, task: _Task, sums: Sums, values: Floats) -> None:
+    """To those who may know the coefficients with estimates, z and p; to the others without."""
+    results = context.plan.results
+    knowing = {*results.get("coefficients", ()), *results.get("model", ())}
+    if context.engine == "clear":
+        knowing.update(context.mine)
+    for to, estimates in ((knowing, values), (set(context.receiving("statistics")) - knowing, None)):
+        _give(context, "statistics", table(sums, task.numbers, task.columns, estimates), to)
+
+
+def _give(
+    context: RunContext, kind: ResultKind, document: dict[str, Any], to: Iterable[str] | None = None
+) -> None:
     """As JSON."""
-    context.publish(kind, f"{context.step}.{kind}.json", canonical(document))
+    context.give(kind, f"{context.step}.{kind}.json", lambda: canonical(document), to)

@@ -2,7 +2,7 @@
 
 from coterie.learn.component import Statement
 
-__all__ = ["LOSS", "MPC", "RANGE", "SCALE", "STATISTICS", "STOP"]
+__all__ = ["LOSS", "MPC", "RANGE", "SCALE", "STATISTICS", "STOP", "TABLE"]
 
 MPC = Statement(
     protocol="additive sharing in Z_2^64, private bilinear products, exact truncation, functions by dealt "
@@ -19,6 +19,11 @@ SCALE = "mean of the label, and a power of two near its spread"
 LOSS = "mean loss of the training rows, each time that it is looked at"
 
 STOP = "after which look at the loss training has ended"
+
+TABLE = (
+    "standard error of each coefficient, deviance and the null model's, dispersion, likelihood, AIC; z and p "
+    "to who may know the coefficients"
+)
 
 STATISTICS = (
     "diagonal of the inverse of the information, and a power of two near its trace; how exact that inverse "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from coterie.data import VerticalFrame
-from coterie.learn.linear import Floats
+from coterie.learn.linear import Floats, Place, places_of
 
 __all__ = ["JoinedFacts", "JoinedModel", "JoinedParams"]
 
@@ -43,9 +43,9 @@ class JoinedFacts:
         return sum(map(len, self.columns.values()))
 
     @property
-    def places(self) -> tuple[tuple[str, str], ...]:
+    def places(self) -> tuple[Place, ...]:
         """Owner and column of each feature, in model order."""
-        return tuple((owner, name) for owner, names in self.columns.items() for name in names)
+        return places_of(self.columns)
 
 
 class JoinedModel(ABC):

@@ -28,7 +28,7 @@ def score_plan(context: PlanContext, model_step: str, frame: str, to: Sequence[s
         step=context.step,
         component=facts.params.kind,
         params={},
-        reveals=(Reveal("the score of each row", tuple(to), shape.rows, "scores"),),
+        reveals=(Reveal("the score of each row", tuple(to), shape.rows, "scores"),) if to else (),
         memory=16 * shape.rows,
         operations=shape.rows * shape.width,
         statement=CLEAR,

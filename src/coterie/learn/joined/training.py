@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import io
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from coterie.crypto import canonical
@@ -14,15 +18,17 @@ from coterie.data import VerticalFrame
 from coterie.learn.component import FrameShape, PlanContext, ResultKind, RunContext
 from coterie.learn.errors import EMPTY_PART, FRAME_MISSING
 from coterie.learn.joined.errors import LEARNER_MISSING
-from coterie.learn.linear import NO_FEATURES, NOT_ALONE
+from coterie.learn.keys import rows_of
+from coterie.learn.linear import NO_FEATURES, need_all_here
 from coterie.learn.split import is_test
 
 __all__ = [
-    "check_alone",
+    "check_whole",
+    "give_json",
+    "give_rows",
     "granted",
     "held_back",
     "need_library",
-    "publish_json",
     "training_columns",
     "training_frame",
     "training_shape",
@@ -57,10 +63,9 @@ def training_frame(context: RunContext) -> VerticalFrame:
     return context.frames["train" if "train" in context.frames else "all"]
 
 
-def check_alone(context: RunContext, shape: FrameShape) -> None:
+def check_whole(context: RunContext, shape: FrameShape) -> None:
     """Raises CT-3052 where a column or the label is not here."""
-    if any(owner != context.me for owner in (*training_columns(shape), shape.label_holder)):
-        raise NOT_ALONE(f"{context.me} holds only its own", next_step="Run the job with one party's data.")
+    need_all_here(context, (*training_columns(shape), shape.label_holder))
 
 
 def granted(context: PlanContext, kinds: Iterable[ResultKind]) -> dict[str, tuple[str, ...]]:
@@ -85,7 +90,35 @@ def held_back(frame: VerticalFrame, part: float, salt: str) -> tuple[Rows, Rows]
     return parts
 
 
-def publish_json(context: RunContext, kind: str, document: dict[str, Any]) -> None:
-    """A result as canonical JSON, where this party is a receiver of its kind."""
-    if context.me in context.plan.results.get(kind, ()):
-        context.publish(kind, f"{context.step}.{kind}.json", canonical(document))
+def give_json(
+    context: RunContext, kind: ResultKind, document: dict[str, Any] | Callable[[], dict[str, Any]]
+) -> None:
+    """A result as canonical JSON, to its receivers.
+
+    :param document: or what makes it, which is called only where there is a receiver.
+    """
+    name = f"{context.step}.{kind}.json"
+    context.give(kind, name, lambda: canonical(document() if callable(document) else document))
+
+
+def give_rows(
+    context: RunContext, kind: ResultKind, file: str, frame: VerticalFrame, columns: Mapping[str, Any]
+) -> None:
+    """A result for each row, as Parquet, to its receivers: to each by its own ids.
+
+    :param columns: (rows,) values by name, in the order of the frame's rows.
+    """
+    for owner in context.mine:
+        context.give(kind, file, partial(_listed, context, owner, frame, columns), to=(owner,))
+
+
+def _listed(context: RunContext, owner: str, frame: VerticalFrame, columns: Mapping[str, Any]) -> bytes:
+    dataset = context.datasets[owner]
+    rows = rows_of(frame.keys, dataset.keyed_ids(context.id_key))
+    ids = dataset.ids.take(pa.array(rows))
+    table = pa.Table.from_arrays(
+        [ids, *(pa.array(values) for values in columns.values())], [dataset.spec.id.name, *columns]
+    )
+    content = io.BytesIO()
+    pq.write_table(table, content)
+    return content.getvalue()

@@ -1,7 +1,16 @@
 """What models share whose predictor is a sum of coefficients times features: own columns, stored models,
 scores."""
 
-from coterie.learn.linear.columns import Moments, feature_columns, moments, own_columns, place_of
+from coterie.learn.linear.columns import (
+    Moments,
+    Place,
+    feature_columns,
+    moments,
+    need_all_here,
+    own_columns,
+    place_of,
+    places_of,
+)
 from coterie.learn.linear.errors import (
     CONSTANT_FEATURE,
     MODEL_MISMATCH,
@@ -14,11 +23,12 @@ from coterie.learn.linear.model import ClearModel, ModelFacts, SharedModel, load
 from coterie.learn.linear.params import Floats, LinearParams, sigmoid
 from coterie.learn.linear.products import gram, turned
 from coterie.learn.linear.scores import score_plan, score_run
-from coterie.learn.linear.statement import CLEAR
+from coterie.learn.linear.statement import CLEAR, MODEL, model_reveals
 
 __all__ = [
     "CLEAR",
     "CONSTANT_FEATURE",
+    "MODEL",
     "MODEL_MISMATCH",
     "MODEL_UNFIT",
     "NOT_ALONE",
@@ -29,13 +39,17 @@ __all__ = [
     "LinearParams",
     "ModelFacts",
     "Moments",
+    "Place",
     "SharedModel",
     "feature_columns",
     "gram",
     "load_model",
+    "model_reveals",
     "moments",
+    "need_all_here",
     "own_columns",
     "place_of",
+    "places_of",
     "score_plan",
     "score_run",
     "sigmoid",

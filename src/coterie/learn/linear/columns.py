@@ -1,24 +1,37 @@
-"""An owner's own columns of a frame, block by block, and their moments."""
+"""Columns of a frame that are here, block by block, and their moments."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from coterie.data import VerticalFrame
-from coterie.learn.component import FrameShape
+from coterie.learn.component import FrameShape, RunContext
 from coterie.learn.errors import NOT_FINITE, NULLS_LEFT
-from coterie.learn.linear.errors import CONSTANT_FEATURE
+from coterie.learn.linear.errors import CONSTANT_FEATURE, NOT_ALONE
 from coterie.learn.linear.params import Floats, LinearParams
 from coterie.learn.linear.products import gram
 from coterie.mpc import RowBlocks
 
-__all__ = ["Moments", "feature_columns", "moments", "own_columns", "place_of"]
+__all__ = [
+    "Moments",
+    "Place",
+    "feature_columns",
+    "moments",
+    "need_all_here",
+    "own_columns",
+    "place_of",
+    "places_of",
+]
+
+Place: TypeAlias = tuple[str, str]
+"""Owner and name of a column."""
 
 
-def place_of(column: str) -> tuple[str, str]:
+def place_of(column: str) -> Place:
     """Party and column of ``party.column``; names of parties have no full stop."""
     party, _, name = column.partition(".")
     return party, name
@@ -43,14 +56,24 @@ class Moments:
     covariance: Floats
 
 
-def own_columns(frame: VerticalFrame, columns: Sequence[str]) -> RowBlocks:
-    """Own columns of a frame, taken out of its table block by block."""
+def own_columns(frame: VerticalFrame, places: Sequence[Place]) -> RowBlocks:
+    """Columns of a frame that are here, taken out of its tables block by block."""
 
     def rows(start: int, stop: int) -> Floats:
-        table, keys = frame.table.slice(start, stop - start), frame.keys[start:stop]
-        return replace(frame, rows=table.num_rows, table=table, keys=keys).matrix(columns)
+        return frame.block(start, stop).values(places)
 
-    return RowBlocks((frame.rows, len(columns)), rows)
+    return RowBlocks((frame.rows, len(places)), rows)
+
+
+def places_of(columns: Mapping[str, Sequence[str]]) -> tuple[Place, ...]:
+    """Owner and name of each column, in model order."""
+    return tuple((owner, name) for owner, names in columns.items() for name in names)
+
+
+def need_all_here(context: RunContext, owners: Iterable[str]) -> None:
+    """Raises CT-3052 where columns of one of these owners are not here."""
+    if elsewhere := [owner for owner in owners if owner not in context.mine]:
+        raise NOT_ALONE(f"those of {elsewhere[0]} are not here")
 
 
 def moments(features: RowBlocks, columns: Sequence[str]) -> Moments:

@@ -17,8 +17,8 @@ CONSTANT_FEATURE = define(
 NOT_ALONE = define(
     "CT-3052",
     BadInput,
-    "Training in the clear needs all columns at one party",
-    "Choose the engine `mpc`, or run the job with one party's data.",
+    "What runs in the clear needs all columns in one place",
+    "Choose the engine `mpc` or `tee`, or run the job with one party's data.",
 )
 NO_FEATURES = define(
     "CT-3055", BadInput, "There is no feature to train on", "Name at least one feature column in the job."

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from coterie.learn.component import FrameShape, PlanContext, Reveal, RunContext, StepPlan
 from coterie.learn.errors import FRAME_MISSING, MODEL_MISSING
-from coterie.learn.linear.columns import feature_columns, own_columns, place_of
+from coterie.learn.linear.columns import feature_columns, own_columns, place_of, places_of
 from coterie.learn.linear.errors import MODEL_MISMATCH, NO_BOUND
 from coterie.learn.linear.model import ClearModel, ModelFacts, SharedModel
 from coterie.learn.linear.params import Floats
@@ -28,15 +28,16 @@ def score_plan(context: PlanContext, model_step: str, frame: str, to: Sequence[s
 
     :param model_step: name of the step whose model in ``context.models`` scores.
     :param frame: name of the frame in ``context.frames`` whose rows are scored ("train", "test", "all").
-    :param to: compute parties that learn the scores: the label holder, where the label has a unit.
-    :returns: a plan with ``sent``, ``rounds``,
-        ``operations``, ``memory``, ``digest``, ``statement``, and one reveal of kind "scores" with one value
-        for each row. ``step`` is the calling step; engine "clear" sends nothing.
+    :param to: who learns the scores; in engine mpc compute parties, and the label holder where the label has
+        a unit.
+    :returns: a plan with ``sent``, ``rounds``, ``operations``, ``memory``, ``digest``, ``statement``, and one
+        reveal of kind "scores" with one value for each row, where somebody learns them. ``step`` is the
+        calling step; other engines than "mpc" send nothing.
 
     Errors: CT-3001, CT-3002 (no such frame or model), CT-3050 (features without bound), CT-3054.
     """
     facts, shape = _facts(context, model_step, frame)
-    reveals = (Reveal("the score of each row", tuple(to), shape.rows, "scores"),)
+    reveals = (Reveal("the score of each row", tuple(to), shape.rows, "scores"),) if to else ()
     plan = StepPlan(step=context.step, component=facts.params.kind, params={}, reveals=reveals)
     if context.engine != "mpc":
         return replace(plan, memory=8 * shape.rows * shape.width, statement=CLEAR)
@@ -47,8 +48,8 @@ def score_plan(context: PlanContext, model_step: str, frame: str, to: Sequence[s
 def score_run(context: RunContext, model_step: str, frame: str, to: Sequence[str]) -> Floats | None:
     """Score the rows, as :func:`score_plan` announced; every participant calls it in turn.
 
-    :returns: at the parties of ``to`` what the model expects of the label in each row (the probability of 1,
-        where it is 0 or 1), float64 of shape (rows,); None elsewhere.
+    :returns: what the model expects of the label in each row (the probability of 1, where it is 0 or 1),
+        float64 of shape (rows,); in engine mpc at the parties of ``to``, and None elsewhere.
 
     Errors: those of :func:`coterie.mpc.run`, CT-3002.
     """
@@ -69,12 +70,11 @@ def score_run(context: RunContext, model_step: str, frame: str, to: Sequence[str
 
 
 def _own_predictor(context: RunContext, model: ClearModel, frame: str) -> Floats:
-    """(rows,) where this party has all columns."""
-    names = [name for columns in model.facts.columns.values() for name in columns]
-    predictor = model.logits(context.frames[frame].matrix(names))
+    """(rows,) where all columns are."""
+    rows = context.frames[frame]
+    predictor = model.logits(rows.values(places_of(model.facts.columns)))
     if model.facts.params.offset is not None:
-        _, column = place_of(model.facts.params.offset)
-        predictor = predictor + context.frames[frame].matrix([column])[:, 0]
+        predictor = predictor + rows.values([place_of(model.facts.params.offset)])[:, 0]
     return predictor
 
 
@@ -84,11 +84,13 @@ def _inputs(context: RunContext, model: SharedModel, frame: str) -> dict[str, Ro
         "model": Kept(model.shares, facts.frac, Interval(-facts.bound, facts.bound)),
     }
     if context.me in facts.columns:
-        own[f"features of {context.me}"] = own_columns(context.frames[frame], facts.columns[context.me])
+        own[f"features of {context.me}"] = own_columns(
+            context.frames[frame], [(context.me, name) for name in facts.columns[context.me]]
+        )
     if facts.params.offset is not None:
         owner, column = place_of(facts.params.offset)
         if owner == context.me:
-            given, unit = own_columns(context.frames[frame], [column]), 2.0 ** -model.scale[0]
+            given, unit = own_columns(context.frames[frame], [(owner, column)]), 2.0 ** -model.scale[0]
             own["offset"] = RowBlocks(given.shape, lambda start, stop: given.rows(start, stop) * unit)
     return own
 

@@ -1,8 +1,26 @@
 """What linear models show, whatever trained them."""
 
-from coterie.learn.component import Statement
+from __future__ import annotations
 
-__all__ = ["CLEAR", "SCORES"]
+from collections.abc import Mapping
+
+from coterie.learn.component import Reveal, Statement
+
+__all__ = ["CLEAR", "MODEL", "SCORES", "model_reveals"]
+
+MODEL = "coefficient of each feature, and the intercept where there is one"
+"""Of a model that is in the clear."""
+
+
+def model_reveals(results: Mapping[str, tuple[str, ...]], size: int) -> tuple[Reveal, ...]:
+    """What receivers learn of a model of ``size`` numbers that is in one place: as a file, as a document."""
+    reveals = []
+    if "model" in results:
+        reveals.append(Reveal(MODEL, results["model"], size, "model"))
+    if "coefficients" in results:
+        reveals.append(Reveal(MODEL, results["coefficients"], size, "coefficients"))
+    return tuple(reveals)
+
 
 CLEAR = Statement(
     protocol="in the clear at the one party that holds all columns",

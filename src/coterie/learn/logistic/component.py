@@ -25,10 +25,11 @@ from coterie.learn.linear import (
     CLEAR,
     NO_BOUND,
     NO_FEATURES,
-    NOT_ALONE,
     ClearModel,
     ModelFacts,
     SharedModel,
+    model_reveals,
+    need_all_here,
     own_columns,
 )
 from coterie.learn.logistic import clear
@@ -50,7 +51,8 @@ class Logistic(Component[LogisticParams]):
     """Trains on "train", or on "all" where the rows are not split.
 
     Engine "mpc": every compute party keeps shares of the coefficients; those whom the agreement grants
-    "coefficients" learn them. Engine "clear": one party with all columns learns them.
+    "coefficients" learn them. Engines "clear" and "tee": all columns are in one place, and whoever is granted
+    "coefficients" or "model" learns them.
 
     Errors: CT-3001 without aligned rows, CT-3050 without known bounds, CT-2101 where the sizes do not fit the
     ring; before anything is sent CT-3027, CT-3028, CT-3051 (features), CT-1501, CT-1502, CT-3016 (label);
@@ -66,12 +68,15 @@ class Logistic(Component[LogisticParams]):
         shape = _training_shape(context)
         given = params.model_dump(mode="json")
         if context.engine != "mpc":
-            context.models[context.step] = ModelFacts(_columns(shape), 0, CLEAR_BOUND, params)
+            clear_facts = ModelFacts(_columns(shape), 0, CLEAR_BOUND, params)
+            context.models[context.step] = clear_facts
+            results = _results(context)
             return StepPlan(
                 step=context.step,
                 component=self.name,
                 params=given,
-                results=_results(context),
+                reveals=model_reveals(results, clear_facts.size),
+                results=results,
                 memory=3 * 8 * shape.rows * shape.width,
                 operations=2 * params.passes * shape.rows * shape.width,
                 statement=CLEAR,
@@ -108,29 +113,28 @@ class Logistic(Component[LogisticParams]):
         outputs = served(program, tape, context)
         facts = ModelFacts(_columns(shape), COEFFICIENT_FRAC, numbers.coefficient_bound, params)
         if outputs is None:
-            block, labels = _own(context, shape, numbers)
-            outputs = computed(program, tape, context, inputs(context.me, block, labels, numbers))
+            blocks, labels = _own(context, shape, numbers)
+            own = inputs(context.me, blocks[0] if blocks else None, labels, numbers)
+            outputs = computed(program, tape, context, own)
             _keep_shares(context, facts, outputs)
         if "coefficients" in outputs.revealed:
             values = outputs.revealed["coefficients"]
-            _publish_coefficients(context, ClearModel.of(facts, values))
+            _give_coefficients(context, ClearModel.of(facts, values))
 
     def _run_clear(self, context: RunContext, params: LogisticParams) -> None:
         shape = _training_shape(context.planning)
-        if any(names and owner != context.me for owner, names in shape.columns.items()):
-            raise NOT_ALONE(f"{context.me} holds only its own")
-        numbers = design(shape.rows, {owner: len(n) for owner, n in shape.columns.items()}, 1.0, params)
+        columns = _columns(shape)
+        need_all_here(context, (*columns, shape.label_holder))
+        widths = {party: len(columns.get(party, ())) for party in context.planning.parties}
+        numbers = design(shape.rows, widths, 1.0, params)
         context.progress(0, 1, "training")
-        block, labels = _own(context, shape, numbers)
-        assert block is not None
+        blocks, labels = _own(context, shape, numbers)
         assert labels is not None
-        weights, intercept = clear.fit([block], labels, numbers)
-        model = ClearModel(ModelFacts(_columns(shape), 0, CLEAR_BOUND, params), weights, intercept)
+        weights, intercept = clear.fit(blocks, labels, numbers)
+        model = ClearModel(ModelFacts(columns, 0, CLEAR_BOUND, params), weights, intercept)
         context.models[context.step] = model
-        if context.me in context.plan.results.get("model", ()):
-            context.publish("model", f"{context.step}.model", model.to_bytes())
-        if context.me in context.plan.results.get("coefficients", ()):
-            _publish_coefficients(context, model)
+        context.give("model", f"{context.step}.model", model.to_bytes)
+        _give_coefficients(context, model)
 
 
 def _training_shape(context: PlanContext) -> FrameShape:
@@ -181,12 +185,19 @@ def _reveals(context: PlanContext, facts: ModelFacts) -> tuple[Reveal, ...]:
 
 def _own(
     context: RunContext, shape: FrameShape, numbers: Design
-) -> tuple[Block | None, NDArray[np.int8] | None]:
-    """This party's part of the problem and labels, checked; None for what it has not."""
+) -> tuple[list[Block], NDArray[np.int8] | None]:
+    """What is here, checked: a part of the problem for each owner with features, and the labels."""
     frame = context.frames["train" if "train" in context.frames else "all"]
-    names = shape.columns.get(context.me, ())
-    block = prepare(own_columns(frame, names), names, numbers) if names else None
-    return block, frame.labels() if context.me == shape.label_holder else None
+    blocks = []
+    for owner in context.mine:
+        names = shape.columns.get(owner, ())
+        try:
+            if names:
+                places = [(owner, name) for name in names]
+                blocks.append(prepare(own_columns(frame, places), names, numbers))
+        except CoterieError as error:
+            raise error.at(party=owner) from None
+    return blocks, frame.labels() if shape.label_holder in context.mine else None
 
 
 def _keep_shares(context: RunContext, planned: ModelFacts, outputs: Outputs) -> None:
@@ -195,10 +206,9 @@ def _keep_shares(context: RunContext, planned: ModelFacts, outputs: Outputs) -> 
     facts = replace(planned, frac=kept.frac, bound=kept.range.bound)
     model = SharedModel(facts, context.me, kept.words)
     context.models[context.step] = model
-    if context.me in context.plan.results.get("model", ()):
-        context.publish("model", f"{context.step}.model", model.to_bytes())
+    context.give("model", f"{context.step}.model", model.to_bytes)
 
 
-def _publish_coefficients(context: RunContext, model: ClearModel) -> None:
+def _give_coefficients(context: RunContext, model: ClearModel) -> None:
     """As JSON, by owner and column."""
-    context.publish("coefficients", f"{context.step}.coefficients.json", canonical(model.coefficients()))
+    context.give("coefficients", f"{context.step}.coefficients.json", lambda: canonical(model.coefficients()))

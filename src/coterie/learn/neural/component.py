@@ -20,10 +20,10 @@ from coterie.learn.errors import ONE_CLASS
 from coterie.learn.joined import (
     LABEL_UNFIT,
     JoinedFacts,
-    check_alone,
+    check_whole,
+    give_json,
     granted,
     held_back,
-    publish_json,
     training_columns,
     training_frame,
     training_shape,
@@ -40,7 +40,7 @@ __all__ = ["Neural"]
 class Neural(Component[NeuralParams]):
     """Trains on "train", or on "all" where the rows are not split. Features must be on one scale.
 
-    Engine "clear": one party with all columns learns the model.
+    Engines "clear" and "tee": all columns are in one place, and whoever is granted the model learns it.
 
     Errors: CT-3001 without aligned rows, CT-3050 without `standardize`, CT-3055 without features, CT-3080
     without scikit-learn; CT-1501, CT-1502, CT-1503, CT-3016, CT-3083 (label), CT-1433, CT-3027, CT-3028
@@ -85,21 +85,21 @@ class Neural(Component[NeuralParams]):
         try:
             model = _trained(context, params)
             context.models[context.step] = model
-            if context.me in context.plan.results.get("model", ()):
-                context.publish("model", f"{context.step}.model", model.to_bytes())
+            context.give("model", f"{context.step}.model", model.to_bytes)
         except CoterieError as error:
             raise error.at(party=context.me, step=context.step) from None
 
 
 def _trained(context: RunContext, params: NeuralParams) -> Network:
+    clear.need_learner(context.step)
     import sklearn
 
     shape, frame = training_shape(context.planning), training_frame(context)
-    check_alone(context, shape)
+    check_whole(context, shape)
     facts = JoinedFacts(training_columns(shape), params)
     context.progress(0, params.epochs, "reading columns")
     label = frame.labels().astype(np.float64) if params.classifies else frame.target()
-    features, held = values(frame, [name for _, name in facts.places]), None
+    features, held = values(frame, facts.places), None
     rows = np.arange(frame.rows)
     if params.early_stopping is not None:
         rows, back = held_back(frame, params.validation, str(params.seed))
@@ -109,7 +109,7 @@ def _trained(context: RunContext, params: NeuralParams) -> Network:
         held = clear.HeldBack(features[back], scaled[back])
         features, scaled = features[rows], scaled[rows]
     fitted = clear.fit(features, scaled, params, held, context.progress)
-    publish_json(context, "loss", {"loss": fitted.history})
+    give_json(context, "loss", {"loss": fitted.history})
     made = Made(
         library=sklearn.__version__,
         rows=len(scaled),

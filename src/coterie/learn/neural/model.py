@@ -13,7 +13,7 @@ from coterie.data import VerticalFrame
 from coterie.errors import CoterieError
 from coterie.learn.errors import NOT_FINITE, NULLS_LEFT
 from coterie.learn.joined import JoinedFacts, JoinedModel, Stored, opened, sealed_header, wrapped
-from coterie.learn.linear import MODEL_UNFIT, Floats, own_columns
+from coterie.learn.linear import MODEL_UNFIT, Floats, Place, own_columns
 from coterie.learn.neural import clear
 from coterie.learn.neural.params import NeuralParams
 
@@ -44,23 +44,23 @@ class _Header(Stored):
     made: Made
 
 
-def values(frame: VerticalFrame, names: Sequence[str]) -> Floats:
-    """(rows, width) own columns, checked.
+def values(frame: VerticalFrame, places: Sequence[Place]) -> Floats:
+    """(rows, width) columns, checked.
 
     Errors: CT-1422, CT-1433 (text), CT-3027 (missing values), CT-3028 (not finite).
     """
-    whole = frame.matrix(names)
-    _check(whole, names)
+    whole = frame.values(places)
+    _check(whole, places)
     return whole
 
 
-def _check(block: Floats, names: Sequence[str]) -> None:
+def _check(block: Floats, places: Sequence[Place]) -> None:
     if np.isfinite(block).all():
         return
-    for place, name in enumerate(names):
-        if np.isnan(block[:, place]).any():
+    for number, (_, name) in enumerate(places):
+        if np.isnan(block[:, number]).any():
             raise NULLS_LEFT(f"'{name}'")
-        if np.isinf(block[:, place]).any():
+        if np.isinf(block[:, number]).any():
             raise NOT_FINITE(f"'{name}'")
 
 
@@ -76,11 +76,10 @@ class Network(JoinedModel):
 
     def scores(self, frame: VerticalFrame) -> Floats:
         """(rows,): see :class:`JoinedModel`. Errors: CT-1422, CT-1433, CT-3027, CT-3028."""
-        names = [name for _, name in self.facts.places]
-        own, found = own_columns(frame, names), np.empty(frame.rows)
+        own, found = own_columns(frame, self.facts.places), np.empty(frame.rows)
         for start in range(0, frame.rows, BLOCK):
             block = own.rows(start, min(start + BLOCK, frame.rows))
-            _check(block, names)
+            _check(block, self.facts.places)
             found[start : start + len(block)] = clear.scores(self.layers, block, self.params, self.scale)
         return found
 

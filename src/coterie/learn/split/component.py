@@ -41,14 +41,15 @@ class Split(Component[SplitParams]):
         whole = context.frames["all"]
         for part in PARTS:
             context.frames[part] = whole
-        memory, disk = table_needs(whole.rows, max(map(len, context.columns.values()), default=0) + 1)
+        memory, disk = table_needs(whole.rows, context.widest + 1)
         everybody = context.everybody
+        sizes = Reveal("number of training rows and number of test rows", everybody, 2)
         return StepPlan(
             step=context.step,
             component=self.name,
             params=params.model_dump(mode="json"),
             rounds=dict.fromkeys(everybody, 0),
-            reveals=(Reveal("number of training rows and number of test rows", everybody, 2),),
+            reveals=(sizes,) if everybody else (),
             memory=72 * whole.rows + memory,
             disk=disk,
             statement=STATEMENT,
@@ -63,7 +64,7 @@ class Split(Component[SplitParams]):
             if not chosen.any():
                 raise EMPTY_PART(f"'{part}' of {whole.rows} rows", party=context.me, step=context.step)
             frame = whole.take(np.flatnonzero(chosen))
-            if frame.label_holder == context.me:
+            if frame.label_holder in context.mine:
                 _check_label(frame, part, context, params)
             context.frames[part] = frame
 

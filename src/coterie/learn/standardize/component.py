@@ -39,8 +39,8 @@ class Standardize(Component[StandardizeParams]):
     def plan(self, context: PlanContext, params: StandardizeParams) -> StepPlan:
         if "all" not in context.frames:
             raise FRAME_MISSING("'all'", step=context.step)
-        rows, width = context.frames["all"].rows, max(map(len, context.columns.values()), default=0)
-        memory, disk = table_needs(rows, width * len(context.frames))
+        rows = context.frames["all"].rows
+        memory, disk = table_needs(rows, context.widest * len(context.frames))
         for name, shape in context.frames.items():
             context.frames[name] = replace(shape, bound=params.clip)
         return StepPlan(
@@ -55,15 +55,24 @@ class Standardize(Component[StandardizeParams]):
     def run(self, context: RunContext, params: StandardizeParams) -> None:
         if not context.computes:
             return
-        training = context.frames.get("train", context.frames["all"])
-        own = [name for name in training.columns[context.me] if f"{context.me}.{name}" not in params.keep]
-        try:
-            scales = fit(((name, training.matrix((name,))[:, 0]) for name in own), params)
-            for part, frame in context.frames.items():
-                context.frames[part] = frame.with_columns(_scaled(scales, frame, own))
-        except CoterieError as error:
-            raise error.at(party=context.me, step=context.step) from None
+        scales = {}
+        for owner in context.mine:
+            try:
+                scales[owner] = _scale_columns(context, owner, params)
+            except CoterieError as error:
+                raise error.at(party=owner, step=context.step) from None
         context.models[context.step] = scales
+
+
+def _scale_columns(context: RunContext, owner: str, params: StandardizeParams) -> Standardizer:
+    """One owner's columns, in all frames."""
+    training = context.frames.get("train", context.frames["all"]).part(owner)
+    own = [name for name in training.columns[owner] if f"{owner}.{name}" not in params.keep]
+    scales = fit(((name, training.matrix((name,))[:, 0]) for name in own), params)
+    for name, frame in context.frames.items():
+        part = frame.part(owner)
+        context.frames[name] = frame.with_part(part.with_columns(_scaled(scales, part, own)))
+    return scales
 
 
 def _scaled(

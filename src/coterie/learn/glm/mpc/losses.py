@@ -58,7 +58,8 @@ def vouched_product(
     (coarse,) = trimmed(ctx, (coarse, SMALL_FRAC))
     ctx.check_range(coarse, SQUARE_PERIOD)
     bound = math.ldexp(SQUARE_PERIOD, halvings)
-    frac = math.floor((ROOM - math.log2(bound)) / 2)
+    several = 1 if len(left) > 1 else 0  # two partial sums at a time, each within the bound of all
+    frac = math.floor((ROOM - several - math.log2(bound)) / 2)
     (short,) = trimmed(ctx, (_dots(ctx, left, right, frac, bound).ldexp(-halvings), TOLD_FRAC))
     return short
 
@@ -72,4 +73,7 @@ def _dots(ctx: Context, left: Sequence[Secret], right: Sequence[Secret], frac: i
         ctx.product("matmul", a.reshape(1, a.size), b, **more)
         for a, b in zip(both[:count], both[count:], strict=True)
     ]
-    return add_up(terms)
+    total = terms[0]
+    for term in terms[1:]:
+        total = ctx.within(total + term, bound)  # no term is negative
+    return total
