@@ -143,6 +143,12 @@ class Ledger:
         """The entries so far, in order, of that kind and of that job (``body["job"]``). Raises CT-1302."""
         return read_entries(self._directory, kind, job, limit=self._size)
 
+    def holds(self, head: SignedHead) -> bool:
+        """Whether ``head`` is of this ledger: signed by its party, and the chain still has that entry."""
+        if head.party != self._identity.name or not head.signed_by(self._identity.public):
+            return False
+        return head.seq > 0 and self._hash_of(head.seq) == head.hash
+
     def close(self) -> None:
         """Let another process write. Twice is allowed."""
         with self._mutex:

@@ -47,6 +47,9 @@ from coterie.tee.evidence.roots import Profile, Roots
 from coterie.tee.evidence.store import EndorsementStore
 from coterie.tee.evidence.verify import state as state_evidence
 from coterie.tee.evidence.verify import verify as verify_evidence
+from coterie.tee.release.case import Case
+from coterie.tee.release.counters import FileCounters
+from coterie.tee.release.releaser import Releaser, ReleaserNode
 
 __all__ = [
     "PIECE_LIMIT",
@@ -54,6 +57,7 @@ __all__ = [
     "Appraisal",
     "Assurance",
     "Attester",
+    "Case",
     "Challenge",
     "Check",
     "Checkpoint",
@@ -63,6 +67,7 @@ __all__ = [
     "Endorsements",
     "Evidence",
     "EvidenceType",
+    "FileCounters",
     "GramineAttester",
     "Grant",
     "GrantRefusal",
@@ -91,6 +96,8 @@ __all__ = [
     "ReferenceValues",
     "Release",
     "ReleaseRequest",
+    "Releaser",
+    "ReleaserNode",
     "ReportBinding",
     "Resources",
     "Roots",

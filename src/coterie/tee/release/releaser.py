@@ -1,0 +1,342 @@
+"""The releaser at an owner's node: the only place from which a data key leaves, and only wrapped.
+
+Before it does: the nonce is the own one and fresh; the evidence is bound to this job, these grants, this
+checkpoint, this owner; the agreement stands; every owner grants the job; the own ledger has the own grant;
+the platform verifies and passes the grant's policy; a run is left. Then the release is logged, the run is
+spent, and the key is given out, in this order, so that a crash between any two costs a run and hides none.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple, Protocol
+
+from coterie.agreement import Agreement, Revocation, standing
+from coterie.crypto import canonical, timestamp
+from coterie.crypto import now as clock
+from coterie.errors import CoterieError
+from coterie.ledger import Entry, Kind, SignedHead
+from coterie.tee.container.header import Preamble
+from coterie.tee.container.wrapping import wrap_for_runner
+from coterie.tee.documents.derive import manifest_refusals
+from coterie.tee.documents.errors import BEYOND_TERMS
+from coterie.tee.documents.exchange import Challenge, LoggedGrant, Release, ReleaseRequest, release_info
+from coterie.tee.documents.grant import Grant
+from coterie.tee.documents.grants import TOLD
+from coterie.tee.documents.limits import Limits
+from coterie.tee.evidence.appraise import appraise
+from coterie.tee.evidence.binding import ReportBinding
+from coterie.tee.evidence.model import Claims, Endorsements, Evidence
+from coterie.tee.evidence.nonces import LIFETIME, NonceBook
+from coterie.tee.evidence.reference import ReferenceValues
+from coterie.tee.evidence.roots import Roots
+from coterie.tee.release.case import Case
+from coterie.tee.release.counters import Counters, Spent, check_left, later, one_more
+from coterie.tee.release.errors import (
+    CHECKPOINT_REFUSED,
+    JOB_NOT_ADMITTED,
+    OTHER_RUN,
+    TOO_MANY_REFUSALS,
+)
+
+MOST_REFUSALS: Final = 64
+"""Refusals of a job before it is answered no more: whoever sends nonsense must not fill the ledger."""
+
+
+class Log(Protocol):
+    """The owner's ledger; :class:`coterie.ledger.Ledger` is one."""
+
+    def append(self, kind: Kind, body: Mapping[str, Any]) -> Entry:
+        """Write an entry: it is on the disk when this returns."""
+        ...
+
+    def entries(self, kind: Kind | None = None, job: str | None = None) -> Iterator[Entry]:
+        """The entries so far."""
+        ...
+
+    def head(self) -> SignedHead:
+        """The present end, signed."""
+        ...
+
+    def holds(self, head: SignedHead) -> bool:
+        """Whether this ledger once ended with that head, and still has all of it."""
+        ...
+
+
+class Agreements(Protocol):
+    """What the node knows of agreements."""
+
+    def find(self, agreement: str) -> tuple[Agreement, Iterable[Revocation]]:
+        """An agreement by its id, and the revocations received of it. Raises a coded error for none."""
+        ...
+
+
+class Keys(Protocol):
+    """Where data keys lie; :class:`coterie.tee.KeyStore` is one."""
+
+    def key(self, preamble: Preamble) -> bytes:
+        """The key of a container. Errors: CT-2209, CT-2210."""
+        ...
+
+
+class Verifying(Protocol):
+    """Who verifies evidence, and remembers; :class:`coterie.tee.EndorsementStore` does."""
+
+    def verify(
+        self, evidence: Evidence, endorsements: Endorsements | None, now: datetime, roots: Roots
+    ) -> tuple[Claims, str]:
+        """The claims, and the digest under which the endorsements are archived."""
+        ...
+
+
+class Archive(Protocol):
+    """What is kept for audits, by its digest."""
+
+    def put(self, content: bytes) -> str:
+        """Keep it; gives its ``sha256:`` digest. It is on the disk when this returns."""
+        ...
+
+
+class ReleaserNode(NamedTuple):
+    """What a releaser uses of its node."""
+
+    name: str
+    """The owner's."""
+    log: Log
+    counters: Counters
+    agreements: Agreements
+    endorsements: Verifying
+    keys: Keys
+    archive: Archive
+
+
+class Releaser:
+    """Admits jobs, challenges runners, and releases the owner's keys. Safe from several threads."""
+
+    def __init__(
+        self,
+        node: ReleaserNode,
+        roots: Roots,
+        *,
+        reference: ReferenceValues | None = None,
+        now: Callable[[], datetime] = clock,
+    ) -> None:
+        """:param reference: what the operator asks of platforms beyond grants, for all jobs.
+
+        Counts the releases that the ledger has: what was logged is spent, though a crash came before the
+        counter.
+
+        Errors: CT-1302.
+        """
+        self._node, self._roots, self._reference, self._now = node, roots, reference, now
+        self._cases: dict[str, Case] = {}
+        self._documents: dict[str, list[str]] = {}
+        """Where the archive has them, by job."""
+        self._refusals: dict[str, int] = {}
+        self._nonces = NonceBook()
+        self._lock = threading.RLock()
+        self._logged: dict[str, Spent] = {}
+        for entry in node.log.entries("release"):
+            self._count(str(entry.body.get("grant")), entry.time)
+
+    def log_grant(self, grant: Grant, job: str) -> LoggedGrant:
+        """Write the own grant to the ledger, and sign that it is there: for the run's checkpoint.
+
+        :param job: the job's id.
+        """
+        body = {
+            "job": job,
+            "grant": grant.digest,
+            "document": self._node.archive.put(grant.to_bytes()),
+            "dataset": grant.dataset,
+            "record": grant.record,
+            "manifest": grant.manifest,
+            "agreement": grant.agreement,
+            "expires": grant.expires,
+            "max_runs": grant.max_runs,
+        }
+        entry = self._node.log.append("grant", body)
+        head = self._node.log.head()
+        return LoggedGrant(owner=self._node.name, grant=grant.digest, entry=entry.seq, head=head)
+
+    def admit(self, case: Case) -> str:
+        """Answer for this job from now on. Gives the manifest's digest.
+
+        Errors: CT-16xx where the agreement does not stand; CT-1637, CT-2276 where it does not allow the job;
+        CT-2275 without the grants of all; CT-2279.
+        """
+        with self._lock:
+            try:
+                self._check(case, self._now())
+            except CoterieError as error:
+                self._log_refusal(case.job, error, {"what": "admission", "job": case.manifest.job})
+                raise
+            documents = (case.manifest, case.checkpoint, *case.grants, *case.records)
+            self._documents[case.job] = [self._node.archive.put(canonical(one)) for one in documents]
+            self._cases[case.job] = case
+            self._refusals.pop(case.job, None)
+            return case.job
+
+    def withdraw(self, job: str) -> None:
+        """Answer no more for a job, by its manifest's digest; nonces that are out are of no use then."""
+        with self._lock:
+            self._cases.pop(job, None)
+
+    def challenge(self, job: str) -> Challenge:
+        """A nonce for the runner of a job, by its manifest's digest: good once, for 300 seconds.
+
+        Errors: those of :meth:`admit` and CT-2277, CT-2280, CT-2281, CT-2283, CT-2284; CT-2246.
+        """
+        now = self._now()
+        with self._lock:
+            try:
+                case = self._case(job)
+                check_left(self._spent(case), self._check(case, now), now)
+                nonce = self._nonces.issue(job, now)
+            except CoterieError as error:
+                self._refuse(job, error, {"what": "challenge"})
+                raise
+        expires = timestamp(now + LIFETIME - timedelta(seconds=1))
+        return Challenge(provider=self._node.name, job=job, nonce=nonce.hex(), expires=expires)
+
+    def release(self, request: ReleaseRequest) -> Release:
+        """The owner's data key for an attested runner, wrapped for it alone. Every refusal is logged with
+        its reasons.
+
+        Errors: those of :meth:`challenge`; CT-2245 (nonce), CT-2278 (bound to another run), CT-2240 and the
+        others of evidence; CT-2209, CT-2211; CT-1303 where it cannot be logged.
+        """
+        now = self._now()
+        with self._lock:
+            try:
+                return self._release(request, now)
+            except CoterieError as error:
+                told = {
+                    "what": "release",
+                    "nonce": request.binding.nonce,
+                    "evidence": request.evidence.digest,
+                }
+                self._refuse(request.binding.job, error, told)
+                raise
+
+    def _release(self, request: ReleaseRequest, now: datetime) -> Release:
+        binding = request.binding
+        case = self._case(binding.job)
+        # It is used up whatever comes of the rest: a nonce that was seen once is no longer fresh.
+        self._nonces.spend(bytes.fromhex(binding.nonce), binding.job, now)
+        self._check_binding(case, request)
+        limits = self._check(case, now)
+        grant = case.grant(self._node.name)
+        claims, endorsements = self._node.endorsements.verify(
+            request.evidence, request.endorsements, now, self._roots
+        )
+        self._appraise(case, grant, claims, binding)
+        spent = self._spent(case)
+        check_left(spent, limits, now)
+        # Made before anything is spent, because it can fail; given out after.
+        key = self._node.keys.key(case.record(self._node.name).preamble)
+        info = release_info(binding.assurance, grant.digest, case.job, binding.nonce)
+        wrapped = wrap_for_runner(key, bytes.fromhex(binding.hpke_pk), info)
+        evidence = self._node.archive.put(request.evidence.to_bytes())
+        entry = self._node.log.append(
+            "release",
+            {
+                "job": case.manifest.job,
+                "grant": grant.digest,
+                "dataset": grant.dataset,
+                "run": spent.runs + 1,
+                "documents": self._documents[case.job],
+                "binding": binding.model_dump(mode="json"),
+                "evidence": evidence,
+                "body": claims.body,
+                "platform": claims.type,
+                "endorsements": endorsements,
+                "appraised": timestamp(now),
+            },
+        )
+        self._count(grant.digest, entry.time)
+        self._node.counters.keep(later(one_more(spent, now), self._logged[grant.digest]))
+        return Release(
+            provider=self._node.name,
+            job=case.job,
+            grant=grant.digest,
+            nonce=binding.nonce,
+            wrapped=wrapped,
+        )
+
+    def _case(self, job: str) -> Case:
+        if self._refusals.get(job, 0) >= MOST_REFUSALS:
+            raise TOO_MANY_REFUSALS(f"{MOST_REFUSALS} of them")
+        case = self._cases.get(job)
+        if case is None:
+            raise JOB_NOT_ADMITTED(job)
+        return case
+
+    def _check(self, case: Case, now: datetime) -> Limits:
+        """All that does not depend on evidence. It is checked again each time: agreements end."""
+        agreement, revocations = self._node.agreements.find(case.manifest.agreement)
+        agreement.verify()
+        standing(agreement.terms, now=now, revocations=revocations).require()
+        if reasons := list(manifest_refusals(agreement.terms, case.manifest)):
+            raise BEYOND_TERMS("; ".join(reasons[:TOLD]))
+        limits = case.check(timestamp(now))
+        if case.manifest.dataset(self._node.name) is None:
+            raise JOB_NOT_ADMITTED(f"it uses no data of '{self._node.name}'")
+        logged = case.logged(self._node.name)
+        entries = self._node.log.entries("grant", case.manifest.job)
+        there = any((one.seq, one.body.get("grant")) == (logged.entry, logged.grant) for one in entries)
+        if not there or not self._node.log.holds(logged.head):
+            raise CHECKPOINT_REFUSED(f"the ledger of '{self._node.name}' has no such grant or head")
+        return limits
+
+    def _check_binding(self, case: Case, request: ReleaseRequest) -> None:
+        given = request.binding
+        expected = case.binding(
+            provider=self._node.name,
+            nonce=given.nonce,
+            hpke_pk=given.hpke_pk,
+            receipt_pk=given.receipt_pk,
+        )
+        names = ReportBinding.model_fields
+        fields = [name for name in names if getattr(given, name) != getattr(expected, name)]
+        if request.evidence.assurance != expected.assurance:
+            fields.append(f"assurance of the evidence ({request.evidence.assurance})")
+        if fields:
+            raise OTHER_RUN(", ".join(fields))
+
+    def _appraise(self, case: Case, grant: Grant, claims: Claims, binding: ReportBinding) -> None:
+        granted = ReferenceValues(
+            version="coterie/reference/v1", measurements=grant.measurements, platform=grant.platform
+        )
+        data, job = binding.report_data(), case.manifest.digest_bytes
+        for reference in (granted, self._reference):
+            if reference is not None:
+                appraise(claims, reference, report_data=data, job=job).require()
+
+    def _spent(self, case: Case) -> Spent:
+        grant = case.grant(self._node.name).digest
+        kept = self._node.counters.spent(grant)
+        return later(kept, self._logged[grant]) if grant in self._logged else kept
+
+    def _count(self, grant: str, moment: str) -> None:
+        before = self._logged.get(grant)
+        runs = 1 if before is None else before.runs + 1
+        last = moment if before is None or before.last is None else max(before.last, moment)
+        self._logged[grant] = Spent(grant=grant, runs=runs, last=last)
+
+    def _refuse(self, job: str, error: CoterieError, told: Mapping[str, str]) -> None:
+        case = self._cases.get(job)
+        counted = job if case is not None else ""
+        self._refusals[counted] = self._refusals.get(counted, 0) + 1
+        if self._refusals[counted] > MOST_REFUSALS:
+            return
+        if case is not None:
+            own = {"job": case.manifest.job, "grant": case.grant(self._node.name).digest}
+            told = {**told, **own}
+        self._log_refusal(job, error, told)
+
+    def _log_refusal(self, job: str, error: CoterieError, told: Mapping[str, str]) -> None:
+        reason = f"{error.title}: {error.detail}"[:2000]
+        self._node.log.append("refusal", {**told, "manifest": job, "code": error.code, "reason": reason})
