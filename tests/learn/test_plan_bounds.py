@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from coterie.learn.component import FrameShape, PlanContext, StepPlan
 from coterie.learn.evaluate import Evaluate
 from coterie.learn.evaluate.params import EvaluateParams
+from coterie.learn.glm import Glm, GlmParams
 from coterie.learn.logistic import Logistic, LogisticParams
 from coterie.mpc import Correlations, Network
 
@@ -19,18 +20,19 @@ COLUMNS = {"lender": ("age", "income"), "payments": ("flow",), "telecom": ("call
 NETWORKS = (None, Network.LAN, Network.WAN, Network.NARROW, Network(5e-5, 1.25e9), Network(0.25, 1.25e5))
 
 
-def planned(
-    rows: int, params: LogisticParams, network: Network | None, correlations: Correlations, count: int
-) -> tuple[StepPlan, StepPlan]:
-    """Training, and the scores of a third as many rows."""
+def around(rows: int, network: Network | None, correlations: Correlations, count: int) -> PlanContext:
+    """Of a step that trains on so many rows; a third as many are for tests."""
     parties = tuple(COLUMNS)[:count]
     columns = {party: COLUMNS[party] for party in parties}
-    context = PlanContext(
+    return PlanContext(
         engine="mpc",
         step="train",
         parties=parties,
         dealer="hub",
-        receivers={"scores": ("lender",), "metrics": parties, "coefficients": parties},
+        receivers={
+            "scores": ("lender",),
+            **dict.fromkeys(("metrics", "coefficients", "loss", "statistics"), parties),
+        },
         dataset_rows=dict.fromkeys(parties, 2 * rows),
         columns=columns,
         label_holder="lender",
@@ -43,6 +45,13 @@ def planned(
         network=network,
         correlations=correlations,
     )
+
+
+def planned(
+    rows: int, params: LogisticParams, network: Network | None, correlations: Correlations, count: int
+) -> tuple[StepPlan, StepPlan]:
+    """Training, and the scores of a third as many rows."""
+    context = around(rows, network, correlations, count)
     training = Logistic().plan(context, params)
     context.step = "evaluate"
     return training, Evaluate().plan(context, EvaluateParams())
@@ -56,6 +65,12 @@ def figures(plan: StepPlan) -> dict[Any, int]:
         found |= {("dealt", number, party): count for party, count in tape.corrections.items()}
     found |= {("disclosed", one.name): one.values for one in plan.disclosed}
     return found | {("revealed", one.what): one.values for one in plan.reveals}
+
+
+def beyond(need: StepPlan, bound: StepPlan) -> dict[Any, tuple[int, int | None]]:
+    """What a plan needs beyond its bound."""
+    allowed = figures(bound)
+    return {what: (n, allowed.get(what)) for what, n in figures(need).items() if n > allowed.get(what, -1)}
 
 
 @given(
@@ -85,8 +100,61 @@ def test_fewer_rows_need_no_more(
     fewer = max(100, int(most * share))
     plans = (planned(rows, params, network, correlations, count) for rows in (fewer, most))
     for need, bound in zip(*plans, strict=True):
-        allowed = figures(bound)
-        over = {
-            what: (n, allowed.get(what)) for what, n in figures(need).items() if n > allowed.get(what, -1)
-        }
-        assert not over
+        assert not beyond(need, bound)
+
+
+def newton(family: str) -> st.SearchStrategy[GlmParams]:
+    return st.builds(
+        GlmParams,
+        family=st.just(family),
+        iterations=st.integers(1, 2),
+        statistics=st.booleans(),
+        intercept=st.booleans(),
+        weights=st.sampled_from((None, "lender.income")),
+        hessian_rows=st.sampled_from((None, 1000)),
+        loss_every=st.integers(0, 1),
+    )
+
+
+def minibatch(family: str) -> st.SearchStrategy[GlmParams]:
+    return st.builds(
+        GlmParams,
+        family=st.just(family),
+        solver=st.just("minibatch"),
+        passes=st.just(2),
+        batch_rows=st.sampled_from((4096, 65536)),
+        l2=st.sampled_from((0.0, 0.1)),
+        weights=st.sampled_from((None, "lender.income")),
+        loss_every=st.integers(0, 1),
+    )
+
+
+FAMILIES = ("linear", "logistic", "poisson", "gamma", "tweedie")
+
+
+@given(
+    exponent=st.floats(8, 17),
+    below=st.sampled_from((None, 0.999, 0.5, 0.2)),
+    network=st.sampled_from(NETWORKS),
+    correlations=st.sampled_from(("stream", "tape")),
+    count=st.sampled_from((2, 3)),
+    params=st.sampled_from(FAMILIES).flatmap(lambda family: st.one_of(newton(family), minibatch(family))),
+)
+@example(18.538, 0.178, None, "stream", 2, GlmParams(family="logistic", iterations=2, loss_every=1))
+@example(13.365, None, None, "stream", 2, GlmParams(family="tweedie", iterations=2, statistics=True))
+@settings(max_examples=12, deadline=None)
+def test_a_bound_of_glm_has_room_for_other_number_formats(
+    exponent: float,
+    below: float | None,
+    network: Network | None,
+    correlations: Correlations,
+    count: int,
+    params: GlmParams,
+) -> None:
+    """Fewer rows can take more bits, which are rounded at other places: above all just below a power of two,
+    which is tried where nothing else is said."""
+    most = int(2**exponent)
+    fewer = int(most * below) if below else 2 ** int(exponent)
+    bound, need = (around(rows, network, correlations, count) for rows in (most, max(fewer, 100)))
+    bound.exact = False
+    assert not beyond(Glm().plan(need, params), Glm().plan(bound, params))

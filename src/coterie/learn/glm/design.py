@@ -112,7 +112,7 @@ class Design:
         if params.solver == "minibatch":
             count = -(-n // params.batch_rows)
             edges = [n * number // count for number in range(count + 1)]
-        elif params.hessian_rows is not None and params.hessian_rows < n:
+        elif params.family != "linear" and params.hessian_rows is not None and params.hessian_rows < n:
             edges = [0, params.hessian_rows, n]
         else:
             edges = [0, n]

@@ -73,6 +73,8 @@ def _dots(ctx: Context, left: Sequence[Secret], right: Sequence[Secret], frac: i
         ctx.product("matmul", a.reshape(1, a.size), b, **more)
         for a, b in zip(both[:count], both[count:], strict=True)
     ]
+    if math.isinf(bound):
+        return add_up(terms)
     total = terms[0]
     for term in terms[1:]:
         total = ctx.within(total + term, bound)  # no term is negative
