@@ -13,7 +13,7 @@ from coterie.crypto.identity import (
 )
 from coterie.crypto.keystore import Identity
 from coterie.crypto.randomness import equal, hmac_sha256, random_key, random_seed
-from coterie.crypto.sealing import SEALED_KEY, SealingStream, UnsealingStream, sealed_size
+from coterie.crypto.sealing import SEALED_KEY, SealingStream, UnsealingStream, seal_key, sealed_size
 
 __all__ = [
     "CANNOT_READ",
@@ -36,6 +36,7 @@ __all__ = [
     "parse_timestamp",
     "random_key",
     "random_seed",
+    "seal_key",
     "sealed_size",
     "signed_bytes",
     "sync_directory",

@@ -16,6 +16,7 @@ from coterie.tee.container.wrapping import (
     unwrap_at_party,
     wrap_for_party,
     wrap_for_runner,
+    wrap_for_signer,
 )
 from coterie.tee.documents.derive import grant_for, manifest_refusals
 from coterie.tee.documents.exchange import (
@@ -50,18 +51,35 @@ from coterie.tee.evidence.verify import verify as verify_evidence
 from coterie.tee.release.case import Case
 from coterie.tee.release.counters import FileCounters
 from coterie.tee.release.releaser import Releaser, ReleaserNode
+from coterie.tee.runner.inputs import OpenedDataset
+from coterie.tee.runner.inside import Progress, Work, serve
+from coterie.tee.runner.outputs import PER_ROW, Output
+from coterie.tee.runner.session import Attest, AttestedRun, Relay, SealedOutput, run_attested
+from coterie.tee.sandbox.command import Sandbox
+from coterie.tee.sandbox.contents import BASE as IMAGE_BASE
+from coterie.tee.sandbox.contents import LEARNERS as IMAGE_LEARNERS
+from coterie.tee.sandbox.contents import Contents
+from coterie.tee.sandbox.image import ensure_image, make_image
+from coterie.tee.sandbox.limits import RunLimits
+from coterie.tee.sandbox.measure import Measured
 
 __all__ = [
+    "IMAGE_BASE",
+    "IMAGE_LEARNERS",
+    "PER_ROW",
     "PIECE_LIMIT",
     "RECORD_OTHER",
     "Appraisal",
     "Assurance",
+    "Attest",
+    "AttestedRun",
     "Attester",
     "Case",
     "Challenge",
     "Check",
     "Checkpoint",
     "Claims",
+    "Contents",
     "DatasetRecord",
     "EndorsementStore",
     "Endorsements",
@@ -80,20 +98,25 @@ __all__ = [
     "ManifestDataset",
     "ManifestOutput",
     "ManifestStep",
+    "Measured",
     "NitroAttester",
     "NonceBook",
     "OpenContainer",
+    "OpenedDataset",
+    "Output",
     "OutputLimit",
     "Partner",
     "PlatformPolicy",
     "Preamble",
     "Profile",
+    "Progress",
     "Receipt",
     "ReceiptInput",
     "ReceiptKey",
     "ReceiptOutput",
     "Receiver",
     "ReferenceValues",
+    "Relay",
     "Release",
     "ReleaseRequest",
     "Releaser",
@@ -101,23 +124,29 @@ __all__ = [
     "ReportBinding",
     "Resources",
     "Roots",
+    "RunLimits",
     "RunnerKey",
+    "Sandbox",
     "Sealed",
+    "SealedOutput",
     "Sender",
     "SimAttester",
     "Statements",
     "SwtpmAttester",
     "TsmAttester",
     "Verdict",
+    "Work",
     "appraise",
     "as_ranges",
     "certificate_table",
     "check_content_name",
+    "ensure_image",
     "grant_for",
     "grants_root",
     "inherited",
     "judge",
     "launched",
+    "make_image",
     "manifest_refusals",
     "meet_policies",
     "open_file",
@@ -134,9 +163,11 @@ __all__ = [
     "release_info",
     "reported",
     "root_of",
+    "run_attested",
     "schema_digest",
     "seal",
     "seal_file",
+    "serve",
     "sign_record",
     "state_evidence",
     "unwrap_at_party",
@@ -144,4 +175,5 @@ __all__ = [
     "verify_file",
     "wrap_for_party",
     "wrap_for_runner",
+    "wrap_for_signer",
 ]

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.hpke import (
     Suite,
 )
 
-from coterie.crypto import SEALED_KEY, Identity, PublicIdentity
+from coterie.crypto import SEALED_KEY, Identity, PublicIdentity, seal_key
 from coterie.errors import CoterieError
 from coterie.tee.container.errors import WRAPPED_ALTERED
 from coterie.tee.container.header import Preamble
@@ -98,6 +98,13 @@ def wrap_for_runner(key: bytes, public: bytes, info: bytes) -> bytes:
 def wrap_for_party(key: bytes, party: PublicIdentity, info: bytes) -> bytes:
     """``key`` for a party, by its identity: :data:`WRAPPED_FOR_PARTY` bytes. Errors: CT-1102."""
     return TO_PARTY + party.seal(key, info)
+
+
+def wrap_for_signer(key: bytes, name: str, public: str, info: bytes) -> bytes:
+    """As :func:`wrap_for_party`, where no more is known of a party than its name and raw Ed25519 key (hex).
+    Errors: CT-1102.
+    """
+    return TO_PARTY + seal_key(name, public, key, info)
 
 
 def unwrap_at_party(wrapped: bytes, identity: Identity, info: bytes) -> bytes:

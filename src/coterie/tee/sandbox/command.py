@@ -16,7 +16,7 @@ from typing import Final
 from coterie.tee.sandbox.confine import INPUTS, SCRATCH, WITHOUT_LANDLOCK
 from coterie.tee.sandbox.contents import LIBRARIES, PYTHON, START
 from coterie.tee.sandbox.errors import IMAGE_STRANGE, SANDBOX_MISSING
-from coterie.tee.sandbox.limits import Limits
+from coterie.tee.sandbox.limits import RunLimits
 from coterie.tee.sandbox.measure import Measured, measure
 
 PROGRAM: Final = "bwrap"
@@ -59,7 +59,7 @@ class Sandbox:
         """Everything that is executed, really read. Errors: CT-2289."""
         return measure(self.image, self.run, self.environment)
 
-    def command(self, inputs: Sequence[Path], limits: Limits) -> list[str]:
+    def command(self, inputs: Sequence[Path], limits: RunLimits) -> list[str]:
         """The whole command. Input number n is shown as ``/in/n``. Errors: CT-2285, CT-2289."""
         program = shutil.which(PROGRAM)
         if program is None:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import coterie
 from coterie.tee.sandbox.elf import Dynamic, read_dynamic
 from coterie.tee.sandbox.errors import IMAGE_INCOMPLETE
 
@@ -98,7 +97,7 @@ class Contents:
                 yield f"{STANDARD}/lib-dynload/{name}", path
         for name, path in _installed(self.distributions):
             yield f"{PACKAGES}/{name}", path
-        house = Path(coterie.__path__[0])
+        house = Path(__file__).parents[2]
         rooms = tuple(f"{room}/*" for room in ROOMS_LEFT_OUT)
         for name, path in _below(house, (*_LEFT_OUT, *rooms)):
             yield f"{PACKAGES}/coterie/{name}", path

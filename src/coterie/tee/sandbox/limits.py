@@ -1,4 +1,4 @@
-"""Limits of a process on itself, which it cannot raise again."""
+"""RunLimits of a process on itself, which it cannot raise again."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from coterie.tee.sandbox.errors import NOT_CONFINED
 
 _SET_DUMPABLE = 4
 _OPEN_FILES = 256
+_LOCK_CURRENT, _LOCK_FUTURE, _LOCK_ON_FAULT = 1, 2, 4
 
 
 @dataclass(frozen=True)
-class Limits:
+class RunLimits:
     """What one run may use. They protect the host; owners do not depend on them."""
 
     memory: int = 4 << 30
@@ -50,7 +51,12 @@ def restrict_use(memory: int, seconds: int, file_size: int) -> None:
     for kind, most in wanted.items():
         allowed = resource.getrlimit(kind)[1]
         limit = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
-        resource.setrlimit(kind, (limit, limit))
+        # A second of grace for the signal that says why; the kernel's own end has no name.
+        soft = max(1, limit - 1) if kind == resource.RLIMIT_CPU else limit
+        resource.setrlimit(kind, (soft, limit))
+    if resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] == resource.RLIM_INFINITY:
+        # An operator who lets this user lock memory gets a run of which nothing is ever swapped to a disk.
+        ctypes.CDLL(None).mlockall(_LOCK_CURRENT | _LOCK_FUTURE | _LOCK_ON_FAULT)
     # Not dumpable: neither ptrace nor /proc/PID/mem for anybody without the system's own rights.
     if ctypes.CDLL(None, use_errno=True).prctl(_SET_DUMPABLE, 0, 0, 0, 0) != 0:
         raise NOT_CONFINED(f"core dumps: {os.strerror(ctypes.get_errno())}")

@@ -1,0 +1,56 @@
+"""A whole run: real sandbox, real evidence, real releasers; what comes of it and who can read it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from coterie.errors import CoterieError
+from coterie.tee.container.wrapping import unwrap_at_party
+from tests.tee.runner.world import ROWS, World
+
+Make = Callable[[str], World]
+
+
+def test_two_owners_fuse_their_data_and_the_receivers_alone_read_the_results(world: Make) -> None:
+    made = world("sum")
+    steps: list[str] = []
+    made.watch = steps.append
+    run = made.run()
+    outputs = {output.described.kind: output for output in run.outputs}
+    read = json.loads(made.open(outputs["metrics"], "lender"))
+    assert read["columns"] == {
+        "lender": ["customer", "age", "income", "default"],
+        "payments": ["client", "spend"],  # `balance` lies in the container and was not granted to the job
+    }
+    assert read["spend"] == sum(range(ROWS))
+    assert made.open(outputs["scores"], "lender") == b"\x01" * 2_500_000
+    assert set(outputs["metrics"].wrapped) == {"lender"}
+    assert steps == [
+        *("challenge lender", "evidence", "release lender"),
+        *("challenge payments", "evidence", "release payments"),
+        *("step align", "step train"),
+    ]
+    run.receipt.verify()
+    assert run.receipt.manifest == made.manifest.digest
+    assert run.receipt.outputs == tuple(output.described for output in run.outputs)
+    assert {one.owner: one.root for one in run.receipt.inputs} == {
+        name: record.root for name, record in made.records.items()
+    }
+    assert run.receipt.resources.memory > 2**25
+
+
+def test_a_result_asked_by_somebody_else_stays_closed(world: Make) -> None:
+    made = world("sum")
+    (output, *_) = made.run().outputs
+    wrapped = output.wrapped["lender"]
+    for thief in ("payments", "hub", "mallory"):
+        output.wrapped[thief] = wrapped  # type: ignore[index]
+        with pytest.raises(CoterieError) as caught:
+            made.open(output, thief)
+        assert caught.value.code == "CT-2211"
+    with pytest.raises(CoterieError) as caught:  # and for another result it is of no use
+        unwrap_at_party(wrapped, made.who["lender"], b"coterie/data-key/v1\0" + bytes(32))
+    assert caught.value.code == "CT-2211"
