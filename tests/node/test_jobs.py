@@ -170,6 +170,29 @@ def test_wrong_jobs(trio: Trio) -> None:
         lender.job("0" * 32)
 
 
+def test_no_node_starts_a_job_of_engine_tee_yet(trio: Trio) -> None:
+    agreement = trio.agree(engines="[mpc, tee]")
+    job = trio.job(agreement).replace("engine: mpc", "engine: tee")
+    with refused("CT-5056"):
+        trio.lender.client.submit(job)
+    with pytest.raises(CoterieError, match=r"CT-16.*section 'tee'"):
+        trio.lender.client.preview(job)
+    given = {
+        "name": "x",
+        "agreement": agreement.id,
+        "engine": "tee",
+        "datasets": {"lender": "customers", "payments": "behaviour"},
+        "steps": ["align"],
+    }
+    facts = {"lender": asyncio.run(_facts(trio, agreement.id))}
+    proposal = propose(validate_spec(given), agreement.id, "lender", facts)
+    client, there = as_peer(trio.lender, trio.payments)
+    with pytest.raises(CoterieError, match="CT-5056") as caught:
+        asyncio.run(client.call(there, "job/propose", Propose(proposal=proposal, plan={}), ProposeAnswer))
+    assert caught.value.party == "payments"
+    assert trio.payments.client.ledger(kind="refusal")[-1].body["code"] == "CT-5056"
+
+
 def test_a_dataset_that_has_changed_is_not_planned_with(trio: Trio) -> None:
     table = trio.data / "behaviour.csv"
     before = table.read_text()

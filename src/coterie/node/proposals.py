@@ -28,6 +28,7 @@ from .agreements import Agreements
 from .core import Core
 from .datasets import Datasets
 from .errors import (
+    ENGINE_NOT_HERE,
     HUB_HOLDS_NO_DATA,
     JOB_STATE,
     NOT_INITIATOR,
@@ -85,7 +86,9 @@ class Proposals:
 
         :raises CoterieError: why this or another party refuses it; the job is over then, at everybody.
         """
-        proposal, plan, agreement = await self._prepare(parse_spec(text))
+        spec = parse_spec(text)
+        _require_runnable(spec)
+        proposal, plan, agreement = await self._prepare(spec)
         self._book.add(proposal, plan, agreement.terms)
         await self._record_plan(proposal, plan)
         message = Propose(proposal=proposal, plan=plan.to_document())
@@ -203,6 +206,7 @@ class Proposals:
         proposal = message.proposal
         if proposal.initiator != peer:
             raise NOT_INITIATOR(f"{peer!r} proposes for {proposal.initiator!r}", party=peer)
+        _require_runnable(proposal.spec)
         agreement = await self._agreements.in_force(proposal.agreement, ask=peer)
         mode = mode_of(agreement.terms, self._core.name)
         if self._book.known(proposal.job):
@@ -297,3 +301,9 @@ class Proposals:
             "learns": plan.summary()["learns"],
         }
         await self._core.record("plan", body)
+
+
+def _require_runnable(spec: JobSpec) -> None:
+    """What can be planned need not be started here. :raises CoterieError: CT-5056."""
+    if spec.engine == "tee":
+        raise ENGINE_NOT_HERE("tee")
