@@ -89,12 +89,12 @@ class PlatformPolicy(BaseModel):
     """Open advisories that are accepted. Any other that is open refuses the platform."""
     denied_advisories: Annotated[tuple[Advisory, ...], _many(256)] = ()
     """Advisories that refuse the platform even if they are accepted elsewhere."""
-    minimum_svns: Annotated[dict[str, dict[Name, Svn]], Field(default_factory=dict, max_length=16)]
+    minimum_svns: dict[str, dict[Name, Svn]] = Field(default_factory=dict, max_length=16)
     """Lowest security versions, by type (for SNP by product, such as ``snp-milan``) and component."""
     chips: Literal["any"] | Annotated[tuple[Chip, ...], _many(4096)]
     """Machines that are allowed, by their id; ``any`` must be said. An empty list allows none."""
     vmpls: Annotated[tuple[Annotated[int, Field(ge=0, le=3)], ...], _many(4)] = (0,)
-    platform: Annotated[dict[Name, bool | int], Field(default_factory=dict, max_length=64)]
+    platform: dict[Name, bool | int] = Field(default_factory=dict, max_length=64)
     """Further bits that must be so, such as ``platform.smt: false``."""
     missing_crl: bool = False
     """Whether evidence passes for which the vendor has revocation lists and none was given."""

@@ -50,6 +50,7 @@ from coterie.tee.evidence.verify import state as state_evidence
 from coterie.tee.evidence.verify import verify as verify_evidence
 from coterie.tee.release.case import Case
 from coterie.tee.release.counters import FileCounters
+from coterie.tee.release.receipts import Proof, check_receipt
 from coterie.tee.release.releaser import Releaser, ReleaserNode
 from coterie.tee.runner.inputs import OpenedDataset
 from coterie.tee.runner.inside import Progress, Work, serve
@@ -110,6 +111,7 @@ __all__ = [
     "Preamble",
     "Profile",
     "Progress",
+    "Proof",
     "Receipt",
     "ReceiptInput",
     "ReceiptKey",
@@ -140,6 +142,7 @@ __all__ = [
     "as_ranges",
     "certificate_table",
     "check_content_name",
+    "check_receipt",
     "ensure_image",
     "grant_for",
     "grants_root",
