@@ -23,16 +23,16 @@ def hash_order(hashes: NDArray[np.uint8]) -> NDArray[np.int64]:
 def common_rows(tables: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.int64]]:
     """For each of the tables' (n, 32) hashes the (m,) row numbers of those that all of them have, in
     ascending order of the hashes. The hashes of a table are all different."""
-    orders = [hash_order(hashes) for hashes in tables]
-    ordered = [hashes[order] for hashes, order in zip(tables, orders, strict=True)]
-    common = ordered[0]
-    for other in ordered[1:]:
-        place = np.minimum(np.searchsorted(_whole(other), _whole(common)), len(other) - 1)
-        common = common[(other[place] == common).all(axis=1)]
-    return [
-        order[np.searchsorted(_whole(hashes), _whole(common))]
-        for order, hashes in zip(orders, ordered, strict=True)
-    ]
+    together = np.concatenate(tables)
+    order = hash_order(together)
+    ordered = _whole(together)[order]
+    # Equal hashes stand side by side, in the order of their tables: as many as tables, where all have it.
+    equal = np.ones(max(0, len(ordered) - len(tables) + 1), np.bool_)
+    for place in range(len(tables) - 1):
+        equal &= (ordered[place + 1 :] == ordered[place:-1])[: len(equal)]
+    first = np.flatnonzero(equal)
+    offsets = np.cumsum([0, *(len(hashes) for hashes in tables[:-1])])
+    return [order[first + place] - offset for place, offset in enumerate(offsets)]
 
 
 def rows_of(keys: NDArray[np.uint8], hashes: NDArray[np.uint8]) -> NDArray[np.int64]:
