@@ -1,7 +1,7 @@
 """Inside of the sandbox: one run, from the first record to the last.
 
 What the runner holds in clear lies in its memory alone; it says no word after it has the first key, but
-sealed results, the receipt, names of steps, and codes of errors without their details.
+sealed results, the receipt, names of steps, and, of errors in the work, codes without their details.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class _Run:
     channel: Channel
     case: Case
     opened: bool = False
-    """Whether anything in clear has been here."""
+    """Whether the work has begun: from here on no error is told but by its code."""
     datasets: dict[str, OpenedDataset] = field(default_factory=dict)
     _key: RunnerKey = field(default_factory=RunnerKey.generate)
     _receipt: ReceiptKey = field(default_factory=ReceiptKey.generate)
@@ -98,9 +98,9 @@ class _Run:
         limits = self.case.check(started)
         _silence(1, 2)
         released = {owner: self._ask(owner) for owner in manifest.owners}
-        self.opened = True
         for number, owner in enumerate(manifest.owners):
             self.datasets[owner] = self._open(number, released[owner].release)
+        self.opened = True  # what opening says is of containers and keys; what work says could be of data
         outputs = gate(work(self.datasets, manifest, self._progress), manifest, limits)
         self.wipe()
         described = [self._send(output) for output in outputs]

@@ -107,10 +107,14 @@ class Contents:
 
 
 def _below(folder: Path, left_out: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and not _matches(name, left_out):
-            yield name, path
+    for place, folders, names in os.walk(folder):
+        inside = os.path.relpath(place, folder)
+        prefix = "" if inside == "." else f"{inside}/"
+        folders[:] = sorted(name for name in folders if not _matches(f"{prefix}{name}/x", left_out))
+        for name in sorted(names):
+            path = Path(place, name)
+            if not _matches(f"{prefix}{name}", left_out) and path.is_file():
+                yield f"{prefix}{name}", path
 
 
 @functools.cache
