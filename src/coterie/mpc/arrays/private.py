@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from coterie.mpc.arrays.dispatch import call
-from coterie.mpc.arrays.opaque import Opaque
+from coterie.mpc.arrays.numbers import Numbers
 from coterie.mpc.form import PrivateForm
 
 if TYPE_CHECKING:
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["Private", "Transposed"]
 
 
-class Private(Opaque):
+class Private(Numbers):
     """One party's own plaintext: in the clear at its owner, masked elsewhere, unknown to the dealer.
 
-    Functions that know no better way take it for a secret, which costs no message.
+    Functions that know no better way take it for a secret, which costs no message. As a matrix it is best on
+    the left of a product, ``private @ secret`` or ``private.T @ secret``: that opens the secret and masks
+    the matrix, where it is not done yet.
     """
 
     form: PrivateForm
@@ -34,50 +36,8 @@ class Private(Opaque):
         """The same values as a secret. Local, no message."""
         return call("as_secret", self)  # type: ignore[no-any-return]
 
-    def __matmul__(self, secret: Secret) -> Secret:
-        """(n, d) @ (d,) or (d, m). Opens ``secret`` and masks this matrix, where that is not done yet."""
-        return call("matmul", self, secret)  # type: ignore[no-any-return]
-
-    def __mul__(self, other: Any) -> Secret:
-        """Element by element; shapes broadcast."""
-        return call("multiply", self, other)  # type: ignore[no-any-return]
-
-    __rmul__ = __mul__
-
-    def __add__(self, other: Any) -> Secret:
-        return call("add", self, other)  # type: ignore[no-any-return]
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Secret:
-        return call("subtract", self, other)  # type: ignore[no-any-return]
-
-    def __rsub__(self, other: Any) -> Secret:
-        return call("subtract", other, self)  # type: ignore[no-any-return]
-
-    def __neg__(self) -> Secret:
-        return call("negative", self)  # type: ignore[no-any-return]
-
-    def __abs__(self) -> Secret:
-        return call("absolute", self)  # type: ignore[no-any-return]
-
-    def __truediv__(self, other: Any) -> Secret:
-        return call("divide", self, other)  # type: ignore[no-any-return]
-
-    def __rtruediv__(self, other: Any) -> Secret:
-        return call("divide", other, self)  # type: ignore[no-any-return]
-
-    def __pow__(self, exponent: int) -> Secret:
-        return call("power", self, exponent)  # type: ignore[no-any-return]
-
     def __getitem__(self, key: Any) -> Secret:
         return self.secret()[key]
-
-    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Secret:
-        return call("sum", self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
-
-    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Secret:
-        return call("mean", self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
 
     def __eq__(self, other: object) -> bool:
         self._comparison()
@@ -86,7 +46,7 @@ class Private(Opaque):
         self._comparison()
 
     __le__ = __gt__ = __ge__ = __lt__
-    __hash__ = Opaque.__hash__
+    __hash__ = Numbers.__hash__
 
     def _comparison(self) -> NoReturn:
         self._no("comparison", "compare its secret() instead")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coterie.mpc.arrays.dispatch import call
-from coterie.mpc.arrays.opaque import Opaque
+from coterie.mpc.arrays.numbers import Numbers
 
 if TYPE_CHECKING:
     from coterie.mpc.arrays.bits import Bits
@@ -17,52 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["Secret"]
 
 
-class Secret(Opaque):
-    """A value that exists only as additive shares in Z_2^64, in fixed point.
-
-    Operators and methods have NumPy's names, broadcasting and axes; their costs stand at the functions of the
-    same names in :mod:`coterie.mpc.functions`.
-    """
-
-    def __add__(self, other: Any) -> Secret:
-        return call("add", self, other)  # type: ignore[no-any-return]
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Secret:
-        return call("subtract", self, other)  # type: ignore[no-any-return]
-
-    def __rsub__(self, other: Any) -> Secret:
-        return call("subtract", other, self)  # type: ignore[no-any-return]
-
-    def __neg__(self) -> Secret:
-        return call("negative", self)  # type: ignore[no-any-return]
+class Secret(Numbers):
+    """A value that exists only as additive shares in Z_2^64, in fixed point."""
 
     def __pos__(self) -> Secret:
         return self
-
-    def __abs__(self) -> Secret:
-        return call("absolute", self)  # type: ignore[no-any-return]
-
-    def __mul__(self, other: Any) -> Secret:
-        return call("multiply", self, other)  # type: ignore[no-any-return]
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> Secret:
-        return call("divide", self, other)  # type: ignore[no-any-return]
-
-    def __rtruediv__(self, other: Any) -> Secret:
-        return call("divide", other, self)  # type: ignore[no-any-return]
-
-    def __pow__(self, exponent: int) -> Secret:
-        return call("power", self, exponent)  # type: ignore[no-any-return]
-
-    def __matmul__(self, other: Any) -> Secret:
-        return call("matmul", self, other)  # type: ignore[no-any-return]
-
-    def __rmatmul__(self, other: Any) -> Secret:
-        return call("matmul", other, self)  # type: ignore[no-any-return]
 
     def __lt__(self, other: Any) -> Bits:
         return call("less", self, other)  # type: ignore[no-any-return]
@@ -82,7 +41,7 @@ class Secret(Opaque):
     def __ne__(self, other: object) -> Bits:  # type: ignore[override]
         return call("not_equal", self, other)  # type: ignore[no-any-return]
 
-    __hash__ = Opaque.__hash__
+    __hash__ = Numbers.__hash__
 
     def __getitem__(self, key: Any) -> Secret:
         """Slicing, and one array of public places. A slice of an opened array stays opened."""
@@ -101,12 +60,6 @@ class Secret(Opaque):
 
     def ravel(self) -> Secret:
         return self.reshape(-1)
-
-    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Secret:
-        return call("sum", self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
-
-    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Secret:
-        return call("mean", self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
 
     def cumsum(self, axis: int | None = None) -> Secret:
         return call("cumsum", self, axis=axis)  # type: ignore[no-any-return]
