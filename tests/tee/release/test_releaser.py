@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,6 +17,7 @@ from coterie.errors import CoterieError
 from coterie.ledger import Ledger
 from coterie.tee.container.wrapping import RunnerKey
 from coterie.tee.documents.exchange import Challenge, Release, ReleaseRequest, release_info
+from coterie.tee.documents.manifest import JobManifest
 from coterie.tee.evidence.attest.sim import SimAttester
 from coterie.tee.evidence.model import Endorsements, Evidence
 from coterie.tee.evidence.reference import ReferenceValues
@@ -216,14 +218,71 @@ def test_the_counter_survives_the_loss_of_either_memory(world: World, runner: Ru
     assert code(again.challenge, job) == "CT-2280"
 
 
+class Full:
+    """A ledger whose disk is full."""
+
+    def __init__(self, real: Ledger) -> None:
+        self.real = real
+
+    def append(self, kind: Any, body: Any) -> Any:
+        if kind == "release":
+            raise OSError("no space")
+        return self.real.append(kind, body)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+def test_a_ledger_from_a_copy_does_not_give_runs_back(world: World, runner: Runner, job: str) -> None:
+    world.releaser.release(request(runner, world.releaser.challenge(job).nonce))
+    ledger = world.ledgers["lender"]
+
+    class Forgetful(Full):
+        def entries(self, kind: Any = None, job: Any = None) -> Any:
+            return iter(()) if kind == "release" else ledger.entries(kind, job)
+
+        def append(self, kind: Any, body: Any) -> Any:
+            return ledger.append(kind, body)
+
+    again = world.restarted(log=Forgetful(ledger))
+    again.admit(world.case)
+    again.release(request(runner, again.challenge(job).nonce))
+    assert code(again.challenge, job) == "CT-2280"
+
+
+def test_a_reusable_grant_is_counted_in_all_jobs_and_in_each(world: World, runner: Runner) -> None:
+    """The partner's grant is for one job with two runs; the own one is for three runs of any jobs."""
+    reusable = resigned(world.grant("lender", reusable=True), world.who["lender"], max_runs=3)
+    case = world.case_of(lender=reusable)
+    job = world.releaser.admit(case)
+    runner.case = case
+    for _ in range(2):
+        world.releaser.release(request(runner, world.releaser.challenge(job).nonce))
+    assert code(world.releaser.challenge, job) == "CT-2280"
+    fields = json.loads(world.manifest.to_bytes()) | {"job": "fe" * 16}
+    world.manifest = JobManifest.model_validate(fields)
+    world.grants["payments"] = world.grant("payments")
+    second = world.case_of(lender=reusable)
+    runner = Runner(second, world.attester)
+    runner.attester = SimAttester(
+        world.home / "sim", MEASUREMENT, launch_bound=world.manifest.digest_bytes, now=world.clock
+    )
+    again = world.releaser.admit(second)
+    world.releaser.release(request(runner, world.releaser.challenge(again).nonce))
+    assert code(world.releaser.challenge, again) == "CT-2280"
+    restarted = world.restarted()
+    restarted.admit(second)
+    assert code(restarted.challenge, again) == "CT-2280"
+
+
 class Broken:
     """Counters on a disk that fails when a run is to be written down."""
 
     def __init__(self, real: FileCounters) -> None:
         self.real = real
 
-    def spent(self, grant: str) -> Spent:
-        return self.real.spent(grant)
+    def spent(self, counted: str) -> Spent:
+        return self.real.spent(counted)
 
     def keep(self, spent: Spent) -> None:
         raise OSError(f"the power is gone before {spent.runs} is written")
@@ -239,21 +298,6 @@ def test_a_crash_between_log_and_release_spends_the_run(world: World, runner: Ru
     again.admit(world.case)
     again.release(request(runner, again.challenge(job).nonce))
     assert code(again.challenge, job) == "CT-2280"
-
-
-class Full:
-    """A ledger whose disk is full."""
-
-    def __init__(self, real: Ledger) -> None:
-        self.real = real
-
-    def append(self, kind: Any, body: Any) -> Any:
-        if kind == "release":
-            raise OSError("no space")
-        return self.real.append(kind, body)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.real, name)
 
 
 def test_what_cannot_be_logged_is_not_released(world: World, runner: Runner) -> None:

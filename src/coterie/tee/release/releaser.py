@@ -33,7 +33,7 @@ from coterie.tee.evidence.nonces import LIFETIME, NonceBook
 from coterie.tee.evidence.reference import ReferenceValues
 from coterie.tee.evidence.roots import Roots
 from coterie.tee.release.case import Case
-from coterie.tee.release.counters import Counters, Spent, check_left, later, one_more
+from coterie.tee.release.counters import Allowance, Counters, Spent, allowances, in_job, later, one_more
 from coterie.tee.release.errors import (
     CHECKPOINT_REFUSED,
     JOB_NOT_ADMITTED,
@@ -139,7 +139,7 @@ class Releaser:
         self._lock = threading.RLock()
         self._logged: dict[str, Spent] = {}
         for entry in node.log.entries("release"):
-            self._count(str(entry.body.get("grant")), entry.time)
+            self._count(entry)
 
     def log_grant(self, grant: Grant, job: str) -> LoggedGrant:
         """Write the own grant to the ledger, and sign that it is there: for the run's checkpoint.
@@ -193,7 +193,7 @@ class Releaser:
         with self._lock:
             try:
                 case = self._case(job)
-                check_left(self._spent(case), self._check(case, now), now)
+                self._allowances(case, self._check(case, now), now)
                 nonce = self._nonces.issue(job, now)
             except CoterieError as error:
                 self._refuse(job, error, {"what": "challenge"})
@@ -233,8 +233,7 @@ class Releaser:
             request.evidence, request.endorsements, now, self._roots
         )
         self._appraise(case, grant, claims, binding)
-        spent = self._spent(case)
-        check_left(spent, limits, now)
+        allowed = self._allowances(case, limits, now)
         # Made before anything is spent, because it can fail; given out after.
         key = self._node.keys.key(case.record(self._node.name).preamble)
         info = release_info(binding.assurance, grant.digest, case.job, binding.nonce)
@@ -246,7 +245,7 @@ class Releaser:
                 "job": case.manifest.job,
                 "grant": grant.digest,
                 "dataset": grant.dataset,
-                "run": spent.runs + 1,
+                "run": self._spent(grant.digest).runs + 1,
                 "documents": self._documents[case.job],
                 "binding": binding.model_dump(mode="json"),
                 "evidence": evidence,
@@ -256,8 +255,10 @@ class Releaser:
                 "appraised": timestamp(now),
             },
         )
-        self._count(grant.digest, entry.time)
-        self._node.counters.keep(later(one_more(spent, now), self._logged[grant.digest]))
+        for one in allowed:
+            self._logged[one.counted] = one_more(self._spent(one.counted), max(entry.time, timestamp(now)))
+        for one in allowed:
+            self._node.counters.keep(self._logged[one.counted])
         return Release(
             provider=self._node.name,
             job=case.job,
@@ -315,16 +316,24 @@ class Releaser:
             if reference is not None:
                 appraise(claims, reference, report_data=data, job=job).require()
 
-    def _spent(self, case: Case) -> Spent:
-        grant = case.grant(self._node.name).digest
-        kept = self._node.counters.spent(grant)
-        return later(kept, self._logged[grant]) if grant in self._logged else kept
+    def _allowances(self, case: Case, limits: Limits, now: datetime) -> tuple[Allowance, ...]:
+        """A run is left by the own grant, and by all of them together. Errors: CT-2280 to CT-2283."""
+        found = allowances(case.grant(self._node.name), case.job, limits)
+        for one in found:
+            one.check(self._spent(one.counted), now)
+        return found
 
-    def _count(self, grant: str, moment: str) -> None:
-        before = self._logged.get(grant)
-        runs = 1 if before is None else before.runs + 1
-        last = moment if before is None or before.last is None else max(before.last, moment)
-        self._logged[grant] = Spent(grant=grant, runs=runs, last=last)
+    def _spent(self, counted: str) -> Spent:
+        kept = self._node.counters.spent(counted)
+        return later(kept, self._logged[counted]) if counted in self._logged else kept
+
+    def _count(self, entry: Entry) -> None:
+        """Count a release that the ledger had at the start."""
+        grant, binding = str(entry.body.get("grant")), entry.body.get("binding")
+        job = str(binding.get("job")) if isinstance(binding, dict) else ""
+        for counted in (grant, in_job(grant, job)):
+            before = self._logged.get(counted) or Spent(counted=counted, runs=0, last=None)
+            self._logged[counted] = one_more(before, entry.time)
 
     def _refuse(self, job: str, error: CoterieError, told: Mapping[str, str]) -> None:
         case = self._cases.get(job)
