@@ -24,6 +24,8 @@ from coterie.tee.runner.inputs import OpenedDataset
 from coterie.tee.runner.inside import serve
 from coterie.tee.runner.outputs import Output
 
+PREPARED: list[str] = []
+
 
 def work(inputs: Mapping[str, OpenedDataset], manifest: JobManifest, progress: Any) -> Iterator[Output]:
     progress("align")
@@ -43,7 +45,7 @@ def metrics(value: Any, **changes: Any) -> Output:
 def do_sum(inputs: Any, tables: Any, progress: Any) -> Iterator[Output]:
     columns = {owner: table.column_names for owner, table in tables.items()}
     total = sum(tables["payments"].column("spend").to_pylist())
-    yield metrics({"columns": columns, "spend": total})
+    yield metrics({"columns": columns, "spend": total, "prepared": PREPARED})
     yield Output("train", "scores", "run/scores", b"\x01" * 2_500_000, None)
 
 
@@ -197,5 +199,11 @@ def do_name(inputs: Any, tables: Any, progress: Any) -> Iterator[Output]:
     yield metrics(0, name="A name/of nothing")
 
 
+def prepare() -> None:
+    time.sleep(0.2)
+    PREPARED.append("libraries")
+    raise ImportError("there is one that is not installed")
+
+
 def main() -> None:
-    serve(work)
+    serve(work, prepare)

@@ -6,8 +6,10 @@ sealed results, the receipt, names of steps, and, of errors in the work, codes w
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -34,16 +36,20 @@ Work = Callable[[Mapping[str, OpenedDataset], JobManifest, Progress], Iterable[O
 """What is run: opened data by owner, the manifest, and where to name the step that begins."""
 
 
-def serve(work: Work) -> None:
+def serve(work: Work, prepare: Callable[[], object] | None = None) -> None:
     """One run of ``work``, spoken for by the socket that stands as standard input; then the process has no
     more to do. A failure is told to the host: with its details before the first key is there, and after that
     with its code and step alone. ``main`` of the sandbox's module calls it.
+
+    :param prepare: what the work needs and no key, such as importing its libraries. It is done while owners
+        are asked, in a thread that has ended before the work begins; if it fails, the work will say why.
     """
     channel = Channel(_take_socket())
     run: _Run | None = None
     try:
         channel.send(Kind.READY)
-        run = _Run(channel, parse_case(channel.receive(Kind.BEGIN)))
+        getting_ready = _begin(prepare)
+        run = _Run(channel, parse_case(channel.receive(Kind.BEGIN)), getting_ready)
         run.go(work)
     except Closed:
         os._exit(1)  # nobody is there to hear of it
@@ -54,6 +60,17 @@ def serve(work: Work) -> None:
         if run is not None:
             run.wipe()
     channel.close()
+
+
+def _begin(prepare: Callable[[], object] | None) -> threading.Thread:
+    def quietly() -> None:
+        with contextlib.suppress(Exception):
+            if prepare is not None:
+                prepare()
+
+    made = threading.Thread(target=quietly, daemon=True, name="prepare")
+    made.start()
+    return made
 
 
 def _take_socket() -> int:
@@ -85,6 +102,7 @@ class _Run:
 
     channel: Channel
     case: Case
+    getting_ready: threading.Thread
     opened: bool = False
     """Whether the work has begun: from here on no error is told but by its code."""
     datasets: dict[str, OpenedDataset] = field(default_factory=dict)
@@ -100,6 +118,7 @@ class _Run:
         released = {owner: self._ask(owner) for owner in manifest.owners}
         for number, owner in enumerate(manifest.owners):
             self.datasets[owner] = self._open(number, released[owner].release)
+        self.getting_ready.join()
         self.opened = True  # what opening says is of containers and keys; what work says could be of data
         outputs = gate(work(self.datasets, manifest, self._progress), manifest, limits)
         self.wipe()

@@ -8,7 +8,7 @@ SANDBOX_MISSING = define(
     "CT-2285",
     Unavailable,
     "There is no bubblewrap here to make a sandbox with",
-    "Install it (Debian, Ubuntu: `apt-get install bubblewrap`), on Linux.",
+    "Install version 0.8 or newer, on Linux (Debian, Ubuntu: `apt-get install bubblewrap`).",
 )
 NOT_CONFINED = define(
     "CT-2287",
