@@ -475,3 +475,14 @@ def test_a_releaser_without_data_in_the_job(world: World, who: dict[str, Identit
     with Ledger(tmp_path / "hub", who["hub"]) as ledger:
         other: Releaser = world.restarted(name="hub", log=ledger)
         assert code(other.admit, world.case) == "CT-2277"
+
+
+def test_a_partners_stricter_policy_holds_here_too(world: World, runner: Runner) -> None:
+    """What one owner would refuse costs no run of the other's grant."""
+    platform = world.grants["payments"].platform.model_copy(update={"chips": ("another",)})
+    strict = resigned(world.grants["payments"], world.who["payments"], platform=platform)
+    runner.case = world.case_of(payments=strict)
+    job = world.releaser.admit(runner.case)
+    assert code(world.releaser.release, request(runner, world.releaser.challenge(job).nonce)) == "CT-2240"
+    assert "chip" in refusals(world)[-1]["reason"]
+    assert releases(world) == 0

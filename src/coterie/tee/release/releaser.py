@@ -170,6 +170,7 @@ class Releaser:
         with self._lock:
             try:
                 self._check(case, self._now())
+                self._check_log(case)
             except CoterieError as error:
                 self._log_refusal(case.job, error, {"what": "admission", "job": case.manifest.job})
                 raise
@@ -189,8 +190,8 @@ class Releaser:
 
         Errors: those of :meth:`admit` and CT-2277, CT-2280, CT-2281, CT-2283, CT-2284; CT-2246.
         """
-        now = self._now()
         with self._lock:
+            now = self._now()
             try:
                 case = self._case(job)
                 self._allowances(case, self._check(case, now), now)
@@ -208,10 +209,9 @@ class Releaser:
         Errors: those of :meth:`challenge`; CT-2245 (nonce), CT-2278 (bound to another run), CT-2240 and the
         others of evidence; CT-2209, CT-2211; CT-1303 where it cannot be logged.
         """
-        now = self._now()
         with self._lock:
             try:
-                return self._release(request, now)
+                return self._release(request, self._now())
             except CoterieError as error:
                 told = {
                     "what": "release",
@@ -232,14 +232,14 @@ class Releaser:
         claims, endorsements = self._node.endorsements.verify(
             request.evidence, request.endorsements, now, self._roots
         )
-        self._appraise(case, grant, claims, binding)
+        self._appraise(case, limits, claims, binding)
         allowed = self._allowances(case, limits, now)
         # Made before anything is spent, because it can fail; given out after.
         key = self._node.keys.key(case.record(self._node.name).preamble)
         info = release_info(binding.assurance, grant.digest, case.job, binding.nonce)
         wrapped = wrap_for_runner(key, bytes.fromhex(binding.hpke_pk), info)
         evidence = self._node.archive.put(request.evidence.to_bytes())
-        entry = self._node.log.append(
+        self._node.log.append(
             "release",
             {
                 "job": case.manifest.job,
@@ -252,11 +252,11 @@ class Releaser:
                 "body": claims.body,
                 "platform": claims.type,
                 "endorsements": endorsements,
-                "appraised": timestamp(now),
+                "released": timestamp(now),
             },
         )
         for one in allowed:
-            self._logged[one.counted] = one_more(self._spent(one.counted), max(entry.time, timestamp(now)))
+            self._logged[one.counted] = one_more(self._spent(one.counted), timestamp(now))
         for one in allowed:
             self._node.counters.keep(self._logged[one.counted])
         return Release(
@@ -285,12 +285,15 @@ class Releaser:
         limits = case.check(timestamp(now))
         if case.manifest.dataset(self._node.name) is None:
             raise JOB_NOT_ADMITTED(f"it uses no data of '{self._node.name}'")
+        return limits
+
+    def _check_log(self, case: Case) -> None:
+        """The own ledger has the own grant where the checkpoint says. Nothing leaves a ledger again."""
         logged = case.logged(self._node.name)
         entries = self._node.log.entries("grant", case.manifest.job)
         there = any((one.seq, one.body.get("grant")) == (logged.entry, logged.grant) for one in entries)
         if not there or not self._node.log.holds(logged.head):
             raise CHECKPOINT_REFUSED(f"the ledger of '{self._node.name}' has no such grant or head")
-        return limits
 
     def _check_binding(self, case: Case, request: ReleaseRequest) -> None:
         given = request.binding
@@ -307,9 +310,12 @@ class Releaser:
         if fields:
             raise OTHER_RUN(", ".join(fields))
 
-    def _appraise(self, case: Case, grant: Grant, claims: Claims, binding: ReportBinding) -> None:
+    def _appraise(self, case: Case, limits: Limits, claims: Claims, binding: ReportBinding) -> None:
+        # Each grant has the job's measurements; what another owner refuses must not cost a run here.
         granted = ReferenceValues(
-            version="coterie/reference/v1", measurements=grant.measurements, platform=grant.platform
+            version="coterie/reference/v1",
+            measurements=case.manifest.measurements,
+            platform=limits.platform,
         )
         data, job = binding.report_data(), case.manifest.digest_bytes
         for reference in (granted, self._reference):
@@ -333,7 +339,7 @@ class Releaser:
         job = str(binding.get("job")) if isinstance(binding, dict) else ""
         for counted in (grant, in_job(grant, job)):
             before = self._logged.get(counted) or Spent(counted=counted, runs=0, last=None)
-            self._logged[counted] = one_more(before, entry.time)
+            self._logged[counted] = one_more(before, str(entry.body.get("released")))
 
     def _refuse(self, job: str, error: CoterieError, told: Mapping[str, str]) -> None:
         case = self._cases.get(job)
