@@ -184,14 +184,16 @@ def test_statistics_are_those_of_statsmodels(family: str) -> None:
     [("german", 1000), ("past_due", 6000), ("limits", 3000), ("payments", 3000), ("motor", 800)],
 )
 def test_statistics_of_real_data_are_those_of_statsmodels(name: str, rows: int) -> None:
-    """By two parties and a dealer. Standard errors, deviances and AIC within 1e-3, z within 2e-3 and p within
-    1e-4 where they are not negligible."""
+    """By two parties and a dealer, on samples. Coefficients within 1e-3 of themselves or of their standard
+    errors; standard errors, deviances and AIC within 1e-3, z within 2e-3 and p within 1e-4 where they are not
+    negligible."""
     case = sampled(REAL[name](), rows)
     outcomes = train(case, {"statistics": True}, receivers=ALL)
     told = json.loads(outcomes["lender"].published["statistics/glm.statistics.json"])
     best = statsmodels(rescaled(case))
-    assert found(outcomes["lender"]) == pytest.approx(best.params, rel=1e-3, abs=5e-6)
-    assert errors_of(told, "estimate") == pytest.approx(best.params, rel=1e-3, abs=5e-6)
+    room = np.maximum(1e-3 * np.abs(best.params), 1e-3 * best.bse)
+    assert np.all(np.abs(found(outcomes["lender"]) - best.params) < room)
+    assert np.all(np.abs(errors_of(told, "estimate") - best.params) < room)
     assert errors_of(told) == pytest.approx(best.bse, rel=1e-3)
     assert errors_of(told, "z") == pytest.approx(best.tvalues, rel=2e-3, abs=2e-4)
     assert errors_of(told, "p") == pytest.approx(best.pvalues, rel=2e-2, abs=1e-4)
