@@ -89,3 +89,20 @@ def test_products_of_many_passes_are_made_together(
     assert {name: len(shapes) for name, shapes in made.items()} == wanted
     for shapes in made.values():
         assert max(shape[1] if len(shape) == 2 else 1 for shape in shapes) == widest
+
+
+def test_a_matrix_may_be_in_one_product_more_than_once() -> None:
+    """With two vectors, and with one vector twice."""
+    inputs = values(8)
+
+    def run(ctx: Context) -> None:
+        x = ctx.private("x", ctx.parties[0], (ROWS, COLUMNS), 8, 0)
+        w = [ctx.private(f"w{number}", ctx.parties[1], (COLUMNS,), 8, 0).secret() for number in range(8)]
+        for number in range(0, 8, 2):
+            pairs = [(x, w[number]), (x, w[number + 1]), (x, w[number])]
+            ctx.reveal(ctx.dot(pairs), ctx.parties, f"z{number}")
+
+    played = play(run, inputs, NAMES[:2])
+    for number in range(0, 8, 2):
+        expected = inputs["x"] @ (2 * inputs[f"w{number}"] + inputs[f"w{number + 1}"])
+        assert np.array_equal(played.result(f"z{number}"), expected)

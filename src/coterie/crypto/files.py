@@ -102,6 +102,10 @@ class Draft:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.discard()
+
+    def discard(self) -> None:
+        """Take away what was not published."""
         with contextlib.suppress(OSError):  # a full disk fails again when its buffer is flushed
             self._file.close()
         with contextlib.suppress(OSError):

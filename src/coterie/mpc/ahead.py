@@ -89,13 +89,13 @@ class Products:
         self._masks = masks
         self._to_come: dict[tuple[int, str], list[tuple[int, int]]] = {}
         """By matrix and operation: each product's place on the tape and its right side, the last first."""
-        self._made: dict[tuple[int, int], Words] = {}
-        """By place and matrix."""
+        self._made: dict[tuple[int, int, int], Words] = {}
+        """By place, matrix and right side."""
         for call in (instruction.call for instruction in reversed(tape.instructions)):
             if call.kind != PRIVATE_PRODUCT or call.params["operation"] == "multiply":
                 continue
-            pairs = zip(call.inputs[::2], call.inputs[1::2], call.input_forms[1::2], strict=True)
-            for left, right, form in pairs:
+            pairs = list(zip(call.inputs[::2], call.inputs[1::2], call.input_forms[1::2], strict=True))
+            for left, right, form in reversed(pairs):
                 if len(form.shape) == 1:
                     self._to_come.setdefault((left, call.params["operation"]), []).append((call.index, right))
 
@@ -107,7 +107,7 @@ class Products:
         :param besides: whose share of the mask is left out, at the dealer.
         :param times: multiplies ``left``, from the right, with a vector, or with the columns of a matrix.
         """
-        if (made := self._made.pop((call.index, left), None)) is not None:
+        if (made := self._made.pop((call.index, left, right), None)) is not None:
             return made
         factor = self._masks[right].without(besides)
         to_come = self._to_come.get((left, call.params["operation"]), [])
@@ -121,6 +121,6 @@ class Products:
             return times(factor)
         factors = np.stack([self._masks[number].without(besides) for _, number in chosen], axis=1)
         results = np.ascontiguousarray(times(factors).T)
-        for (index, _), result in zip(chosen, results, strict=True):
-            self._made[index, left] = result
-        return self._made.pop((call.index, left))
+        for (index, number), result in zip(chosen, results, strict=True):
+            self._made[index, left, number] = result
+        return self._made.pop((call.index, left, right))

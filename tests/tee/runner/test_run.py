@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Callable
 
 import pytest
@@ -55,3 +56,23 @@ def test_a_result_asked_by_somebody_else_stays_closed(world: Make) -> None:
     with pytest.raises(CoterieError) as caught:  # and for another result it is of no use
         unwrap_at_party(wrapped, made.who["lender"], b"coterie/data-key/v1\0" + bytes(32))
     assert caught.value.code == "CT-2211"
+
+
+def test_results_that_cannot_be_written_end_the_run_with_a_code(world: Make) -> None:
+    """A file where their folder should be; a disk that takes no more of them."""
+    made = world("sum")
+    folder = made.home / "results"
+    folder.write_bytes(b"")
+    with pytest.raises(CoterieError) as caught:
+        made.run()
+    assert caught.value.code == "CT-1121"
+    folder.unlink()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with pytest.raises(CoterieError) as caught:
+            made.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.code == "CT-1120"
+    assert list(folder.iterdir()) == []

@@ -12,8 +12,9 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import Final, Protocol
 
+from coterie.crypto import Draft, write_error
 from coterie.errors import CoterieError
 from coterie.tee.container.header import CHUNK, TAG
 from coterie.tee.documents.base import DOCUMENT_LIMIT, read
@@ -93,12 +94,15 @@ def run_attested(
 
     Errors: CT-2285 to CT-2287, CT-2289 (the sandbox); CT-2290 to CT-2293, CT-2297 (the process); CT-2294,
     CT-2275 and those of the documents (refused before anything was asked); the owners'; those of opening;
-    CT-2295 (the output gate); CT-2296 (the work).
+    CT-2295 (the output gate); CT-2296 (the work); CT-1120, CT-1121 where results cannot be written.
     """
     if len(containers) != len(case.manifest.owners):
         raise RUN_REFUSED("a container is needed of every owner")
     measured = sandbox.measure().measurement
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise write_error(folder, error) from error
     attester = attest(measured, case.manifest.digest_bytes)
     taken = _Taken(case, folder)
     try:
@@ -121,7 +125,7 @@ class _Taken:
     case: Case
     folder: Path
     outputs: list[SealedOutput] = field(default_factory=list)
-    _file: BinaryIO | None = None
+    _draft: Draft | None = None
     _path: Path | None = None
     _left: int = 0
 
@@ -133,29 +137,29 @@ class _Taken:
         )
 
     def piece(self, data: bytes) -> None:
-        """Errors: CT-2293."""
+        """Errors: CT-2293, CT-1120, CT-1121."""
         self._left -= len(data)
         if self._left < 0:
             raise BAD_RECORD("more sealed bytes than the manifest's outputs can have")
-        if self._file is None:
+        if self._draft is None:
             self._path = self.folder / f"{secrets.token_hex(16)}.sealed"
-            self._file = self._path.open("xb")
-        self._file.write(data)
+            self._draft = Draft(self._path)
+        self._draft.write(data)
 
     def output(self, parts: tuple[bytes, ...]) -> None:
-        """Errors: CT-2293."""
+        """Errors: CT-2293, CT-1120, CT-1121."""
         described = read(ReceiptOutput, parts[0], DOCUMENT_LIMIT, BAD_RECORD)
-        if self._file is None or self._path is None or len(parts) - 1 != len(described.receivers):
+        if self._draft is None or self._path is None or len(parts) - 1 != len(described.receivers):
             raise BAD_RECORD("a result without its container or its keys")
-        self._file.close()
+        self._draft.publish()
         wrapped = dict(zip(described.receivers, parts[1:], strict=True))
         self.outputs.append(SealedOutput(described, self._path, wrapped))
-        self._file = self._path = None
+        self._draft = self._path = None
 
     def discard(self) -> None:
         """Remove everything."""
-        if self._file is not None:
-            self._file.close()
+        if self._draft is not None:
+            self._draft.discard()
         for path in [self._path, *(one.path for one in self.outputs)]:
             if path is not None:
                 path.unlink(missing_ok=True)
