@@ -36,6 +36,7 @@ from coterie.tee.evidence.appraise import Appraisal, Check, appraise
 from coterie.tee.evidence.attest.attester import Attester
 from coterie.tee.evidence.attest.gramine import GramineAttester
 from coterie.tee.evidence.attest.nitro import NitroAttester
+from coterie.tee.evidence.attest.platforms import PLATFORMS, Platform, attester_for, expected_measurements
 from coterie.tee.evidence.attest.sim import SimAttester
 from coterie.tee.evidence.attest.swtpm import SwtpmAttester
 from coterie.tee.evidence.attest.tsm import TsmAttester
@@ -69,6 +70,7 @@ __all__ = [
     "IMAGE_LEARNERS",
     "PER_ROW",
     "PIECE_LIMIT",
+    "PLATFORMS",
     "RECORD_OTHER",
     "Appraisal",
     "Assurance",
@@ -107,6 +109,7 @@ __all__ = [
     "Output",
     "OutputLimit",
     "Partner",
+    "Platform",
     "PlatformPolicy",
     "Preamble",
     "Profile",
@@ -140,10 +143,12 @@ __all__ = [
     "Work",
     "appraise",
     "as_ranges",
+    "attester_for",
     "certificate_table",
     "check_content_name",
     "check_receipt",
     "ensure_image",
+    "expected_measurements",
     "grant_for",
     "grants_root",
     "inherited",

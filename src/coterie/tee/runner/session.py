@@ -21,6 +21,7 @@ from coterie.tee.documents.base import DOCUMENT_LIMIT, read
 from coterie.tee.documents.exchange import Challenge, Release, ReleaseRequest
 from coterie.tee.documents.receipt import Receipt, ReceiptOutput
 from coterie.tee.evidence.attest.attester import Attester
+from coterie.tee.evidence.attest.platforms import used
 from coterie.tee.evidence.model import Endorsements
 from coterie.tee.release.case import Case
 from coterie.tee.runner.documents import parts_of
@@ -87,6 +88,7 @@ def run_attested(
     """Run one job in a sandbox of its own. Blocks; the sandbox ends with the calling thread.
 
     :param containers: the owners' sealed data, in the manifest's order.
+    :param attest: what it makes is closed after the run, where it has ``close``.
     :param folder: for sealed results; after an error nothing of the run is left there.
     :param endorsements: what the host has of the platform's vendor, for owners that have none.
     :param progress: called with the names of steps as they begin.
@@ -103,10 +105,12 @@ def run_attested(
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise write_error(folder, error) from error
-    attester = attest(measured, case.manifest.digest_bytes)
     taken = _Taken(case, folder)
     try:
-        with RunnerProcess(sandbox, tuple(containers), limits or RunLimits(), cancelled) as process:
+        with (
+            used(attest(measured, case.manifest.digest_bytes)) as attester,
+            RunnerProcess(sandbox, tuple(containers), limits or RunLimits(), cancelled) as process,
+        ):
             try:
                 desk = _Desk(process.channel, case, relay, attester, endorsements, taken, progress)
                 receipt = desk.serve()

@@ -24,16 +24,19 @@ PROVIDERS: Final[dict[str, EvidenceType]] = {"sev_guest": "snp", "tdx_guest": "t
 class TsmAttester:
     """Evidence of the confidential VM that this process runs in."""
 
-    def __init__(self, reports: Path = REPORTS, *, vmpl: int | None = None) -> None:
+    def __init__(
+        self, reports: Path = REPORTS, *, vmpl: int | None = None, kind: EvidenceType | None = None
+    ) -> None:
         """:param reports: where the kernel has the reports.
         :param vmpl: privilege level to ask for (SNP); None takes the kernel's default.
+        :param kind: the type of evidence that is wanted; None takes what the machine gives.
 
         Errors: CT-2247.
         """
         if not reports.is_dir():
             raise ATTESTER_MISSING(f"there is no {reports}")
         self._reports = reports
-        self._vmpl = vmpl
+        self._vmpl, self._kind = vmpl, kind
 
     def quote(self, report_data: bytes) -> Evidence:
         """Evidence over 64 bytes; ``aux`` has the host's certificates where it gave some. Errors: CT-2247,
@@ -59,6 +62,8 @@ class TsmAttester:
             raise ATTESTER_FAILED("another process wrote to this report")
         if provider not in PROVIDERS:
             raise ATTESTER_MISSING(f"the kernel's provider is '{provider[:40]}'")
+        if self._kind not in (None, PROVIDERS[provider]):
+            raise ATTESTER_MISSING(f"this machine gives {PROVIDERS[provider]}, not {self._kind}")
         return Evidence.of(PROVIDERS[provider], blob, {"certificates": extra} if extra else {})
 
     @contextmanager
