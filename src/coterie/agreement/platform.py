@@ -39,6 +39,8 @@ REQUIRED: Final[dict[EvidenceType, frozenset[str]]] = {
 SVN_KEYS: Final = ("sgx", "tdx", "snp-milan", "snp-genoa", "snp-turin", "nitro", "tpm", "swtpm", "sim")
 _SNP_SVNS = frozenset({"bootloader", "tee", "snp", "microcode"})
 
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256 in hex."""
 Hex = Annotated[str, StringConstraints(pattern=r"^(?:[0-9a-f]{2})*$", max_length=1024)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,62}$")]
 Advisory = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9-]{2,40}$")]

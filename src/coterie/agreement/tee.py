@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from coterie.crypto import PartyName
 
-from .platform import Measurements, PlatformPolicy
+from .platform import Digest, Measurements, PlatformPolicy
 
 __all__ = ["TeeTerms"]
 
@@ -33,10 +33,17 @@ class TeeTerms(BaseModel):
     begun again."""
     min_interval: Annotated[int, Field(ge=0, le=366 * 86400)] = 0
     """Seconds from one release of a key to the next, at least."""
+    simulated_roots: Annotated[
+        tuple[Digest, ...], Field(max_length=16, strict=False, exclude_if=lambda roots: not roots)
+    ] = ()
+    """Digests of the keys that certify simulated platforms, as the host's node prints them. They say whose
+    simulation counts, and prove nothing. A node under the profile ``production`` does not take part."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         for kind in self.platform.types:
             if not self.measurements.get(kind):
                 raise ValueError(f"measurements: there are none for {kind}, which platform allows")
+        if self.simulated_roots and not self.platform.simulated:
+            raise ValueError("simulated_roots: simulated platforms are not among those that platform allows")
         return self

@@ -54,7 +54,7 @@ from coterie.tee.release.counters import FileCounters
 from coterie.tee.release.receipts import Proof, check_receipt
 from coterie.tee.release.releaser import Releaser, ReleaserNode
 from coterie.tee.runner.inputs import OpenedDataset
-from coterie.tee.runner.inside import Progress, Work, serve
+from coterie.tee.runner.inside import Progress, Task, Work, serve
 from coterie.tee.runner.outputs import PER_ROW, Output
 from coterie.tee.runner.session import Attest, AttestedRun, Relay, SealedOutput, run_attested
 from coterie.tee.sandbox.command import Sandbox
@@ -138,6 +138,7 @@ __all__ = [
     "SimAttester",
     "Statements",
     "SwtpmAttester",
+    "Task",
     "TsmAttester",
     "Verdict",
     "Work",

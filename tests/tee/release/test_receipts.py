@@ -74,7 +74,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"assurance": "hardware"}, "a hardware platform"),
     ({"outputs": [output(kind="metrics")]}, "was not to leave"),
     ({"outputs": [output(step="align")]}, "was not to leave"),
-    ({"outputs": [output(receivers=["payments"])]}, "is for payments"),
+    ({"outputs": [output(receivers=["payments", "hub"])]}, "is for payments, hub"),
     ({"outputs": [output(size=500_001)]}, "more model"),
     ({"outputs": [output(), output(name="again", file="03" * 16)]}, "2 outputs"),
     (

@@ -74,7 +74,7 @@ def test_what_is_no_record_is_refused_before_it_is_read(pair: Pair, data: bytes)
 def test_grants_come_with_their_records(pair: Pair) -> None:
     channel, _ = pair
     with pytest.raises(CoterieError) as caught:
-        channel.send(Kind.BEGIN, b"{}", b"{}", b"{}")
+        channel.send(Kind.BEGIN, b"{}", b"{}", b"", b"{}")
     assert caught.value.code == "CT-2293"
 
 

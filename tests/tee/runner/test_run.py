@@ -58,6 +58,22 @@ def test_a_result_asked_by_somebody_else_stays_closed(world: Make) -> None:
     assert caught.value.code == "CT-2211"
 
 
+def test_what_lies_beside_the_case_and_each_receivers_own_file_of_one_name(world: Make) -> None:
+    made = world("beside")
+    run = made.run(public=b"public facts")
+    assert [one.described.receivers for one in run.outputs] == [("lender",), ("payments",)]
+    assert {one.described.name for one in run.outputs} == {"run/metrics"}
+    for output in run.outputs:
+        (party,) = output.described.receivers
+        assert set(output.wrapped) == {party}
+        assert json.loads(made.open(output, party)) == {
+            "public": "public facts",
+            "secrets": dict.fromkeys(("lender", "payments"), made.shared.hex()),
+            "for": party,
+        }
+    assert made.shared.hex() not in repr(run)
+
+
 def test_results_that_cannot_be_written_end_the_run_with_a_code(world: Make) -> None:
     """A file where their folder should be; a disk that takes no more of them."""
     made = world("sum")

@@ -84,6 +84,9 @@ def test_every_attempt_from_inside_fails(world: Make) -> None:
         ("kind", "CT-2295", "a kind and step that are not listed"),
         ("few", "CT-2295", "metrics of step train is over fewer than 100 rows"),
         ("unsaid", "CT-2295", "metrics of step train does not say how many rows are behind it"),
+        ("other", "CT-2295", "metrics of step train to others than the manifest lists"),
+        ("nobody", "CT-2295", "metrics of step train to others than the manifest lists"),
+        ("twice", "CT-2295", "two of one name for one receiver, metrics of step train among them"),
         ("name", "CT-2295", "metrics of step train under a name that is none"),
         ("raise", "CT-2296", "ValueError"),  # and nothing of the row that its message holds
         ("memory", "CT-2292", ""),

@@ -15,25 +15,23 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from coterie.tee.documents.manifest import JobManifest
-from coterie.tee.runner.inputs import OpenedDataset
-from coterie.tee.runner.inside import serve
+from coterie.tee.runner.inside import Task, serve
 from coterie.tee.runner.outputs import Output
 
 PREPARED: list[str] = []
 
 
-def work(inputs: Mapping[str, OpenedDataset], manifest: JobManifest, progress: Any) -> Iterator[Output]:
-    progress("align")
-    tables = {owner: dataset.table() for owner, dataset in inputs.items()}
-    progress("train")
-    params = manifest.steps[1].params
+def work(task: Task) -> Iterator[Output]:
+    task.progress("align")
+    tables = {owner: dataset.table() for owner, dataset in task.datasets.items()}
+    task.progress("train")
+    params = task.manifest.steps[1].params
     attempt = globals()[f"do_{params['attempt']}"]
-    yield from attempt(inputs, tables, progress)
+    yield from attempt(task, tables, task.progress)
 
 
 def metrics(value: Any, **changes: Any) -> Output:
@@ -193,6 +191,27 @@ def do_few(inputs: Any, tables: Any, progress: Any) -> Iterator[Output]:
 
 def do_unsaid(inputs: Any, tables: Any, progress: Any) -> Iterator[Output]:
     yield metrics(0, rows=None)
+
+
+def do_beside(task: Any, tables: Any, progress: Any) -> Iterator[Output]:
+    """What the host put beside the case, and the owners beside their keys; each receiver gets its own."""
+    secrets = {owner: secret.hex() for owner, secret in task.secrets.items()}
+    for party in ("lender", "payments"):
+        told = {"public": task.public.decode(), "secrets": secrets, "for": party}
+        yield metrics(told, to=(party,))
+
+
+def do_other(inputs: Any, tables: Any, progress: Any) -> Iterator[Output]:
+    yield metrics(0, to=("hub",))
+
+
+def do_nobody(inputs: Any, tables: Any, progress: Any) -> Iterator[Output]:
+    yield metrics(0, to=())
+
+
+def do_twice(inputs: Any, tables: Any, progress: Any) -> Iterator[Output]:
+    yield metrics(0, to=("lender",))
+    yield metrics(1)
 
 
 def do_name(inputs: Any, tables: Any, progress: Any) -> Iterator[Output]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from coterie.agreement import Agreement
 from coterie.data import Column
 from coterie.ledger import Ledger
 from coterie.tee.container.header import read_preamble
@@ -79,6 +80,8 @@ class World:
         self.ledgers: dict[str, Ledger] = {}
         self.canary = secrets.token_hex(16)
         """In every id of the lender's data."""
+        self.shared = secrets.token_bytes(32)
+        """What both owners release beside their keys."""
         self.who = people(home)
         measured = measurement or sandbox.measure().measurement
         text = DRAFT.replace(MEASUREMENT.hex(), measured.hex()).replace("attempts: 2", "attempts: 20")
@@ -102,6 +105,10 @@ class World:
             {"step": "train", "kind": "metrics", "receivers": ["lender"], "max_bytes": 100_000},
             {"step": "train", "kind": "scores", "receivers": ["lender"], "max_bytes": 1_000_000, "count": 2},
         ]
+        if attempt == "beside":
+            fields["outputs"][0] |= {"receivers": ["lender", "payments"], "count": 2}
+        if attempt == "twice":
+            fields["outputs"][0] |= {"count": 2}
         if attempt == "sum":
             fields["outputs"][1]["max_bytes"] = 3_000_000
         return JobManifest.model_validate(fields)
@@ -177,6 +184,7 @@ class World:
             endorsements=EndorsementStore(self.home / f"endorsements-{name}"),
             keys=self.keys[name],
             archive=Folder(self.home / f"archive-{name}"),
+            secrets=Shared(self.shared),
         )
         return Releaser(node, Roots(profile="development", simulated=frozenset({pin})), now=self.clock)
 
@@ -201,6 +209,16 @@ class World:
     def with_case(self, **changes: Any) -> None:
         """What another host would hand to the runner."""
         self.case = replace(self.case, **changes)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What owners share under their agreement."""
+
+    value: bytes
+
+    def secret(self, agreement: Agreement) -> bytes:
+        return bytes(bytearray(self.value))  # who takes it may overwrite it
 
 
 class _Watched:

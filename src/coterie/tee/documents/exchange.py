@@ -16,6 +16,7 @@ from coterie.tee.evidence.binding import NONCE, ReportBinding, Sha256
 from coterie.tee.evidence.model import Assurance, Binary, Document, Endorsements, Evidence, Hex
 
 RELEASE: Final = b"coterie/release/v1"
+SECRET: Final = b"coterie/release-secret/v1"
 MESSAGE_LIMIT: Final = 6 * 1024 * 1024
 """Bytes of a message: the largest endorsements in base64, and evidence."""
 
@@ -86,6 +87,15 @@ class Release(Document):
     grant: Sha256
     nonce: Annotated[Hex, Field(min_length=2 * NONCE, max_length=2 * NONCE)]
     wrapped: Annotated[Binary, Field(min_length=WRAPPED_FOR_RUNNER, max_length=WRAPPED_FOR_RUNNER)]
+    secret: Annotated[
+        Binary | None,
+        Field(
+            min_length=WRAPPED_FOR_RUNNER,
+            max_length=WRAPPED_FOR_RUNNER,
+            exclude_if=lambda secret: secret is None,
+        ),
+    ] = None
+    """32 further bytes that the owners share and the job needs, wrapped alike: the key of the id hashes."""
 
     @classmethod
     def parse(cls, data: bytes) -> Release:
@@ -93,9 +103,10 @@ class Release(Document):
         return read(cls, data, MESSAGE_LIMIT, MESSAGE_INVALID)
 
 
-def release_info(assurance: Assurance, grant: str, job: str, nonce: str) -> bytes:
+def release_info(assurance: Assurance, grant: str, job: str, nonce: str, purpose: bytes = RELEASE) -> bytes:
     """HPKE ``info`` of a released key: ``coterie/release/v1``, a zero byte, the assurance, a zero byte, then
-    the grant's digest, the manifest's digest and the nonce, 32 bytes each.
+    the grant's digest, the manifest's digest and the nonce, 32 bytes each. The secret beside a data key has
+    ``coterie/release-secret/v1`` instead.
 
     A key that was released to a simulated platform so cannot be opened as if it were for hardware, nor one
     of an earlier run in a later one.
@@ -106,4 +117,4 @@ def release_info(assurance: Assurance, grant: str, job: str, nonce: str) -> byte
     digests = [bytes.fromhex(text.removeprefix("sha256:")) for text in (grant, job, nonce)]
     if any(len(one) != 32 for one in digests):
         raise ValueError("digests and nonces have 32 bytes")
-    return b"\0".join([RELEASE, assurance.encode(), b"".join(digests)])
+    return b"\0".join([purpose, assurance.encode(), b"".join(digests)])

@@ -102,9 +102,11 @@ class Receipt(Signed):
             raise ValueError(f"inputs: two are of '{name}'")
         if sorted(self.evidence) != sorted(one.owner for one in self.inputs):
             raise ValueError("evidence: one is needed for the owner of every input")
-        for field in ("name", "file"):
-            if (name := repeated(tuple(getattr(one, field) for one in self.outputs))) is not None:
-                raise ValueError(f"outputs: two have the {field} '{name}'")
+        if (name := repeated(tuple(one.file for one in self.outputs))) is not None:
+            raise ValueError(f"outputs: two have the file '{name}'")
+        named = tuple(f"{one.name} for {party}" for one in self.outputs for party in one.receivers)
+        if (name := repeated(named)) is not None:
+            raise ValueError(f"outputs: two are {name}")
         return self
 
 

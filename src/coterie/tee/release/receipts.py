@@ -70,7 +70,7 @@ def _outputs(receipt: Receipt, case: Case) -> Iterator[str]:
         if declared is None:
             yield f"{output.kind} of step '{output.step}' was not to leave"
             continue
-        if sorted(output.receivers) != sorted(declared.receivers):
+        if not set(output.receivers) <= set(declared.receivers):
             yield f"'{output.name}' is for {', '.join(output.receivers)}"
         if declared.name is not None and output.name != declared.name:
             yield f"'{output.name}' instead of '{declared.name}'"

@@ -20,9 +20,16 @@ from coterie.errors import CoterieError
 from coterie.ledger import Entry, Kind, SignedHead
 from coterie.tee.container.header import Preamble
 from coterie.tee.container.wrapping import wrap_for_runner
-from coterie.tee.documents.derive import manifest_refusals
+from coterie.tee.documents.derive import manifest_refusals, require_tee
 from coterie.tee.documents.errors import BEYOND_TERMS
-from coterie.tee.documents.exchange import Challenge, LoggedGrant, Release, ReleaseRequest, release_info
+from coterie.tee.documents.exchange import (
+    SECRET,
+    Challenge,
+    LoggedGrant,
+    Release,
+    ReleaseRequest,
+    release_info,
+)
 from coterie.tee.documents.grant import Grant
 from coterie.tee.documents.grants import TOLD
 from coterie.tee.documents.limits import Limits
@@ -91,6 +98,14 @@ class Verifying(Protocol):
         ...
 
 
+class Secrets(Protocol):
+    """What jobs under an agreement need beside data."""
+
+    def secret(self, agreement: Agreement) -> bytes:
+        """32 bytes that the owners share under the agreement. Raises a coded error where there are none."""
+        ...
+
+
 class Archive(Protocol):
     """What is kept for audits, by its digest."""
 
@@ -110,6 +125,8 @@ class ReleaserNode(NamedTuple):
     endorsements: Verifying
     keys: Keys
     archive: Archive
+    secrets: Secrets | None = None
+    """None where jobs need nothing but data."""
 
 
 class Releaser:
@@ -229,15 +246,20 @@ class Releaser:
         self._check_binding(case, request)
         limits = self._check(case, now)
         grant = case.grant(self._node.name)
+        agreement, _ = self._node.agreements.find(case.manifest.agreement)
         claims, endorsements = self._node.endorsements.verify(
-            request.evidence, request.endorsements, now, self._roots
+            request.evidence, request.endorsements, now, self._roots_for(case, agreement)
         )
         self._appraise(case, limits, claims, binding)
         allowed = self._allowances(case, limits, now)
         # Made before anything is spent, because it can fail; given out after.
         key = self._node.keys.key(case.record(self._node.name).preamble)
-        info = release_info(binding.assurance, grant.digest, case.job, binding.nonce)
-        wrapped = wrap_for_runner(key, bytes.fromhex(binding.hpke_pk), info)
+        runner, named = bytes.fromhex(binding.hpke_pk), (grant.digest, case.job, binding.nonce)
+        wrapped = wrap_for_runner(key, runner, release_info(binding.assurance, *named))
+        secret: bytes | None = None
+        if self._node.secrets is not None:
+            info = release_info(binding.assurance, *named, SECRET)
+            secret = wrap_for_runner(self._node.secrets.secret(agreement), runner, info)
         evidence = self._node.archive.put(request.evidence.to_bytes())
         self._node.log.append(
             "release",
@@ -265,7 +287,16 @@ class Releaser:
             grant=grant.digest,
             nonce=binding.nonce,
             wrapped=wrapped,
+            secret=secret,
         )
+
+    def _roots_for(self, case: Case, agreement: Agreement) -> Roots:
+        """The node's, and whose simulation the agreement counts. Errors: CT-2233 where the node counts
+        none."""
+        tee = require_tee(agreement.terms)
+        if case.manifest.assurance != "simulated" or not tee.simulated_roots:
+            return self._roots
+        return self._roots.with_simulated(tee.simulated_roots)
 
     def _case(self, job: str) -> Case:
         if self._refusals.get(job, 0) >= MOST_REFUSALS:

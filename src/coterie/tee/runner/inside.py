@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from coterie.crypto import canonical, now, timestamp
 from coterie.errors import CoterieError
 from coterie.tee.container.wrapping import RunnerKey
-from coterie.tee.documents.exchange import Challenge, Release, ReleaseRequest, release_info
+from coterie.tee.documents.exchange import SECRET, Challenge, Release, ReleaseRequest, release_info
 from coterie.tee.documents.manifest import JobManifest
 from coterie.tee.documents.receipt import Receipt, ReceiptInput, ReceiptKey, ReceiptOutput
 from coterie.tee.evidence.binding import reported
@@ -26,14 +26,32 @@ from coterie.tee.evidence.verify import state
 from coterie.tee.release.case import Case
 from coterie.tee.runner.documents import parse_case
 from coterie.tee.runner.errors import OUTPUT_REFUSED, RUN_REFUSED, RUNNER_MEMORY, WORK_FAILED
-from coterie.tee.runner.inputs import OpenedDataset, open_dataset
+from coterie.tee.runner.inputs import OpenedDataset, open_dataset, overwrite
 from coterie.tee.runner.outputs import Output, gate, seal_output
 from coterie.tee.runner.records import PIECE, Channel, Closed, Kind, error_record, read_error
 from coterie.tee.sandbox.confine import INPUTS
 
 Progress = Callable[[str], None]
-Work = Callable[[Mapping[str, OpenedDataset], JobManifest, Progress], Iterable[Output]]
-"""What is run: opened data by owner, the manifest, and where to name the step that begins."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run, as the work sees it."""
+
+    manifest: JobManifest
+    public: bytes = field(repr=False)
+    """What the host has put beside the case for the work. Nobody has checked it: the work holds it against
+    the manifest."""
+    datasets: Mapping[str, OpenedDataset]
+    """By owner."""
+    secrets: Mapping[str, bytes] = field(repr=False)
+    """By owner, 32 bytes that it released beside its data key; owners who released none are not in it."""
+    progress: Progress
+    """Where to name the step that begins."""
+
+
+Work = Callable[[Task], Iterable[Output]]
+"""What is run."""
 
 
 def serve(work: Work, prepare: Callable[[], object] | None = None) -> None:
@@ -49,7 +67,7 @@ def serve(work: Work, prepare: Callable[[], object] | None = None) -> None:
     try:
         channel.send(Kind.READY)
         getting_ready = _begin(prepare)
-        run = _Run(channel, parse_case(channel.receive(Kind.BEGIN)), getting_ready)
+        run = _Run(channel, *parse_case(channel.receive(Kind.BEGIN)), getting_ready)
         run.go(work)
     except Closed:
         os._exit(1)  # nobody is there to hear of it
@@ -102,10 +120,12 @@ class _Run:
 
     channel: Channel
     case: Case
+    public: bytes
     getting_ready: threading.Thread
     opened: bool = False
     """Whether the work has begun: from here on no error is told but by its code."""
     datasets: dict[str, OpenedDataset] = field(default_factory=dict)
+    secrets: dict[str, bytes] = field(default_factory=dict)
     _key: RunnerKey = field(default_factory=RunnerKey.generate)
     _receipt: ReceiptKey = field(default_factory=ReceiptKey.generate)
 
@@ -120,7 +140,8 @@ class _Run:
             self.datasets[owner] = self._open(number, released[owner].release)
         self.getting_ready.join()
         self.opened = True  # what opening says is of containers and keys; what work says could be of data
-        outputs = gate(work(self.datasets, manifest, self._progress), manifest, limits)
+        task = Task(manifest, self.public, self.datasets, self.secrets, self._progress)
+        outputs = gate(work(task), manifest, limits)
         self.wipe()
         described = [self._send(output) for output in outputs]
         receipt = self._sign(started, clock, released, described)
@@ -131,7 +152,10 @@ class _Run:
         """Nothing of the data in clear stays."""
         for dataset in self.datasets.values():
             dataset.wipe()
+        for secret in self.secrets.values():
+            overwrite(secret)
         self.datasets.clear()
+        self.secrets.clear()
 
     def _ask(self, owner: str) -> _Released:
         """Prove to one owner what this is, and get a key. Errors: CT-2273, CT-2294, and the owner's."""
@@ -173,8 +197,10 @@ class _Run:
 
     def _open(self, number: int, release: Release) -> OpenedDataset:
         used = self.case.manifest.datasets[number]
-        info = release_info(self.case.manifest.assurance, release.grant, release.job, release.nonce)
-        key = self._key.unwrap(release.wrapped, info)
+        named = (self.case.manifest.assurance, release.grant, release.job, release.nonce)
+        key = self._key.unwrap(release.wrapped, release_info(*named))
+        if release.secret is not None:
+            self.secrets[used.owner] = self._key.unwrap(release.secret, release_info(*named, SECRET))
         return open_dataset(INPUTS / str(number), used, self.case.record(used.owner), key)
 
     def _progress(self, step: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from coterie.agreement import ResultKind
+from coterie.crypto import PartyName
 from coterie.errors import CoterieError
 from coterie.tee.container.header import check_content_name
 from coterie.tee.container.sealing import seal
@@ -33,6 +34,9 @@ class Output:
     content: bytes | memoryview = field(repr=False)
     rows: int | None = None
     """Fewest rows behind any number in it. None only for kinds that list rows."""
+    to: tuple[PartyName, ...] | None = None
+    """Who receives it, some of those that the manifest lists; None for all of them. Two outputs of one name
+    go to different receivers."""
 
 
 def gate(outputs: Iterable[Output], manifest: JobManifest, limits: Limits) -> list[Output]:
@@ -57,8 +61,9 @@ def gate(outputs: Iterable[Output], manifest: JobManifest, limits: Limits) -> li
             raise _refused(f"more than {listed.count} of {where}", output)
         if sizes[place] > most:
             raise _refused(f"{sizes[place]:,} bytes of {where}, where {most:,} are allowed", output)
-        if any(output.name == one.name for one in passed):
-            raise _refused(f"two of one name, {where} among them", output)
+        for one in passed:
+            if one.name == output.name and set(_receivers(one, manifest)) & set(_receivers(output, manifest)):
+                raise _refused(f"two of one name for one receiver, {where} among them", output)
         passed.append(output)
     return passed
 
@@ -67,6 +72,8 @@ def _listed(output: Output, manifest: JobManifest, limits: Limits, where: str) -
     listed, granted = manifest.output(output.step, output.kind), limits.outputs.get(output.kind)
     if listed is None or granted is None:
         raise OUTPUT_REFUSED("a kind and step that are not listed")  # their names are the work's own words
+    if output.to is not None and (not output.to or not set(output.to) <= set(listed.receivers)):
+        raise _refused(f"{where} to others than the manifest lists", output)
     if not set(listed.receivers) <= set(granted.receivers):
         raise _refused(f"{where} to receivers whom not every grant names", output)
     try:
@@ -84,6 +91,13 @@ def _listed(output: Output, manifest: JobManifest, limits: Limits, where: str) -
     return listed
 
 
+def _receivers(output: Output, manifest: JobManifest) -> tuple[str, ...]:
+    """Of an output that is listed, in the manifest's order."""
+    listed = manifest.output(output.step, output.kind)
+    assert listed is not None, "it has passed the gate"
+    return tuple(name for name in listed.receivers if output.to is None or name in output.to)
+
+
 def _refused(detail: str, output: Output) -> CoterieError:
     return OUTPUT_REFUSED(detail, step=output.step[:64])
 
@@ -96,12 +110,11 @@ def seal_output(
 
     :param write: takes the container.
     """
-    listed = manifest.output(output.step, output.kind)
-    assert listed is not None, "it has passed the gate"
+    receivers = _receivers(output, manifest)
     sealed = seal(io.BytesIO(output.content), write, size=len(output.content), dataset=output.name)
     info = purpose(sealed.preamble)
     try:
-        wrapped = [wrap_for_signer(sealed.key, name, manifest.keys[name], info) for name in listed.receivers]
+        wrapped = [wrap_for_signer(sealed.key, name, manifest.keys[name], info) for name in receivers]
     finally:
         overwrite(sealed.key)
     described = ReceiptOutput(
@@ -112,6 +125,6 @@ def seal_output(
         root=f"sha256:{sealed.root.hex()}",
         commitment=sealed.preamble.commitment.hex(),
         size=len(output.content),
-        receivers=listed.receivers,
+        receivers=receivers,
     )
     return described, wrapped

@@ -34,6 +34,8 @@ _TICK: Final = 0.2
 OWNERS: Final = 16
 RECORD_LIMIT: Final = 8 * 1024 * 1024
 """Bytes of a data-set record."""
+PUBLIC_LIMIT: Final = 16 * 1024 * 1024
+"""Bytes of what the work gets beside the case."""
 PIECE: Final = CHUNK
 """Most bytes of a sealed result in one record."""
 
@@ -60,7 +62,7 @@ class Kind(enum.IntEnum):
 
 
 _LIMITS: Final[dict[Kind, tuple[int, ...]]] = {
-    Kind.BEGIN: (DOCUMENT_LIMIT, MESSAGE_LIMIT),  # and a grant and a record of each owner
+    Kind.BEGIN: (DOCUMENT_LIMIT, MESSAGE_LIMIT, PUBLIC_LIMIT),  # and a grant and a record of each owner
     Kind.CHALLENGE: (MESSAGE_LIMIT,),
     Kind.EVIDENCE: (MAX_EVIDENCE, MAX_ENDORSEMENTS),
     Kind.RELEASE: (MESSAGE_LIMIT,),

@@ -80,6 +80,7 @@ def run_attested(
     relay: Relay,
     folder: Path,
     *,
+    public: bytes = b"",
     endorsements: Endorsements | None = None,
     limits: RunLimits | None = None,
     progress: Callable[[str], None] | None = None,
@@ -90,6 +91,7 @@ def run_attested(
     :param containers: the owners' sealed data, in the manifest's order.
     :param attest: what it makes is closed after the run, where it has ``close``.
     :param folder: for sealed results; after an error nothing of the run is left there.
+    :param public: for the work, at most 16 MiB: it holds no secret, and the work checks it.
     :param endorsements: what the host has of the platform's vendor, for owners that have none.
     :param progress: called with the names of steps as they begin.
     :param cancelled: ends the run when set.
@@ -112,7 +114,7 @@ def run_attested(
             RunnerProcess(sandbox, tuple(containers), limits or RunLimits(), cancelled) as process,
         ):
             try:
-                desk = _Desk(process.channel, case, relay, attester, endorsements, taken, progress)
+                desk = _Desk(process.channel, case, public, relay, attester, endorsements, taken, progress)
                 receipt = desk.serve()
             except Closed:
                 process.failed()
@@ -176,6 +178,7 @@ class _Desk:
 
     channel: Channel
     case: Case
+    public: bytes
     relay: Relay
     attester: Attester
     endorsements: Endorsements | None
@@ -185,7 +188,7 @@ class _Desk:
     def serve(self) -> Receipt:
         """Until the receipt is there. Errors: as :func:`run_attested`. Raises :class:`Closed`."""
         self.channel.receive(Kind.READY, Kind.FAILED)
-        self.channel.send(Kind.BEGIN, *parts_of(self.case))
+        self.channel.send(Kind.BEGIN, *parts_of(self.case, self.public))
         asked = (Kind.ASK_CHALLENGE, Kind.ASK_EVIDENCE, Kind.ASK_RELEASE)
         given = (Kind.STEP, Kind.PIECE, Kind.OUTPUT, Kind.RECEIPT, Kind.FAILED)
         while True:
