@@ -11,7 +11,7 @@ import os
 import stat
 import struct
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, BinaryIO, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -20,7 +20,6 @@ from coterie.crypto import (
     SEALED_KEY,
     Identity,
     PartyName,
-    PublicIdentity,
     canonical,
     parse_json,
     sealed_size,
@@ -41,6 +40,33 @@ Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Key = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
+class Known(Protocol):
+    """Whose key is known: :class:`coterie.crypto.PublicIdentity` and :class:`Named` are."""
+
+    @property
+    def name(self) -> str:
+        """A party's or service's."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """Raw Ed25519 public key, in hex."""
+        ...
+
+
+class Signer(Protocol):
+    """Who signs tape files: the dealer's :class:`coterie.crypto.Identity`, or a process that deals for it."""
+
+    @property
+    def public(self) -> Known:
+        """The dealer's name, and the key that signs."""
+        ...
+
+    def sign(self, domain: str, message: bytes) -> bytes:
+        """The 64-byte Ed25519 signature of ``message`` under ``domain``."""
+        ...
+
+
 class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -52,7 +78,8 @@ class Named(_Document):
     key: Key
 
     @classmethod
-    def of(cls, identity: PublicIdentity) -> Named:
+    def of(cls, identity: Known) -> Named:
+        """What a head says of somebody."""
         return cls(name=identity.name, key=identity.key)
 
 
@@ -165,7 +192,7 @@ def read_head(file: BinaryIO, name: str) -> tuple[TapeHead, bytes]:
     return head, data
 
 
-def check_names(head: TapeHead, identity: Identity, dealer: PublicIdentity, name: str) -> None:
+def check_names(head: TapeHead, identity: Identity, dealer: Known, name: str) -> None:
     """Errors: CT-2145 where the file is for another party than ``identity``, CT-2146 where it names another
     dealer.
     """

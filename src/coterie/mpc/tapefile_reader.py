@@ -16,8 +16,8 @@ from coterie.crypto import (
     CANNOT_READ,
     SEALED_KEY,
     Identity,
-    PublicIdentity,
     UnsealingStream,
+    verify_signature,
     write_error,
 )
 from coterie.errors import CoterieError
@@ -29,6 +29,7 @@ from coterie.mpc.tapefile import (
     DOMAIN,
     SIGNATURE,
     Binding,
+    Known,
     Part,
     TapeHead,
     check_names,
@@ -45,15 +46,17 @@ READ = 1024 * 1024
 class TapeFile:
     """A file that has passed every check but the one that no file can tell: whether it was used before."""
 
-    def __init__(self, file: BinaryIO, head: TapeHead, stream: UnsealingStream) -> None:
+    def __init__(self, file: BinaryIO, head: TapeHead, body: bytes, stream: UnsealingStream) -> None:
         self._file = file
         self.head = head
+        self.body = body
+        """SHA-256 of all bytes before the signature."""
         self._stream = stream
         self._free = list(zip(head.starts(), head.parts, strict=True))
         """Place and part of what was not given out yet."""
 
     @classmethod
-    def open(cls, path: Path, identity: Identity, dealer: PublicIdentity) -> TapeFile:
+    def open(cls, path: Path, identity: Identity, dealer: Known) -> TapeFile:
         """Open and check. Reads the file once, as a whole, in constant memory.
 
         :param identity: of the party that the file must be for.
@@ -73,19 +76,19 @@ class TapeFile:
             raise
 
     @classmethod
-    def _checked(cls, file: BinaryIO, name: str, identity: Identity, dealer: PublicIdentity) -> TapeFile:
+    def _checked(cls, file: BinaryIO, name: str, identity: Identity, dealer: Known) -> TapeFile:
         head, data = read_head(file, name)
         body = file.tell()
         check_size(head, os.fstat(file.fileno()).st_size, name)
         check_names(head, identity, dealer, name)
         whole = _digest(file, head.file_size - SIGNATURE)
         try:
-            dealer.verify(DOMAIN, whole, file.read(SIGNATURE))
+            verify_signature(dealer.name, dealer.key, DOMAIN, whole, file.read(SIGNATURE))
             file.seek(body)
             key = identity.unseal(file.read(SEALED_KEY), info_of(data))
         except CoterieError as error:
             raise TAPE_ALTERED(f"{name}: {error.detail}") from error
-        return cls(file, head, UnsealingStream(key, file, body + SEALED_KEY, head.content))
+        return cls(file, head, whole, UnsealingStream(key, file, body + SEALED_KEY, head.content))
 
     def require(self, binding: Binding, parts: Sequence[Part]) -> None:
         """It is for this and nothing else, and holds what it must.
@@ -162,10 +165,10 @@ class _PartDealing(Dealing):
         self._place += size
 
 
-def take_copy(path: Path, target: Path, head: TapeHead, identity: Identity, dealer: PublicIdentity) -> None:
+def take_copy(path: Path, target: Path, head: TapeHead, identity: Identity, dealer: Known) -> bytes:
     """Copy a file, readable by its owner alone and on disk when this returns, and check the copy: the file
     itself may change under one's hands. No more is copied than the head says, and nothing of a file that it
-    does not fit, or that is not this party's.
+    does not fit, or that is not this party's. Gives the copy's :attr:`TapeFile.body`.
 
     :param target: where nothing is yet. What is there after an error is of no use.
     :param head: as it was seen before.
@@ -190,6 +193,7 @@ def take_copy(path: Path, target: Path, head: TapeHead, identity: Identity, deal
     with TapeFile.open(target, identity, dealer) as copy:
         if copy.head != head:
             raise TAPE_OTHER(f"{path.name} was exchanged meanwhile")
+        return copy.body
 
 
 def _digest(file: BinaryIO, size: int) -> bytes:

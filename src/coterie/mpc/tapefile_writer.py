@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coterie.crypto import (
-    Identity,
-    PublicIdentity,
+    Draft,
     SealingStream,
     canonical,
     now,
     random_key,
     random_seed,
-    sync_directory,
+    seal_key,
     timestamp,
     write_error,
 )
@@ -32,7 +30,20 @@ from coterie.mpc.errors import BAD_ROLES, TAPE_OTHER, TAPE_SHORT, TAPE_THERE
 from coterie.mpc.follower import Progress
 from coterie.mpc.seeds import OWN, SERIAL, Entropy, SeedBook
 from coterie.mpc.tape import KEEP, Tape
-from coterie.mpc.tapefile import DOMAIN, LENGTH, MAGIC, Binding, Named, Part, TapeHead, info_of
+from coterie.mpc.tapefile import (
+    DOMAIN,
+    LENGTH,
+    MAGIC,
+    Binding,
+    Known,
+    Named,
+    Part,
+    Signer,
+    TapeHead,
+    info_of,
+)
+
+K = TypeVar("K", bound=Known)
 
 SUFFIX = ".tape"
 
@@ -42,41 +53,81 @@ def file_name(binding: Binding, party: str) -> str:
     return f"{binding.job[:12]}-stage-{binding.stage}-{party}{SUFFIX}"
 
 
+class Target(Protocol):
+    """Where one file goes; :class:`coterie.crypto.Draft` is one, for files on a disk. Nothing of it is to be
+    seen before it is published."""
+
+    def write(self, data: bytes) -> object:
+        """Append."""
+        ...
+
+    def settle(self) -> None:
+        """All of it is written: it can be published, surely."""
+        ...
+
+    def publish(self) -> object:
+        """Put it at its place."""
+        ...
+
+    def discard(self) -> None:
+        """Take away what was not published."""
+        ...
+
+
 class TapeFiles(Sink):
     """The files of one dealing. Nothing is at its place before :meth:`finish`. A context: what is not
     finished at its end is taken away."""
 
     def __init__(
         self,
-        directory: Path,
-        identity: Identity,
+        place: Path | Callable[[str], Target],
+        signer: Signer,
         binding: Binding,
-        parts: Mapping[PublicIdentity, Sequence[Part]],
+        parts: Mapping[K, Sequence[Part]],
     ) -> None:
-        """:param identity: the dealer's.
+        """:param place: folder for the files; or what gives the target of a party's file.
+        :param signer: the dealer.
         :param parts: by compute party what its file holds, in order.
 
         Errors: CT-1120, CT-1121 from the disk, CT-1102 for a party that nothing can be sealed to, CT-2149
         where files of another dealing are in the folder.
         """
         self.serial = secrets.token_hex(SERIAL)
-        self._directory = directory
         self._files: dict[str, _File] = {}
+        self._places: dict[str, Path] = {}
         try:
             for party, own in parts.items():
                 head = TapeHead(
                     **binding.model_dump(),
-                    dealer=Named.of(identity.public),
+                    dealer=Named.of(signer.public),
                     party=Named.of(party),
                     serial=self.serial,
                     created=timestamp(now()),
                     parts=tuple(own),
                 )
-                place = directory / file_name(binding, party.name)
-                self._files[party.name] = _File(place, identity, party, head)
+                if isinstance(place, Path):
+                    self._places[party.name] = place / file_name(binding, party.name)
+                    target: Target = self._draft(self._places[party.name])
+                else:
+                    target = place(party.name)
+                self._files[party.name] = _File(target, signer, head)
         except BaseException:
             self.abandon()
             raise
+
+    @property
+    def bodies(self) -> dict[str, bytes]:
+        """By party, the SHA-256 of all bytes of its file before the signature, once they are finished."""
+        return {party: file.body for party, file in self._files.items()}
+
+    @staticmethod
+    def _draft(place: Path) -> Draft:
+        _refuse_another(place)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_error(place, error) from error
+        return Draft(place)
 
     def begin(self, tape: Tape, seeds: Mapping[str, bytes]) -> None:
         """Go to the next part, which must be this tape's. Errors: CT-2144."""
@@ -89,15 +140,18 @@ class TapeFiles(Sink):
         self._files[party].write(plain.reshape(-1).view(np.uint8).data, tag)
 
     def finish(self) -> tuple[Path, ...]:
-        """Sign the files and put them at their places: all, or none. Errors: CT-1120, CT-1121, CT-2143,
-        CT-2149.
+        """Sign the files and put them at their places: all, or none. Gives the paths of those in a folder.
+        Errors: CT-1120, CT-1121, CT-2143, CT-2149.
         """
         for file in self._files.values():
             file.seal()
         done: list[Path] = []
         try:
-            for file in self._files.values():
-                done.append(file.publish())
+            for party, file in self._files.items():
+                if party in self._places:
+                    _refuse_another(self._places[party])
+                    done.append(self._places[party])
+                file.target.publish()
         except BaseException:
             for path in done:
                 path.unlink(missing_ok=True)
@@ -107,7 +161,7 @@ class TapeFiles(Sink):
     def abandon(self) -> None:
         """Take away what is not finished."""
         for file in self._files.values():
-            file.abandon()
+            file.target.discard()
 
     def __enter__(self) -> Self:
         return self
@@ -142,27 +196,30 @@ def deal_ahead(
         pass
 
 
+def _refuse_another(place: Path) -> None:
+    """One that another party's may have been handed out with already stays."""
+    if os.path.lexists(place):
+        raise TAPE_THERE(str(place))
+
+
 class _File:
     """One party's file on its way."""
 
-    def __init__(self, place: Path, identity: Identity, party: PublicIdentity, head: TapeHead) -> None:
-        self._place = place
-        self._refuse_another()
-        self._identity = identity
+    def __init__(self, target: Target, signer: Signer, head: TapeHead) -> None:
+        self.target = target
+        self.body = b""
+        self._signer = signer
         self._hash = hashlib.sha256()
         self._due = list(head.parts)
         self._left = 0
         key, data = random_key(), canonical(head)
-        sealed = party.seal(key, info_of(data))
-        self._draft = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise write_error(place, error) from error
-        self._file = os.fdopen(descriptor, "wb")
-        self._stream = SealingStream(key, self._append)
-        self._append(MAGIC + LENGTH.pack(len(data)) + data + sealed)
+            sealed = seal_key(head.party.name, head.party.key, key, info_of(data))
+            self._stream = SealingStream(key, self._append)
+            self._append(MAGIC + LENGTH.pack(len(data)) + data + sealed)
+        except BaseException:
+            target.discard()
+            raise
 
     def begin(self, seed: bytes, tape: str) -> None:
         self._end_part()
@@ -183,42 +240,14 @@ class _File:
         if self._due:
             raise TAPE_SHORT(f"{len(self._due)} tapes were not dealt")
         self._stream.finish()
-        try:
-            self._file.write(self._identity.sign(DOMAIN, self._hash.digest()))
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-        except OSError as error:
-            raise write_error(self._place, error) from error
-
-    def _refuse_another(self) -> None:
-        """One that another party's may have been handed out with already stays."""
-        if os.path.lexists(self._place):
-            raise TAPE_THERE(str(self._place))
-
-    def publish(self) -> Path:
-        """Put it at its place."""
-        self._refuse_another()
-        try:
-            self._draft.rename(self._place)
-            sync_directory(self._place.parent)
-        except OSError as error:
-            raise write_error(self._place, error) from error
-        return self._place
-
-    def abandon(self) -> None:
-        with contextlib.suppress(OSError):
-            self._file.close()
-        with contextlib.suppress(OSError):
-            self._draft.unlink()
+        self.body = self._hash.digest()
+        self.target.write(self._signer.sign(DOMAIN, self.body))
+        self.target.settle()
 
     def _end_part(self) -> None:
         if self._left:
             raise TAPE_SHORT(f"{self._left} planned bytes were not dealt")
 
     def _append(self, data: bytes) -> None:
-        try:
-            self._file.write(data)
-        except OSError as error:
-            raise write_error(self._place, error) from error
+        self.target.write(data)
         self._hash.update(data)
