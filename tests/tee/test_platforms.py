@@ -43,9 +43,7 @@ def test_sim_states_the_measurement_and_the_job(tmp_path: Path) -> None:
     assert said.launch_bound == JOB.hex()
 
 
-@pytest.mark.skipif(
-    any(shutil.which(tool) is None for tool in TOOLS), reason="no swtpm or tpm2-tools here"
-)
+@pytest.mark.skipif(any(shutil.which(tool) is None for tool in TOOLS), reason="no swtpm or tpm2-tools here")
 def test_swtpm_states_them_in_its_registers_and_is_gone_after_its_use(tmp_path: Path) -> None:
     with used(attester_for("swtpm", tmp_path, MEASUREMENT, JOB)) as attester:
         assert isinstance(attester, SwtpmAttester)

@@ -25,6 +25,7 @@ from coterie.tee.documents.derive import grant_for
 from coterie.tee.documents.exchange import Challenge, Checkpoint, Release, ReleaseRequest
 from coterie.tee.documents.manifest import JobManifest
 from coterie.tee.evidence.attest.home import SimulatedHome
+from coterie.tee.evidence.attest.platforms import Platform, expected_measurements
 from coterie.tee.evidence.attest.sim import SimAttester
 from coterie.tee.evidence.model import Evidence
 from coterie.tee.evidence.roots import Roots
@@ -74,6 +75,8 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
 class World:
     """One job. Its attributes may be swapped for others before :meth:`run`."""
 
+    platform: Platform = "sim"
+
     def __init__(self, home: Path, sandbox: Sandbox, attempt: str, measurement: bytes | None = None) -> None:
         home.mkdir()
         self.home, self.sandbox, self.clock = home, sandbox, Clock()
@@ -84,7 +87,11 @@ class World:
         """What both owners release beside their keys."""
         self.who = people(home)
         measured = measurement or sandbox.measure().measurement
-        text = DRAFT.replace(MEASUREMENT.hex(), measured.hex()).replace("attempts: 2", "attempts: 20")
+        self.measurements = {self.platform: [expected_measurements(self.platform, measured)]}
+        text = DRAFT.replace("attempts: 2", "attempts: 20").replace(
+            "types: [sim]", f"types: [{self.platform}]"
+        )
+        text = text.replace(f'{{sim: [{{measurement: "{MEASUREMENT.hex()}"}}]}}', str(self.measurements))
         text = text.replace("max_output_bytes: 1000000", "max_output_bytes: 4000000")
         self.agreement = agreed(self.who, text)
         self.containers: dict[str, Path] = {}
@@ -92,15 +99,15 @@ class World:
         self.keys = {name: KeyStore(home / f"keys-{name}") for name in TABLES}
         for name in TABLES:
             self._seal(name)
-        self.manifest = self.manifest_of(attempt, measured)
+        self.manifest = self.manifest_of(attempt)
         self.releasers = {name: self._releaser(name) for name in TABLES}
         self.case = self._case()
         self.watch: Callable[[str], object] = lambda where: None
 
-    def manifest_of(self, attempt: str, measured: bytes) -> JobManifest:
+    def manifest_of(self, attempt: str) -> JobManifest:
         fields = manifest_fields(self.agreement.terms, self.records, keys_of(self.who))
         fields["steps"][1]["params"]["attempt"] = attempt
-        fields["measurements"] = {"sim": [{"measurement": measured.hex()}]}
+        fields["measurements"] = self.measurements
         fields["outputs"] = [
             {"step": "train", "kind": "metrics", "receivers": ["lender"], "max_bytes": 100_000},
             {"step": "train", "kind": "scores", "receivers": ["lender"], "max_bytes": 1_000_000, "count": 2},
