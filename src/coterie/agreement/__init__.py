@@ -12,8 +12,9 @@ from .errors import (
     RUNS_USED_UP,
     TEE_NOT_AGREED,
 )
+from .idkey import commitment, is_id_key
 from .platform import ASSURANCE, Assurance, EvidenceType, Measurements, PlatformPolicy
-from .tee import TeeTerms
+from .tee import AttestedTerms, TeeTerms
 from .terms import Approval, ComponentTerms, DatasetTerms, Engine, ResultKind, ResultTerms, Terms
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Agreement",
     "Approval",
     "Assurance",
+    "AttestedTerms",
     "Bound",
     "ComponentTerms",
     "DatasetTerms",
@@ -43,8 +45,10 @@ __all__ = [
     "Revocation",
     "TeeTerms",
     "Terms",
+    "commitment",
     "compare",
     "decide",
     "draft",
+    "is_id_key",
     "standing",
 ]

@@ -41,8 +41,8 @@ def _difference(where: str, field: str, a: Value, b: Value) -> Iterator[str]:
         if [name_of(item) for item in a] != [name_of(item) for item in b] and _same_names(name_of, a, b):
             yield f"{field} are listed in another order"
     elif isinstance(a, dict) and isinstance(b, dict):
-        if field == "tee":
-            yield from _fields("tee: ", a, b)
+        if field in ("tee", "dealer_tee"):
+            yield from _fields(f"{field}: ", a, b)
         else:
             yield from _mapping(where, field, a, b)
     elif isinstance(a, list) and isinstance(b, list):

@@ -14,7 +14,7 @@ from coterie.data import ColumnName, DatasetName, Many
 from coterie.errors import CoterieError
 
 from .bounds import Bound
-from .tee import TeeTerms
+from .tee import AttestedTerms, TeeTerms
 
 __all__ = [
     "Approval",
@@ -129,6 +129,10 @@ class Terms(_Document):
     tee: Annotated[TeeTerms | None, Field(exclude_if=lambda tee: tee is None)] = None
     """Where jobs of engine ``tee`` may run. Where it is not given, the canonical form does not have it
     either, so that agreements from before there was such a field keep their id."""
+    dealer_tee: Annotated[AttestedTerms | None, Field(exclude_if=lambda tee: tee is None)] = None
+    """The attested environment that the dealer must deal in: that it colludes with nobody then rests on
+    evidence. Where it is not given, the dealer is trusted by its name, and the canonical form has no such
+    field."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -170,6 +174,8 @@ def _problems(terms: Terms) -> Iterator[tuple[Path, str]]:
     for path, name in ((("dealer",), terms.dealer), (("tee", "host"), terms.tee and terms.tee.host)):
         if name is not None and name not in {*terms.parties, *terms.services}:
             yield path, f"'{name}' is neither a party nor under services"
+    if terms.dealer_tee is not None and terms.dealer is None:
+        yield ("dealer_tee",), "there is no dealer that it could be for"
     for index, dataset in enumerate(terms.datasets):
         yield from _dataset_problems(terms, dataset, ("datasets", index))
     yield from _twice("datasets", "dataset", [f"{d.owner}/{d.name}" for d in terms.datasets])
