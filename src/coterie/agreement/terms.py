@@ -171,11 +171,7 @@ def _problems(terms: Terms) -> Iterator[tuple[Path, str]]:
         yield ("services", both[0]), f"'{both[0]}' is a party already"
     if _repeated(keys) is not None:
         yield ("parties",), "two parties or services have the same key"
-    for path, name in ((("dealer",), terms.dealer), (("tee", "host"), terms.tee and terms.tee.host)):
-        if name is not None and name not in {*terms.parties, *terms.services}:
-            yield path, f"'{name}' is neither a party nor under services"
-    if terms.dealer_tee is not None and terms.dealer is None:
-        yield ("dealer_tee",), "there is no dealer that it could be for"
+    yield from _helper_problems(terms)
     for index, dataset in enumerate(terms.datasets):
         yield from _dataset_problems(terms, dataset, ("datasets", index))
     yield from _twice("datasets", "dataset", [f"{d.owner}/{d.name}" for d in terms.datasets])
@@ -194,6 +190,14 @@ def _problems(terms: Terms) -> Iterator[tuple[Path, str]]:
     if terms.not_before >= terms.expires:
         yield ("expires",), "it is not after not_before"
     yield from _unwritable(terms)
+
+
+def _helper_problems(terms: Terms) -> Iterator[tuple[Path, str]]:
+    for path, name in ((("dealer",), terms.dealer), (("tee", "host"), terms.tee and terms.tee.host)):
+        if name is not None and name not in {*terms.parties, *terms.services}:
+            yield path, f"'{name}' is neither a party nor under services"
+    if terms.dealer_tee is not None and terms.dealer is None:
+        yield ("dealer_tee",), "there is no dealer that it could be for"
 
 
 def _unwritable(terms: Terms) -> Iterator[tuple[Path, str]]:
