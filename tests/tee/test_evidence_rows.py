@@ -90,9 +90,7 @@ ROWS = (
     snp_row("snp/go-sev-guest attestation.bin", "debug", fails=("debug",)),
     Row("snp/go-sev-guest ask_ark", other_chain("genoa"), snp.REPORT, code="CT-2235"),
     Row("snp/go-sev-guest ask_ark", other_chain("turin"), snp.REPORT, code="CT-2235"),
-    Row(
-        "nitro/valid-attestation-doc-bytes", lambda: material.nitro("valid-attestation-doc-bytes"), when=None
-    ),
+    Row("nitro/valid", lambda: material.nitro("valid-attestation-doc-bytes"), when=None),
     Row(
         "nitro/debug-mode",
         lambda: material.nitro("debug-mode-attestation-doc-bytes"),
