@@ -18,6 +18,11 @@ from coterie.tee.container.wrapping import (
     wrap_for_runner,
     wrap_for_signer,
 )
+from coterie.tee.dealing.binding import DealingBinding, DealingOrder, DealingSubject, DealtFile, TapeEvidence
+from coterie.tee.dealing.check import ExpectedDealing, check_dealing
+from coterie.tee.dealing.errors import DEALING_REFUSED, EVIDENCE_ABSENT
+from coterie.tee.dealing.inside import DealingTask, serve_dealing
+from coterie.tee.dealing.session import deal_attested
 from coterie.tee.documents.derive import grant_for, manifest_refusals
 from coterie.tee.documents.exchange import (
     Challenge,
@@ -66,6 +71,8 @@ from coterie.tee.sandbox.limits import RunLimits
 from coterie.tee.sandbox.measure import Measured
 
 __all__ = [
+    "DEALING_REFUSED",
+    "EVIDENCE_ABSENT",
     "IMAGE_BASE",
     "IMAGE_LEARNERS",
     "PER_ROW",
@@ -84,10 +91,16 @@ __all__ = [
     "Claims",
     "Contents",
     "DatasetRecord",
+    "DealingBinding",
+    "DealingOrder",
+    "DealingSubject",
+    "DealingTask",
+    "DealtFile",
     "EndorsementStore",
     "Endorsements",
     "Evidence",
     "EvidenceType",
+    "ExpectedDealing",
     "FileCounters",
     "GramineAttester",
     "Grant",
@@ -138,6 +151,7 @@ __all__ = [
     "SimAttester",
     "Statements",
     "SwtpmAttester",
+    "TapeEvidence",
     "Task",
     "TsmAttester",
     "Verdict",
@@ -147,7 +161,9 @@ __all__ = [
     "attester_for",
     "certificate_table",
     "check_content_name",
+    "check_dealing",
     "check_receipt",
+    "deal_attested",
     "ensure_image",
     "expected_measurements",
     "grant_for",
@@ -177,6 +193,7 @@ __all__ = [
     "seal",
     "seal_file",
     "serve",
+    "serve_dealing",
     "sign_record",
     "state_evidence",
     "unwrap_at_party",

@@ -6,7 +6,6 @@ sealed results, the receipt, names of steps, and, of errors in the work, codes w
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
 import threading
@@ -29,6 +28,7 @@ from coterie.tee.runner.errors import OUTPUT_REFUSED, RUN_REFUSED, RUNNER_MEMORY
 from coterie.tee.runner.inputs import OpenedDataset, open_dataset, overwrite
 from coterie.tee.runner.outputs import Output, gate, seal_output
 from coterie.tee.runner.records import PIECE, Channel, Closed, Kind, error_record, read_error
+from coterie.tee.runner.standard import begin, silence, take_socket
 from coterie.tee.sandbox.confine import INPUTS
 
 Progress = Callable[[str], None]
@@ -62,11 +62,11 @@ def serve(work: Work, prepare: Callable[[], object] | None = None) -> None:
     :param prepare: what the work needs and no key, such as importing its libraries. It is done while owners
         are asked, in a thread that has ended before the work begins; if it fails, the work will say why.
     """
-    channel = Channel(_take_socket())
+    channel = Channel(take_socket())
     run: _Run | None = None
     try:
         channel.send(Kind.READY)
-        getting_ready = _begin(prepare)
+        getting_ready = begin(prepare)
         run = _Run(channel, *parse_case(channel.receive(Kind.BEGIN)), getting_ready)
         run.go(work)
     except Closed:
@@ -78,31 +78,6 @@ def serve(work: Work, prepare: Callable[[], object] | None = None) -> None:
         if run is not None:
             run.wipe()
     channel.close()
-
-
-def _begin(prepare: Callable[[], object] | None) -> threading.Thread:
-    def quietly() -> None:
-        with contextlib.suppress(Exception):
-            if prepare is not None:
-                prepare()
-
-    made = threading.Thread(target=quietly, daemon=True, name="prepare")
-    made.start()
-    return made
-
-
-def _take_socket() -> int:
-    """The socket, from the place of standard input, which then is empty."""
-    descriptor = os.dup(0)
-    _silence(0)
-    return descriptor
-
-
-def _silence(*descriptors: int) -> None:
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in descriptors:
-        os.dup2(null, descriptor)
-    os.close(null)
 
 
 @dataclass(frozen=True)
@@ -134,7 +109,7 @@ class _Run:
         started, clock = timestamp(now()), time.monotonic()
         manifest = self.case.manifest
         limits = self.case.check(started)
-        _silence(1, 2)
+        silence(1, 2)
         released = {owner: self._ask(owner) for owner in manifest.owners}
         for number, owner in enumerate(manifest.owners):
             self.datasets[owner] = self._open(number, released[owner].release)

@@ -27,6 +27,7 @@ from coterie.tee.runner.errors import BAD_RECORD
 _HEAD = struct.Struct(">BB")
 _LENGTH = struct.Struct(">I")
 _WORD: Final = 64
+_COUNT: Final = 8
 _ERROR: Final = 8 * 1024
 _TICK: Final = 0.2
 """Seconds between two looks at the deadline."""
@@ -49,6 +50,7 @@ class Kind(enum.IntEnum):
     RELEASE = 4
     REFUSED = 5
     TAKEN = 6
+    DEAL = 7
 
     READY = 16
     ASK_CHALLENGE = 17
@@ -59,6 +61,9 @@ class Kind(enum.IntEnum):
     PIECE = 22
     RECEIPT = 23
     FAILED = 24
+    FILE = 25
+    PROGRESS = 26
+    DEALT = 27
 
 
 _LIMITS: Final[dict[Kind, tuple[int, ...]]] = {
@@ -77,6 +82,10 @@ _LIMITS: Final[dict[Kind, tuple[int, ...]]] = {
     Kind.PIECE: (PIECE,),
     Kind.RECEIPT: (DOCUMENT_LIMIT,),
     Kind.FAILED: (_ERROR,),
+    Kind.DEAL: (DOCUMENT_LIMIT, PUBLIC_LIMIT),
+    Kind.FILE: (_WORD, PIECE),
+    Kind.PROGRESS: (_WORD, _COUNT, _COUNT),
+    Kind.DEALT: (DOCUMENT_LIMIT,),
 }
 _REPEATED: Final[dict[Kind, tuple[tuple[int, ...], int]]] = {
     Kind.BEGIN: ((DOCUMENT_LIMIT, RECORD_LIMIT), OWNERS),
