@@ -142,7 +142,10 @@ class Joint:
     steps: list[str] = field(default_factory=list)
     """As they were done."""
 
-    def publish(self, step: str, kind: str, name: str, content: bytes, to: tuple[str, ...]) -> None:
+    def publish(
+        self, step: str, kind: str, name: str, content: bytes, to: tuple[str, ...], rows: int
+    ) -> None:
+        assert rows > 0
         for party in to:
             assert f"{step}/{name}" not in self.files.setdefault(party, {})
             self.files[party][f"{step}/{name}"] = content

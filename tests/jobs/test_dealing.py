@@ -26,7 +26,7 @@ from coterie.jobs import (
     stage_file,
     validate_spec,
 )
-from coterie.jobs.plan import check_within
+from coterie.jobs.differences import check_within
 from coterie.mpc import Binding, TapeFile, peek
 from coterie.mpc.errors import TAPE_USED
 

@@ -251,7 +251,7 @@ def test_a_job_can_be_ended() -> None:
 
 
 def test_what_is_unexpected_tells_nothing() -> None:
-    def publish(step: str, kind: str, name: str, content: bytes, to: tuple[str, ...]) -> None:
+    def publish(step: str, kind: str, name: str, content: bytes, to: tuple[str, ...], rows: int) -> None:
         raise OSError("some path")
 
     proposal, terms = asked([*BEFORE, TREES])

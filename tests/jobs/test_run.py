@@ -12,8 +12,9 @@ import pytest
 
 from coterie.errors import CoterieError
 from coterie.jobs import Assignment, derive_plan
+from coterie.jobs.differences import check_within
 from coterie.jobs.errors import CANCELLED
-from coterie.jobs.plan import Planner, check_within
+from coterie.jobs.plan import Planner
 from coterie.learn import Reveal, Statement
 
 from .conftest import STEPS, Bench, terms_for

@@ -6,10 +6,9 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
-from coterie.agreement import Agreement, Terms
+from coterie.agreement import Agreement, Terms, commitment
 from coterie.client import Client
 from coterie.crypto import Identity
-from coterie.node.agreements import commitment
 from coterie.node.messages import AgreementPull, AgreementPush, Ok
 from coterie.wire import PeerAddress, PeerClient
 from tests.node.conftest import Daemon, Trio, ended, refused

@@ -2,9 +2,10 @@
 
 from .approval import Approval, approve, verify_approval
 from .dealing import Derived, StageRequest, binding_of, deal_stage, derive_stage, parts_of
+from .differences import plan_difference
 from .errors import CANCELLED, PLAN_DIFFERS
 from .joint import Publish, run_joint
-from .plan import Plan, StagePlan, derive_plan, plan_difference
+from .plan import Plan, StagePlan, derive_plan
 from .proposal import NetworkFacts, Proposal, new_job_id, propose, roles_of
 from .registry import component, components
 from .request import request_of

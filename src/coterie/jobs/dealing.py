@@ -20,8 +20,9 @@ from coterie.mpc import Binding, Part, TapeFiles
 from coterie.wire import local_meshes
 
 from .approval import Approval
+from .differences import check_within
 from .errors import NOT_DEALT_AHEAD, PLAN_DIFFERS
-from .plan import Plan, Planner, StagePlan, check_within, derive_plan
+from .plan import Plan, Planner, StagePlan, derive_plan
 from .proposal import Proposal
 from .registry import component, parameters
 

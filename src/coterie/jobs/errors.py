@@ -102,3 +102,46 @@ NOT_DEALT_AHEAD = define(
     "Ask for a stage that needs tape files: `coterie job plan` names them, where the job says `correlations: "
     "tape`.",
 )
+SEALED_MISSING = define(
+    "CT-4030",
+    BadInput,
+    "A job of engine tee lacks the record of a sealed data set",
+    "Submit the job at a node: it asks the named party's node for the record.",
+)
+SEALED_DIFFERS = define(
+    "CT-4031",
+    PeerMisbehaved,
+    "A sealed data set is not the one that the job is about",
+    "Ask the named party to seal its data again, and submit the job again.",
+)
+TASK_DIFFERS = define(
+    "CT-4032",
+    PeerMisbehaved,
+    "The runner was given another job than the owners have granted",
+    "Ask the host's operator: proposal and terms do not give the manifest. Nothing was computed.",
+)
+HOST_DIFFERS = define(
+    "CT-4033",
+    NotAgreed,
+    "The code at the host is not the code that was agreed",
+    "Compare `coterie tee measure` at the host with the agreement's `tee.measurements`: install the agreed "
+    "release, or agree on this one.",
+)
+RUN_RECORD_INVALID = define(
+    "CT-4034",
+    PeerMisbehaved,
+    "The record of an attested run does not hold",
+    "Do not use its results; keep the record, and show it to the other parties.",
+)
+ID_KEY_DIFFERS = define(
+    "CT-4035",
+    PeerMisbehaved,
+    "An owner released another key of the id hashes than was agreed",
+    "Ask the named party's operator; the agreement has the key's commitment.",
+)
+RESULT_DIFFERS = define(
+    "CT-4036",
+    PeerMisbehaved,
+    "A sealed result is not the one that the receipt names",
+    "Ask the host's operator to send the job's results again; what was sent is not used.",
+)

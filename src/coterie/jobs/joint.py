@@ -17,9 +17,10 @@ from coterie.errors import UNEXPECTED, CoterieError
 from coterie.learn import JobFacts, RunContext, StepPlan
 from coterie.wire import local_meshes
 
+from .differences import check_within
 from .errors import DATASETS_INVALID, RESULT_REFUSED
 from .gate import check_common_rows
-from .plan import Plan, Planner, StagePlan, check_within, derive_plan
+from .plan import Plan, Planner, StagePlan, derive_plan
 from .proposal import Proposal
 from .registry import component, parameters
 
@@ -32,9 +33,13 @@ JOINT = "(tee)"
 class Publish(Protocol):
     """Where results go."""
 
-    def __call__(self, step: str, kind: str, name: str, content: bytes, to: tuple[str, ...]) -> None:
+    def __call__(
+        self, step: str, kind: str, name: str, content: bytes, to: tuple[str, ...], rows: int
+    ) -> None:
         """Take a result for the parties of ``to``, all of whom the plan names for this step and kind. MUST
         let nobody else have it. A file of one name comes more than once where receivers get different ones.
+
+        :param rows: what the datasets have in common, which the agreement's minimum is about.
         """
 
 
@@ -191,4 +196,6 @@ class _Run:
         if not to or any(party not in planned for party in to):
             raise RESULT_REFUSED(f"{kind} {name!r} for {', '.join(to) or 'nobody'}")
         self._check_common_rows()
-        self._publish_result(step.step, kind, name, content, to)
+        rows = min((dataset.rows for dataset in self._datasets.values()), default=0)
+        common = self._frames.get("all")
+        self._publish_result(step.step, kind, name, content, to, common.rows if common else rows)

@@ -8,8 +8,8 @@ against that bound. Either way a step's messages are planned to the byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from coterie.agreement import Terms
@@ -17,12 +17,14 @@ from coterie.crypto import canonical, digest
 from coterie.learn import PlanContext, StepPlan, attested
 from coterie.mpc import Correlations, Network
 
+from .attested.sealed import transfers_of
+from .differences import plain
 from .errors import ENGINE_UNSUPPORTED, NOTHING_TO_RECEIVE, PLAN_EXCEEDED
 from .proposal import Proposal, roles_of
 from .registry import component, parameters
 from .spec import Step
 
-__all__ = ["Plan", "Planner", "StagePlan", "derive_plan", "plan_difference"]
+__all__ = ["Plan", "Planner", "StagePlan", "derive_plan"]
 
 FACTS_BYTES = 1024
 """What each data party tells of its sizes at the end of a stage: JSON, padded to a planned length."""
@@ -66,16 +68,7 @@ class StagePlan:
 def _step_document(step: StepPlan, network: Network | None) -> dict[str, Any]:
     document = asdict(step)
     document["seconds"] = round(seconds(step, network), 3)
-    return _plain(document)  # type: ignore[no-any-return]
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists and mappings as dictionaries, which is what JSON has."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
+    return plain(document)  # type: ignore[no-any-return]
 
 
 def seconds(step: StepPlan, network: Network | None = None) -> float:
@@ -120,12 +113,19 @@ class Plan:
     stages: tuple[StagePlan, ...]
     guests: tuple[str, ...] = ()
     """Who takes part without data, to receive results. The dealer may be one of them."""
+    host: str | None = None
+    """Of engine tee: on whose machine the attested process runs."""
+    sealed: Mapping[str, str] = field(default_factory=dict)
+    """Of engine tee: digest of the record of each owner's sealed data."""
+    transfers: tuple[StepPlan, ...] = ()
+    """Of engine tee: what is sent before and after the run; in the run itself nobody sends."""
 
     def to_document(self) -> dict[str, Any]:
         # Documents of jobs without guests are as they were before there were any.
         guests = {"guests": list(self.guests)} if self.guests else {}
         return {
             **guests,
+            **self._attested(),
             "version": 1,
             "job": self.job,
             "name": self.name,
@@ -136,9 +136,15 @@ class Plan:
             "dealer": self.dealer,
             "correlations": self.correlations,
             "network": self.network.to_dict() if self.network else None,
-            "data": {party: _plain(asdict(used)) for party, used in self.data.items()},
+            "data": {party: plain(asdict(used)) for party, used in self.data.items()},
             "stages": [stage.to_document() for stage in self.stages],
         }
+
+    def _attested(self) -> dict[str, Any]:
+        if not self.transfers:
+            return {}
+        transfers = [_step_document(step, self.network) for step in self.transfers]
+        return {"host": self.host, "sealed": dict(self.sealed), "transfers": transfers}
 
     @property
     def digest(self) -> str:
@@ -146,12 +152,18 @@ class Plan:
 
     @property
     def steps(self) -> tuple[StepPlan, ...]:
-        return tuple(step for stage in self.stages for step in stage.steps)
+        run = tuple(step for stage in self.stages for step in stage.steps)
+        return (*self.transfers[:-1], *run, *self.transfers[-1:])
+
+    def transfer(self, name: str) -> StepPlan:
+        """A transfer by its name."""
+        return next(step for step in self.transfers if step.step == name)
 
     @property
     def participants(self) -> tuple[str, ...]:
-        """Who takes part in the run: the compute parties, the dealer, unless it deals before, the guests."""
-        return _participants(self.parties, self.dealer, self.guests, self.correlations)
+        """Who takes part in the run: the compute parties, the dealer, unless it deals before, the guests; of
+        an attested run the host."""
+        return _participants(self.parties, self.dealer or self.host, self.guests, self.correlations)
 
     def summary(self) -> dict[str, Any]:
         """Totals over all steps: bytes by sender and receiver, rounds, memory, disk, seconds, who
@@ -163,6 +175,8 @@ class Plan:
                     row = sent.setdefault(source, {})
                     row[target] = row.get(target, 0) + count
         learns: dict[str, list[str]] = {party: [] for party in (*self.parties, *self.guests)}
+        if self.host:
+            learns.setdefault(self.host, [])
         if self.dealer:
             learns[self.dealer] = []  # also one that deals before is told sizes: it deals for them
         for step in self.steps:
@@ -189,9 +203,9 @@ class Plan:
 
 
 def _participants(
-    parties: tuple[str, ...], dealer: str | None, guests: tuple[str, ...], correlations: Correlations
+    parties: tuple[str, ...], helper: str | None, guests: tuple[str, ...], correlations: Correlations
 ) -> tuple[str, ...]:
-    there = (dealer,) if dealer and correlations == "stream" else ()
+    there = (helper,) if helper and correlations == "stream" else ()
     return tuple(dict.fromkeys((*parties, *there, *guests)))
 
 
@@ -314,6 +328,9 @@ def derive_plan(proposal: Proposal, terms: Terms) -> Plan:
     stages: list[StagePlan] = []
     while not planner.done:
         stages.append(planner.stage(exact=not stages))
+    roles = roles_of(proposal, terms)
+    steps = [step for stage in stages for step in stage.steps]
+    attested = proposal.spec.engine == "tee" and roles.host is not None and proposal.sealed
     plan = Plan(
         job=proposal.job,
         name=proposal.spec.name,
@@ -327,6 +344,9 @@ def derive_plan(proposal: Proposal, terms: Terms) -> Plan:
         data={party: _data_of(party, proposal, planner.context) for party in planner.parties},
         stages=tuple(stages),
         guests=planner.guests,
+        host=roles.host,
+        sealed={party: record.digest for party, record in sorted(proposal.sealed.items())},
+        transfers=transfers_of(proposal, roles, terms, steps) if attested else (),
     )
     receiving = {party for step in plan.steps for to in step.results.values() for party in to}
     for guest in plan.guests:
@@ -344,87 +364,3 @@ def _data_of(party: str, proposal: Proposal, context: PlanContext) -> PlannedDat
     facts = proposal.facts[party]
     label = context.label if party == context.label_holder else None
     return PlannedData(facts.name, facts.rows, facts.id.name, tuple(context.columns[party]), label)
-
-
-def check_within(stage: StagePlan, bound: StagePlan) -> None:
-    """Hold a stage that is about to run against what was approved.
-
-    :raises CoterieError: CT-4011, naming the step and the item.
-    """
-
-    def refuse(step: StepPlan, item: str) -> None:
-        raise PLAN_EXCEEDED(item, step=step.step)
-
-    for step, limit in zip(stage.steps, bound.steps, strict=True):
-        if (step.step, step.component, step.params) != (limit.step, limit.component, limit.params):
-            refuse(step, "another component or other parameters")
-        for item in _beyond(step, limit):
-            refuse(step, item)
-        if step.results != limit.results:
-            refuse(step, "results")
-        if step.statement != limit.statement:
-            refuse(step, "what the protocol assumes and shows")
-        if len(step.reveals) != len(limit.reveals):
-            refuse(step, "number of reveals")
-        for reveal, allowed in zip(step.reveals, limit.reveals, strict=True):
-            if replace(reveal, values=0) != replace(allowed, values=0) or reveal.values > allowed.values:
-                refuse(step, f"reveal of {reveal.what!r}")
-        if len(step.disclosed) != len(limit.disclosed):
-            refuse(step, "number of values disclosed")
-        for shown, permitted in zip(step.disclosed, limit.disclosed, strict=True):
-            if replace(shown, values=0) != replace(permitted, values=0) or shown.values > permitted.values:
-                refuse(step, f"disclosure of {shown.name!r}")
-
-
-def _beyond(step: StepPlan, limit: StepPlan) -> Iterator[str]:
-    """What is sent or dealt beyond the limit."""
-    for source, targets in step.sent.items():
-        for target, count in targets.items():
-            if count > limit.sent.get(source, {}).get(target, 0):
-                yield f"bytes from {source} to {target}: {count}"
-    for party, rounds in step.rounds.items():
-        if rounds > limit.rounds.get(party, 0):
-            yield f"rounds of {party}: {rounds}"
-    have, may = _corrections(step), _corrections(limit)
-    if len(have) != len(may) or any(one > most for one, most in zip(have, may, strict=True)):
-        yield "bytes dealt before the run"
-
-
-def _corrections(step: StepPlan) -> list[int]:
-    """Bytes of each tape for each party."""
-    return [count for tape in step.tapes for _, count in sorted(tape.corrections.items())]
-
-
-def plan_difference(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str | None:
-    """The first item in which two plan documents differ, in words; None where they are equal."""
-    return _difference(_plain(mine), _plain(theirs), ())
-
-
-def _difference(mine: Any, theirs: Any, path: tuple[str, ...]) -> str | None:
-    if isinstance(mine, dict) and isinstance(theirs, dict):
-        return _first(
-            _difference(mine.get(key, "nothing"), theirs.get(key, "nothing"), (*path, key))
-            for key in sorted(mine.keys() | theirs.keys())
-        )
-    if isinstance(mine, list) and isinstance(theirs, list):
-        names = [_item_name(item, index) for index, item in enumerate(mine)]
-        different = _first(
-            _difference(a, b, (*path, name)) for a, b, name in zip(mine, theirs, names, strict=False)
-        )
-        if different or len(mine) == len(theirs):
-            return different
-        return f"{'.'.join(path)}: {len(mine)} items here, {len(theirs)} there"
-    return None if mine == theirs else f"{'.'.join(path)}: {_short(mine)} here, {_short(theirs)} there"
-
-
-def _first(found: Iterable[str | None]) -> str | None:
-    return next((item for item in found if item), None)
-
-
-def _item_name(item: Any, index: int) -> str:
-    return str(item["step"]) if isinstance(item, dict) and "step" in item else str(index)
-
-
-def _short(value: Any) -> str:
-    text = canonical(value).decode()
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -14,6 +14,7 @@ from coterie.agreement import COLUMN_NOT_GRANTED, DEALER_NOT_NAMED, PARTY_NOT_LI
 from coterie.crypto import now, timestamp
 from coterie.data import DatasetFacts
 from coterie.mpc import MOST_PARTIES
+from coterie.tee import DatasetRecord
 
 from .errors import (
     COLUMN_UNKNOWN,
@@ -61,6 +62,10 @@ class Proposal(BaseModel):
     """Party to the public facts of its dataset."""
     network: NetworkFacts | None = None
     """As the initiator measured it: the slowest of its lines to the other participants."""
+    sealed: Annotated[
+        dict[str, DatasetRecord], Field(max_length=16, exclude_if=lambda sealed: not sealed)
+    ] = {}
+    """Of engine tee: each owner's record of the data that it has sealed for jobs under this agreement."""
     created: str
 
 
@@ -70,6 +75,7 @@ def propose(
     initiator: str,
     facts: Mapping[str, DatasetFacts],
     network: NetworkFacts | None = None,
+    sealed: Mapping[str, DatasetRecord] | None = None,
 ) -> Proposal:
     """A new proposal under a fresh job id."""
     return Proposal(
@@ -79,6 +85,7 @@ def propose(
         initiator=initiator,
         facts=dict(facts),
         network=network,
+        sealed=dict(sealed or {}),
         created=timestamp(now()),
     )
 
@@ -98,6 +105,8 @@ class Roles:
     """Result kind to the parties that may have it."""
     guests: tuple[str, ...]
     """Parties without a dataset that receive results, sorted by name."""
+    host: str | None
+    """Of engine tee: on whose machine it runs."""
 
 
 def roles_of(proposal: Proposal, terms: Terms) -> Roles:
@@ -133,7 +142,8 @@ def roles_of(proposal: Proposal, terms: Terms) -> Roles:
     receivers: dict[str, tuple[str, ...]] = {}
     for grant in terms.results:
         receivers[grant.kind] = tuple(sorted({*receivers.get(grant.kind, ()), *grant.to}))
-    return Roles(parties, dealer, labels[0][0], labels[0][1], columns, receivers, guests)
+    host = terms.tee.host if spec.engine == "tee" and terms.tee is not None else None
+    return Roles(parties, dealer, labels[0][0], labels[0][1], columns, receivers, guests, host)
 
 
 def _check_id_rules(proposal: Proposal, parties: tuple[str, ...]) -> None:

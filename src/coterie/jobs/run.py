@@ -22,10 +22,11 @@ from coterie.wire import Mesh
 
 from .artefacts import Artefacts
 from .dealing import binding_of, parts_of
+from .differences import check_within, plan_difference
 from .errors import EGRESS_DIFFERS, FACTS_DIFFER, PLAN_DIFFERS, RESULT_REFUSED
 from .gate import check_common_rows
 from .journal import Journal
-from .plan import DIGEST_BYTES, FACTS_BYTES, Planner, StagePlan, check_within, derive_plan, plan_difference
+from .plan import DIGEST_BYTES, FACTS_BYTES, Planner, StagePlan, derive_plan
 from .proposal import Proposal
 from .registry import component, parameters
 

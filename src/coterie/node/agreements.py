@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy import func, select, update
 
-from coterie.agreement import Agreement, Revocation, Terms, draft
-from coterie.crypto import digest, equal, now, parse_timestamp, random_key, timestamp
+from coterie.agreement import Agreement, Revocation, Terms, commitment, draft, is_id_key
+from coterie.crypto import now, parse_timestamp, random_key, timestamp
 from coterie.errors import CoterieError, Unavailable
 
 from .core import Core
@@ -30,17 +30,12 @@ from .outbox import Outbox
 from .store import AgreementRow, RevocationRow, RunRow
 from .views import AgreementState, AgreementView, RevocationView
 
-__all__ = ["Agreements", "commitment"]
+__all__ = ["Agreements"]
 
 log = logging.getLogger("coterie.node")
 
 _MOST_UNSIGNED = 1000
 """Agreements without this party's signature that are kept: a peer cannot fill the disk with offers."""
-
-
-def commitment(key: bytes) -> str:
-    """What terms say of the key of the id hashes. The key is 32 random bytes, so its digest hides it."""
-    return digest(b"coterie/id-key/v1\0" + key)
 
 
 def owners(terms: Terms) -> frozenset[str]:
@@ -244,7 +239,7 @@ class Agreements:
         if push.id_key is None or self._core.name not in owners(terms):
             return None
         key = bytes.fromhex(push.id_key)
-        if terms.id_key is None or not equal(commitment(key).encode(), terms.id_key.encode()):
+        if not is_id_key(key, terms):
             raise KEY_NOT_COMMITTED(terms.name, party=peer)
         return key
 

@@ -3,10 +3,10 @@
 from coterie.tee.container.chunks import root_of
 from coterie.tee.container.errors import RECORD_OTHER
 from coterie.tee.container.files import open_file, peek, record_path, seal_file, verify_file
-from coterie.tee.container.header import Header, Preamble, check_content_name, read_preamble
+from coterie.tee.container.header import Header, Preamble, check_content_name, read_preamble, sealed_at_most
 from coterie.tee.container.keystore import KeyStore
 from coterie.tee.container.opening import OpenContainer, open_in_memory, open_stream
-from coterie.tee.container.pieces import PIECE_LIMIT, Sender, as_ranges
+from coterie.tee.container.pieces import PIECE_LIMIT, Sender, as_ranges, upload_bytes
 from coterie.tee.container.receiving import Receiver
 from coterie.tee.container.record import DatasetRecord, parse_record, read_record, schema_digest, sign_record
 from coterie.tee.container.sealing import Sealed, seal
@@ -23,7 +23,8 @@ from coterie.tee.dealing.check import ExpectedDealing, check_dealing
 from coterie.tee.dealing.errors import DEALING_REFUSED, EVIDENCE_ABSENT
 from coterie.tee.dealing.inside import DealingTask, serve_dealing
 from coterie.tee.dealing.session import deal_attested
-from coterie.tee.documents.derive import grant_for, manifest_refusals
+from coterie.tee.documents.base import read as read_document
+from coterie.tee.documents.derive import grant_for, manifest_refusals, require_tee
 from coterie.tee.documents.exchange import (
     Challenge,
     Checkpoint,
@@ -180,6 +181,7 @@ __all__ = [
     "parse_record",
     "peek",
     "purpose",
+    "read_document",
     "read_endorsements",
     "read_evidence",
     "read_preamble",
@@ -187,16 +189,19 @@ __all__ = [
     "record_path",
     "release_info",
     "reported",
+    "require_tee",
     "root_of",
     "run_attested",
     "schema_digest",
     "seal",
     "seal_file",
+    "sealed_at_most",
     "serve",
     "serve_dealing",
     "sign_record",
     "state_evidence",
     "unwrap_at_party",
+    "upload_bytes",
     "verify_evidence",
     "verify_file",
     "wrap_for_party",

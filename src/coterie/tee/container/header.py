@@ -44,6 +44,11 @@ _LENGTH = struct.Struct(">H")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*", re.ASCII)
 
 
+def sealed_at_most(size: int, count: int) -> int:
+    """Bytes of so many containers that hold so many bytes together, at most."""
+    return size + (size // CHUNK + count) * TAG + count * PREAMBLE_LIMIT
+
+
 def check_content_name(name: str) -> str:
     """``name``, where it can name sealed content: ``party/dataset``, or a result. Errors: CT-2215."""
     if len(name) > NAME_LIMIT or not _NAME.fullmatch(name):

@@ -25,6 +25,12 @@ PIECE_LIMIT = _HEAD.size + LONGEST_PROOF * DIGEST + CHUNK + TAG
 """Bytes of the largest piece: nobody need take more of one."""
 
 
+def upload_bytes(record: DatasetRecord) -> int:
+    """Bytes of all pieces of a container, at most."""
+    header = record.preamble.header
+    return header.sealed + header.chunks * (_HEAD.size + DIGEST * (header.chunks - 1).bit_length())
+
+
 @dataclass(frozen=True)
 class Piece:
     """A chunk on its way."""

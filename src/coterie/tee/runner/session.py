@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from coterie.crypto import Draft, write_error
 from coterie.errors import CoterieError
-from coterie.tee.container.header import CHUNK, TAG
+from coterie.tee.container.header import sealed_at_most
 from coterie.tee.documents.base import DOCUMENT_LIMIT, read
 from coterie.tee.documents.exchange import Challenge, Release, ReleaseRequest
 from coterie.tee.documents.receipt import Receipt, ReceiptOutput
@@ -30,9 +30,6 @@ from coterie.tee.runner.host import RunnerProcess
 from coterie.tee.runner.records import Channel, Closed, Kind, error_record, read_error
 from coterie.tee.sandbox.command import Sandbox
 from coterie.tee.sandbox.limits import RunLimits
-
-_OVERHEAD: Final = 1024
-"""Bytes of a container beyond its chunks and their tags, at most."""
 
 
 class Relay(Protocol):
@@ -137,10 +134,7 @@ class _Taken:
 
     def __post_init__(self) -> None:
         listed = self.case.manifest.outputs
-        self._left = sum(
-            one.max_bytes + (one.max_bytes // CHUNK + one.count) * TAG + one.count * _OVERHEAD
-            for one in listed
-        )
+        self._left = sum(sealed_at_most(one.max_bytes, one.count) for one in listed)
 
     def piece(self, data: bytes) -> None:
         """Errors: CT-2293, CT-1120, CT-1121."""

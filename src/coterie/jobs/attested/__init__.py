@@ -1,0 +1,1 @@
+"""Jobs of engine tee between nodes: sealed data to the host, keys to its attested runner, results back."""

@@ -1,0 +1,110 @@
+"""Plans held against each other: a stage and what was approved, one party's plan and another's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from coterie.crypto import canonical
+from coterie.learn import StepPlan
+
+from .errors import PLAN_EXCEEDED
+
+if TYPE_CHECKING:
+    from .plan import StagePlan
+
+__all__ = ["check_within", "plain", "plan_difference"]
+
+
+def plain(value: Any) -> Any:
+    """Tuples as lists and mappings as dictionaries, which is what JSON has."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def check_within(stage: StagePlan, bound: StagePlan) -> None:
+    """Hold a stage that is about to run against what was approved.
+
+    :raises CoterieError: CT-4011, naming the step and the item.
+    """
+
+    def refuse(step: StepPlan, item: str) -> None:
+        raise PLAN_EXCEEDED(item, step=step.step)
+
+    for step, limit in zip(stage.steps, bound.steps, strict=True):
+        if (step.step, step.component, step.params) != (limit.step, limit.component, limit.params):
+            refuse(step, "another component or other parameters")
+        for item in _beyond(step, limit):
+            refuse(step, item)
+        if step.results != limit.results:
+            refuse(step, "results")
+        if step.statement != limit.statement:
+            refuse(step, "what the protocol assumes and shows")
+        if len(step.reveals) != len(limit.reveals):
+            refuse(step, "number of reveals")
+        for reveal, allowed in zip(step.reveals, limit.reveals, strict=True):
+            if replace(reveal, values=0) != replace(allowed, values=0) or reveal.values > allowed.values:
+                refuse(step, f"reveal of {reveal.what!r}")
+        if len(step.disclosed) != len(limit.disclosed):
+            refuse(step, "number of values disclosed")
+        for shown, permitted in zip(step.disclosed, limit.disclosed, strict=True):
+            if replace(shown, values=0) != replace(permitted, values=0) or shown.values > permitted.values:
+                refuse(step, f"disclosure of {shown.name!r}")
+
+
+def _beyond(step: StepPlan, limit: StepPlan) -> Iterator[str]:
+    """What is sent or dealt beyond the limit."""
+    for source, targets in step.sent.items():
+        for target, count in targets.items():
+            if count > limit.sent.get(source, {}).get(target, 0):
+                yield f"bytes from {source} to {target}: {count}"
+    for party, rounds in step.rounds.items():
+        if rounds > limit.rounds.get(party, 0):
+            yield f"rounds of {party}: {rounds}"
+    have, may = _corrections(step), _corrections(limit)
+    if len(have) != len(may) or any(one > most for one, most in zip(have, may, strict=True)):
+        yield "bytes dealt before the run"
+
+
+def _corrections(step: StepPlan) -> list[int]:
+    """Bytes of each tape for each party."""
+    return [count for tape in step.tapes for _, count in sorted(tape.corrections.items())]
+
+
+def plan_difference(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str | None:
+    """The first item in which two plan documents differ, in words; None where they are equal."""
+    return _difference(plain(mine), plain(theirs), ())
+
+
+def _difference(mine: Any, theirs: Any, path: tuple[str, ...]) -> str | None:
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        return _first(
+            _difference(mine.get(key, "nothing"), theirs.get(key, "nothing"), (*path, key))
+            for key in sorted(mine.keys() | theirs.keys())
+        )
+    if isinstance(mine, list) and isinstance(theirs, list):
+        names = [_item_name(item, index) for index, item in enumerate(mine)]
+        different = _first(
+            _difference(a, b, (*path, name)) for a, b, name in zip(mine, theirs, names, strict=False)
+        )
+        if different or len(mine) == len(theirs):
+            return different
+        return f"{'.'.join(path)}: {len(mine)} items here, {len(theirs)} there"
+    return None if mine == theirs else f"{'.'.join(path)}: {_short(mine)} here, {_short(theirs)} there"
+
+
+def _first(found: Iterable[str | None]) -> str | None:
+    return next((item for item in found if item), None)
+
+
+def _item_name(item: Any, index: int) -> str:
+    return str(item["step"]) if isinstance(item, dict) and "step" in item else str(index)
+
+
+def _short(value: Any) -> str:
+    text = canonical(value).decode()
+    return text if len(text) <= 60 else text[:57] + "..."
