@@ -24,9 +24,9 @@ from coterie.mpc.shares import Kept
 from coterie.mpc.statement import ProtocolStatement
 from coterie.mpc.storage import HOLD
 from coterie.mpc.tape import MOST_PARTIES, Correlations, Disclosure, Setting, Tape
-from coterie.mpc.tapefile import Binding, Part, TapeHead, peek
+from coterie.mpc.tapefile import Binding, Known, Named, Part, Signer, TapeHead, most_bytes, peek
 from coterie.mpc.tapefile_reader import TapeFile, take_copy
-from coterie.mpc.tapefile_writer import TapeFiles, deal_ahead
+from coterie.mpc.tapefile_writer import TapeFiles, TapeFolder, Target, deal_ahead
 from coterie.mpc.trace import trace
 from coterie.mpc.twin import TwinOutputs, twin
 
@@ -51,6 +51,8 @@ __all__ = [
     "Inputs",
     "Interval",
     "Kept",
+    "Known",
+    "Named",
     "Network",
     "Outputs",
     "Part",
@@ -60,15 +62,19 @@ __all__ = [
     "RowBlocks",
     "Secret",
     "Setting",
+    "Signer",
     "Tape",
     "TapeFile",
     "TapeFiles",
+    "TapeFolder",
     "TapeHead",
+    "Target",
     "TwinOutputs",
     "deal",
     "deal_ahead",
     "fits",
     "functions",
+    "most_bytes",
     "peek",
     "run",
     "take_copy",

@@ -10,6 +10,7 @@ import itertools
 import os
 import stat
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal, Protocol
 
@@ -135,6 +136,12 @@ class TapeHead(Binding):
     def starts(self) -> tuple[int, ...]:
         """Where each part begins in the plaintext."""
         return tuple(itertools.accumulate((part.size for part in self.parts[:-1]), initial=0))
+
+
+def most_bytes(parts: Iterable[Part]) -> int:
+    """Bytes of a file with these parts, at most: a head is as long as names and steps are."""
+    content = sum(part.size for part in parts)
+    return len(MAGIC) + LENGTH.size + HEAD_LIMIT + SEALED_KEY + sealed_size(content) + SIGNATURE
 
 
 def info_of(head: bytes) -> bytes:

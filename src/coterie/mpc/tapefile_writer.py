@@ -74,6 +74,47 @@ class Target(Protocol):
         ...
 
 
+class TapeFolder:
+    """The places of one dealing's files in a folder: all of them appear, or none. Errors of all methods:
+    CT-1120, CT-1121 from the disk, CT-2149 where files of another dealing are there.
+    """
+
+    def __init__(self, folder: Path, binding: Binding) -> None:
+        self._folder = folder
+        self._binding = binding
+        self._drafts: dict[Path, Draft] = {}
+
+    def target(self, party: str) -> Draft:
+        """Where the party's file goes until it is published."""
+        place = self._folder / file_name(self._binding, party)
+        _refuse_another(place)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_error(place, error) from error
+        self._drafts[place] = Draft(place)
+        return self._drafts[place]
+
+    def publish(self) -> tuple[Path, ...]:
+        """Put them at their places."""
+        done: list[Path] = []
+        try:
+            for place, draft in self._drafts.items():
+                _refuse_another(place)
+                done.append(place)
+                draft.publish()
+        except BaseException:
+            for place in done:
+                place.unlink(missing_ok=True)
+            raise
+        return tuple(done)
+
+    def discard(self) -> None:
+        """Take away what was not published."""
+        for draft in self._drafts.values():
+            draft.discard()
+
+
 class TapeFiles(Sink):
     """The files of one dealing. Nothing is at its place before :meth:`finish`. A context: what is not
     finished at its end is taken away."""
@@ -94,7 +135,9 @@ class TapeFiles(Sink):
         """
         self.serial = secrets.token_hex(SERIAL)
         self._files: dict[str, _File] = {}
-        self._places: dict[str, Path] = {}
+        self._folder = TapeFolder(place, binding) if isinstance(place, Path) else None
+        target = self._folder.target if self._folder is not None else place
+        assert not isinstance(target, Path)
         try:
             for party, own in parts.items():
                 head = TapeHead(
@@ -105,12 +148,7 @@ class TapeFiles(Sink):
                     created=timestamp(now()),
                     parts=tuple(own),
                 )
-                if isinstance(place, Path):
-                    self._places[party.name] = place / file_name(binding, party.name)
-                    target: Target = self._draft(self._places[party.name])
-                else:
-                    target = place(party.name)
-                self._files[party.name] = _File(target, signer, head)
+                self._files[party.name] = _File(target(party.name), signer, head)
         except BaseException:
             self.abandon()
             raise
@@ -119,15 +157,6 @@ class TapeFiles(Sink):
     def bodies(self) -> dict[str, bytes]:
         """By party, the SHA-256 of all bytes of its file before the signature, once they are finished."""
         return {party: file.body for party, file in self._files.items()}
-
-    @staticmethod
-    def _draft(place: Path) -> Draft:
-        _refuse_another(place)
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise write_error(place, error) from error
-        return Draft(place)
 
     def begin(self, tape: Tape, seeds: Mapping[str, bytes]) -> None:
         """Go to the next part, which must be this tape's. Errors: CT-2144."""
@@ -145,23 +174,18 @@ class TapeFiles(Sink):
         """
         for file in self._files.values():
             file.seal()
-        done: list[Path] = []
-        try:
-            for party, file in self._files.items():
-                if party in self._places:
-                    _refuse_another(self._places[party])
-                    done.append(self._places[party])
-                file.target.publish()
-        except BaseException:
-            for path in done:
-                path.unlink(missing_ok=True)
-            raise
-        return tuple(done)
+        if self._folder is not None:
+            return self._folder.publish()
+        for file in self._files.values():
+            file.target.publish()
+        return ()
 
     def abandon(self) -> None:
         """Take away what is not finished."""
         for file in self._files.values():
             file.target.discard()
+        if self._folder is not None:
+            self._folder.discard()
 
     def __enter__(self) -> Self:
         return self
