@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from coterie.agreement import Terms
-from coterie.crypto import Identity, PublicIdentity
+from coterie.crypto import PartyName
 from coterie.learn import RunContext
-from coterie.mpc import Binding, Part, TapeFiles
+from coterie.mpc import Binding, Known, Part, Signer, TapeFiles
 from coterie.wire import local_meshes
 
 from .approval import Approval
@@ -26,7 +26,19 @@ from .plan import Plan, Planner, StagePlan, derive_plan
 from .proposal import Proposal
 from .registry import component, parameters
 
-__all__ = ["Derived", "StageRequest", "binding_of", "deal_stage", "derive_stage", "parts_of"]
+__all__ = [
+    "Derived",
+    "StageRequest",
+    "binding_of",
+    "deal_into",
+    "deal_stage",
+    "derive_stage",
+    "parts_by_party",
+    "parts_of",
+]
+
+
+K = TypeVar("K", bound=Known)
 
 
 class StageRequest(BaseModel):
@@ -43,6 +55,12 @@ class StageRequest(BaseModel):
     """Of the stage."""
     facts: Annotated[tuple[dict[str, int], ...], Field(max_length=100)]
     """The sizes that each stage before has told."""
+    nonces: Annotated[
+        dict[PartyName, Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]],
+        Field(max_length=16, exclude_if=lambda nonces: not nonces),
+    ] = {}
+    """For an attested dealer: by party, what its evidence must be made over. Each party's request has its own
+    alone."""
 
 
 @dataclass(frozen=True)
@@ -91,29 +109,40 @@ def parts_of(stage: StagePlan, party: str) -> list[Part]:
     ]
 
 
+def parts_by_party(derived: Derived, parties: Mapping[str, K]) -> dict[K, list[Part]]:
+    """What the tape files of a stage must hold, by compute party."""
+    return {parties[name]: parts_of(derived.stage, name) for name in derived.approved.parties}
+
+
 def deal_stage(
     derived: Derived,
-    identity: Identity,
-    parties: Mapping[str, PublicIdentity],
+    signer: Signer,
+    parties: Mapping[str, Known],
     folder: Path,
     progress: Callable[[str, int, int, str], None],
 ) -> tuple[str, tuple[Path, ...]]:
     """Write the tape files of a stage, one for each compute party.
 
-    :param identity: the dealer's.
+    :param signer: the dealer.
     :param parties: the compute parties by name, as they are pinned.
     :param progress: called with step, done, total and what; may raise to end it, and then nothing is left.
     :returns: the serial of this dealing, and the files.
 
     :raises CoterieError: CT-1102, CT-1120, CT-1121, and the engine's own.
     """
-    plan, stage = derived.approved, derived.stage
-    parts = {parties[name]: parts_of(stage, name) for name in plan.parties}
-    with TapeFiles(folder, identity, binding_of(plan.job, stage), parts) as files:
-        for step in stage.steps:
-            if step.tapes:
-                _deal_step(derived, step.step, identity.name, files, progress)
+    parts = parts_by_party(derived, parties)
+    with TapeFiles(folder, signer, binding_of(derived.approved.job, derived.stage), parts) as files:
+        deal_into(files, derived, signer.public.name, progress)
         return files.serial, files.finish()
+
+
+def deal_into(
+    files: TapeFiles, derived: Derived, dealer: str, progress: Callable[[str, int, int, str], None]
+) -> None:
+    """Deal a stage into files that were begun for it."""
+    for step in derived.stage.steps:
+        if step.tapes:
+            _deal_step(derived, step.step, dealer, files, progress)
 
 
 def _deal_step(

@@ -102,6 +102,18 @@ NOT_DEALT_AHEAD = define(
     "Ask for a stage that needs tape files: `coterie job plan` names them, where the job says `correlations: "
     "tape`.",
 )
+STREAM_NOT_ATTESTED = define(
+    "CT-4026",
+    BadInput,
+    "The agreement asks for an attested dealer, and such a dealer cannot stream",
+    "Say `correlations: tape` in the job: what it needs is dealt before each stage, into files.",
+)
+REQUESTS_DIFFER = define(
+    "CT-4027",
+    BadInput,
+    "The parties' requests for tape files do not belong together",
+    "Give one request of each compute party, all for the same stage of the same job.",
+)
 SEALED_MISSING = define(
     "CT-4030",
     BadInput,

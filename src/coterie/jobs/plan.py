@@ -19,6 +19,7 @@ from coterie.mpc import Correlations, Network
 
 from .attested.sealed import transfers_of
 from .differences import plain
+from .environment import DealerEnvironment, environment_of
 from .errors import ENGINE_UNSUPPORTED, NOTHING_TO_RECEIVE, PLAN_EXCEEDED
 from .proposal import Proposal, roles_of
 from .registry import component, parameters
@@ -119,12 +120,16 @@ class Plan:
     """Of engine tee: digest of the record of each owner's sealed data."""
     transfers: tuple[StepPlan, ...] = ()
     """Of engine tee: what is sent before and after the run; in the run itself nobody sends."""
+    environment: DealerEnvironment | None = None
+    """What an attested dealer deals in; None for one that is trusted by its name."""
 
     def to_document(self) -> dict[str, Any]:
-        # Documents of jobs without guests are as they were before there were any.
+        # Documents of jobs without guests, or an attested dealer, are as they were before there were any.
         guests = {"guests": list(self.guests)} if self.guests else {}
+        dealing = {"dealer_tee": self.environment.to_document()} if self.environment else {}
         return {
             **guests,
+            **dealing,
             **self._attested(),
             "version": 1,
             "job": self.job,
@@ -222,6 +227,7 @@ class Planner:
         self.parties = roles.parties
         self.dealer = roles.dealer
         self.guests = roles.guests
+        self.environment = environment_of(proposal.spec, terms)
         self.context = PlanContext(
             engine=proposal.spec.engine,
             step="",
@@ -274,6 +280,7 @@ class Planner:
                 self.context, frames=dict(self.context.frames), models=dict(self.context.models)
             )
             plan = part.plan(self.context, parameters(step))
+            plan = plan if self.environment is None else self.environment.stated(plan)
             plans.append(attested(plan) if self.context.engine == "tee" else plan)
             if part.ends_stage:
                 break
@@ -345,6 +352,7 @@ def derive_plan(proposal: Proposal, terms: Terms) -> Plan:
         stages=tuple(stages),
         guests=planner.guests,
         host=roles.host,
+        environment=planner.environment,
         sealed={party: record.digest for party, record in sorted(proposal.sealed.items())},
         transfers=transfers_of(proposal, roles, terms, steps) if attested else (),
     )
