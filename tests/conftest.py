@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from hypothesis import settings
 
+from tests.images import contents, image
+
+__all__ = ["contents", "image"]
+
 # Tests share their machine with whatever else runs there: an example that took long says nothing.
 settings.register_profile("house", deadline=None, print_blob=True)
 settings.load_profile("house")
