@@ -1,6 +1,14 @@
 """Jobs: from a spec to a plan that everybody approves, to a run that does just that."""
 
 from .approval import Approval, approve, verify_approval
+from .attested_dealing import (
+    DealerHost,
+    deal_stage_attested,
+    discard_dealt,
+    evidence_path,
+    expected_dealing,
+    merge_requests,
+)
 from .dealing import Derived, StageRequest, binding_of, deal_stage, derive_stage, parts_of
 from .differences import plan_difference
 from .errors import CANCELLED, PLAN_DIFFERS
@@ -17,6 +25,7 @@ __all__ = [
     "PLAN_DIFFERS",
     "Approval",
     "Assignment",
+    "DealerHost",
     "Derived",
     "Host",
     "JobSpec",
@@ -32,8 +41,13 @@ __all__ = [
     "component",
     "components",
     "deal_stage",
+    "deal_stage_attested",
     "derive_plan",
     "derive_stage",
+    "discard_dealt",
+    "evidence_path",
+    "expected_dealing",
+    "merge_requests",
     "new_job_id",
     "parse_spec",
     "parts_of",
