@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -166,32 +167,34 @@ def write_tables(folder: Path, rows: int = 400, common: int = 300) -> dict[str, 
     return specs
 
 
+def make_bench(
+    folder: Path,
+    *,
+    steps: list[Any] | None = None,
+    correlations: str = "stream",
+    receivers: tuple[str, ...] = (),
+    **changes: Any,
+) -> Bench:
+    """A bench in a folder; further keyword arguments change the terms."""
+    specs = write_tables(folder)
+    terms = terms_for(**changes)
+    spec = validate_spec(
+        {
+            "name": "score",
+            "agreement": terms.id,
+            "engine": "mpc",
+            "correlations": correlations,
+            "datasets": {"lender": "customers", "payments": "behaviour"},
+            "receivers": receivers,
+            "steps": steps or STEPS,
+        }
+    )
+    facts = {party: inspect(one, party) for party, one in specs.items()}
+    recorders = {name: Recorder() for name in (*terms.parties, *terms.services)}
+    return Bench(folder, terms, propose(spec, terms.id, "lender", facts), specs, recorders)
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Callable[..., Bench]:
-    """Make a bench; keyword arguments change the terms, those that are named here the job."""
-
-    def make(
-        *,
-        steps: list[Any] | None = None,
-        correlations: str = "stream",
-        receivers: tuple[str, ...] = (),
-        **changes: Any,
-    ) -> Bench:
-        specs = write_tables(tmp_path)
-        terms = terms_for(**changes)
-        spec = validate_spec(
-            {
-                "name": "score",
-                "agreement": terms.id,
-                "engine": "mpc",
-                "correlations": correlations,
-                "datasets": {"lender": "customers", "payments": "behaviour"},
-                "receivers": receivers,
-                "steps": steps or STEPS,
-            }
-        )
-        facts = {party: inspect(one, party) for party, one in specs.items()}
-        recorders = {name: Recorder() for name in (*terms.parties, *terms.services)}
-        return Bench(tmp_path, terms, propose(spec, terms.id, "lender", facts), specs, recorders)
-
-    return make
+    """Make a bench; keyword arguments change the terms, those of :func:`make_bench` the job."""
+    return functools.partial(make_bench, tmp_path)
