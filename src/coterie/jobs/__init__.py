@@ -1,9 +1,15 @@
 """Jobs: from a spec to a plan that everybody approves, to a run that does just that."""
 
 from .approval import Approval, approve, verify_approval
+from .artefacts import Artefacts
+from .assignment import Assignment, Host, HostPlaces, Places, ReleaserQuestion
+from .attested.manifest import manifest_of
+from .attested.record import CheckedRun, RunRecord, check_run
 from .attested_dealing import (
+    DEALER_MODULE,
     DealerHost,
     deal_stage_attested,
+    dealer_host,
     discard_dealt,
     evidence_path,
     expected_dealing,
@@ -17,36 +23,46 @@ from .plan import Plan, StagePlan, derive_plan
 from .proposal import NetworkFacts, Proposal, new_job_id, propose, roles_of
 from .registry import component, components
 from .request import request_of
-from .run import Assignment, Host, run_job, stage_file
+from .run import run_job, stage_file
 from .spec import JobSpec, Step, parse_spec, validate_spec
 
 __all__ = [
     "CANCELLED",
+    "DEALER_MODULE",
     "PLAN_DIFFERS",
     "Approval",
+    "Artefacts",
     "Assignment",
+    "CheckedRun",
     "DealerHost",
     "Derived",
     "Host",
+    "HostPlaces",
     "JobSpec",
     "NetworkFacts",
+    "Places",
     "Plan",
     "Proposal",
     "Publish",
+    "ReleaserQuestion",
+    "RunRecord",
     "StagePlan",
     "StageRequest",
     "Step",
     "approve",
     "binding_of",
+    "check_run",
     "component",
     "components",
     "deal_stage",
     "deal_stage_attested",
+    "dealer_host",
     "derive_plan",
     "derive_stage",
     "discard_dealt",
     "evidence_path",
     "expected_dealing",
+    "manifest_of",
     "merge_requests",
     "new_job_id",
     "parse_spec",

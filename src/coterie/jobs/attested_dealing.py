@@ -16,28 +16,34 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from coterie.agreement import Assurance, Terms
+from coterie.agreement import ASSURANCE, Assurance, AttestedTerms, EvidenceType, Terms
 from coterie.crypto import atomic_write, canonical, digest
 from coterie.mpc import Named, TapeFolder, most_bytes, peek
 from coterie.tee import (
     Attest,
+    Attester,
     DealingOrder,
     DealingSubject,
     Endorsements,
     ExpectedDealing,
+    Platform,
     RunLimits,
     Sandbox,
     TapeEvidence,
+    attester_for,
     deal_attested,
+    expected_measurements,
 )
 
 from .dealing import Derived, StageRequest, binding_of, parts_by_party
-from .errors import REQUESTS_DIFFER
+from .errors import HOST_DIFFERS, REQUESTS_DIFFER
 
 __all__ = [
+    "DEALER_MODULE",
     "DealerHost",
     "DealingFacts",
     "deal_stage_attested",
+    "dealer_host",
     "discard_dealt",
     "evidence_path",
     "expected_dealing",
@@ -45,6 +51,8 @@ __all__ = [
     "subject_of",
 ]
 
+DEALER_MODULE: Final = "coterie.jobs.dealer_runner"
+"""What runs in the sandbox."""
 SUFFIX: Final = ".evidence"
 SECONDS: Final = 24 * 3600
 LEAST_MEMORY: Final = 2 << 30
@@ -56,11 +64,34 @@ class DealerHost:
     """What the dealer's machine has for attested dealings."""
 
     sandbox: Sandbox
-    """With :mod:`coterie.jobs.dealer_runner` as its module."""
+    """Of :data:`DEALER_MODULE`."""
     attest: Attest
     assurance: Assurance
     endorsements: Endorsements | None = None
     """What is known here of the platform's vendor, for parties that have none."""
+
+
+def dealer_host(image: Path, simulated: Path, platform: Platform, agreed: AttestedTerms) -> DealerHost:
+    """This machine as a dealer's.
+
+    :param image: the runner's image.
+    :param simulated: folder of the simulated root.
+    :param agreed: whatever is attested, this must be in it: parties would refuse the rest. Attesting raises
+        CT-4033 where it is not.
+    """
+    kind: EvidenceType = "sgx" if platform == "gramine" else platform
+
+    def attest(measured: bytes, subject: bytes) -> Attester:
+        sets = agreed.measurements.get(kind, ())
+        if kind not in agreed.platform.types:
+            raise HOST_DIFFERS(f"the platform is {platform}, which `dealer_tee` does not allow")
+        if ASSURANCE[kind] == "simulated":
+            here = expected_measurements(platform, measured)
+            if not any(all(here.get(name) == value for name, value in one.items()) for one in sets):
+                raise HOST_DIFFERS(f"the dealer's code measures {', '.join(here.values())}")
+        return attester_for(platform, simulated, measured, subject)
+
+    return DealerHost(Sandbox(image, DEALER_MODULE), attest, ASSURANCE[kind])
 
 
 class DealingFacts(BaseModel):

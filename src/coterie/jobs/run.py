@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from coterie.agreement import Terms
-from coterie.crypto import atomic_write, canonical, digest, parse_json
-from coterie.data import Dataset, DatasetSpec, Scratch, VerticalFrame, load
+from coterie.crypto import atomic_write, canonical, parse_json
+from coterie.data import Dataset, Scratch, VerticalFrame, load
 from coterie.errors import UNEXPECTED, CoterieError
 from coterie.learn import JobFacts, RunContext, StepPlan
-from coterie.mpc import Binding, TapeFile
+from coterie.mpc import TapeFile
 from coterie.wire import Mesh
 
-from .artefacts import Artefacts
+from .accounts import Accounts
+from .assignment import Assignment, Host
+from .attested.running import AttestedJob
 from .dealing import binding_of, parts_of
 from .differences import check_within, plan_difference
-from .errors import EGRESS_DIFFERS, FACTS_DIFFER, PLAN_DIFFERS, RESULT_REFUSED
+from .errors import FACTS_DIFFER, PLAN_DIFFERS, RESULT_REFUSED
 from .gate import check_common_rows
 from .journal import Journal
 from .plan import DIGEST_BYTES, FACTS_BYTES, Planner, StagePlan, derive_plan
-from .proposal import Proposal
 from .registry import component, parameters
+from .results import Results
 
-__all__ = ["Assignment", "Host", "run_job", "stage_file"]
+__all__ = ["run_job", "stage_file"]
 
 TAPE_SECONDS = 0.25
 """Between two looks whether a tape file has come: a person brings it."""
@@ -44,50 +43,18 @@ def stage_file(stage: int) -> str:
     return f"stage-{stage}.json"
 
 
-class Assignment(BaseModel):
-    """All that a worker is told. ``id_key`` is a secret: it never touches a disk or a command line."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    me: str
-    proposal: Proposal
-    terms: Terms
-    dataset: DatasetSpec | None
-    """Own dataset; None at a dealer and at guests."""
-    id_key: str = Field(repr=False)
-    """32 bytes in hex; zeros where there is no dataset."""
-    directory: Path
-    """The job's own folder."""
-
-
-class Host(Protocol):
-    """What a worker needs of the process around it."""
-
-    def progress(self, step: str, done: int, total: int, what: str) -> None:
-        """Tell how far ``step`` is. MUST raise the coded error where the job was cancelled."""
-
-    def ledger(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Write to the party's ledger. MUST return only once the entry is on disk."""
-
-    def tape(self, binding: Binding) -> TapeFile | None:
-        """This party's tape file for a stage, checked as :meth:`coterie.mpc.TapeFile.open` does; None as long
-        as there is none. A ledger entry of kind ``tape`` with event ``used`` MUST be refused (CT-2147) where
-        one with its serial is there already.
-        """
-
-    def published(self, kind: str, name: str, path: Path, content: str, size: int) -> None:
-        """A result is there: its kind, name, file, digest and size in bytes."""
-
-
 def run_job(assignment: Assignment, mesh: Mesh, host: Host, memory: int | None = None) -> None:
     """Run all stages. On failure every other participant is told the same code before this raises.
 
     :param memory: bytes of private arrays that secure computations hold in memory; the rest lies on disk.
     :raises CoterieError: whatever ended the job, with party and step.
     """
-    run: _Run | None = None
+    run: _Run | AttestedJob | None = None
     try:
-        run = _Run(assignment, mesh, host, memory)
+        if assignment.proposal.spec.engine == "tee":
+            run = AttestedJob(assignment, mesh, host)
+        else:
+            run = _Run(assignment, mesh, host, memory)
         run.all_stages()
     except CoterieError as error:
         error.at(party=assignment.me, step=run.step if run else None)
@@ -110,7 +77,8 @@ class _Run:
         self._planner = Planner(assignment.proposal, assignment.terms)
         self._approved = derive_plan(assignment.proposal, assignment.terms)
         self._journal = Journal(assignment.directory / "journal.jsonl")
-        self._artefacts = Artefacts(assignment.directory / "artefacts")
+        self._accounts = Accounts(self._approved.job, assignment.me, mesh, host, self._journal)
+        self._results = Results(self._approved.job, assignment.directory, host)
         self._dataset: Dataset | None = None
         self._scratch = Scratch(assignment.directory / "work")
         self._frames: dict[str, VerticalFrame] = {}
@@ -119,18 +87,22 @@ class _Run:
         self._told: list[dict[str, int]] = []
         """The sizes after each stage so far."""
         self._tapes: TapeFile | None = None
-        self.step: str | None = None
+
+    @property
+    def step(self) -> str | None:
+        """The present one."""
+        return self._accounts.step
 
     def all_stages(self) -> None:
         self._journal.append("start", plan=self._approved.digest)
         if self._job.dataset is not None:
-            self.step = "load"
+            self._accounts.step = "load"
             self._host.progress("load", 0, 1, "reading the dataset")
             self._dataset = load(self._job.dataset, self._own_columns(), self._scratch)
         facts: dict[str, int] | None = None
         while not self._planner.done:
             facts = self._stage(facts)
-        self.step = None
+        self._accounts.step = None
         self._journal.append("done")
 
     def _own_columns(self) -> tuple[str, ...]:
@@ -145,7 +117,7 @@ class _Run:
         approved = self._approved.stages[index]
         others = [name for name in self._approved.participants if name != self._job.me]
         told: dict[str, int] = {}
-        with self._accounted(approved.steps[0]):
+        with self._accounts.accounted(approved.steps[0]):
             if facts is not None:
                 told = self._exchange_facts(facts, others)
                 self._planner.apply(told)
@@ -178,10 +150,12 @@ class _Run:
         if not parts:
             yield
             return
-        self.step = f"stage-{stage.index}"
+        self._accounts.step = f"stage-{stage.index}"
         binding = binding_of(self._approved.job, stage)
         while (file := self._host.tape(binding)) is None:
-            self._host.progress(self.step, 0, 1, f"waiting for the tape file of stage {stage.index}")
+            self._host.progress(
+                f"stage-{stage.index}", 0, 1, f"waiting for the tape file of stage {stage.index}"
+            )
             self._mesh.check()
             time.sleep(TAPE_SECONDS)
         with file:
@@ -227,7 +201,7 @@ class _Run:
         """Exchange plans with those that have another, and say what differs. Plans hold no data."""
         mine = canonical(stage.to_document())
         sent = {self._job.me: dict.fromkeys(peers, len(mine))}
-        with self._accounted(StepPlan(f"stage-{stage.index}-difference", "plan", {}, sent=sent)):
+        with self._accounts.accounted(StepPlan(f"stage-{stage.index}-difference", "plan", {}, sent=sent)):
             for peer in peers:
                 self._mesh.to(peer).send_bytes("plan-document", mine)
             theirs = self._mesh.to(peers[0]).recv_bytes("plan-document", PLAN_LIMIT)
@@ -237,63 +211,15 @@ class _Run:
             raise PLAN_DIFFERS(f"with {peers[0]}: {difference or 'canonical form'}", party=peers[0])
 
     def _run_step(self, step: StepPlan) -> None:
-        self.step = step.step
+        self._accounts.step = step.step
         self._host.progress(step.step, 0, 1, step.component)
         context = self._context(step)
         params = parameters(next(one for one in self._job.proposal.spec.steps if one.name == step.step))
-        with self._accounted(step):
+        with self._accounts.accounted(step):
             component(step.component).run(context, params)
         self._scratch.release()
         self._ran.append(step)
         self._host.progress(step.step, 1, 1, "done")
-
-    @contextlib.contextmanager
-    def _accounted(self, step: StepPlan) -> Iterator[None]:
-        """Write plan and fact of what is done inside to the ledger, and insist that they are equal.
-
-        What a step reveals is written before it begins, and what it sent also where it fails: a step may fail
-        when values are out already.
-        """
-        self.step = step.step
-        self._journal.append("begin", step=step.step)
-        for reveal in step.reveals:
-            body = {"step": step.step, "what": reveal.what, "to": list(reveal.to), "values": reveal.values}
-            self._host.ledger("reveal", {"job": self._approved.job, **body})
-        started, depth = time.monotonic(), 0
-        try:
-            with self._mesh.step(step.step, step.sent.get(self._job.me, {})):
-                try:
-                    yield
-                finally:
-                    depth = self._mesh.depth
-        except BaseException:
-            with contextlib.suppress(CoterieError):  # it is the first error that counts
-                self._write_egress(step, depth, started)
-            raise
-        sent, planned = self._write_egress(step, depth, started)
-        rounds = step.rounds.get(self._job.me, 0)
-        within = step.at_most and depth <= rounds  # the mesh has kept the bytes within the plan's
-        if not within and (sent != planned or depth != rounds):
-            raise EGRESS_DIFFERS(f"planned {planned} and {rounds} rounds, sent {sent} and {depth}")
-
-    def _write_egress(
-        self, step: StepPlan, depth: int, started: float
-    ) -> tuple[dict[str, int], dict[str, int]]:
-        """What was sent to each peer, and what was planned; both are in the ledger then."""
-        me = self._job.me
-        planned = {peer: count for peer, count in step.sent.get(me, {}).items() if count}
-        traffic = self._mesh.egress().get(step.step, {})
-        sent = {peer: count.sent for peer, count in traffic.items() if count.sent}
-        fact = {
-            "step": step.step,
-            "sent": sent,
-            "received": {peer: count.received for peer, count in traffic.items() if count.received},
-            "rounds": {"planned": step.rounds.get(me, 0), "used": depth},
-            "seconds": round(time.monotonic() - started, 3),
-        }
-        self._host.ledger("egress", {"job": self._approved.job, "planned": planned, **fact})
-        self._journal.append("end", **fact)
-        return sent, planned
 
     def _context(self, step: StepPlan) -> RunContext:
         planning = self._planner.planned[step.step]
@@ -328,24 +254,7 @@ class _Run:
         if self._job.me not in step.results.get(kind, ()):
             raise RESULT_REFUSED(f"{kind} {name!r} for {self._job.me}")
         self._check_common_rows()
-        key = self._artefacts.put(content)
-        path = self._job.directory / "results" / step.step / Path(name).name
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        try:
-            os.link(self._artefacts.path(key), path)
-        except OSError:  # a file system without hard links
-            atomic_write(path, content)
-        body = {
-            "step": step.step,
-            "kind": kind,
-            "name": name,
-            "content": digest(content),
-            "size": len(content),
-        }
-        self._host.ledger("result", {"job": self._approved.job, **body})
-        self._host.published(kind, f"{step.step}/{name}", path, digest(content), len(content))
+        self._results.publish(step.step, kind, name, content)
 
 
 def _read_facts(record: bytes, peer: str) -> dict[str, int]:

@@ -1,4 +1,8 @@
-"""Rows by their keyed id hashes."""
+"""Rows by their keyed id hashes.
+
+Hashes are spread evenly, so their first 8 bytes, as numbers, nearly always tell them apart: those are sorted and
+searched, and whole hashes are compared once. Where first bytes of a table's hashes are alike, whole hashes are.
+"""
 
 from __future__ import annotations
 
@@ -9,36 +13,62 @@ from numpy.typing import NDArray
 
 __all__ = ["common_rows", "hash_order", "rows_of"]
 
+Rows = NDArray[np.int64]
+
 
 def _whole(hashes: NDArray[np.uint8]) -> NDArray[np.void]:
     """(n,): each hash as one item, compared byte by byte."""
     return np.ascontiguousarray(hashes).view(f"V{hashes.shape[1]}").ravel()
 
 
-def hash_order(hashes: NDArray[np.uint8]) -> NDArray[np.int64]:
+def _first(hashes: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """(n,): the first 8 bytes of each hash as a number, in the same order as the bytes."""
+    return np.ascontiguousarray(hashes[:, :8]).view(">u8").ravel().astype(np.uint64)
+
+
+def _apart(ordered: NDArray[np.uint64]) -> bool:
+    """Whether ascending numbers are all different."""
+    return not bool((ordered[1:] == ordered[:-1]).any())
+
+
+def hash_order(hashes: NDArray[np.uint8]) -> Rows:
     """(n,) row numbers that put (n, 32) hashes in ascending order: an order that tells nothing of the ids."""
-    return np.argsort(_whole(hashes), kind="stable").astype(np.int64)
+    first = _first(hashes)
+    order = np.argsort(first)
+    if not _apart(first[order]):
+        order = np.argsort(_whole(hashes), kind="stable")
+    return order.astype(np.int64)
 
 
-def common_rows(tables: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.int64]]:
+def common_rows(tables: Sequence[NDArray[np.uint8]]) -> list[Rows]:
     """For each of the tables' (n, 32) hashes the (m,) row numbers of those that all of them have, in
     ascending order of the hashes. The hashes of a table are all different."""
-    together = np.concatenate(tables)
-    order = hash_order(together)
-    ordered = _whole(together)[order]
-    # Equal hashes stand side by side, in the order of their tables: as many as tables, where all have it.
-    equal = np.ones(max(0, len(ordered) - len(tables) + 1), np.bool_)
-    for place in range(len(tables) - 1):
-        equal &= (ordered[place + 1 :] == ordered[place:-1])[: len(equal)]
-    first = np.flatnonzero(equal)
-    offsets = np.cumsum([0, *(len(hashes) for hashes in tables[:-1])])
-    return [order[first + place] - offset for place, offset in enumerate(offsets)]
-
-
-def rows_of(keys: NDArray[np.uint8], hashes: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """(m,) where each of (m, 32) keys is among (n, 32) different hashes. All of them must be there."""
-    order = hash_order(hashes)
-    found = order[np.minimum(np.searchsorted(_whole(hashes[order]), _whole(keys)), len(order) - 1)]
-    if not np.array_equal(hashes[found], keys):
-        raise ValueError("a key is not among the hashes")
+    found = [hash_order(tables[0])]
+    keys = tables[0].take(found[0], axis=0)
+    for hashes in tables[1:]:
+        rows, there = _found(keys, hashes)
+        found = [before[there] for before in found] + [rows[there]]
+        keys = keys.take(np.flatnonzero(there), axis=0)
     return found
+
+
+def rows_of(keys: NDArray[np.uint8], hashes: NDArray[np.uint8]) -> Rows:
+    """(m,) where each of (m, 32) keys is among (n, 32) different hashes. All of them must be there."""
+    rows, there = _found(keys, hashes)
+    if not there.all():
+        raise ValueError("a key is not among the hashes")
+    return rows
+
+
+def _found(keys: NDArray[np.uint8], hashes: NDArray[np.uint8]) -> tuple[Rows, NDArray[np.bool_]]:
+    """(m,) the only row of ``hashes`` that can be each of the keys, and whether it is."""
+    if not len(hashes):
+        return np.zeros(len(keys), np.int64), np.zeros(len(keys), np.bool_)
+    order = hash_order(hashes)
+    ordered = _first(hashes)[order]
+    if _apart(ordered):
+        places = np.searchsorted(ordered, _first(keys))
+    else:
+        places = np.searchsorted(_whole(hashes.take(order, axis=0)), _whole(keys))
+    rows = order[np.minimum(places, len(order) - 1)]
+    return rows, _whole(keys) == _whole(hashes.take(rows, axis=0))

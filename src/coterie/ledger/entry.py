@@ -34,8 +34,10 @@ Kind = Literal[
     "job",
     "tape",
     "grant",
+    "deposit",
     "release",
     "receipt",
+    "sealed",
     "repair",
 ]
 

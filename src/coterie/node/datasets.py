@@ -79,6 +79,10 @@ class Datasets:
         """The description, for the own worker. :raises CoterieError: CT-5031."""
         return DatasetSpec.model_validate_json(self._row(name).spec)
 
+    def stamp(self, name: str) -> str:
+        """Of the table's file as it was last read. :raises CoterieError: CT-5031."""
+        return self._row(name).stamp
+
     def facts(self, name: str) -> DatasetFacts:
         """:raises CoterieError: CT-5031."""
         return DatasetFacts.model_validate_json(self._row(name).facts)

@@ -184,12 +184,6 @@ PROPOSAL_ALTERED = define(
     "A job came back with another content under the same id",
     "Ask the initiator's operator.",
 )
-ENGINE_NOT_HERE = define(
-    "CT-5056",
-    Unavailable,
-    "This node starts no jobs of this engine yet",
-    "Choose the engine mpc; `coterie job plan` shows what the job would do with the other.",
-)
 
 # Workers
 WORKER_DIED = define(

@@ -11,6 +11,9 @@
       jobs/<id>/          journal, artefacts, results of a job
       tapes/<id>/         tape files that the job has not used yet
       keys/               keys of the data that this node has sealed, 0600
+      sealed/             its own data, sealed for agreements
+      tee/                what engine tee needs: counters, endorsements, archive; at a host also the runner's
+                          image, the simulated root, and the sealed data of others
       node.log
 """
 
@@ -32,6 +35,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from coterie.crypto import Identity, PartyName, atomic_write, check_name, write_error
+from coterie.tee import Platform, Profile
 
 from .errors import HOME_EXISTS, HOME_IN_USE, HOME_MISSING, SETTINGS_INVALID
 from .views import Role
@@ -39,6 +43,8 @@ from .views import Role
 __all__ = ["ApiDoor", "Home", "HomeLock", "Settings", "api_door", "init_node", "split_address", "tape_place"]
 
 _LARGEST_SETTINGS = 64 * 1024
+NOT_WRITTEN = {"profile", "reference", "tee"}
+"""Settings that a new ``node.yaml`` does not list: an operator adds those that are to be others."""
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 
 
@@ -57,6 +63,23 @@ def split_address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+class TeeSettings(BaseModel):
+    """How this node hosts attested runs, where agreements name it as their host."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    platform: Platform = "sim"
+    """What makes evidence here."""
+    runs: Annotated[int, Field(ge=1, le=64)] = 2
+    """Most at once; others wait."""
+    memory: Annotated[int, Field(ge=2**28, le=2**50)] = 2**33
+    """Bytes of private memory of one run, at most."""
+    seconds: Annotated[int, Field(ge=1, le=10**7)] = 24 * 3600
+    """From start to end of one run, at most."""
+    upload: Annotated[int, Field(ge=1, le=2**50)] = 2**36
+    """Bytes of the largest sealed data set that is taken."""
+
+
 class Settings(BaseModel):
     """``node.yaml``."""
 
@@ -73,6 +96,11 @@ class Settings(BaseModel):
     memory: Annotated[int | None, Field(ge=0)] = None
     """Bytes of private arrays that one job holds in memory, where not 1 GiB; what is beyond lies on the disk.
     """
+    profile: Profile = "development"
+    """``production``: simulated platforms never count here, whatever agreements say."""
+    reference: Path | None = None
+    """A file of reference values that platforms must meet beyond what agreements ask for."""
+    tee: TeeSettings = TeeSettings()
 
     @field_validator("listen", "address")
     @classmethod
@@ -141,6 +169,14 @@ class Home:
     @property
     def keys(self) -> Path:
         return self.path / "keys"
+
+    @property
+    def sealed(self) -> Path:
+        return self.path / "sealed"
+
+    @property
+    def tee(self) -> Path:
+        return self.path / "tee"
 
     @property
     def log_file(self) -> Path:
@@ -214,7 +250,7 @@ def init_node(
     hosts = {split_address(one)[0] for one in (listen, address) if one is not None}
     Identity.create(home, name, sorted(hosts - {"0.0.0.0", "::"}))  # noqa: S104 - left out, not bound
     atomic_write(home / "token", (secrets.token_urlsafe(32) + "\n").encode())
-    text = yaml.safe_dump(settings.model_dump(), sort_keys=False)
+    text = yaml.safe_dump(settings.model_dump(mode="json", exclude=NOT_WRITTEN), sort_keys=False)
     atomic_write(home / "node.yaml", text.encode())  # last: a home with settings is a whole one
     return Home.open(home)
 

@@ -123,6 +123,14 @@ class JobBook:
             found = [row for row in rows if agreement in (None, row.agreement)]
         return [row for row in found if row.id not in self._unsaved]
 
+    def uses_record(self, record: str) -> bool:
+        """Whether a job that is not over uses the sealed data of this record's digest."""
+        return any(
+            record in (one.digest for one in self.proposal(row.id).sealed.values())
+            for row in self.active()
+            if row.engine == "tee"
+        )
+
     # -- approvals
 
     def approve(self, job: str, approval: Approval) -> None:

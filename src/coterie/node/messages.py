@@ -13,6 +13,7 @@ from coterie.agreement import Agreement, Revocation
 from coterie.data import DatasetFacts
 from coterie.jobs import Approval, Proposal
 from coterie.ledger import Countersignature, SignedHead
+from coterie.tee import DatasetRecord
 
 from .views import JobState, ParticipantView, Role
 
@@ -36,6 +37,8 @@ __all__ = [
     "Probe",
     "Propose",
     "ProposeAnswer",
+    "SealAnswer",
+    "SealQuestion",
 ]
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -99,6 +102,19 @@ class FactsQuestion(Message):
 
 class FactsAnswer(Message):
     facts: DatasetFacts
+
+
+class SealQuestion(Message):
+    """The record of a dataset that is sealed for an agreement: it is sealed now, where it is not yet."""
+
+    agreement: Digest
+    dataset: Annotated[str, StringConstraints(max_length=100)]
+
+
+class SealAnswer(Message):
+    """``record`` is None while it is being sealed: ask again."""
+
+    record: DatasetRecord | None
 
 
 class Propose(Message):

@@ -28,6 +28,7 @@ KINDS: dict[type[Message], str] = {
     messages.AgreementPush: "agreement/push",
     messages.AgreementPull: "agreement/pull",
     messages.FactsQuestion: "facts",
+    messages.SealQuestion: "seal",
     messages.Propose: "job/propose",
     messages.ApprovalPush: "job/approval",
     messages.JobStart: "job/start",

@@ -11,10 +11,10 @@ import struct
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from coterie.crypto import PublicIdentity
-from coterie.jobs import Assignment
+from coterie.jobs import Assignment, ReleaserQuestion
 
 from .errors import WORKER_UNREADABLE
 from .messages import Failure
@@ -33,6 +33,7 @@ __all__ = [
     "Peer",
     "Progress",
     "Published",
+    "ReleaserCall",
     "Stop",
     "frame",
     "read_from_node",
@@ -79,6 +80,8 @@ class Ack(Record):
     op: Literal["ack"] = "ack"
     number: int
     error: Failure | None = None
+    parts: tuple[Base64Bytes, ...] = ()
+    """The releaser's answer."""
 
 
 class Stop(Record):
@@ -104,7 +107,7 @@ class LedgerCall(Record):
 
     op: Literal["ledger"] = "ledger"
     number: int
-    kind: Literal["plan", "reveal", "egress", "result", "tape"]
+    kind: Literal["plan", "reveal", "egress", "result", "tape", "receipt", "sealed"]
     body: dict[str, Any]
 
 
@@ -118,6 +121,15 @@ class Published(Record):
     path: Path
     digest: str
     size: int
+
+
+class ReleaserCall(Record):
+    """Worker to node: ask this party's releaser, about the worker's own job."""
+
+    op: Literal["releaser"] = "releaser"
+    number: int
+    question: ReleaserQuestion
+    parts: tuple[Base64Bytes, ...] = ()
 
 
 class Done(Record):
@@ -134,9 +146,13 @@ class Failed(Record):
 
 
 FromNode = Annotated[Begin | Ack | Stop, Field(discriminator="op")]
-FromWorker = Annotated[Progress | LedgerCall | Published | Done | Failed, Field(discriminator="op")]
+FromWorker = Annotated[
+    Progress | LedgerCall | Published | ReleaserCall | Done | Failed, Field(discriminator="op")
+]
 _NODE: TypeAdapter[Begin | Ack | Stop] = TypeAdapter(FromNode)
-_WORKER: TypeAdapter[Progress | LedgerCall | Published | Done | Failed] = TypeAdapter(FromWorker)
+_WORKER: TypeAdapter[Progress | LedgerCall | Published | ReleaserCall | Done | Failed] = TypeAdapter(
+    FromWorker
+)
 
 
 def frame(record: Record) -> bytes:
@@ -155,7 +171,7 @@ def read_from_node(body: bytes) -> Begin | Ack | Stop:
         raise WORKER_UNREADABLE(_where(error)) from None
 
 
-def read_from_worker(body: bytes) -> Progress | LedgerCall | Published | Done | Failed:
+def read_from_worker(body: bytes) -> Progress | LedgerCall | Published | ReleaserCall | Done | Failed:
     """:raises CoterieError: CT-5062."""
     try:
         return _WORKER.validate_json(body)

@@ -23,12 +23,12 @@ from coterie.jobs import (
     roles_of,
     verify_approval,
 )
+from coterie.tee import DatasetRecord, require_tee
 
 from .agreements import Agreements
 from .core import Core
 from .datasets import Datasets
 from .errors import (
-    ENGINE_NOT_HERE,
     HUB_HOLDS_NO_DATA,
     JOB_STATE,
     NOT_INITIATOR,
@@ -36,11 +36,21 @@ from .errors import (
     PROPOSAL_ALTERED,
 )
 from .jobbook import JobBook, mode_of
-from .messages import ApprovalPush, FactsAnswer, FactsQuestion, Ok, Propose, ProposeAnswer
+from .messages import (
+    ApprovalPush,
+    FactsAnswer,
+    FactsQuestion,
+    Ok,
+    Propose,
+    ProposeAnswer,
+    SealAnswer,
+    SealQuestion,
+)
 from .network import Network
 from .outbox import Outbox
 from .planning import Planning
 from .runs import Runs
+from .sealings import Sealings
 from .views import JobState, PlanView
 
 __all__ = ["Proposals"]
@@ -61,6 +71,7 @@ class Proposals:
         planning: Planning,
         book: JobBook,
         runs: Runs,
+        sealings: Sealings,
     ) -> None:
         self._core = core
         self._network = network
@@ -70,6 +81,7 @@ class Proposals:
         self._planning = planning
         self._book = book
         self._runs = runs
+        self._sealings = sealings
         self._receiving: dict[str, asyncio.Lock] = {}
 
     # -- at the initiator
@@ -86,9 +98,7 @@ class Proposals:
 
         :raises CoterieError: why this or another party refuses it; the job is over then, at everybody.
         """
-        spec = parse_spec(text)
-        _require_runnable(spec)
-        proposal, plan, agreement = await self._prepare(spec)
+        proposal, plan, agreement = await self._prepare(parse_spec(text))
         self._book.add(proposal, plan, agreement.terms)
         await self._record_plan(proposal, plan)
         message = Propose(proposal=proposal, plan=plan.to_document())
@@ -124,8 +134,12 @@ class Proposals:
             raise
         asked = [self._facts(party, name, agreement) for party, name in spec.datasets.items()]
         facts = dict(zip(spec.datasets, await asyncio.gather(*asked), strict=True))
+        sealed: dict[str, DatasetRecord] = {}
+        if spec.engine == "tee":
+            records = [self._record(party, name, agreement) for party, name in spec.datasets.items()]
+            sealed = dict(zip(spec.datasets, await asyncio.gather(*records), strict=True))
         network = await self._network_of(spec, agreement)
-        proposal = propose(spec, agreement.id, self._core.name, facts, network)
+        proposal = propose(spec, agreement.id, self._core.name, facts, network, sealed)
         plan = await self._planning.derive(proposal, agreement)
         await self._planning.require(proposal, plan, agreement)
         return proposal, plan, agreement
@@ -155,6 +169,17 @@ class Proposals:
         question = FactsQuestion(agreement=agreement.id, dataset=name)
         return (await self._network.ask(party, question, FactsAnswer)).facts
 
+    async def _record(self, party: str, name: str, agreement: Agreement) -> DatasetRecord:
+        """The record of a party's sealed data. Sealing a large table takes a while."""
+        question = SealQuestion(agreement=agreement.id, dataset=name)
+        record: DatasetRecord | None = None
+        while record is None:
+            if party == self._core.name:
+                record = await self._sealings.record(agreement, name)
+            else:
+                record = (await self._network.ask(party, question, SealAnswer)).record
+        return record
+
     async def _take_answer(self, peer: str, answer: ProposeAnswer | BaseException, plan: Plan) -> None:
         if isinstance(answer, CoterieError):
             raise answer.at(party=peer)
@@ -172,6 +197,17 @@ class Proposals:
         self._agreements.check_names(peer, agreement)
         self._planning.require_standing(agreement)
         return FactsAnswer(facts=await self._own_facts(peer, question.dataset, agreement))
+
+    async def answer_seal(self, peer: str, question: SealQuestion) -> SealAnswer:
+        """:raises CoterieError: CT-1622 to CT-1624, CT-5031 to CT-5033, CT-5040, and what is wrong with the
+        table.
+        """
+        agreement = await self._agreements.in_force(question.agreement)
+        self._agreements.check_names(peer, agreement)
+        self._planning.require_standing(agreement)
+        require_tee(agreement.terms)  # nobody has data sealed for an agreement that never needs it
+        self._core.allowance.take(peer)
+        return SealAnswer(record=await self._sealings.record(agreement, question.dataset))
 
     async def _own_facts(self, peer: str, name: str, agreement: Agreement) -> DatasetFacts:
         try:
@@ -206,7 +242,6 @@ class Proposals:
         proposal = message.proposal
         if proposal.initiator != peer:
             raise NOT_INITIATOR(f"{peer!r} proposes for {proposal.initiator!r}", party=peer)
-        _require_runnable(proposal.spec)
         agreement = await self._agreements.in_force(proposal.agreement, ask=peer)
         mode = mode_of(agreement.terms, self._core.name)
         if self._book.known(proposal.job):
@@ -236,7 +271,7 @@ class Proposals:
         me = self._core.name
         roles = roles_of(proposal, agreement.terms)
         if me not in roles.parties:
-            if me not in {roles.dealer, *roles.guests}:
+            if me not in {roles.dealer, roles.host, *roles.guests}:
                 raise NOT_PARTICIPANT(me, party=me)
             return proposal
         own = await self._own_facts(me, proposal.spec.datasets[me], agreement)
@@ -244,6 +279,10 @@ class Proposals:
         difference = plan_difference(own.model_dump(mode="json"), told.model_dump(mode="json"))
         if difference is not None:
             raise PLAN_DIFFERS(f"dataset {own.name!r} of {me}, {difference}", party=me)
+        if proposal.spec.engine == "tee":
+            record = await self._record(me, own.name, agreement)
+            if proposal.sealed.get(me) != record:
+                raise PLAN_DIFFERS(f"dataset {own.name!r} of {me}, its sealed form", party=me)
         return proposal.model_copy(update={"facts": {**proposal.facts, me: own}})
 
     async def receive_approval(self, peer: str, message: ApprovalPush) -> Ok:
@@ -301,9 +340,3 @@ class Proposals:
             "learns": plan.summary()["learns"],
         }
         await self._core.record("plan", body)
-
-
-def _require_runnable(spec: JobSpec) -> None:
-    """What can be planned need not be started here. :raises CoterieError: CT-5056."""
-    if spec.engine == "tee":
-        raise ENGINE_NOT_HERE("tee")

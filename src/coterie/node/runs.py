@@ -10,15 +10,16 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from coterie.agreement import RUNS_USED_UP, Agreement
-from coterie.crypto import PublicIdentity, now, timestamp
+from coterie.agreement import RUNS_USED_UP
+from coterie.crypto import now, timestamp
 from coterie.errors import UNEXPECTED, CoterieError, NotAgreed, Unavailable, from_record
-from coterie.jobs import CANCELLED, Approval, Assignment, Proposal, verify_approval
+from coterie.jobs import CANCELLED, Approval, verify_approval
 
 from .agreements import Agreements
+from .attested import Attested
+from .begins import Begins
 from .closing import Closing
 from .core import Core
-from .datasets import Datasets
 from .errors import (
     JOB_STATE,
     JOB_UNKNOWN,
@@ -33,7 +34,7 @@ from .jobbook import JobBook
 from .messages import JobAnswer, JobEnd, JobProgress, JobQuestion, JobStart, Ok
 from .network import Network
 from .outbox import Outbox
-from .pipe import Begin, LedgerCall, Peer, Progress, Published
+from .pipe import LedgerCall, Progress, Published, ReleaserCall
 from .planning import Planning
 from .store import ResultRow, RunRow
 from .supervisor import WorkerProcess
@@ -59,19 +60,21 @@ class Runs:
         network: Network,
         outbox: Outbox,
         agreements: Agreements,
-        datasets: Datasets,
         planning: Planning,
         book: JobBook,
         tapes: Tapes,
+        begins: Begins,
+        attested: Attested,
     ) -> None:
         self._core = core
         self._network = network
         self._outbox = outbox
         self._agreements = agreements
-        self._datasets = datasets
         self._planning = planning
         self._book = book
         self._tapes = tapes
+        self._begins = begins
+        self._attested = attested
         self._workers: dict[str, WorkerProcess] = {}
         self._ending: set[str] = set()
         """Jobs whose end is being written down."""
@@ -159,7 +162,7 @@ class Runs:
         if self._ends(job):
             return
         row = self._book.row(job)
-        begin = self._begin(job)
+        begin = self._begins.of(job)
         self._count(job, row.agreement)
         await self._core.record("job", {"job": job, "event": "started", "plan": row.plan_digest})
         worker = WorkerProcess(self._core, job, self)
@@ -185,37 +188,6 @@ class Runs:
             if used >= allowed:
                 raise RUNS_USED_UP(f"{used} of {allowed}", party=self._core.name)
             session.add(RunRow(job=job, agreement=agreement, started=timestamp(now())))
-
-    def _begin(self, job: str) -> Begin:
-        proposal = self._book.proposal(job)
-        agreement = self._agreements.get(proposal.agreement)
-        dataset = proposal.spec.datasets.get(self._core.name)
-        assignment = Assignment(
-            me=self._core.name,
-            proposal=proposal,
-            terms=agreement.terms,
-            dataset=None if dataset is None else self._datasets.spec(dataset),
-            id_key=(bytes(32) if dataset is None else self._agreements.id_key(agreement)).hex(),
-            directory=self._core.home.job(job),
-        )
-        return Begin(
-            home=self._core.home.path,
-            assignment=assignment,
-            peers=tuple(self._peer(name) for name in self._book.others(job)),
-            listens=self._core.home.settings.address is not None,
-            patience=self._core.home.settings.patience,
-            dealer=self._dealer_of(proposal, agreement),
-            memory=self._core.home.settings.memory,
-        )
-
-    def _dealer_of(self, proposal: Proposal, agreement: Agreement) -> PublicIdentity | None:
-        """Whose tape files the job uses, where it uses any."""
-        dealer = agreement.terms.dealer
-        return self._core.public(dealer) if dealer and proposal.spec.correlations == "tape" else None
-
-    def _peer(self, name: str) -> Peer:
-        address = self._core.address(name)
-        return Peer(identity=address.identity, host=address.host, port=address.port)
 
     # -- links
 
@@ -259,6 +231,11 @@ class Runs:
             return
         await self._core.record(call.kind, {**call.body, "job": job})
 
+    async def releaser(self, job: str, call: ReleaserCall) -> tuple[bytes, ...]:
+        """Ask this party's releaser. :raises CoterieError: CT-5051, and the releaser's."""
+        self._refuse_over(job)
+        return await self._attested.ask(job, call.question, call.parts)
+
     async def published(self, job: str, result: Published) -> None:
         """Keep where a result lies. :raises CoterieError: CT-5062 for a place outside the job's folder."""
         folder = self._core.home.job(job).resolve()
@@ -278,6 +255,7 @@ class Runs:
     async def ended(self, job: str, error: CoterieError | None) -> None:
         """The worker is gone."""
         self._workers.pop(job, None)
+        await self._attested.forget(job)
         if self._ends(job):
             return
         if error is not None:

@@ -8,6 +8,8 @@ from coterie.crypto import now, timestamp
 
 from . import messages
 from .agreements import Agreements
+from .attested import Attested
+from .begins import Begins
 from .core import VERSION, Core
 from .datasets import Datasets
 from .dealings import Dealings
@@ -19,6 +21,7 @@ from .outbox import Outbox
 from .planning import Planning
 from .proposals import Proposals
 from .runs import Runs
+from .sealings import Sealings
 from .tapes import Tapes
 from .tokens import Tokens
 
@@ -53,7 +56,10 @@ class Services:
         planning = Planning(core, agreements)
         book = JobBook(core)
         tapes = Tapes(core, agreements, book)
-        runs = Runs(core, network, outbox, agreements, datasets, planning, book, tapes)
+        sealings = Sealings(core, datasets, book.uses_record)
+        attested = Attested(core, agreements, planning, book, sealings)
+        begins = Begins(core, agreements, datasets, book, attested)
+        runs = Runs(core, network, outbox, agreements, planning, book, tapes, begins, attested)
         agreements.on_revoked = runs.agreement_revoked
         made = cls(
             core=core,
@@ -64,7 +70,7 @@ class Services:
             datasets=datasets,
             agreements=agreements,
             book=book,
-            proposals=Proposals(core, network, outbox, agreements, datasets, planning, book, runs),
+            proposals=Proposals(core, network, outbox, agreements, datasets, planning, book, runs, sealings),
             runs=runs,
             tapes=tapes,
             dealings=Dealings(core, agreements, planning),
@@ -79,6 +85,7 @@ class Services:
         network.answer(messages.AgreementPush, self.agreements.receive)
         network.answer(messages.AgreementPull, self._agreement)
         network.answer(messages.FactsQuestion, self.proposals.answer_facts)
+        network.answer(messages.SealQuestion, self.proposals.answer_seal)
         network.answer(messages.Propose, self.proposals.receive)
         network.answer(messages.ApprovalPush, self.proposals.receive_approval)
         network.answer(messages.JobStart, self.runs.receive_start)

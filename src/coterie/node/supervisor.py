@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import logging
 import os
@@ -30,6 +31,7 @@ from .pipe import (
     Progress,
     Published,
     Record,
+    ReleaserCall,
     Stop,
     frame,
     read_from_worker,
@@ -54,6 +56,9 @@ class Listener(Protocol):
 
     async def published(self, job: str, result: Published) -> None:
         """A result is there. :raises CoterieError: told to the worker."""
+
+    async def releaser(self, job: str, call: ReleaserCall) -> tuple[bytes, ...]:
+        """Ask this party's releaser. :raises CoterieError: told to the worker."""
 
     async def ended(self, job: str, error: CoterieError | None) -> None:
         """The worker is gone, for this reason; None after success."""
@@ -182,22 +187,27 @@ class WorkerProcess:
             return WORKER_DIED(how, party=self._core.name)
         return None
 
-    async def _serve(self, record: Progress | LedgerCall | Published | Done | Failed) -> None:
+    async def _serve(self, record: Progress | LedgerCall | Published | ReleaserCall | Done | Failed) -> None:
         if isinstance(record, Progress):
             await self._listener.progressed(self.job, record)
         elif isinstance(record, Done | Failed):
             self._outcome = record
         else:
             error: CoterieError | None = None
+            parts: tuple[bytes, ...] = ()
             try:
                 if isinstance(record, LedgerCall):
                     await self._listener.ledger(self.job, record)
+                elif isinstance(record, ReleaserCall):
+                    parts = await self._listener.releaser(self.job, record)
                 else:
                     await self._listener.published(self.job, record)
             except CoterieError as refusal:
                 error = refusal.at(party=self._core.name)
             with contextlib.suppress(OSError):
-                await self._send(Ack(number=record.number, error=failure_of(error) if error else None))
+                failure = failure_of(error) if error else None
+                encoded = tuple(base64.b64encode(part) for part in parts)
+                await self._send(Ack(number=record.number, error=failure, parts=encoded))
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes | None:

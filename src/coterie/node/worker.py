@@ -6,6 +6,7 @@ its job, with a word from the node, or when the node is gone.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import itertools
 import logging
@@ -19,8 +20,9 @@ from typing import Any
 
 from coterie.crypto import Identity, PublicIdentity, timestamp
 from coterie.errors import UNEXPECTED, CoterieError, from_record
-from coterie.jobs import run_job
+from coterie.jobs import ReleaserQuestion, run_job
 from coterie.mpc import Binding, TapeFile
+from coterie.tee import unwrap_at_party
 from coterie.wire import LinkMesh, PeerAddress, recv_fd
 
 from .errors import NODE_STOPPED, WORKER_UNREADABLE
@@ -37,6 +39,7 @@ from .pipe import (
     Progress,
     Published,
     Record,
+    ReleaserCall,
     Stop,
     frame,
     read_from_node,
@@ -133,7 +136,17 @@ class WorkerHost:
         record = Published(number=number, kind=kind, name=name, path=path, digest=content, size=size)
         self._call(number, record)
 
-    def _call(self, number: int, record: Record) -> None:
+    def releaser(self, question: ReleaserQuestion, *parts: bytes) -> tuple[bytes, ...]:
+        """The releaser is at the node: it has the keys and the ledger."""
+        number = next(self._numbers)
+        encoded = tuple(base64.b64encode(part) for part in parts)
+        return self._call(number, ReleaserCall(number=number, question=question, parts=encoded))
+
+    def unwrap(self, wrapped: bytes, info: bytes) -> bytes:
+        """With the key of this party. Errors: CT-2211."""
+        return unwrap_at_party(wrapped, Identity.load(self._home), info)
+
+    def _call(self, number: int, record: Record) -> tuple[bytes, ...]:
         self._pipe.send(record)
         with self._answered:
             while number not in self._answers:
@@ -143,6 +156,7 @@ class WorkerHost:
             answer = self._answers.pop(number)
         if answer.error is not None:
             raise from_record(answer.error.model_dump())
+        return answer.parts
 
     def answer(self, ack: Ack) -> None:
         with self._answered:

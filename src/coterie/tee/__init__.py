@@ -1,7 +1,7 @@
 """Attested execution: sealed containers, evidence, and the release of keys to code that is proven to run."""
 
 from coterie.tee.container.chunks import root_of
-from coterie.tee.container.errors import RECORD_OTHER
+from coterie.tee.container.errors import RECORD_OTHER, UPLOAD_BUSY
 from coterie.tee.container.files import open_file, peek, record_path, seal_file, verify_file
 from coterie.tee.container.header import Header, Preamble, check_content_name, read_preamble, sealed_at_most
 from coterie.tee.container.keystore import KeyStore
@@ -20,12 +20,13 @@ from coterie.tee.container.wrapping import (
 )
 from coterie.tee.dealing.binding import DealingBinding, DealingOrder, DealingSubject, DealtFile, TapeEvidence
 from coterie.tee.dealing.check import ExpectedDealing, check_dealing
-from coterie.tee.dealing.errors import DEALING_REFUSED, EVIDENCE_ABSENT
+from coterie.tee.dealing.errors import DEALING_REFUSED, EVIDENCE_ABSENT, OTHER_DEALING
 from coterie.tee.dealing.inside import DealingTask, serve_dealing
 from coterie.tee.dealing.session import deal_attested
 from coterie.tee.documents.base import read as read_document
 from coterie.tee.documents.derive import grant_for, manifest_refusals, require_tee
 from coterie.tee.documents.exchange import (
+    MESSAGE_LIMIT,
     Challenge,
     Checkpoint,
     LoggedGrant,
@@ -47,6 +48,7 @@ from coterie.tee.evidence.attest.sim import SimAttester
 from coterie.tee.evidence.attest.swtpm import SwtpmAttester
 from coterie.tee.evidence.attest.tsm import TsmAttester
 from coterie.tee.evidence.binding import ReportBinding, launched, reported
+from coterie.tee.evidence.errors import NONCE_REFUSED
 from coterie.tee.evidence.files import certificate_table, read_endorsements, read_evidence
 from coterie.tee.evidence.model import Assurance, Claims, Endorsements, Evidence, EvidenceType, Statements
 from coterie.tee.evidence.nonces import NonceBook
@@ -55,6 +57,19 @@ from coterie.tee.evidence.roots import Profile, Roots
 from coterie.tee.evidence.store import EndorsementStore
 from coterie.tee.evidence.verify import state as state_evidence
 from coterie.tee.evidence.verify import verify as verify_evidence
+from coterie.tee.keeper.deposit import Deposit
+from coterie.tee.keeper.documents import (
+    Collect,
+    Collected,
+    KeeperChallenge,
+    KeeperOffer,
+    KeeperStatement,
+    Withdrawal,
+)
+from coterie.tee.keeper.host import Keeper, KeeperStore
+from coterie.tee.keeper.inside import MODULE as KEEPER_MODULE
+from coterie.tee.keeper.provider import Collection, Depositor
+from coterie.tee.keeper.relay import KeptKey, KeptRelay
 from coterie.tee.release.case import Case
 from coterie.tee.release.counters import FileCounters
 from coterie.tee.release.receipts import Proof, check_receipt
@@ -66,7 +81,7 @@ from coterie.tee.runner.session import Attest, AttestedRun, Relay, SealedOutput,
 from coterie.tee.sandbox.command import Sandbox
 from coterie.tee.sandbox.contents import BASE as IMAGE_BASE
 from coterie.tee.sandbox.contents import LEARNERS as IMAGE_LEARNERS
-from coterie.tee.sandbox.contents import Contents
+from coterie.tee.sandbox.contents import RUNNER_MODULE, Contents
 from coterie.tee.sandbox.image import ensure_image, make_image
 from coterie.tee.sandbox.limits import RunLimits
 from coterie.tee.sandbox.measure import Measured
@@ -76,10 +91,16 @@ __all__ = [
     "EVIDENCE_ABSENT",
     "IMAGE_BASE",
     "IMAGE_LEARNERS",
+    "KEEPER_MODULE",
+    "MESSAGE_LIMIT",
+    "NONCE_REFUSED",
+    "OTHER_DEALING",
     "PER_ROW",
     "PIECE_LIMIT",
     "PLATFORMS",
     "RECORD_OTHER",
+    "RUNNER_MODULE",
+    "UPLOAD_BUSY",
     "Appraisal",
     "Assurance",
     "Attest",
@@ -90,6 +111,9 @@ __all__ = [
     "Check",
     "Checkpoint",
     "Claims",
+    "Collect",
+    "Collected",
+    "Collection",
     "Contents",
     "DatasetRecord",
     "DealingBinding",
@@ -97,6 +121,8 @@ __all__ = [
     "DealingSubject",
     "DealingTask",
     "DealtFile",
+    "Deposit",
+    "Depositor",
     "EndorsementStore",
     "Endorsements",
     "Evidence",
@@ -109,6 +135,13 @@ __all__ = [
     "GrantedOutput",
     "Header",
     "JobManifest",
+    "Keeper",
+    "KeeperChallenge",
+    "KeeperOffer",
+    "KeeperStatement",
+    "KeeperStore",
+    "KeptKey",
+    "KeptRelay",
     "KeyStore",
     "Limits",
     "LoggedGrant",
@@ -156,6 +189,7 @@ __all__ = [
     "Task",
     "TsmAttester",
     "Verdict",
+    "Withdrawal",
     "Work",
     "appraise",
     "as_ranges",

@@ -98,10 +98,11 @@ def transfers_of(
     asked = {party: len(roles.parties) * grant + EVIDENCE + 4 * MESSAGE for party in owners}
     everybody = dict.fromkeys((*roles.parties, *roles.guests))
     given = {party: RECORD + _results(party, steps, terms) for party in everybody if party != host}
+    turns = 2 * len(owners)  # owner by owner: the host asks one, with what it has heard of those before
     return (
-        _transfer(UPLOAD, {host: dict.fromkeys(owners, MESSAGE), **upload}, _SEALED),
-        _transfer(RELEASE, {host: asked, **release}, _RELEASED),
-        _transfer(RESULTS, {host: given}, _RETURNED),
+        _transfer(UPLOAD, {host: dict.fromkeys(owners, MESSAGE), **upload}, turns, _SEALED),
+        _transfer(RELEASE, {host: asked, **release}, turns + 6, _RELEASED),
+        _transfer(RESULTS, {host: given}, 1, _RETURNED),
     )
 
 
@@ -111,7 +112,8 @@ def _results(party: str, steps: Iterable[StepPlan], terms: Terms) -> int:
     return sum(most for step in steps for to in step.results.values() if party in to)
 
 
-def _transfer(name: str, sent: Mapping[str, Mapping[str, int]], statement: Statement) -> StepPlan:
+def _transfer(name: str, sent: Mapping[str, Mapping[str, int]], most: int, statement: Statement) -> StepPlan:
+    """:param most: rounds."""
     told = {source: dict(to) for source, to in sent.items() if to}
-    rounds = dict.fromkeys(dict.fromkeys((*told, *(one for to in told.values() for one in to))), 2)
+    rounds = dict.fromkeys(dict.fromkeys((*told, *(one for to in told.values() for one in to))), most)
     return StepPlan(name, "transfer", {}, sent=told, rounds=rounds, statement=statement, at_most=True)

@@ -26,7 +26,7 @@ from coterie.tee.container.errors import TOO_LARGE, UPLOAD_BUSY, UPLOAD_DAMAGED,
 from coterie.tee.container.header import CHUNK, DIGEST, TAG
 from coterie.tee.container.merkle import RootBuilder, leaf_hash
 from coterie.tee.container.pieces import Piece
-from coterie.tee.container.record import DatasetRecord
+from coterie.tee.container.record import DatasetRecord, Owner
 
 RANGES = 1000
 """Ranges of chunks in one answer. A sender asks again when it has sent them."""
@@ -40,7 +40,9 @@ class Receiver:
     size.
     """
 
-    def __init__(self, folder: Path, record: DatasetRecord, owner: PublicIdentity, *, limit: int) -> None:
+    def __init__(
+        self, folder: Path, record: DatasetRecord, owner: PublicIdentity | Owner, *, limit: int
+    ) -> None:
         """Begin, or go on with what is held: then it is read and hashed once.
 
         :param folder: where the two files lie; of this owner alone, where owners have quotas.

@@ -120,7 +120,7 @@ class DatasetRecord(_Document):
         header = Header.make(bytes.fromhex(self.file), self.size, self.dataset, schema)
         return Preamble(header, bytes.fromhex(self.key))
 
-    def verify(self, owner: PublicIdentity) -> None:
+    def verify(self, owner: PublicIdentity | Owner) -> None:
         """It is ``owner``'s, by name, key and signature. Errors: CT-2208, CT-1101."""
         if (self.owner.name, self.owner.key) != (owner.name, owner.key):
             raise RECORD_OTHER(

@@ -38,10 +38,13 @@ def check_dealing(
     verifying: Verifying,
     roots: Roots,
     now: datetime,
+    reference: ReferenceValues | None = None,
 ) -> tuple[Claims, str]:
     """Whether attested code that the agreement names has dealt what this party asked for. Whether a file is
     the one that was dealt, is seen by its signature under ``proof.binding.signing_pk`` and by its body's
     digest there.
+
+    :param reference: what this party asks of platforms beyond the agreement.
 
     Spends nothing: the caller sees to it that the nonce counts once. Gives the claims, and the digest under
     which the endorsements are in the archive.
@@ -57,11 +60,13 @@ def check_dealing(
         raise NONCE_REFUSED("it is not the one in this party's request, or was used already")
     pinned = roots.with_simulated(terms.simulated_roots)
     claims, endorsements = verifying.verify(proof.evidence, proof.endorsements, now, pinned)
-    reference = ReferenceValues(
+    agreed = ReferenceValues(
         version="coterie/reference/v1", measurements=terms.measurements, platform=terms.platform
     )
     data, subject = binding.report_data(), binding.subject.digest_bytes
-    appraise(claims, reference, report_data=data, job=subject).require()
+    for values in (agreed, reference):
+        if values is not None:
+            appraise(claims, values, report_data=data, job=subject).require()
     return claims, endorsements
 
 

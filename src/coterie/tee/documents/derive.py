@@ -38,6 +38,7 @@ def grant_for(
     *,
     now: datetime,
     reusable: bool = False,
+    max_runs: int | None = None,
 ) -> Grant:
     """The owner's grant for a job under the agreement, signed. Whether the owner wants it is asked before.
 
@@ -45,6 +46,7 @@ def grant_for(
     :param policy: what the owner asks of platforms beyond the agreement.
     :param reusable: a grant for every job within the agreement's components, instead of this one alone. A
         parameter for which the agreement has no bound is held at its value in this job.
+    :param max_runs: fewer runs than are agreed: what is left of them, or what a key keeper may use.
 
     Errors: CT-1637 where the agreement has no section ``tee``; CT-2276 for a job beyond the terms, with the
     reasons; CT-2275 for a job that the owner's data does not fit; CT-2274.
@@ -57,6 +59,9 @@ def grant_for(
     if used is None or granted is None:
         raise BEYOND_TERMS(f"the job uses no data of '{owner.name}'")
     basis = _Basis(terms, tee, manifest, used, granted)
+    fields = basis.all_jobs() if reusable else basis.one_job()
+    if max_runs is not None:
+        fields["max_runs"] = min(max_runs, fields["max_runs"])
     grant = Grant.sign(
         owner,
         {
@@ -72,7 +77,7 @@ def grant_for(
             "assurance": manifest.assurance,
             "platform": tee.platform if policy is None else meet_policies(tee.platform, policy),
             "created": timestamp(now),
-            **(basis.all_jobs() if reusable else basis.one_job()),
+            **fields,
         },
     )
     if reasons := list(grant_refusals(grant, manifest, record, timestamp(now))):

@@ -29,6 +29,11 @@ class LoggedGrant(Document):
     entry: Count
     head: SignedHead
 
+    @classmethod
+    def parse(cls, data: bytes) -> LoggedGrant:
+        """Errors: CT-2273."""
+        return read(cls, data, MESSAGE_LIMIT, MESSAGE_INVALID)
+
 
 class Checkpoint(Document):
     """The state of the owners' ledgers that a run rests on: each has its own grant in it, signed.

@@ -17,7 +17,7 @@ import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -131,6 +131,14 @@ class EndorsementStore:
             return dict(parse_document(Marks, content, MAX_MARKS, STORE_DAMAGED).highest)
         except CoterieError as error:
             raise STORE_DAMAGED(f"marks.json: {error.detail}") from error
+
+    def raise_marks(self, highest: Mapping[str, int]) -> None:
+        """Numbers that somebody else has seen, who is believed. Errors: CT-2244, CT-1120, CT-1121."""
+        with self._alone():
+            known = self.marks()
+            self._write_marks(
+                {**known, **{name: max(seen, known.get(name, seen)) for name, seen in highest.items()}}
+            )
 
     def _archive(self, endorsements: Endorsements) -> None:
         path = self._archived(endorsements.digest)

@@ -19,6 +19,7 @@ from coterie.crypto import (
     timestamp,
     write_error,
 )
+from coterie.ledger import Entry
 from coterie.tee.documents.base import Size, Time, read
 from coterie.tee.documents.grant import Grant
 from coterie.tee.documents.limits import Limits
@@ -136,6 +137,27 @@ def in_job(grant: str, job: str) -> str:
 def later(a: Spent, b: Spent) -> Spent:
     """What is used where two have counted the same: the more."""
     return Spent(counted=a.counted, runs=max(a.runs, b.runs), last=max(a.last or "", b.last or "") or None)
+
+
+def deposited(entry: Entry) -> Spent:
+    """What an entry ``deposit`` says: a grant that was given to a key keeper is used up here."""
+    runs, moment = entry.body.get("runs"), entry.body.get("deposited")
+    return Spent(counted=str(entry.body.get("grant")), runs=int(str(runs)), last=str(moment))
+
+
+class MemoryCounters:
+    """Counts that end with their process."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, Spent] = {}
+
+    def spent(self, counted: str) -> Spent:
+        """As :meth:`Counters.spent`."""
+        return self._spent.get(counted) or Spent(counted=counted, runs=0, last=None)
+
+    def keep(self, spent: Spent) -> None:
+        """As :meth:`Counters.keep`."""
+        self._spent[spent.counted] = later(spent, self.spent(spent.counted))
 
 
 def one_more(spent: Spent, moment: str) -> Spent:

@@ -40,7 +40,16 @@ from coterie.tee.evidence.nonces import LIFETIME, NonceBook
 from coterie.tee.evidence.reference import ReferenceValues
 from coterie.tee.evidence.roots import Roots
 from coterie.tee.release.case import Case
-from coterie.tee.release.counters import Allowance, Counters, Spent, allowances, in_job, later, one_more
+from coterie.tee.release.counters import (
+    Allowance,
+    Counters,
+    Spent,
+    allowances,
+    deposited,
+    in_job,
+    later,
+    one_more,
+)
 from coterie.tee.release.errors import (
     CHECKPOINT_REFUSED,
     JOB_NOT_ADMITTED,
@@ -114,6 +123,14 @@ class Archive(Protocol):
         ...
 
 
+class LoggedGrants(Protocol):
+    """Where the owner's grants are logged, if not in the log that releases are written to."""
+
+    def has(self, logged: LoggedGrant) -> bool:
+        """Whether the owner's ledger has this grant there, and had that head."""
+        ...
+
+
 class ReleaserNode(NamedTuple):
     """What a releaser uses of its node."""
 
@@ -127,6 +144,8 @@ class ReleaserNode(NamedTuple):
     archive: Archive
     secrets: Secrets | None = None
     """None where jobs need nothing but data."""
+    grants: LoggedGrants | None = None
+    """None where ``log`` is the owner's ledger."""
 
 
 class Releaser:
@@ -157,26 +176,13 @@ class Releaser:
         self._logged: dict[str, Spent] = {}
         for entry in node.log.entries("release"):
             self._count(entry)
+        for entry in node.log.entries("deposit"):
+            spent = deposited(entry)
+            self._logged[spent.counted] = spent
 
     def log_grant(self, grant: Grant, job: str) -> LoggedGrant:
-        """Write the own grant to the ledger, and sign that it is there: for the run's checkpoint.
-
-        :param job: the job's id.
-        """
-        body = {
-            "job": job,
-            "grant": grant.digest,
-            "document": self._node.archive.put(grant.to_bytes()),
-            "dataset": grant.dataset,
-            "record": grant.record,
-            "manifest": grant.manifest,
-            "agreement": grant.agreement,
-            "expires": grant.expires,
-            "max_runs": grant.max_runs,
-        }
-        entry = self._node.log.append("grant", body)
-        head = self._node.log.head()
-        return LoggedGrant(owner=self._node.name, grant=grant.digest, entry=entry.seq, head=head)
+        """As :func:`log_grant`, of the own node, for one job."""
+        return log_grant(self._node, grant, job)
 
     def admit(self, case: Case) -> str:
         """Answer for this job from now on. Gives the manifest's digest.
@@ -321,6 +327,10 @@ class Releaser:
     def _check_log(self, case: Case) -> None:
         """The own ledger has the own grant where the checkpoint says. Nothing leaves a ledger again."""
         logged = case.logged(self._node.name)
+        if self._node.grants is not None:
+            if not self._node.grants.has(logged):
+                raise CHECKPOINT_REFUSED(f"'{self._node.name}' has logged its grant elsewhere")
+            return
         entries = self._node.log.entries("grant", case.manifest.job)
         there = any((one.seq, one.body.get("grant")) == (logged.entry, logged.grant) for one in entries)
         if not there or not self._node.log.holds(logged.head):
@@ -386,3 +396,22 @@ class Releaser:
     def _log_refusal(self, job: str, error: CoterieError, told: Mapping[str, str]) -> None:
         reason = f"{error.title}: {error.detail}"[:2000]
         self._node.log.append("refusal", {**told, "manifest": job, "code": error.code, "reason": reason})
+
+
+def log_grant(node: ReleaserNode, grant: Grant, job: str | None) -> LoggedGrant:
+    """Write the node's own grant to its ledger, and sign that it is there: for the checkpoints of runs.
+
+    :param job: the job's id; None for a grant that is deposited, for all jobs that it allows.
+    """
+    body = {
+        "grant": grant.digest,
+        "document": node.archive.put(grant.to_bytes()),
+        "dataset": grant.dataset,
+        "record": grant.record,
+        "manifest": grant.manifest,
+        "agreement": grant.agreement,
+        "expires": grant.expires,
+        "max_runs": grant.max_runs,
+    }
+    entry = node.log.append("grant", body if job is None else {"job": job, **body})
+    return LoggedGrant(owner=node.name, grant=grant.digest, entry=entry.seq, head=node.log.head())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -23,6 +23,8 @@ _SAID: Final = 4096
 """Bytes that are kept of what the process says before it has a key."""
 _PATIENCE: Final = 10
 """Seconds for a process that was killed to be gone."""
+_LOOK: Final = 0.01
+"""Seconds between two looks whether it is."""
 
 
 class RunnerProcess:
@@ -66,8 +68,9 @@ class RunnerProcess:
 
     def failed(self) -> NoReturn:
         """The process closed its channel: say why it is gone. Errors: CT-2286, CT-2287, CT-2290, CT-2291."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_PATIENCE)
+        deadline = time.monotonic() + _PATIENCE
+        while not self._ended() and time.monotonic() < deadline:
+            time.sleep(_LOOK)
         self.kill()
         status, said = self._process.returncode, self._words()
         if status == REFUSED:
@@ -76,13 +79,17 @@ class RunnerProcess:
             raise SANDBOX_FAILED(said.removeprefix("bwrap:").strip())
         if status == 128 + 24:  # SIGXCPU
             raise RUNNER_TIME(f"{self._limits.seconds} s on every core")
-        signal = f"by signal {status - 128}" if status > 128 else f"with status {status}"
-        raise RUNNER_DIED(f"{signal}: {said}" if said else signal)
+        number = -status if status < 0 else status - 128
+        how = f"by signal {number}" if number > 0 else f"with status {status}"
+        raise RUNNER_DIED(f"{how}: {said}" if said else how)
 
     def kill(self) -> None:
         """End it now, and wait until nothing of it is left."""
         self.channel.close()
-        self._process.kill()
+        if self._process.returncode is None:
+            # The group, not the process: bubblewrap's first child asks to die with it a moment after it is
+            # there. As long as nobody has waited for its leader, the group's number is no other's.
+            os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
         # What bubblewrap leaves behind dies with it, by the kernel's hand; the pipe ends with the last of it.
         self._listener.join(_PATIENCE)
@@ -94,6 +101,10 @@ class RunnerProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+
+    def _ended(self) -> bool:
+        """Whether it has; its status is left for who waits."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def _check(self) -> None:
         if self._cancelled is not None and self._cancelled.is_set():

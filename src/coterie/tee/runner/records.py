@@ -18,6 +18,7 @@ from typing import Final
 
 from coterie.crypto import canonical, parse_json
 from coterie.errors import CoterieError, from_record
+from coterie.ledger import MAX_ENTRY
 from coterie.tee.container.header import CHUNK
 from coterie.tee.documents.base import DOCUMENT_LIMIT
 from coterie.tee.documents.exchange import MESSAGE_LIMIT
@@ -29,6 +30,7 @@ _LENGTH = struct.Struct(">I")
 _WORD: Final = 64
 _COUNT: Final = 8
 _ERROR: Final = 8 * 1024
+_HEAD_LIMIT: Final = 16 * 1024
 _TICK: Final = 0.2
 """Seconds between two looks at the deadline."""
 
@@ -65,6 +67,16 @@ class Kind(enum.IntEnum):
     PROGRESS = 26
     DEALT = 27
 
+    # Between a host and a key keeper; those below 48 are the host's.
+    ASK = 32
+    ADMIT = 33
+    STORED = 34
+
+    ANSWER = 48
+    ENTRY = 49
+    ARCHIVE = 50
+    NOT_DONE = 51
+
 
 _LIMITS: Final[dict[Kind, tuple[int, ...]]] = {
     Kind.BEGIN: (DOCUMENT_LIMIT, MESSAGE_LIMIT, PUBLIC_LIMIT),  # and a grant and a record of each owner
@@ -86,10 +98,18 @@ _LIMITS: Final[dict[Kind, tuple[int, ...]]] = {
     Kind.FILE: (_WORD, PIECE),
     Kind.PROGRESS: (_WORD, _COUNT, _COUNT),
     Kind.DEALT: (DOCUMENT_LIMIT,),
+    Kind.ASK: (_WORD, _WORD, PUBLIC_LIMIT),
+    Kind.ADMIT: (_WORD, DOCUMENT_LIMIT, MESSAGE_LIMIT, 0),
+    Kind.STORED: (),
+    Kind.ANSWER: (MESSAGE_LIMIT,),
+    Kind.ENTRY: (_HEAD_LIMIT, MAX_ENTRY, _HEAD_LIMIT),
+    Kind.ARCHIVE: (PUBLIC_LIMIT,),
+    Kind.NOT_DONE: (_ERROR,),
 }
 _REPEATED: Final[dict[Kind, tuple[tuple[int, ...], int]]] = {
     Kind.BEGIN: ((DOCUMENT_LIMIT, RECORD_LIMIT), OWNERS),
     Kind.OUTPUT: ((1024,), 64),
+    Kind.ADMIT: ((DOCUMENT_LIMIT, RECORD_LIMIT), OWNERS),
 }
 """Limits of further parts, and how often they may follow."""
 
@@ -121,21 +141,21 @@ class Channel:
         """Raises :class:`Closed`, and what ``check`` raises."""
         _check(kind, tuple(len(part) for part in parts))
         lengths = b"".join(_LENGTH.pack(len(part)) for part in parts)
-        self._write(memoryview(_HEAD.pack(kind, len(parts)) + lengths))
+        self.write(memoryview(_HEAD.pack(kind, len(parts)) + lengths))
         for part in parts:
-            self._write(memoryview(part).cast("B"))
+            self.write(memoryview(part).cast("B"))
 
     def receive(self, *kinds: Kind) -> Record:
         """The next record, of one of these kinds. Errors: CT-2293. Raises :class:`Closed`, and what ``check``
         raises.
         """
-        number, count = _HEAD.unpack(self._read(_HEAD.size))
+        number, count = _HEAD.unpack(self.read(_HEAD.size))
         kind = next((kind for kind in kinds if kind == number), None)
         if kind is None:
             raise BAD_RECORD(f"kind {number} where {', '.join(one.name for one in kinds)} can come")
-        lengths = tuple(_LENGTH.unpack(self._read(_LENGTH.size))[0] for _ in range(count))
+        lengths = tuple(_LENGTH.unpack(self.read(_LENGTH.size))[0] for _ in range(count))
         _check(kind, lengths)
-        return Record(kind, tuple(self._read(length) for length in lengths))
+        return Record(kind, tuple(self.read(length) for length in lengths))
 
     def close(self) -> None:
         """The other side then sees the end."""
@@ -143,7 +163,8 @@ class Channel:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _write(self, data: memoryview) -> None:
+    def write(self, data: memoryview) -> None:
+        """Bytes that are no record: before the first one alone. Raises as :meth:`send`."""
         while data:
             try:
                 data = data[os.write(self._descriptor, data) :]
@@ -152,7 +173,8 @@ class Channel:
             except OSError as error:
                 raise Closed from error
 
-    def _read(self, size: int) -> bytes:
+    def read(self, size: int) -> bytes:
+        """So many bytes that are no record. Raises :class:`Closed`, and what ``check`` raises."""
         parts = bytearray()
         while len(parts) < size:
             try:

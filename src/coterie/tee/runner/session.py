@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from coterie.crypto import Draft, write_error
 from coterie.errors import CoterieError
@@ -23,6 +23,7 @@ from coterie.tee.documents.receipt import Receipt, ReceiptOutput
 from coterie.tee.evidence.attest.attester import Attester
 from coterie.tee.evidence.attest.platforms import used
 from coterie.tee.evidence.model import Endorsements
+from coterie.tee.image.machine import Machine, MachineProcess
 from coterie.tee.release.case import Case
 from coterie.tee.runner.documents import parts_of
 from coterie.tee.runner.errors import BAD_RECORD, RUN_REFUSED
@@ -82,6 +83,7 @@ def run_attested(
     limits: RunLimits | None = None,
     progress: Callable[[str], None] | None = None,
     cancelled: threading.Event | None = None,
+    machine: Machine | None = None,
 ) -> AttestedRun:
     """Run one job in a sandbox of its own. Blocks; the sandbox ends with the calling thread.
 
@@ -92,8 +94,9 @@ def run_attested(
     :param endorsements: what the host has of the platform's vendor, for owners that have none.
     :param progress: called with the names of steps as they begin.
     :param cancelled: ends the run when set.
+    :param machine: a confidential machine whose image is made of the sandbox's; the run is then in there.
 
-    Errors: CT-2285 to CT-2287, CT-2289 (the sandbox); CT-2290 to CT-2293, CT-2297 (the process); CT-2294,
+    Errors: CT-2285 to CT-2287, CT-2289 (the sandbox), CT-2305 (the machine); CT-2290 to CT-2293, CT-2297 (the process); CT-2294,
     CT-2275 and those of the documents (refused before anything was asked); the owners'; those of opening;
     CT-2295 (the output gate); CT-2296 (the work); CT-1120, CT-1121 where results cannot be written.
     """
@@ -106,9 +109,12 @@ def run_attested(
         raise write_error(folder, error) from error
     taken = _Taken(case, folder)
     try:
+        job, limits = case.manifest.digest_bytes, limits or RunLimits()
         with (
-            used(attest(measured, case.manifest.digest_bytes)) as attester,
-            RunnerProcess(sandbox, tuple(containers), limits or RunLimits(), cancelled) as process,
+            used(attest(measured, job)) as attester,
+            RunnerProcess(sandbox, tuple(containers), limits, cancelled)
+            if machine is None
+            else MachineProcess(machine, job, containers, limits, cancelled) as process,
         ):
             try:
                 desk = _Desk(process.channel, case, public, relay, attester, endorsements, taken, progress)

@@ -28,6 +28,9 @@ STANDARD: Final = f"{ROOT}/lib/{VERSION}"
 PACKAGES: Final = f"{STANDARD}/site-packages"
 START: Final = f"{ROOT}/start.pyc"
 
+RUNNER_MODULE: Final = "coterie.jobs.attested.runner"
+"""What runs jobs: its ``main`` is called in the sandbox. It lies in a room above, and is only named here."""
+
 BASE: Final = (*("numpy", "pyarrow", "cryptography", "rfc8785", "cbor2", "dcap-qvl", "pydantic", "pyyaml"),)
 LEARNERS: Final = ("scikit-learn", "threadpoolctl", "xgboost-cpu", "xgboost")
 

@@ -1,0 +1,138 @@
+"""Inside of a machine that runs one job: the runner in its walls, and the only way between it and the host.
+
+The machine has no network and no disk but its image; the host speaks to it over one port. Everything goes
+through unread but the question for evidence, which the machine's own platform answers. Where the machine has no
+platform that could, the host is asked, who can only simulate one: then the evidence says so.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from coterie.errors import CoterieError
+from coterie.tee.evidence.attest.attester import Attester
+from coterie.tee.evidence.attest.tsm import REPORTS, TsmAttester
+from coterie.tee.image.opening import Opening, take_opening
+from coterie.tee.runner.records import Channel, Closed, Kind, error_record
+from coterie.tee.sandbox.command import Sandbox
+from coterie.tee.sandbox.confine import INPUTS
+from coterie.tee.sandbox.contents import RUNNER_MODULE
+
+PORT: Final = "coterie"
+"""Name of the virtio port."""
+_PORTS: Final = Path("/sys/class/virtio-ports")
+_PATIENCE: Final = 30.0
+_NOBODY: Final = 65534
+_POWER_OFF: Final = 0x4321FEDC
+
+_ANSWERS: Final[dict[Kind, tuple[Kind, ...]]] = {
+    Kind.READY: (Kind.BEGIN,),
+    Kind.ASK_CHALLENGE: (Kind.CHALLENGE, Kind.REFUSED),
+    Kind.ASK_EVIDENCE: (Kind.EVIDENCE, Kind.REFUSED),
+    Kind.ASK_RELEASE: (Kind.RELEASE, Kind.REFUSED),
+    Kind.RECEIPT: (Kind.TAKEN,),
+}
+_FROM_RUNNER: Final = (*_ANSWERS, Kind.STEP, Kind.OUTPUT, Kind.PIECE, Kind.FAILED)
+
+
+def relay(host: Channel, runner: Channel, attester: Attester | None) -> None:
+    """Carry records until the receipt is taken, the run has failed, or either side is gone.
+
+    :param attester: the machine's own; None has the host asked.
+
+    Errors: CT-2293.
+    """
+    while True:
+        record = runner.receive(*_FROM_RUNNER)
+        if record.kind == Kind.ASK_EVIDENCE and attester is not None:
+            try:
+                runner.send(Kind.EVIDENCE, attester.quote(record.parts[0]).to_bytes(), b"")
+            except CoterieError as error:
+                runner.send(Kind.REFUSED, error_record(error))
+            continue
+        host.send(record.kind, *record.parts)
+        if record.kind in _ANSWERS:
+            answer = host.receive(*_ANSWERS[record.kind])
+            runner.send(answer.kind, *answer.parts)
+        if record.kind in (Kind.RECEIPT, Kind.FAILED):
+            return
+
+
+Start = Callable[[Opening, int], subprocess.Popen[bytes]]
+"""Starts the runner with a socket as its standard input."""
+
+
+def run_one(port: int, inputs: Path, start: Start, attester: Attester | None) -> None:
+    """One run for the host behind a descriptor, which is closed at the end. Errors: CT-2293, CT-1110. Raises
+    :class:`Closed`.
+    """
+    host = Channel(port)
+    try:
+        opening = take_opening(host.read, host.write, inputs)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = start(opening, theirs.fileno())
+        runner = Channel(ours.detach())
+        try:
+            relay(host, runner, attester)
+        finally:
+            runner.close()
+            process.kill()
+            process.wait()
+    finally:
+        host.close()
+
+
+def main() -> None:
+    """The machine's whole life, after ``init``."""
+    try:
+        run_one(_port(), INPUTS, _start, own_attester(REPORTS))
+    except Closed:
+        os.write(2, b"coterie: the runner or the host is gone\n")
+    except BaseException as error:  # noqa: BLE001 - whatever it is: the machine must not go on
+        os.write(2, f"coterie: {error}\n".encode(errors="replace")[:1000])
+    time.sleep(0.2)  # the console is slow
+    os.sync()
+    ctypes.CDLL(None).reboot(_POWER_OFF)
+
+
+def own_attester(reports: Path) -> Attester | None:
+    """That of this confidential machine; None where the kernel knows of none."""
+    try:
+        attester = TsmAttester(reports)
+        attester.quote(bytes(64))
+    except CoterieError:
+        return None
+    return attester
+
+
+def _start(opening: Opening, descriptor: int) -> subprocess.Popen[bytes]:
+    # The image is the file system itself: what the runner is started with is what the list of it says.
+    sandbox = Sandbox(Path("/"), RUNNER_MODULE)
+    return subprocess.Popen(  # noqa: S603 - the image's own interpreter
+        [*sandbox.run, *opening.limits.arguments()],
+        stdin=descriptor,
+        env=sandbox.environment,
+        user=_NOBODY,
+        group=_NOBODY,
+        extra_groups=[],
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+def _port() -> int:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        for folder in _PORTS.glob("*"):
+            if (folder / "name").read_text(encoding="ascii", errors="replace").strip() == PORT:
+                return os.open(f"/dev/{folder.name}", os.O_RDWR | os.O_CLOEXEC)
+        time.sleep(0.01)
+    raise OSError(f"there is no virtio port named {PORT}")
