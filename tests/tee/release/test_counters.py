@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from coterie.errors import CoterieError
-from coterie.tee.release.counters import Allowance, FileCounters, Spent, in_job, one_more
+from coterie.tee.release.counters import Allowance, FileCounters, MemoryCounters, Spent, in_job, one_more
 
 GRANT = "sha256:" + "ab" * 32
 OTHER = "sha256:" + "cd" * 32
@@ -66,3 +66,12 @@ def test_an_allowance() -> None:
     assert code(Allowance(GRANT, 2, 60).check, spent, AT + timedelta(seconds=59)) == "CT-2281"
     assert code(Allowance(GRANT, 2, 2**40).check, spent, AT) == "CT-2281"
     assert code(Allowance(GRANT, 2, 0).check, spent, AT - timedelta(seconds=1)) == "CT-2283"
+
+
+def test_counts_in_memory_only_grow() -> None:
+    counters = MemoryCounters()
+    assert counters.spent("sha256:" + "1" * 64).runs == 0
+    once = Spent(counted="sha256:" + "1" * 64, runs=2, last="2026-11-22T20:00:00Z")
+    counters.keep(once)
+    counters.keep(once.model_copy(update={"runs": 1, "last": None}))
+    assert counters.spent(once.counted) == once
