@@ -32,6 +32,7 @@ RUNNER_MODULE: Final = "coterie.jobs.attested.runner"
 """What runs jobs: its ``main`` is called in the sandbox. It lies in a room above, and is only named here."""
 
 BASE: Final = (*("numpy", "pyarrow", "cryptography", "rfc8785", "cbor2", "dcap-qvl", "pydantic", "pyyaml"),)
+REPORTS: Final = ("matplotlib", "jinja2")
 LEARNERS: Final = ("scikit-learn", "threadpoolctl", "xgboost-cpu", "xgboost")
 
 _LEFT_OUT: Final = (
@@ -61,7 +62,7 @@ ROOMS_LEFT_OUT: Final = ("cli", "client", "console", "node", "hub", "serving")
 class Contents:
     """What to make an image of."""
 
-    distributions: tuple[str, ...] = BASE + LEARNERS
+    distributions: tuple[str, ...] = BASE + REPORTS + LEARNERS
     """Installed packages, by name; what they require comes with them. Those that are not installed are left
     out: the work that needs them fails, and says so."""
     extra: tuple[tuple[str, Path], ...] = ()
@@ -98,7 +99,7 @@ class Contents:
                 native, tuple(p.removeprefix("lib-dynload/") for p in _STANDARD_LEFT_OUT)
             ):
                 yield f"{STANDARD}/lib-dynload/{name}", path
-        for name, path in _installed(self.distributions):
+        for name, path in installed(self.distributions):
             yield f"{PACKAGES}/{name}", path
         house = Path(__file__).parents[2]
         rooms = tuple(f"{room}/*" for room in ROOMS_LEFT_OUT)
@@ -129,7 +130,7 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
     return _pattern(patterns).match(name) is not None
 
 
-def _installed(names: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
+def installed(names: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
     """Files of packages and of what they require, where installed; extras are not followed."""
     todo, seen = list(names), set[str]()
     while todo:
