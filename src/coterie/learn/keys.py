@@ -1,7 +1,7 @@
 """Rows by their keyed id hashes.
 
-Hashes are spread evenly, so their first 8 bytes, as numbers, nearly always tell them apart: those are sorted and
-searched, and whole hashes are compared once. Where first bytes of a table's hashes are alike, whole hashes are.
+Hashes are spread evenly, so their first 8 bytes, as numbers, nearly always tell them apart: those are sorted
+and searched, and whole hashes are compared once. Where a table has two that begin alike, whole ones are sorted.
 """
 
 from __future__ import annotations
