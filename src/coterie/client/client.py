@@ -263,12 +263,14 @@ class Client(Connection):
         found: dict[str, Any] = json.loads(self._call("GET", f"/jobs/{_part(job)}/stages/{stage}"))
         return found
 
-    def deal(self, request: str, folder: Path) -> DealingView:
+    def deal(self, request: str, folder: Path, *others: str) -> DealingView:
         """At the dealer's node: begin to write a stage's tape files into a folder on the node's machine.
 
         :param request: JSON, see :meth:`stage_request`.
+        :param others: the other compute parties' requests, where the agreement asks for an attested dealer.
         """
-        return self._post("/dealings", DealingView, {"request": request, "folder": str(folder)})
+        body = {"request": request, "folder": str(folder), "others": list(others)}
+        return self._post("/dealings", DealingView, body)
 
     def dealing(self, dealing: str) -> DealingView:
         """How far it is."""

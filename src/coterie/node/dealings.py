@@ -1,5 +1,6 @@
 """At a dealer's node: stages dealt ahead, into tape files. Everything is checked as for a job that it takes
-part in: the agreement that it has signed itself, everybody's approvals, its own plan.
+part in: the agreement that it has signed itself, everybody's approvals, its own plan. Where the agreement
+asks for an attested dealer, a process in a sandbox deals, and this node is but its host.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import functools
 import logging
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -17,7 +18,7 @@ from typing import ParamSpec, TypeVar
 from pydantic import ValidationError
 from sqlalchemy import func, select
 
-from coterie.agreement import RUNS_USED_UP, Agreement
+from coterie.agreement import RUNS_USED_UP, Agreement, Assurance, Terms
 from coterie.crypto import now, parse_json, timestamp
 from coterie.errors import UNEXPECTED, CoterieError
 from coterie.jobs import (
@@ -26,9 +27,14 @@ from coterie.jobs import (
     StageRequest,
     binding_of,
     deal_stage,
+    deal_stage_attested,
+    dealer_host,
     derive_stage,
+    discard_dealt,
+    merge_requests,
     verify_approval,
 )
+from coterie.tee import RUNNER_CANCELLED, ensure_image
 
 from .agreements import Agreements
 from .core import Core
@@ -62,15 +68,17 @@ class Dealings:
         # Threads of its own: however much is dealt, the ledger and everything else of the node goes on.
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="dealing")
 
-    async def start(self, text: str, folder: Path) -> DealingView:
+    async def start(self, texts: Sequence[str], folder: Path) -> DealingView:
         """Check a request and begin to deal.
 
+        :param texts: one request; where the dealer is to be attested, one of each compute party.
         :param folder: where the files go.
         :raises CoterieError: CT-5072 (not a request), CT-5071, CT-5040, CT-16xx (the agreement does not allow
-            it), CT-4010, CT-4011, CT-4014, CT-4023.
+            it), CT-4010, CT-4011, CT-4014, CT-4023, CT-4027.
         """
-        request = _parsed(text)
-        agreement = await self._agreements.in_force(request.proposal.agreement)
+        requests = [_parsed(text) for text in texts]
+        agreement = await self._agreements.in_force(requests[0].proposal.agreement)
+        request = merge_requests(requests, agreement.terms)
         if agreement.terms.dealer != self._core.name:
             raise NOT_DEALER(f"{agreement.terms.dealer or 'nobody'} deals", party=self._core.name)
         derived = await self._derive(request, agreement)
@@ -81,7 +89,7 @@ class Dealings:
         for old in over[: max(0, len(over) - MOST_KEPT + 1)]:
             del self._views[old.id], self._stop[old.id]
         self._views[number], self._stop[number] = view, threading.Event()
-        self._core.spawn(f"dealing {number}", self._deal(number, derived, folder))
+        self._core.spawn(f"dealing {number}", self._deal(number, request, derived, agreement.terms, folder))
         return view
 
     async def _derive(self, request: StageRequest, agreement: Agreement) -> Derived:
@@ -116,9 +124,12 @@ class Dealings:
                 raise RUNS_USED_UP(f"{used} of {agreement.terms.max_runs}", party=self._core.name)
             session.add(RunRow(job=job, agreement=agreement.id, started=timestamp(now())))
 
-    async def _deal(self, number: str, derived: Derived, folder: Path) -> None:
+    async def _deal(
+        self, number: str, request: StageRequest, derived: Derived, terms: Terms, folder: Path
+    ) -> None:
         plan, identity = derived.approved, self._core.identity
         parties = {name: self._core.public(name) for name in plan.parties}
+        assurance: Assurance | None = None
 
         def progress(step: str, done: int, total: int, what: str) -> None:
             del what
@@ -127,26 +138,54 @@ class Dealings:
             self._change(number, step=step, done=done, total=total)
 
         try:
-            serial, paths = await self._apart(deal_stage, derived, identity, parties, folder, progress)
+            if terms.dealer_tee is None:
+                serial, paths = await self._apart(deal_stage, derived, identity, parties, folder, progress)
+            else:
+                given = (number, request, derived, terms, folder, progress)
+                serial, paths, assurance = await self._apart(self._deal_attested, *given)
             try:
-                await self._record(derived, serial)
+                await self._record(derived, serial, assurance)
             except CoterieError:
-                for path in paths:  # nobody gets what is not written down
-                    path.unlink(missing_ok=True)
+                discard_dealt(paths)  # nobody gets what is not written down
                 raise
             files = tuple(str(path) for path in paths)
-            self._change(number, state="done", serial=serial, files=files)
+            self._change(number, state="done", serial=serial, files=files, assurance=assurance)
         except CoterieError as error:
             self._fail(number, error)
         except Exception as error:  # noqa: BLE001 - a bug here must end the dealing, not leave it running
             log_unexpected(f"dealing {number}", error)
             self._fail(number, UNEXPECTED(type(error).__name__))
 
-    async def _record(self, derived: Derived, serial: str) -> None:
+    def _deal_attested(
+        self,
+        number: str,
+        request: StageRequest,
+        derived: Derived,
+        terms: Terms,
+        folder: Path,
+        progress: Callable[[str, int, int, str], None],
+    ) -> tuple[str, tuple[Path, ...], Assurance]:
+        """Host a process that deals: no mask is ever in this one."""
+        home, section, stop = self._core.home, terms.dealer_tee, self._stop[number]
+        assert section is not None
+        self._change(number, step="the sandbox")
+        image = ensure_image(home.tee / "image")
+        host = dealer_host(image, home.tee / "simulated", home.settings.tee.platform, section)
+        try:
+            dealt = deal_stage_attested(derived, request, terms, folder, host, progress, stop)
+        except CoterieError as error:
+            if error.code == RUNNER_CANCELLED.code:
+                raise CANCELLED("by the dealer's operator") from None
+            raise
+        return *dealt, host.assurance
+
+    async def _record(self, derived: Derived, serial: str, assurance: Assurance | None) -> None:
         """Write down what was dealt. :raises CoterieError: CT-1303."""
         plan = derived.approved
         binding = binding_of(plan.job, derived.stage).model_dump()
         body = {"event": "dealt", **binding, "serial": serial, "parties": list(plan.parties)}
+        if assurance is not None:
+            body["assurance"] = assurance
         await self._core.record("tape", {**body, "agreement": plan.agreement, "dealer": self._core.name})
 
     def _fail(self, number: str, error: CoterieError) -> None:

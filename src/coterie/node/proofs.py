@@ -7,8 +7,6 @@ under the digest that the ledger names.
 
 from __future__ import annotations
 
-import os
-import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +17,6 @@ from coterie.crypto import CANNOT_READ, atomic_write, now, random_key, sync_dire
 from coterie.jobs import Artefacts, StageRequest, evidence_path, expected_dealing
 from coterie.mpc import Named, TapeHead
 from coterie.tee import (
-    EVIDENCE_ABSENT,
-    MESSAGE_LIMIT,
     NONCE_REFUSED,
     OTHER_DEALING,
     EndorsementStore,
@@ -30,9 +26,10 @@ from coterie.tee import (
     check_dealing,
 )
 
+from .accepted import accepted_place, read_evidence_file
 from .core import Core
 
-__all__ = ["Proven", "TapeProofs", "accepted_signer"]
+__all__ = ["Proven", "TapeProofs"]
 
 
 @dataclass(frozen=True)
@@ -76,12 +73,12 @@ class TapeProofs:
 
         :param request: as this node has asked, or would ask, without a nonce.
 
-        :raises CoterieError: CT-2311 (there is none), CT-1122, CT-2312, CT-2313 (of another dealing, or file),
-            CT-2245 (over a nonce that is not out), CT-2233, CT-2240 and the others of evidence.
+        :raises CoterieError: CT-2311 (there is none), CT-1122, CT-2312, CT-2313 (of another dealing, or
+            file), CT-2245 (over a nonce that is not out), CT-2233, CT-2240 and the others of evidence.
         """
         section = terms.dealer_tee
         assert section is not None
-        proof = TapeEvidence.parse(_read(evidence_path(path)))
+        proof = TapeEvidence.parse(read_evidence_file(evidence_path(path)))
         me = self._core.name
         kept = self._kept(self._nonce_place(head.job, head.stage))
         asked = request.model_copy(update={"nonces": {} if kept is None else {me: kept}})
@@ -130,7 +127,7 @@ class TapeProofs:
                 raise write_error(place, error) from error
         content = proven.proof.to_bytes()
         kept = Artefacts(self._core.home.tee / "archive").put(content)
-        atomic_write(_accepted(self._core.home.path, head), content)
+        atomic_write(accepted_place(self._core.home.path, head), content)
         return {**proven.facts, "evidence": kept}
 
     def _nonce_place(self, job: str, stage: int) -> Path:
@@ -143,35 +140,3 @@ class TapeProofs:
             return None
         except (OSError, ValueError) as error:
             raise CANNOT_READ(f"{place.parent.name}/{place.name}") from error
-
-
-def accepted_signer(home: Path, head: TapeHead) -> Named:
-    """Who has signed a file that was taken in with evidence, as the evidence says.
-
-    :raises CoterieError: CT-2311 for a file that was not taken in so; CT-2312.
-    """
-    proof = TapeEvidence.parse(_read(_accepted(home, head)))
-    return Named(name=head.dealer.name, key=proof.binding.signing_pk)
-
-
-def _accepted(home: Path, head: TapeHead) -> Path:
-    return home / "jobs" / head.job / f"stage-{head.stage}-{head.serial}.evidence"
-
-
-def _read(path: Path) -> bytes:
-    """A file of evidence, which must be a regular one, and not too long."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise EVIDENCE_ABSENT(f"there is no {path.name}") from None
-    except OSError as error:
-        raise CANNOT_READ(f"{path}: {error.strerror}") from error
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise CANNOT_READ(f"{path}: not a regular file")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(MESSAGE_LIMIT + 1)
-    except OSError as error:
-        raise CANNOT_READ(f"{path}: {error.strerror}") from error
-    finally:
-        os.close(descriptor)

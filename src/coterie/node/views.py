@@ -286,6 +286,8 @@ class TapeView(View):
     size: int
     """Bytes."""
     state: Literal["ready", "used"]
+    assurance: Literal["hardware", "simulated"] | None = None
+    """Of the platform that an attested dealer dealt on; None for a dealer that is trusted by its name."""
 
 
 class DealingView(View):
@@ -300,7 +302,10 @@ class DealingView(View):
     total: int = 0
     serial: str | None = None
     files: tuple[str, ...] = ()
-    """Paths, once it is done."""
+    """Paths, once it is done. Of an attested dealing the evidence lies beside each, with ``.evidence`` at
+    the end of its name."""
+    assurance: Literal["hardware", "simulated"] | None = None
+    """Of the platform of an attested dealing, once it is done."""
     error: ErrorView | None = None
 
 

@@ -21,10 +21,11 @@ from typing import Any
 from coterie.crypto import Identity, PublicIdentity, timestamp
 from coterie.errors import UNEXPECTED, CoterieError, from_record
 from coterie.jobs import ReleaserQuestion, run_job
-from coterie.mpc import Binding, TapeFile
+from coterie.mpc import Binding, TapeFile, peek
 from coterie.tee import unwrap_at_party
 from coterie.wire import LinkMesh, PeerAddress, recv_fd
 
+from .accepted import accepted_signer
 from .errors import NODE_STOPPED, WORKER_UNREADABLE
 from .failures import failure_of, log_unexpected
 from .home import tape_place
@@ -95,10 +96,20 @@ class Pipe:
 class WorkerHost:
     """The node, as the job sees it. Implements :class:`coterie.jobs.Host`."""
 
-    def __init__(self, pipe: Pipe, mesh: LinkMesh, home: Path, dealer: PublicIdentity | None) -> None:
+    def __init__(
+        self,
+        pipe: Pipe,
+        mesh: LinkMesh,
+        home: Path,
+        dealer: PublicIdentity | None,
+        *,
+        attested: bool,
+    ) -> None:
+        """:param attested: whether a process signs tape files in the dealer's place."""
         self._pipe = pipe
         self._home = home
         self._dealer = dealer
+        self._attested = attested
         self._mesh = mesh
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -123,12 +134,20 @@ class WorkerHost:
 
     def tape(self, binding: Binding) -> TapeFile | None:
         """The file that the node has taken in. :raises CoterieError: CT-1122, CT-2140 to CT-2142, CT-2145,
-        CT-2146.
+        CT-2146, CT-2311.
         """
         place = tape_place(self._home, binding.job, binding.stage)
         if self._dealer is None or not place.exists():
             return None
-        return TapeFile.open(place, Identity.load(self._home), self._dealer)
+        if not self._attested:
+            return TapeFile.open(place, Identity.load(self._home), self._dealer)
+        head = peek(place)
+        try:
+            return TapeFile.open(place, Identity.load(self._home), accepted_signer(self._home, head))
+        except CoterieError:
+            if peek(place) == head:
+                raise
+            return None  # another file was taken in between: look again
 
     def published(self, kind: str, name: str, path: Path, content: str, size: int) -> None:
         """Tell the node of a result."""
@@ -228,7 +247,8 @@ def run(begin: Begin, pipe: Pipe, links: socket.socket) -> None:
     dealer = begin.assignment.terms.dealer
     dealt = {name: DEALER_WINDOW for name in peers if dealer in (name, identity.name)}
     mesh = LinkMesh(identity, job, peers, listens=begin.listens, windows=dealt, patience=begin.patience)
-    host = WorkerHost(pipe, mesh, begin.home, begin.dealer)
+    attested = begin.assignment.terms.dealer_tee is not None
+    host = WorkerHost(pipe, mesh, begin.home, begin.dealer, attested=attested)
     ended = threading.Event()
     for target, arguments in (
         (listen_to_node, (pipe, host)),

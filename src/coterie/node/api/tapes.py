@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from coterie.jobs import StageRequest
 from coterie.node.views import DealingView, TapeView
@@ -44,6 +44,8 @@ class DealingBody(BaseModel):
 
     request: str
     """JSON, as a party's node gives it for a stage of its job."""
+    others: Annotated[tuple[str, ...], Field(max_length=15)] = ()
+    """The requests of the other compute parties, where the agreement asks for an attested dealer."""
     folder: Place
     """For the files, on the node's machine."""
 
@@ -66,7 +68,7 @@ def stage_request(request: Request, job: str, stage: int) -> StageRequest:
 
 @routes.post("/dealings", dependencies=[ADMIN])
 async def deal(request: Request, body: DealingBody) -> DealingView:
-    return await services_of(request).dealings.start(body.request, body.folder)
+    return await services_of(request).dealings.start((body.request, *body.others), body.folder)
 
 
 @routes.get("/dealings/{dealing}", dependencies=[READER])
