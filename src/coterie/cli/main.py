@@ -16,6 +16,7 @@ from coterie.errors import UNEXPECTED, CoterieError
 
 from . import (
     agreements,
+    attested,
     audit,
     codes,
     components,
@@ -38,7 +39,7 @@ __all__ = ["main"]
 ORDER = (
     *("node", "hub", "peer", "token"),
     *("dataset", "agreement", "job", "tape", "dealer", "component"),
-    *("seal", "open", "container"),
+    *("seal", "open", "container", "tee"),
     *("doctor", "ledger", "audit", "evidence", "errors"),
 )
 
@@ -112,6 +113,12 @@ app.add_typer(
     containers.app,
     name="container",
     help="Look at sealed containers, and check them without a key.",
+    rich_help_panel=WORK,
+)
+app.add_typer(
+    attested.app,
+    name="tee",
+    help="Attested code: what it measures here, images of machines that run it.",
     rich_help_panel=WORK,
 )
 app.add_typer(ledgers.app, name="ledger", help="What this party has written down.", rich_help_panel=PROOF)

@@ -42,6 +42,7 @@ from coterie.tee.documents.receipt import Receipt, ReceiptInput, ReceiptKey, Rec
 from coterie.tee.evidence.appraise import Appraisal, Check, appraise
 from coterie.tee.evidence.attest.attester import Attester
 from coterie.tee.evidence.attest.gramine import GramineAttester
+from coterie.tee.evidence.attest.home import SimulatedHome
 from coterie.tee.evidence.attest.nitro import NitroAttester
 from coterie.tee.evidence.attest.platforms import PLATFORMS, Platform, attester_for, expected_measurements
 from coterie.tee.evidence.attest.sim import SimAttester
@@ -57,6 +58,10 @@ from coterie.tee.evidence.roots import Profile, Roots
 from coterie.tee.evidence.store import EndorsementStore
 from coterie.tee.evidence.verify import state as state_evidence
 from coterie.tee.evidence.verify import verify as verify_evidence
+from coterie.tee.image.build import MachineImage, make_machine_image
+from coterie.tee.image.machine import Machine, OwnPlatform
+from coterie.tee.image.snp import SnpLaunch, launch_digest
+from coterie.tee.image.snp import reference_values as snp_reference_values
 from coterie.tee.keeper.deposit import Deposit
 from coterie.tee.keeper.documents import (
     Collect,
@@ -147,6 +152,8 @@ __all__ = [
     "KeyStore",
     "Limits",
     "LoggedGrant",
+    "Machine",
+    "MachineImage",
     "ManifestDataset",
     "ManifestOutput",
     "ManifestStep",
@@ -157,6 +164,7 @@ __all__ = [
     "OpenedDataset",
     "Output",
     "OutputLimit",
+    "OwnPlatform",
     "Partner",
     "Platform",
     "PlatformPolicy",
@@ -185,6 +193,8 @@ __all__ = [
     "SealedOutput",
     "Sender",
     "SimAttester",
+    "SimulatedHome",
+    "SnpLaunch",
     "Statements",
     "SwtpmAttester",
     "TapeEvidence",
@@ -207,8 +217,10 @@ __all__ = [
     "grants_root",
     "inherited",
     "judge",
+    "launch_digest",
     "launched",
     "make_image",
+    "make_machine_image",
     "manifest_refusals",
     "meet_policies",
     "open_file",
@@ -235,6 +247,7 @@ __all__ = [
     "serve",
     "serve_dealing",
     "sign_record",
+    "snp_reference_values",
     "state_evidence",
     "unwrap_at_party",
     "upload_bytes",

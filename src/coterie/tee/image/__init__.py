@@ -1,1 +1,1 @@
-"""The runner's image for confidential virtual machines: the measured tree, a first program, what a launch measures."""
+"""Images of machines that run one job: the measured tree, a first program, what a launch measures."""

@@ -1,7 +1,7 @@
 """Archives that Linux unpacks as its first file system: cpio in the form ``newc``.
 
-Linux Documentation/driver-api/early-userspace/buffer-format.rst. Everything belongs to root and is of the time 0,
-so the same entries give the same bytes.
+Linux Documentation/driver-api/early-userspace/buffer-format.rst. Everything belongs to root and is of the
+time 0, so the same entries give the same bytes.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Entry:
 
 
 def archive(entries: dict[str, Entry]) -> bytes:
-    """The archive of these entries by path, without a slash before it, in the order of the paths; folders that
-    are not named are added.
+    """The archive of these entries by path, without a slash before it, in the order of the paths; folders
+    that are not named are added.
     """
     every = dict(entries)
     for name in entries:

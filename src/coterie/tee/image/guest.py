@@ -1,8 +1,8 @@
 """Inside of a machine that runs one job: the runner in its walls, and the only way between it and the host.
 
 The machine has no network and no disk but its image; the host speaks to it over one port. Everything goes
-through unread but the question for evidence, which the machine's own platform answers. Where the machine has no
-platform that could, the host is asked, who can only simulate one: then the evidence says so.
+through unread but the question for evidence, which the machine's own platform answers. Where the machine has
+no platform that could, the host is asked, who can only simulate one: then the evidence says so.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The first program of the machine, ``/init`` of its first file system: it has the kernel check every block of
-the image from here on, and gives the machine over to what lies there.
+"""The first program of the machine, ``/init`` of its first file system: it has the kernel check every block
+of the image from here on, and gives the machine over to what lies there.
 
 No shell, no configuration, no network. It knows one word of the kernel's command line, which is measured at
 launch: ``coterie.verity=ROOT,BLOCKS``. Whatever fails ends the machine.
@@ -16,7 +16,8 @@ import time
 
 LIBRARY = f"coterie/lib/python{sys.version_info[0]}.{sys.version_info[1]}"
 PYTHON = f"/coterie/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
-GUEST = f"import sys; sys.path.append('/{LIBRARY}/site-packages'); import coterie.tee.image.guest as it; it.main()"
+PACKAGES = f"import sys; sys.path.append('/{LIBRARY}/site-packages')"
+GUEST = f"{PACKAGES}; import coterie.tee.image.guest as it; it.main()"
 DISK = "/dev/vda"
 BLOCK, SECTOR = 4096, 512
 PATIENCE = 30.0
@@ -35,7 +36,9 @@ TARGET = struct.Struct("=QQiI16s")
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def mount(source: str, target: str, kind: str, flags: int = NO_SUID | NO_DEV | NO_EXEC, data: str = "") -> None:
+def mount(
+    source: str, target: str, kind: str, flags: int = NO_SUID | NO_DEV | NO_EXEC, data: str = ""
+) -> None:
     """mount(2). Raises OSError."""
     os.makedirs(target, exist_ok=True)  # noqa: PTH103 - few imports: what is not there is not measured
     words = (source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())

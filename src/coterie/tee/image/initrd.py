@@ -50,7 +50,11 @@ def _imported(tree: Path) -> list[Path]:
     source = ast.parse(INIT.read_bytes())
     wanted = [name.name for node in ast.walk(source) if isinstance(node, ast.Import) for name in node.names]
     wanted += [f"encodings.{name}" for name in _CODECS]
-    program = f"import {', '.join(wanted)}\nfor one in list(sys.modules.values()):\n    print(getattr(one, '__file__', ''))"
+    program = (
+        f"import {', '.join(wanted)}\n"
+        "for one in list(sys.modules.values()):\n"
+        "    print(getattr(one, '__file__', ''))\n"
+    )
     command = [str(tree / PYTHON), "-I", "-S", "-B", "-X", "frozen_modules=off", "-c", program]
     try:
         done = subprocess.run(  # noqa: S603 - the image's own interpreter

@@ -64,14 +64,14 @@ class Machine:
 class OwnPlatform:
     """The attester of runs in machines: the machine answers by itself, and the host has nothing to say."""
 
-    def quote(self, report_data: bytes) -> Evidence:
+    def quote(self, report_data: bytes) -> Evidence:  # noqa: ARG002
         """Errors: CT-2247, always: only a machine without a platform of its own asks."""
         raise ATTESTER_MISSING("the machine has no platform of its own")
 
 
 class MachineProcess:
-    """A started machine with the run's inputs in it, and the channel to the runner in it. Ends with the ``with``
-    block.
+    """A started machine with the run's inputs in it, and the channel to the runner in it. Ends with the
+    ``with`` block.
     """
 
     def __init__(

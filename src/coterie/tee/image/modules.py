@@ -28,8 +28,8 @@ _SUFFIX = re.compile(r"\.ko(?:\.xz|\.gz)?$")
 def modules_of(folder: Path) -> list[tuple[str, bytes]]:
     """Names and contents of the modules to load, each behind those that it needs.
 
-    :param folder: ``lib/modules/VERSION`` of one kernel. What the kernel has built in (``modules.builtin``) is
-        left out, and so are modules for a platform that it does not know.
+    :param folder: ``lib/modules/VERSION`` of one kernel. What the kernel has built in (``modules.builtin``)
+        is left out, and so are modules for a platform that it does not know.
 
     Errors: CT-2302.
     """

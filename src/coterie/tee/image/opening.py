@@ -1,8 +1,8 @@
 """The first words between a host and the machine that it has started: limits and sealed inputs.
 
 The machine says ``coterie/machine/v1`` and a line feed. The host answers with the length of a canonical JSON
-record (4 bytes, big-endian), the record, and the inputs one after the other. What follows in both directions are
-the records of :mod:`coterie.tee.runner.records`.
+record (4 bytes, big-endian), the record, and the inputs one after the other. What follows in both directions
+are the records of :mod:`coterie.tee.runner.records`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ Write = Callable[[memoryview], None]
 
 
 class Opening(BaseModel):
-    """What a host tells a machine before anything else. Nobody vouches for it: what depends on it is the host's
-    own loss.
+    """What a host tells a machine before anything else. Nobody vouches for it: what depends on it is the
+    host's own loss.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -49,8 +49,8 @@ class Opening(BaseModel):
 
 
 def send_opening(read: Read, write: Write, inputs: Sequence[Path], limits: RunLimits) -> None:
-    """The host's part. Errors: CT-2293 where something else answers. Raises OSError for an input that cannot be
-    read, or changes meanwhile.
+    """The host's part. Errors: CT-2293 where something else answers. Raises OSError for an input that cannot
+    be read, or changes meanwhile.
     """
     if read(len(GREETING)) != GREETING:
         raise BAD_RECORD("no machine of ours is at the other end")

@@ -96,9 +96,10 @@ def run_attested(
     :param cancelled: ends the run when set.
     :param machine: a confidential machine whose image is made of the sandbox's; the run is then in there.
 
-    Errors: CT-2285 to CT-2287, CT-2289 (the sandbox), CT-2305 (the machine); CT-2290 to CT-2293, CT-2297 (the process); CT-2294,
-    CT-2275 and those of the documents (refused before anything was asked); the owners'; those of opening;
-    CT-2295 (the output gate); CT-2296 (the work); CT-1120, CT-1121 where results cannot be written.
+    Errors: CT-2285 to CT-2287, CT-2289 (the sandbox); CT-2305 (the machine); CT-2290 to CT-2293, CT-2297 (the
+    process); CT-2294, CT-2275 and those of the documents (refused before anything was asked); the owners';
+    those of opening; CT-2295 (the output gate); CT-2296 (the work); CT-1120, CT-1121 where results cannot be
+    written.
     """
     if len(containers) != len(case.manifest.owners):
         raise RUN_REFUSED("a container is needed of every owner")
