@@ -5,6 +5,8 @@ from .artefacts import Artefacts
 from .assignment import Assignment, Host, HostPlaces, Places, ReleaserQuestion
 from .attested.manifest import manifest_of
 from .attested.record import CheckedRun, RunRecord, check_run
+from .attested.replay import Replay, ReplayCheck, replay
+from .attested.sealed import RECORD as RECORD_LIMIT
 from .attested_dealing import (
     DEALER_MODULE,
     DealerHost,
@@ -30,6 +32,7 @@ __all__ = [
     "CANCELLED",
     "DEALER_MODULE",
     "PLAN_DIFFERS",
+    "RECORD_LIMIT",
     "Approval",
     "Artefacts",
     "Assignment",
@@ -45,6 +48,8 @@ __all__ = [
     "Proposal",
     "Publish",
     "ReleaserQuestion",
+    "Replay",
+    "ReplayCheck",
     "RunRecord",
     "StagePlan",
     "StageRequest",
@@ -69,6 +74,7 @@ __all__ = [
     "parts_of",
     "plan_difference",
     "propose",
+    "replay",
     "request_of",
     "roles_of",
     "run_job",

@@ -104,28 +104,26 @@ def check_run(record: RunRecord, roots: Roots, now: datetime | None = None) -> C
     """
     record.agreement.verify()
     terms = record.agreement.terms
-    plan = derive_plan(record.proposal, terms)
-    if manifest_of(record.proposal, plan, terms) != record.manifest:
-        raise RUN_RECORD_INVALID("the manifest is not that of the proposal under the agreement")
-    moment = _moment(record, now)
+    plan = check_derived(record)
+    moment = moment_of(record, now)
     limits = record.case.check(record.receipt.started)
-    if set(record.requests) != set(record.manifest.owners):
-        raise RUN_RECORD_INVALID("evidence is needed for each owner, and for nobody else")
-    tee = require_tee(terms)
-    if record.manifest.assurance == "simulated" and tee.simulated_roots:
-        roots = roots.with_simulated(tee.simulated_roots)
-    reference = ReferenceValues(
-        version="coterie/reference/v1", measurements=record.manifest.measurements, platform=limits.platform
-    )
-    proofs = {
-        owner: _proof(record, owner, request, reference, moment, roots)
-        for owner, request in record.requests.items()
-    }
+    proofs = {owner: proof_of(record, owner, limits, moment, roots) for owner in record.manifest.owners}
     check_receipt(record.receipt, record.case, proofs)
     return CheckedRun(record, terms, plan, limits, {owner: proof.claims for owner, proof in proofs.items()})
 
 
-def _moment(record: RunRecord, now: datetime | None) -> datetime:
+def check_derived(record: RunRecord) -> Plan:
+    """The plan of the record's proposal under its agreement, which gives its manifest.
+
+    Errors: CT-4034, and those of planning.
+    """
+    plan = derive_plan(record.proposal, record.agreement.terms)
+    if manifest_of(record.proposal, plan, record.agreement.terms) != record.manifest:
+        raise RUN_RECORD_INVALID("the manifest is not that of the proposal under the agreement")
+    return plan
+
+
+def moment_of(record: RunRecord, now: datetime | None) -> datetime:
     """When the evidence was new. A runner's clock is its host's: who has a clock compares."""
     started = parse_timestamp(record.receipt.started)
     if started < parse_timestamp(record.proposal.created) - CLOCKS:
@@ -135,15 +133,32 @@ def _moment(record: RunRecord, now: datetime | None) -> datetime:
     return started
 
 
-def _proof(
+def proof_of(
     record: RunRecord,
     owner: str,
-    request: ReleaseRequest,
-    reference: ReferenceValues,
+    limits: Limits,
     moment: datetime,
     roots: Roots,
+    archived: Endorsements | None = None,
 ) -> Proof:
-    endorsements = request.endorsements or Endorsements(type=request.evidence.type)
+    """What an owner released its key for, verified and appraised again.
+
+    :param limits: of all grants.
+    :param moment: when the evidence was new.
+    :param archived: endorsements that the owner had of its own; None for those in the record.
+
+    Errors: CT-4034, those of evidence.
+    """
+    request = record.requests.get(owner)
+    if request is None or len(record.requests) != len(record.manifest.owners):
+        raise RUN_RECORD_INVALID("evidence is needed for each owner, and for nobody else", party=owner)
+    tee = require_tee(record.agreement.terms)
+    if record.manifest.assurance == "simulated" and tee.simulated_roots:
+        roots = roots.with_simulated(tee.simulated_roots)
+    reference = ReferenceValues(
+        version="coterie/reference/v1", measurements=record.manifest.measurements, platform=limits.platform
+    )
+    endorsements = archived or request.endorsements or Endorsements(type=request.evidence.type)
     try:
         claims = verify_evidence(request.evidence, endorsements, moment, roots)
         data, job = request.binding.report_data(), record.manifest.digest_bytes
