@@ -53,7 +53,7 @@ class RunnerProcess:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 env=nothing,
-                start_new_session=True,
+                start_new_session=True,  # and so a group of its own, which nothing inside can leave
             )
         except OSError as error:
             ours.close()
@@ -87,7 +87,7 @@ class RunnerProcess:
         """End it now, and wait until nothing of it is left."""
         self.channel.close()
         if self._process.returncode is None:
-            # The group, not the process: bubblewrap's first child asks to die with it a moment after it is
+            # The group, not the process: bubblewrap's child asks to die with it, but a moment after it is
             # there. As long as nobody has waited for its leader, the group's number is no other's.
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()

@@ -60,12 +60,16 @@ class Sandbox:
         return measure(self.image, self.run, self.environment)
 
     def command(self, inputs: Sequence[Path], limits: RunLimits) -> list[str]:
-        """The whole command. Input number n is shown as ``/in/n``. Errors: CT-2285, CT-2289."""
+        """The whole command. Input number n is shown as ``/in/n``. Errors: CT-2285, CT-2289.
+
+        Start it in a session of its own, so that it has no terminal: nothing inside leaves the session's
+        process group, and killing the group ends all of it at any moment.
+        """
         program = shutil.which(PROGRAM)
         if program is None:
             raise SANDBOX_MISSING("the program bwrap is not found")
         made = [program, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"]
-        made += ["--new-session", "--cap-drop", "ALL", "--uid", NOBODY, "--gid", NOBODY]
+        made += ["--cap-drop", "ALL", "--uid", NOBODY, "--gid", NOBODY]
         made += ["--hostname", "runner", "--clearenv"]
         for name, value in self.environment.items():
             made += ["--setenv", name, value]
