@@ -85,7 +85,11 @@ def _write_request(state: State, job: str, stage: int, output: Path) -> None:
         request = client.stage_request(find(client, job), stage)
     atomic_write(output.absolute(), canonical(request), 0o644)
     if not show(state, WrittenRequest(file=output, stage=stage, plan=request["plan"])):
-        say(f"{output} asks for stage {stage}. At the dealer: coterie dealer deal {output} --out FOLDER")
+        others = " OTHERS" if request.get("nonces") else ""  # evidence is asked for: each party asks itself
+        given = f"{output}{others}"
+        say(f"{output} asks for stage {stage}. At the dealer: coterie dealer deal {given} --out FOLDER")
+        if others:
+            say("OTHERS: what the other compute parties' nodes have written so. The dealer must be attested.")
 
 
 @app.command()
