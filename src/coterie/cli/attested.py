@@ -71,7 +71,7 @@ def measure(
 
     state = state_of(context)
     home = Home.open(state.home)
-    sandbox = _sandbox(part, image or home.tee / "image")
+    sandbox = _sandbox(part, image or home.images)
     measured = sandbox.measure()
     view = MeasureView(
         image=sandbox.image,

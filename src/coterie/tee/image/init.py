@@ -58,16 +58,12 @@ def load_modules() -> None:
             raise OSError(number, f"module {name}: {os.strerror(number)}")
 
 
-def expected() -> tuple[str, int]:
-    """Root of the tree of hashes, in hex, and blocks of data."""
-    with open("/proc/cmdline", encoding="ascii") as file:  # noqa: PTH123
-        words = file.read().split()
-    found = [word.partition("=")[2] for word in words if word.startswith("coterie.verity=")]
-    if len(found) != 1:
-        raise ValueError("the command line names no image")
-    root, _, blocks = found[0].partition(",")
-    if len(bytes.fromhex(root)) != 32:
-        raise ValueError("the command line names no root of 32 bytes")
+def expected(line: str) -> tuple[str, int]:
+    """Root of the tree of hashes, in hex, and blocks of data, by the kernel's command line."""
+    found = [word.partition("=")[2] for word in line.split() if word.startswith("coterie.verity=")]
+    root, _, blocks = found[0].partition(",") if len(found) == 1 else ("", "", "")
+    if len(root) != 64 or root.strip("0123456789abcdef") or not blocks.isdecimal():
+        raise ValueError("the command line does not name the image")
     return root, int(blocks)
 
 
@@ -106,7 +102,9 @@ def go() -> None:
     mount("sysfs", "/sys", "sysfs")
     mount("devtmpfs", "/dev", "devtmpfs", NO_SUID | NO_EXEC)
     load_modules()
-    mount(checked_disk(*expected()), "/image", "erofs", READ_ONLY | NO_SUID | NO_DEV)
+    with open("/proc/cmdline", encoding="ascii", errors="replace") as file:  # noqa: PTH123
+        root, blocks = expected(file.read())
+    mount(checked_disk(root, blocks), "/image", "erofs", READ_ONLY | NO_SUID | NO_DEV)
     mount("configfs", "/sys/kernel/config", "configfs")
     for name in ("proc", "sys", "dev"):
         mount(f"/{name}", f"/image/{name}", "", MOVE)

@@ -41,24 +41,28 @@ def modules_of(folder: Path) -> list[tuple[str, bytes]]:
         raise KERNEL_UNFIT(f"{builtin} cannot be read") from error
     found: dict[str, bytes] = {}
     for name in (*NEEDED, *(name for name in PLATFORMS if name in files)):
-        _add(name, files, inside, found)
+        _add(name, files, inside, found, ())
     return list(found.items())
 
 
-def _add(name: str, files: dict[str, Path], inside: set[str], found: dict[str, bytes]) -> None:
+def _add(
+    name: str, files: dict[str, Path], inside: set[str], found: dict[str, bytes], waiting: tuple[str, ...]
+) -> None:
     if name in inside or name in found:
         return
+    if name in waiting:
+        raise KERNEL_UNFIT(f"{name} needs itself")
     if name not in files:
         if name == "tsm":  # from Linux 6.7 on; its interface is optional for machines that only simulate
             return
         raise KERNEL_UNFIT(f"there is no module {name}")
     content = _unpacked(files[name])
     for needed in _depends(name, content):
-        _add(needed, files, inside, found)
+        _add(needed, files, inside, found, (*waiting, name))
     for match in _BEFORE.finditer(content):
         for wished in match[1].decode().replace("-", "_").split():
             if wished in files:  # or an alias, of which the kernel knows what it means
-                _add(wished, files, inside, found)
+                _add(wished, files, inside, found, (*waiting, name))
     found[name] = content
 
 
