@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ import typer
 from pydantic import BaseModel, ConfigDict
 
 from coterie.crypto import now, write_error
+from coterie.errors import CoterieError
 from coterie.node import Home
 
 from .errors import FILE_EXISTS
@@ -165,10 +167,13 @@ def image(
     made = make_machine_image(target, Contents(), modules, append)
     digest = None
     if ovmf is not None and kernel is not None:
-        launch = SnpLaunch(
-            ovmf, kernel, target / "initrd.cpio", made.command_line, vcpus, vcpu_type, features
-        )
-        digest = _reference(target, launch)
+        initrd = target / "initrd.cpio"
+        launch = SnpLaunch(ovmf, kernel, initrd, made.command_line, vcpus, vcpu_type, features)
+        try:
+            digest = _reference(target, launch)
+        except CoterieError:
+            shutil.rmtree(target)  # half of what was asked for would be in the way of the next attempt
+            raise
     fields = made.model_dump(exclude={"version", "blocks"})
     _print_image(state, ImageView(folder=target, snp=None if digest is None else digest.hex(), **fields))
 
