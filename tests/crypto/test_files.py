@@ -36,7 +36,7 @@ def test_a_write_that_fails_for_space_is_coded(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "fsync" if call == "fsync" else "fchmod", full)
+    monkeypatch.setattr(os, "fsync" if call == "fsync" else "fstat", full)
     with pytest.raises(Unavailable, match="CT-1120") as caught:
         atomic_write(path, b"new")
     assert f"{tmp_path.name}/file: " in caught.value.detail

@@ -37,7 +37,8 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
                 file.flush()
-                os.fchmod(file.fileno(), mode)  # the umask may have taken rights that were asked for
+                if os.fstat(file.fileno()).st_mode & 0o777 != mode:
+                    os.fchmod(file.fileno(), mode)  # the umask has taken rights that were asked for
                 os.fsync(file.fileno())
             temporary.rename(path)
         except BaseException:

@@ -290,7 +290,6 @@ class Custody:
 
     def _released(self, answer: Callable[[Releaser], R]) -> R:
         kept = self._holding()
-        self._log.flush()
         try:
             if self._releaser is None:
                 self._releaser = self._begin(kept)
@@ -333,8 +332,8 @@ class Custody:
         self._ended, self._end_logged = why, False
 
     def _log_end(self) -> None:
-        if not self._end_logged:
-            self._log.flush()
+        self._log.flush()
+        if self._ended is not None and not self._end_logged:
             self._end_logged = True
             self._log.append("revocation", {"what": "deposit", "reason": str(self._ended)})
 

@@ -6,9 +6,9 @@ up at home, so that its runs are counted in one place.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +24,6 @@ from coterie.tee.evidence.appraise import appraise
 from coterie.tee.evidence.model import Assurance, Claims
 from coterie.tee.evidence.nonces import LIFETIME, NonceBook
 from coterie.tee.evidence.reference import ReferenceValues
-from coterie.tee.evidence.roots import Roots
 from coterie.tee.keeper.deposit import Deposit, PinnedRoots
 from coterie.tee.keeper.documents import (
     LAUNCHED_FOR,
@@ -38,7 +37,7 @@ from coterie.tee.keeper.documents import (
 from coterie.tee.keeper.errors import DEPOSIT_REFUSED, OFFER_REFUSED, STATEMENT_REFUSED
 from coterie.tee.release.counters import deposited
 from coterie.tee.release.errors import RUNS_SPENT
-from coterie.tee.release.releaser import ReleaserNode, log_grant
+from coterie.tee.release.releaser import Releaser, ReleaserNode, log_grant, roots_for
 
 _SUBJECT = "a deposit"
 
@@ -56,23 +55,20 @@ class Depositor:
 
     def __init__(
         self,
-        node: ReleaserNode,
+        releaser: Releaser,
         identity: Identity,
         marks: Marks,
-        roots: Roots,
         keepers: ReferenceValues,
         *,
-        runners: ReferenceValues | None = None,
         now: Callable[[], datetime] = clock,
     ) -> None:
-        """:param keepers: the code that may keep keys, and what its platform must be. It must also be what
+        """:param releaser: the node's: a keeper goes by its roots and its reference values.
+        :param keepers: the code that may keep keys, and what its platform must be. It must also be what
             the agreement asks of platforms.
-        :param runners: what the operator asks of runners' platforms beyond grants.
         """
-        self._node, self._identity, self._marks = node, identity, marks
-        self._roots, self._keepers, self._runners, self._now = roots, keepers, runners, now
+        self._releaser, self._identity, self._marks = releaser, identity, marks
+        self._keepers, self._now = keepers, now
         self._nonces = NonceBook()
-        self._lock = threading.Lock()
 
     def challenge(self, assurance: Assurance) -> KeeperChallenge:
         """A nonce for a keeper: good once, for 300 seconds. Errors: CT-2246."""
@@ -96,34 +92,34 @@ class Depositor:
         the agreement does not stand; CT-2280 for a grant with fewer runs than it says; CT-2326, CT-2327;
         CT-2209, CT-2211; CT-1303 where it cannot be logged.
         """
-        with self._lock:
+        with self._releaser.alone() as node:
             now = self._now()
             self._nonces.spend(bytes.fromhex(offer.binding.nonce), _SUBJECT, now)
-            agreement, revocations = self._node.agreements.find(grant.agreement)
+            agreement, revocations = node.agreements.find(grant.agreement)
             agreement.verify()
             told = tuple(revocations)
             standing(agreement.terms, now=now, revocations=told).require()
-            claims, endorsements = self._appraised(offer, grant, agreement, now)
-            if (spent := self._node.counters.spent(grant.digest)).runs:
-                raise RUNS_SPENT(f"{spent.runs} of {grant.max_runs} were used here, or deposited before")
-            key = self._node.keys.key(record.preamble)
-            secret = None if self._node.secrets is None else self._node.secrets.secret(agreement)
+            claims, endorsements = self._appraised(node, offer, grant, agreement, now)
+            if _is_used(node, grant.digest):
+                raise RUNS_SPENT("it was used here, or deposited before")
+            key = node.keys.key(record.preamble)
+            secret = None if node.secrets is None else node.secrets.secret(agreement)
             fields = {
                 "binding": offer.binding,
                 "agreement": agreement,
                 "revocations": told,
                 "grant": grant,
-                "logged": log_grant(self._node, grant, None),
+                "logged": log_grant(node, grant, None),
                 "record": record,
-                "reference": self._runners,
-                "roots": PinnedRoots.of(self._roots),
+                "reference": self._releaser.reference,
+                "roots": PinnedRoots.of(self._releaser.roots),
                 "marks": dict(self._marks.marks()),
                 "created": timestamp(now),
                 "expires": min(timestamp(expires), grant.expires),
             }
             made = Deposit.make(self._identity, fields, key, secret)
             made.check()
-            self._log(made, offer, claims, endorsements)
+            _log(node, made, offer, claims, endorsements)
             return made
 
     def withdraw(self, deposit: str) -> Withdrawal:
@@ -133,11 +129,12 @@ class Depositor:
         """
         created = timestamp(self._now())
         made = Withdrawal.sign(self._identity, {"deposit": deposit, "created": created})
-        self._node.log.append("revocation", {"what": "deposit", "keeper": deposit, "withdrawn": created})
+        with self._releaser.alone() as node:
+            node.log.append("revocation", {"what": "deposit", "keeper": deposit, "withdrawn": created})
         return made
 
     def _appraised(
-        self, offer: KeeperOffer, grant: Grant, agreement: Agreement, now: datetime
+        self, node: ReleaserNode, offer: KeeperOffer, grant: Grant, agreement: Agreement, now: datetime
     ) -> tuple[Claims, str]:
         binding = offer.binding
         if grant.owner.name != self._identity.name or grant.owner.key != self._identity.public.key:
@@ -148,34 +145,39 @@ class Depositor:
         if not binding.assurance == offer.evidence.assurance == grant.assurance:
             raise OFFER_REFUSED(f"the evidence is {offer.evidence.assurance}, the grant {grant.assurance}")
         tee = require_tee(agreement.terms)
-        roots = self._roots
-        if binding.assurance == "simulated" and tee.simulated_roots:
-            roots = roots.with_simulated(tee.simulated_roots)
-        claims, archived = self._node.endorsements.verify(offer.evidence, offer.endorsements, now, roots)
+        roots = roots_for(self._releaser.roots, agreement, binding.assurance)
+        claims, archived = node.endorsements.verify(offer.evidence, offer.endorsements, now, roots)
         data = binding.report_data()
         appraise(claims, self._keepers, tee.platform, report_data=data, job=LAUNCHED_FOR).require()
         return claims, archived
 
-    def _log(self, made: Deposit, offer: KeeperOffer, claims: Claims, endorsements: str) -> None:
-        entry = self._node.log.append(
-            "deposit",
-            {
-                "keeper": made.binding.log_pk,
-                "grant": made.grant.digest,
-                "dataset": made.grant.dataset,
-                "agreement": made.agreement.id,
-                "runs": made.grant.max_runs,
-                "expires": made.expires,
-                "document": self._node.archive.put(made.to_bytes()),
-                "binding": made.binding.model_dump(mode="json"),
-                "evidence": self._node.archive.put(offer.evidence.to_bytes()),
-                "body": claims.body,
-                "platform": claims.type,
-                "endorsements": endorsements,
-                "deposited": made.created,
-            },
-        )
-        self._node.counters.keep(deposited(entry))
+
+def _is_used(node: ReleaserNode, grant: str) -> bool:
+    """Whether a run of a grant was released or deposited, by either memory of it."""
+    entries = chain(node.log.entries("release"), node.log.entries("deposit"))
+    return node.counters.spent(grant).runs > 0 or any(entry.body.get("grant") == grant for entry in entries)
+
+
+def _log(node: ReleaserNode, made: Deposit, offer: KeeperOffer, claims: Claims, endorsements: str) -> None:
+    entry = node.log.append(
+        "deposit",
+        {
+            "keeper": made.binding.log_pk,
+            "grant": made.grant.digest,
+            "dataset": made.grant.dataset,
+            "agreement": made.agreement.id,
+            "runs": made.grant.max_runs,
+            "expires": made.expires,
+            "document": node.archive.put(made.to_bytes()),
+            "binding": made.binding.model_dump(mode="json"),
+            "evidence": node.archive.put(offer.evidence.to_bytes()),
+            "body": claims.body,
+            "platform": claims.type,
+            "endorsements": endorsements,
+            "deposited": made.created,
+        },
+    )
+    node.counters.keep(deposited(entry))
 
 
 class Collection:

@@ -8,6 +8,7 @@ spent, and the key is given out, in this order, so that a crash between any two 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -35,7 +36,7 @@ from coterie.tee.documents.grants import TOLD
 from coterie.tee.documents.limits import Limits
 from coterie.tee.evidence.appraise import appraise
 from coterie.tee.evidence.binding import ReportBinding
-from coterie.tee.evidence.model import Claims, Endorsements, Evidence
+from coterie.tee.evidence.model import Assurance, Claims, Endorsements, Evidence
 from coterie.tee.evidence.nonces import LIFETIME, NonceBook
 from coterie.tee.evidence.reference import ReferenceValues
 from coterie.tee.evidence.roots import Roots
@@ -166,7 +167,8 @@ class Releaser:
 
         Errors: CT-1302.
         """
-        self._node, self._roots, self._reference, self._now = node, roots, reference, now
+        self._node, self._now = node, now
+        self.roots, self.reference = roots, reference
         self._cases: dict[str, Case] = {}
         self._documents: dict[str, list[str]] = {}
         """Where the archive has them, by job."""
@@ -179,6 +181,12 @@ class Releaser:
         for entry in node.log.entries("deposit"):
             spent = deposited(entry)
             self._logged[spent.counted] = spent
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[ReleaserNode]:
+        """The node, for as long as nothing else is released or counted."""
+        with self._lock:
+            yield self._node
 
     def log_grant(self, grant: Grant, job: str) -> LoggedGrant:
         """As :func:`log_grant`, of the own node, for one job."""
@@ -254,7 +262,10 @@ class Releaser:
         grant = case.grant(self._node.name)
         agreement, _ = self._node.agreements.find(case.manifest.agreement)
         claims, endorsements = self._node.endorsements.verify(
-            request.evidence, request.endorsements, now, self._roots_for(case, agreement)
+            request.evidence,
+            request.endorsements,
+            now,
+            roots_for(self.roots, agreement, case.manifest.assurance),
         )
         self._appraise(case, limits, claims, binding)
         allowed = self._allowances(case, limits, now)
@@ -295,14 +306,6 @@ class Releaser:
             wrapped=wrapped,
             secret=secret,
         )
-
-    def _roots_for(self, case: Case, agreement: Agreement) -> Roots:
-        """The node's, and whose simulation the agreement counts. Errors: CT-2233 where the node counts
-        none."""
-        tee = require_tee(agreement.terms)
-        if case.manifest.assurance != "simulated" or not tee.simulated_roots:
-            return self._roots
-        return self._roots.with_simulated(tee.simulated_roots)
 
     def _case(self, job: str) -> Case:
         if self._refusals.get(job, 0) >= MOST_REFUSALS:
@@ -359,7 +362,7 @@ class Releaser:
             platform=limits.platform,
         )
         data, job = binding.report_data(), case.manifest.digest_bytes
-        for reference in (granted, self._reference):
+        for reference in (granted, self.reference):
             if reference is not None:
                 appraise(claims, reference, report_data=data, job=job).require()
 
@@ -396,6 +399,16 @@ class Releaser:
     def _log_refusal(self, job: str, error: CoterieError, told: Mapping[str, str]) -> None:
         reason = f"{error.title}: {error.detail}"[:2000]
         self._node.log.append("refusal", {**told, "manifest": job, "code": error.code, "reason": reason})
+
+
+def roots_for(roots: Roots, agreement: Agreement, assurance: Assurance) -> Roots:
+    """The node's roots, and whose simulation the agreement counts. Errors: CT-2233 where the node counts
+    none, CT-1637.
+    """
+    tee = require_tee(agreement.terms)
+    if assurance != "simulated" or not tee.simulated_roots:
+        return roots
+    return roots.with_simulated(tee.simulated_roots)
 
 
 def log_grant(node: ReleaserNode, grant: Grant, job: str | None) -> LoggedGrant:
