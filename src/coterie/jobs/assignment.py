@@ -44,6 +44,9 @@ class HostPlaces(_Record):
     """From start to end of one run."""
     upload: int
     """Bytes of the largest sealed data set that is taken."""
+    machine: tuple[str, ...] = ()
+    """The command that starts a machine for one run, see :class:`coterie.tee.Machine`; none where runs are
+    started right here."""
 
     @property
     def evidence(self) -> EvidenceType:
