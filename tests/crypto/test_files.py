@@ -36,9 +36,13 @@ def test_a_write_that_fails_for_space_is_coded(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "fsync" if call == "fsync" else "fstat", full)
-    with pytest.raises(Unavailable, match="CT-1120") as caught:
-        atomic_write(path, b"new")
+    monkeypatch.setattr(os, "fsync" if call == "fsync" else "fchmod", full)
+    old = os.umask(0o077)  # it takes rights, so that they have to be given again
+    try:
+        with pytest.raises(Unavailable, match="CT-1120") as caught:
+            atomic_write(path, b"new", 0o644)
+    finally:
+        os.umask(old)
     assert f"{tmp_path.name}/file: " in caught.value.detail
     assert str(tmp_path.parent) not in caught.value.detail, "peers read errors"
     assert path.read_bytes() == b"old"
