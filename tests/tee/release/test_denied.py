@@ -1,5 +1,5 @@
-"""What an owner's releaser refuses although a host has put it together well: other columns than granted, more runs
-than all owners allow together, simulated platforms that an agreement counts and a node does not.
+"""What an owner's releaser refuses although a host has put it together well: other columns than granted,
+more runs than all owners allow together, simulated platforms that an agreement counts and a node does not.
 """
 
 from __future__ import annotations
