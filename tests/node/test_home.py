@@ -41,6 +41,17 @@ def test_init_makes_a_home_that_only_its_owner_reads(tmp_path: Path) -> None:
     assert Identity.load(home.path).public == home.identity().public
 
 
+@pytest.mark.parametrize(
+    ("tee", "images"),
+    [("", "/x/bank/tee/image"), ("{image: i}", "/x/bank/i"), ("{image: /y}", "/y")],
+)
+def test_images_lie_below_the_home_or_where_it_says(tmp_path: Path, tee: str, images: str) -> None:
+    home = init_node(tmp_path / "bank", "bank")
+    with (home.path / "node.yaml").open("a") as file:
+        file.write(f"tee: {tee}\n" if tee else "")
+    assert str(Home.open(home.path).images) == images.replace("/x", str(tmp_path))
+
+
 def test_wrong_settings_are_named(tmp_path: Path) -> None:
     with refused("CT-5003"):
         init_node(tmp_path / "a", "bank", listen="nowhere")
@@ -57,6 +68,10 @@ def test_wrong_settings_are_named(tmp_path: Path) -> None:
         Home.open(home.path)
     (home.path / "node.yaml").write_text("name: bank\nlisten: 127.0.0.1:7300\nmemory: 5000000000\n")
     assert Home.open(home.path).settings.memory == 5 * 10**9
+    with (home.path / "node.yaml").open("a") as file:
+        file.write("tee: {platform: abacus}\n")
+    with refused("CT-5003"):
+        Home.open(home.path)
     (home.path / "node.yaml").write_text("name: [")
     with refused("CT-5003"):
         Home.open(home.path)

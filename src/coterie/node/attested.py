@@ -86,7 +86,7 @@ class Attested:
             sealed=None if own is None else self._sealings.container(agreement.id, own),
             host=HostPlaces(
                 agreement=agreement,
-                image=home.tee / "image",
+                image=home.images,
                 simulated=home.tee / "simulated",
                 store=home.tee / "sealed",
                 platform=settings.platform,

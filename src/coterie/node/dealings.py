@@ -169,7 +169,7 @@ class Dealings:
         home, section, stop = self._core.home, terms.dealer_tee, self._stop[number]
         assert section is not None
         self._change(number, step="the sandbox")
-        image = ensure_image(home.tee / "image")
+        image = ensure_image(home.images)
         host = dealer_host(image, home.tee / "simulated", home.settings.tee.platform, section)
         try:
             dealt = deal_stage_attested(derived, request, terms, folder, host, progress, stop)

@@ -78,6 +78,9 @@ class TeeSettings(BaseModel):
     """From start to end of one run, at most."""
     upload: Annotated[int, Field(ge=1, le=2**50)] = 2**36
     """Bytes of the largest sealed data set that is taken."""
+    image: Path = Path("tee/image")
+    """Folder of the images that runs are started from; below the home, where it begins with no slash. Several
+    homes may share one: what is in an image is measured at each start."""
 
 
 class Settings(BaseModel):
@@ -177,6 +180,10 @@ class Home:
     @property
     def tee(self) -> Path:
         return self.path / "tee"
+
+    @property
+    def images(self) -> Path:
+        return self.path / self.settings.tee.image
 
     @property
     def log_file(self) -> Path:
