@@ -33,17 +33,17 @@ def test_inputs_arrive_whole(tmp_path: Path, ends: tuple[Channel, Channel]) -> N
         path.write_bytes(content)
     inside = tmp_path / "in"
     inside.mkdir()
-    sent = threading.Thread(target=send_opening, args=(host.read, host.write, paths, LIMITS))
+    sent = threading.Thread(target=send_opening, args=(host.read, host.write, paths, LIMITS, b"chain"))
     sent.start()
-    opening = take_opening(machine.read, machine.write, inside)
+    opening, endorsements = take_opening(machine.read, machine.write, inside)
     sent.join()
-    assert opening.limits == LIMITS
+    assert (opening.limits, endorsements) == (LIMITS, b"chain")
     assert opening.inputs == (2_400_000, 1)
     assert [(inside / name).read_bytes() for name in ("0", "1")] == contents
     assert stat.S_IMODE((inside / "0").stat().st_mode) == 0o444
 
 
-RECORD = b'{"inputs":[1],"memory":1,"scratch":1,"seconds":1}'
+RECORD = b'{"endorsements":0,"inputs":[1],"memory":1,"scratch":1,"seconds":1}'
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_it_is_what_the_tool_says(launch: SnpLaunch) -> None:
 
 
 def test_the_firmware_is_measured_as_the_manual_says(launch: SnpLaunch) -> None:
-    """AMD 56860, 8.17.2: PAGE_INFO of every page, in one chain; here by own arithmetic, of a firmware alone."""
+    """AMD 56860, 8.17.2: PAGE_INFO of every page, in one chain; by own arithmetic, of a firmware alone."""
     from sevsnpmeasure.guest import calc_snp_ovmf_hash
 
     data, digest = launch.firmware.read_bytes(), bytes(48)

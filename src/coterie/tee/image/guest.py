@@ -42,10 +42,11 @@ _ANSWERS: Final[dict[Kind, tuple[Kind, ...]]] = {
 _FROM_RUNNER: Final = (*_ANSWERS, Kind.STEP, Kind.OUTPUT, Kind.PIECE, Kind.FAILED)
 
 
-def relay(host: Channel, runner: Channel, attester: Attester | None) -> None:
+def relay(host: Channel, runner: Channel, attester: Attester | None, endorsements: bytes = b"") -> None:
     """Carry records until the receipt is taken, the run has failed, or either side is gone.
 
     :param attester: the machine's own; None has the host asked.
+    :param endorsements: the vendor's, to go with evidence; nobody here looks at them.
 
     Errors: CT-2293.
     """
@@ -53,7 +54,7 @@ def relay(host: Channel, runner: Channel, attester: Attester | None) -> None:
         record = runner.receive(*_FROM_RUNNER)
         if record.kind == Kind.ASK_EVIDENCE and attester is not None:
             try:
-                runner.send(Kind.EVIDENCE, attester.quote(record.parts[0]).to_bytes(), b"")
+                runner.send(Kind.EVIDENCE, attester.quote(record.parts[0]).to_bytes(), endorsements)
             except CoterieError as error:
                 runner.send(Kind.REFUSED, error_record(error))
             continue
@@ -75,13 +76,13 @@ def run_one(port: int, inputs: Path, start: Start, attester: Attester | None) ->
     """
     host = Channel(port)
     try:
-        opening = take_opening(host.read, host.write, inputs)
+        opening, endorsements = take_opening(host.read, host.write, inputs)
         ours, theirs = socket.socketpair()
         with theirs:
             process = start(opening, theirs.fileno())
         runner = Channel(ours.detach())
         try:
-            relay(host, runner, attester)
+            relay(host, runner, attester, endorsements)
         finally:
             runner.close()
             process.kill()

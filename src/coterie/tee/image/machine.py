@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Final, NoReturn, Self
 
 from coterie.tee.evidence.errors import ATTESTER_MISSING
-from coterie.tee.evidence.model import Evidence
+from coterie.tee.evidence.model import Endorsements, Evidence
 from coterie.tee.image.errors import MACHINE_FAILED
 from coterie.tee.image.opening import send_opening
 from coterie.tee.runner.errors import RUNNER_CANCELLED, RUNNER_DIED, RUNNER_TIME
@@ -81,6 +81,7 @@ class MachineProcess:
         inputs: Sequence[Path],
         limits: RunLimits,
         cancelled: threading.Event | None = None,
+        endorsements: Endorsements | None = None,
     ) -> None:
         """Errors: CT-2305 (the machine), CT-2291, CT-2293, CT-2297."""
         self._limits, self._cancelled = limits, cancelled
@@ -95,7 +96,8 @@ class MachineProcess:
         self.channel = Channel(connected.detach(), self._check)
         self.pid = self._process.pid
         try:
-            send_opening(self.channel.read, self.channel.write, inputs, limits)
+            endorsed = b"" if endorsements is None else endorsements.to_bytes()
+            send_opening(self.channel.read, self.channel.write, inputs, limits, endorsed)
         except Closed:
             self.failed()
         except BaseException:

@@ -1,8 +1,8 @@
 """The first words between a host and the machine that it has started: limits and sealed inputs.
 
 The machine says ``coterie/machine/v1`` and a line feed. The host answers with the length of a canonical JSON
-record (4 bytes, big-endian), the record, and the inputs one after the other. What follows in both directions
-are the records of :mod:`coterie.tee.runner.records`.
+record (4 bytes, big-endian), the record, the vendor's endorsements, and the inputs one after the other. What
+follows in both directions are the records of :mod:`coterie.tee.runner.records`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coterie.crypto import canonical, parse_json
+from coterie.tee.evidence.model import MAX_ENDORSEMENTS
 from coterie.tee.runner.errors import BAD_RECORD
 from coterie.tee.runner.records import OWNERS, PIECE
 from coterie.tee.sandbox.limits import RunLimits
@@ -39,6 +40,8 @@ class Opening(BaseModel):
     memory: Count
     seconds: Count
     scratch: Count
+    endorsements: Annotated[int, Field(ge=0, le=MAX_ENDORSEMENTS)]
+    """Bytes of the vendor's endorsements of the platform; 0 where the host has none."""
     inputs: Annotated[tuple[Count, ...], Field(max_length=OWNERS, strict=False)]
     """Bytes of each."""
 
@@ -48,16 +51,20 @@ class Opening(BaseModel):
         return RunLimits(memory=self.memory, seconds=self.seconds, scratch=self.scratch)
 
 
-def send_opening(read: Read, write: Write, inputs: Sequence[Path], limits: RunLimits) -> None:
+def send_opening(
+    read: Read, write: Write, inputs: Sequence[Path], limits: RunLimits, endorsements: bytes = b""
+) -> None:
     """The host's part. Errors: CT-2293 where something else answers. Raises OSError for an input that cannot
     be read, or changes meanwhile.
     """
     if read(len(GREETING)) != GREETING:
         raise BAD_RECORD("no machine of ours is at the other end")
     sizes = tuple(path.stat().st_size for path in inputs)
-    fields = {"memory": limits.memory, "seconds": limits.seconds, "scratch": limits.scratch, "inputs": sizes}
-    record = canonical(Opening.model_validate(fields))
+    fields = {"memory": limits.memory, "seconds": limits.seconds, "scratch": limits.scratch}
+    opening = Opening(**fields, endorsements=len(endorsements), inputs=sizes)
+    record = canonical(opening)
     write(memoryview(_LENGTH.pack(len(record)) + record))
+    write(memoryview(endorsements))
     for path, size in zip(inputs, sizes, strict=True):
         with path.open("rb") as file:
             left = size
@@ -69,9 +76,9 @@ def send_opening(read: Read, write: Write, inputs: Sequence[Path], limits: RunLi
                 left -= len(piece)
 
 
-def take_opening(read: Read, write: Write, folder: Path) -> Opening:
+def take_opening(read: Read, write: Write, folder: Path) -> tuple[Opening, bytes]:
     """The machine's part: the inputs lie in the folder as ``0``, ``1`` and so on, to be read by everybody.
-    Errors: CT-2293, CT-1110. Raises OSError.
+    Gives the endorsements, too. Errors: CT-2293, CT-1110. Raises OSError.
     """
     write(memoryview(GREETING))
     (length,) = _LENGTH.unpack(read(_LENGTH.size))
@@ -81,6 +88,7 @@ def take_opening(read: Read, write: Write, folder: Path) -> Opening:
         opening = Opening.model_validate(parse_json(read(length), limit=_LARGEST))
     except ValidationError as error:
         raise BAD_RECORD(f"an opening with {error.error_count()} faults") from error
+    endorsements = read(opening.endorsements)
     for number, size in enumerate(opening.inputs):
         with (folder / str(number)).open("xb") as file:
             left = size
@@ -89,4 +97,4 @@ def take_opening(read: Read, write: Write, folder: Path) -> Opening:
                 file.write(piece)
                 left -= len(piece)
         (folder / str(number)).chmod(0o444)
-    return opening
+    return opening, endorsements

@@ -115,7 +115,7 @@ def run_attested(
             used(attest(measured, job)) as attester,
             RunnerProcess(sandbox, tuple(containers), limits, cancelled)
             if machine is None
-            else MachineProcess(machine, job, containers, limits, cancelled) as process,
+            else MachineProcess(machine, job, containers, limits, cancelled, endorsements) as process,
         ):
             try:
                 desk = _Desk(process.channel, case, public, relay, attester, endorsements, taken, progress)
