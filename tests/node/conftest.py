@@ -18,6 +18,8 @@ import pytest
 from coterie.client import Client
 from coterie.errors import CoterieError
 from coterie.node import AgreementView, JobView, init_node
+from coterie.tee import RUNNER_MODULE, Sandbox, ensure_image
+from tests.images import why_not
 
 PATIENCE = 10.0
 START_SECONDS = 30.0
@@ -218,6 +220,8 @@ def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
         payments=Daemon(base / "payments"),
         data=base / "data",
     )
+    with (made.hub.home / "node.yaml").open("a") as settings:
+        settings.write(f"tee: {{release: {base / 'release'}}}\n")  # see `measurement`
     for daemon in made.all:
         daemon.start()
     try:
@@ -243,6 +247,17 @@ def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
             if daemon.process is not None and daemon.process.poll() is None:
                 daemon.process.kill()
                 daemon.process.wait()
+
+
+@pytest.fixture(scope="session")
+def measurement(trio: Trio) -> str:
+    """Of the runner that the hub starts: an image that was made once, whatever becomes of its sources."""
+    if (reason := why_not()) is not None:
+        pytest.skip(reason)
+    base = trio.hub.home.parent
+    release = base / "release"
+    release.symlink_to(ensure_image(base / "images"))
+    return Sandbox(release, RUNNER_MODULE).measure().measurement.hex()
 
 
 def refused(code: str) -> AbstractContextManager[pytest.ExceptionInfo[CoterieError]]:

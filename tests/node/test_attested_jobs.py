@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from coterie.crypto import now
 from coterie.node import AgreementView
-from coterie.tee import RUNNER_MODULE, Sandbox, ensure_image
 from coterie.tee.evidence.attest.home import SimulatedHome
-from tests.images import why_not
 from tests.node.conftest import Trio, ended
 
 TEE = """\
@@ -32,15 +26,6 @@ datasets: {{lender: customers, payments: behaviour}}
 steps: {steps}
 """
 LOGISTIC = "[align, split, fill, standardize, logistic, evaluate]"
-
-
-@pytest.fixture(scope="session")
-def measurement(tmp_path_factory: pytest.TempPathFactory, trio: Trio) -> Iterator[str]:
-    """Of the runner that the hub starts. Its image is made once for these tests."""
-    if (reason := why_not()) is not None:
-        pytest.skip(reason)
-    images = trio.hub.home / "tee" / "image"
-    yield Sandbox(ensure_image(images), RUNNER_MODULE).measure().measurement.hex()
 
 
 def agree(trio: Trio, measurement: str, **changes: str) -> AgreementView:

@@ -60,7 +60,7 @@ def measure(
         Part, typer.Option("--part", help="The runner of jobs, the attested dealer, or the keeper of keys.")
     ] = Part.runner,
     image: Annotated[
-        Path | None, typer.Option(help="Folder of images, where that is not in this node's home.")
+        Path | None, typer.Option(help="Folder of images, where that is not the one of this node.")
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="The list of all measured files.")] = False,
 ) -> None:
@@ -73,7 +73,8 @@ def measure(
 
     state = state_of(context)
     home = Home.open(state.home)
-    sandbox = _sandbox(part, image or home.images)
+    release = home.settings.tee.release if image is None and part is Part.runner else None
+    sandbox = _sandbox(part, image or home.images, release)
     measured = sandbox.measure()
     view = MeasureView(
         image=sandbox.image,
@@ -104,13 +105,13 @@ def _terms(view: MeasureView) -> str:
     return "\n".join(lines)
 
 
-def _sandbox(part: Part, folder: Path) -> Sandbox:
+def _sandbox(part: Part, folder: Path, release: Path | None) -> Sandbox:
     from coterie.jobs import DEALER_MODULE
     from coterie.tee import KEEPER_MODULE, RUNNER_MODULE, Sandbox, ensure_image
 
     modules = {Part.runner: RUNNER_MODULE, Part.dealer: DEALER_MODULE, Part.keeper: KEEPER_MODULE}
     try:
-        return Sandbox(ensure_image(folder), modules[part])
+        return Sandbox(release or ensure_image(folder), modules[part])
     except OSError as error:
         raise write_error(folder, error) from error
 

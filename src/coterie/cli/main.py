@@ -28,6 +28,7 @@ from . import (
     ledgers,
     nodes,
     peers,
+    sealed,
     tapes,
     tokens,
 )
@@ -116,13 +117,21 @@ app.add_typer(
     rich_help_panel=WORK,
 )
 app.add_typer(
+    sealed.app,
+    name="sealed",
+    help="Sealed data at this node, own and others': list it, delete it with proof.",
+    rich_help_panel=WORK,
+)
+app.add_typer(
     attested.app,
     name="tee",
     help="Attested code: what it measures here, images of machines that run it.",
     rich_help_panel=WORK,
 )
 app.add_typer(ledgers.app, name="ledger", help="What this party has written down.", rich_help_panel=PROOF)
-app.add_typer(audit.app, name="audit", help="Check a ledger, without its node.", rich_help_panel=PROOF)
+app.add_typer(
+    audit.app, name="audit", help="Check a ledger or an attested run, without a node.", rich_help_panel=PROOF
+)
 app.add_typer(
     evidence.app,
     name="evidence",

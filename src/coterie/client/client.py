@@ -28,6 +28,7 @@ from coterie.node import (
     PeerView,
     PlanView,
     ResultView,
+    SealedView,
     TapeView,
     TokenRole,
     TokenView,
@@ -118,6 +119,17 @@ class Client(Connection):
     def remove_dataset(self, name: str) -> None:
         """Forget a dataset. The file stays."""
         self._call("DELETE", f"/datasets/{_part(name)}")
+
+    def sealed(self) -> list[SealedView]:
+        """What this node has sealed, and what it holds of others as their host."""
+        return self._list("/sealed", SealedView)
+
+    def remove_sealed(self, file: str, reason: str = "") -> None:
+        """Destroy the key of own sealed data, which its host then deletes; or delete what is held of others.
+
+        :param file: its id.
+        """
+        self._call("DELETE", f"/sealed/{_part(file)}?reason={_part(reason)}")
 
     # -- agreements: every ``agreement`` is its id (digest) or its name
 

@@ -3,6 +3,7 @@
 from .approval import Approval, approve, verify_approval
 from .artefacts import Artefacts
 from .assignment import Assignment, Host, HostPlaces, Places, ReleaserQuestion
+from .attested.holdings import Holding, holdings
 from .attested.manifest import manifest_of
 from .attested.record import CheckedRun, RunRecord, check_run
 from .attested.replay import Replay, ReplayCheck, replay
@@ -39,6 +40,7 @@ __all__ = [
     "CheckedRun",
     "DealerHost",
     "Derived",
+    "Holding",
     "Host",
     "HostPlaces",
     "JobSpec",
@@ -67,6 +69,7 @@ __all__ = [
     "discard_dealt",
     "evidence_path",
     "expected_dealing",
+    "holdings",
     "manifest_of",
     "merge_requests",
     "new_job_id",

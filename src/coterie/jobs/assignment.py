@@ -30,7 +30,9 @@ class HostPlaces(_Record):
     agreement: Agreement
     """For the record of the run."""
     image: Path
-    """Folder of the runner's images."""
+    """Folder where images of the present installation are made."""
+    release: Path | None
+    """The image to run; None for one of the present installation."""
     simulated: Path
     """Folder of the simulated root."""
     store: Path
@@ -44,6 +46,8 @@ class HostPlaces(_Record):
     """From start to end of one run."""
     upload: int
     """Bytes of the largest sealed data set that is taken."""
+    endorsements: tuple[Path, ...] = ()
+    """Files of what the platform's vendor says of it, see :func:`coterie.tee.read_endorsements`."""
     machine: tuple[str, ...] = ()
     """The command that starts a machine for one run, see :class:`coterie.tee.Machine`; none where runs are
     started right here."""

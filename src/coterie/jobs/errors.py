@@ -157,3 +157,9 @@ RESULT_DIFFERS = define(
     "A sealed result is not the one that the receipt names",
     "Ask the host's operator to send the job's results again; what was sent is not used.",
 )
+HOLDING_UNREADABLE = define(
+    "CT-4037",
+    Unavailable,
+    "What a host has written down of sealed data cannot be read",
+    "Nothing need be done: the next job with this data writes it down again.",
+)

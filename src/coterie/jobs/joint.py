@@ -7,7 +7,7 @@ published to its receivers, and keeps what happens inside.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
 
@@ -30,6 +30,17 @@ JOINT = "(tee)"
 """Who failed, where it was no owner's data. No party can have this name."""
 
 
+class Lent(Protocol):
+    """A Parquet file in memory that is there for one reading."""
+
+    def lend(self, read: Callable[[pa.Buffer], Dataset]) -> Dataset:
+        """What ``read`` makes of the file. The file MAY be gone after that."""
+        ...
+
+
+Content: TypeAlias = pa.Table | pa.Buffer | Lent | Dataset
+
+
 class Publish(Protocol):
     """Where results go."""
 
@@ -46,7 +57,7 @@ class Publish(Protocol):
 def run_joint(
     proposal: Proposal,
     terms: Terms,
-    datasets: Mapping[str, pa.Table | pa.Buffer | Dataset],
+    datasets: Mapping[str, Content],
     id_key: bytes,
     *,
     publish: Publish,
@@ -59,7 +70,8 @@ def run_joint(
     that are known then, and held against it. Sizes stay here: nobody is told of them.
 
     :param datasets: of every owner: a table with its id column, or a Parquet file, in memory. They are
-        checked by the rules of files. A loaded dataset is taken as it is.
+        checked by the rules of files. A loaded dataset is taken as it is. Of files that are lent, nothing is
+        held after they have been read.
     :param id_key: 32 bytes, the one whose commitment the terms have: the order of rows, and which of them are
         test rows, depend on it.
     :param progress: ``progress(step, done, total, what)``; may raise to end the job.
@@ -109,7 +121,7 @@ class _Run:
         self._ran: list[StepPlan] = []
         self.step: str | None = None
 
-    def load(self, datasets: Mapping[str, pa.Table | pa.Buffer | Dataset]) -> None:
+    def load(self, datasets: Mapping[str, Content]) -> None:
         """Check every owner's data, and keep the columns that the job uses."""
         self.step = "load"
         parties = self.approved.parties
@@ -117,17 +129,20 @@ class _Run:
             raise DATASETS_INVALID("data is needed of just the parties that have a dataset in the job")
         for number, party in enumerate(parties):
             self._progress("load", number, len(parties), f"reading the dataset of {party}")
-            content, facts = datasets[party], self._proposal.facts[party]
             try:
-                if isinstance(content, Dataset):
-                    if content.rows != facts.rows:
-                        raise DATASETS_INVALID(f"{content.rows} rows, and {facts.rows} in the proposal")
-                    self._datasets[party] = content
-                else:
-                    wanted = self._columns(party)
-                    self._datasets[party] = opened(facts, content, wanted, self._scratch)
+                self._datasets[party] = self._loaded(party, datasets[party])
             except CoterieError as error:
                 raise error.at(party=party) from None
+
+    def _loaded(self, party: str, content: Content) -> Dataset:
+        facts, wanted = self._proposal.facts[party], self._columns(party)
+        if isinstance(content, Dataset):
+            if content.rows != facts.rows:
+                raise DATASETS_INVALID(f"{content.rows} rows, and {facts.rows} in the proposal")
+            return content
+        if isinstance(content, pa.Table | pa.Buffer):
+            return opened(facts, content, wanted, self._scratch)
+        return content.lend(lambda file: opened(facts, file, wanted, self._scratch))
 
     def _columns(self, party: str) -> tuple[str, ...]:
         """What the job uses of a party's columns; the others are not even read."""
@@ -159,7 +174,14 @@ class _Run:
         if self._scratch is not None:
             self._scratch.release()
         self._ran.append(step)
+        self._let_go()
         self._progress(step.step, 1, 1, "done")
+
+    def _let_go(self) -> None:
+        """Columns that are in frames need not be in memory twice."""
+        left = self._proposal.spec.steps[len(self._ran) :]
+        if not any(component(one.component).reads_datasets for one in left):
+            self._datasets = {party: one.without_columns() for party, one in self._datasets.items()}
 
     def _check_common_rows(self) -> None:
         check_common_rows(self._terms, self._planner.context.frames, self._frames)

@@ -87,6 +87,7 @@ class Attested:
             host=HostPlaces(
                 agreement=agreement,
                 image=home.images,
+                release=settings.release,
                 simulated=home.tee / "simulated",
                 store=home.tee / "sealed",
                 platform=settings.platform,
@@ -94,6 +95,8 @@ class Attested:
                 memory=settings.memory,
                 seconds=settings.seconds,
                 upload=settings.upload,
+                endorsements=settings.endorsements,
+                machine=settings.machine,
             )
             if hosts
             else None,

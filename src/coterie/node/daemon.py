@@ -76,6 +76,7 @@ class Node:
                     await self.services.runs.recover()
                     self.services.outbox.start()
                     self._core.spawn("greeting", self.services.network.greet())
+                    self._core.spawn("sealed data", self.services.holdings.sweep())
                     yield
                 finally:
                     self.services.dealings.stop()

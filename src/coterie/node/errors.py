@@ -233,3 +233,17 @@ REQUEST_UNREADABLE = define(
     "Not a request for tape files",
     "Take the file that `coterie job plan --job ID --stage N --output FILE` writes.",
 )
+
+# Sealed data
+SEALED_IN_USE = define(
+    "CT-5080",
+    Unavailable,
+    "A job that is not over needs this sealed data",
+    "Cancel the job first, or wait until it is over.",
+)
+PROOF_REFUSED = define(
+    "CT-5081",
+    PeerMisbehaved,
+    "A host's proof of deletion does not hold",
+    "Ask its operator; the key of the data is destroyed here, so what is left of it cannot be read.",
+)

@@ -78,9 +78,18 @@ class TeeSettings(BaseModel):
     """From start to end of one run, at most."""
     upload: Annotated[int, Field(ge=1, le=2**50)] = 2**36
     """Bytes of the largest sealed data set that is taken."""
+    endorsements: Annotated[tuple[Path, ...], Field(max_length=64)] = ()
+    """Files of the platform's vendor: certificates, revocation lists (PEM, DER), Intel's collateral (JSON).
+    They go with the evidence to owners that have none."""
+    machine: Annotated[tuple[str, ...], Field(max_length=256)] = ()
+    """The command that starts a confidential machine for one run, word by word; ``{socket}``, ``{job}`` and
+    ``{job_base64}`` are put in. Without it runs are started on this machine."""
     image: Path = Path("tee/image")
     """Folder of the images that runs are started from; below the home, where it begins with no slash. Several
     homes may share one: what is in an image is measured at each start."""
+    release: Path | None = None
+    """One image that was made before, such as that of the release that agreements name; None for one of the
+    present installation, which is made when it is first needed."""
 
 
 class Settings(BaseModel):

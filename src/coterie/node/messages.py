@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from coterie.agreement import Agreement, Revocation
 from coterie.data import DatasetFacts
 from coterie.jobs import Approval, Proposal
-from coterie.ledger import Countersignature, SignedHead
+from coterie.ledger import Countersignature, Entry, SignedHead
 from coterie.tee import DatasetRecord
 
 from .views import JobState, ParticipantView, Role
@@ -39,6 +39,8 @@ __all__ = [
     "ProposeAnswer",
     "SealAnswer",
     "SealQuestion",
+    "SealedDrop",
+    "SealedDropped",
 ]
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -115,6 +117,19 @@ class SealAnswer(Message):
     """``record`` is None while it is being sealed: ask again."""
 
     record: DatasetRecord | None
+
+
+class SealedDrop(Message):
+    """The sender's sealed data shall be deleted at the receiver, its host."""
+
+    file: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+    reason: Text
+
+
+class SealedDropped(Message):
+    """Sealed data of the receiver was deleted at the sender: the entry of its ledger that says so."""
+
+    entry: Entry
 
 
 class Propose(Message):

@@ -29,6 +29,8 @@ KINDS: dict[type[Message], str] = {
     messages.AgreementPull: "agreement/pull",
     messages.FactsQuestion: "facts",
     messages.SealQuestion: "seal",
+    messages.SealedDrop: "sealed/drop",
+    messages.SealedDropped: "sealed/dropped",
     messages.Propose: "job/propose",
     messages.ApprovalPush: "job/approval",
     messages.JobStart: "job/start",

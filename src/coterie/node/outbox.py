@@ -29,7 +29,11 @@ _WIRE = "CT-12"
 """Codes of connections: what is wrong, such as a stranger at the peer's address, may be mended."""
 
 _KINDS: dict[str, type[messages.Message]] = {
-    one.__name__: one for one in (messages.AgreementPush, messages.ApprovalPush, messages.JobEnd)
+    one.__name__: one
+    for one in (
+        *(messages.AgreementPush, messages.ApprovalPush, messages.JobEnd),
+        *(messages.SealedDrop, messages.SealedDropped),
+    )
 }
 """What may wait in the outbox. All of them may arrive twice."""
 

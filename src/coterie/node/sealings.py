@@ -2,7 +2,9 @@
 
 ::
 
-    home/sealed/<first 16 digits of the agreement's id>/<dataset>.sealed   with its .record and .stamp
+    home/sealed/<first 16 digits of the agreement's id>/<dataset>.sealed
+    …                                                  <dataset>.sealed.record
+    …                                                  <dataset>.stamp     agreement, and state of the table
 
 A dataset is sealed for an agreement when a job of engine tee is first planned with it, and again when its
 file has changed.
@@ -75,7 +77,7 @@ class Sealings:
         if known is not None:
             return known
         old = await asyncio.to_thread(_old, place)
-        made = await self._seal(spec, stamp, place)
+        made = await self._seal(spec, f"{agreement.id}\n{stamp}", place)
         body = {"event": "sealed", "agreement": agreement.id, "dataset": made.dataset, "file": made.file}
         await self._core.record("sealed", {**body, "record": made.digest, "root": made.root})
         if old is not None and not self._in_use(old.digest):
@@ -89,7 +91,7 @@ class Sealings:
             record.verify(self._core.identity.public)
             record.require(preamble)
             self._keys.key(preamble)
-            same = place.with_suffix(".stamp").read_text(encoding="utf-8") == stamp
+            same = place.with_suffix(".stamp").read_text(encoding="utf-8").partition("\n")[2] == stamp
         except (CoterieError, OSError, UnicodeDecodeError):
             return None
         return record if same and (record.columns, record.id_rule) == (spec.columns, spec.id_rule) else None
@@ -112,6 +114,16 @@ class Sealings:
         except Exception as error:
             log_unexpected(f"sealing {spec.name}", error)
             raise UNEXPECTED(f"{type(error).__name__} while sealing {spec.name!r}") from error
+
+    def all(self) -> dict[str, tuple[str, DatasetRecord]]:
+        """Everything that is sealed here, by file: the agreement that it is sealed for, and its record."""
+        found: dict[str, tuple[str, DatasetRecord]] = {}
+        for stamp in sorted(self._core.home.sealed.glob("*/*.stamp")):
+            record = _old(stamp.with_suffix(".sealed"))
+            if record is not None:
+                agreement = stamp.read_text(encoding="utf-8").partition("\n")[0]
+                found[record.file] = (agreement, record)
+        return found
 
     async def withdraw(self, agreement: str, dataset: str, reason: str) -> DatasetRecord | None:
         """Destroy the key of what was sealed for an agreement, wherever its copies lie; its record, if there

@@ -14,6 +14,7 @@ from .core import VERSION, Core
 from .datasets import Datasets
 from .dealings import Dealings
 from .doctor import Doctor
+from .holdings import Holdings
 from .introductions import Introductions
 from .jobbook import JobBook
 from .network import Network
@@ -42,6 +43,7 @@ class Services:
     book: JobBook
     proposals: Proposals
     runs: Runs
+    holdings: Holdings
     tapes: Tapes
     dealings: Dealings
     doctor: Doctor
@@ -60,7 +62,13 @@ class Services:
         attested = Attested(core, agreements, planning, book, sealings)
         begins = Begins(core, agreements, datasets, book, attested)
         runs = Runs(core, network, outbox, agreements, planning, book, tapes, begins, attested)
-        agreements.on_revoked = runs.agreement_revoked
+        holdings = Holdings(core, outbox, agreements, book, sealings)
+
+        async def revoked(agreement: str) -> None:
+            await runs.agreement_revoked(agreement)
+            await holdings.agreement_ended(agreement, "the agreement was revoked")
+
+        agreements.on_revoked = revoked
         made = cls(
             core=core,
             network=network,
@@ -72,6 +80,7 @@ class Services:
             book=book,
             proposals=Proposals(core, network, outbox, agreements, datasets, planning, book, runs, sealings),
             runs=runs,
+            holdings=holdings,
             tapes=tapes,
             dealings=Dealings(core, agreements, planning),
             doctor=Doctor(core, network),
@@ -86,6 +95,8 @@ class Services:
         network.answer(messages.AgreementPull, self._agreement)
         network.answer(messages.FactsQuestion, self.proposals.answer_facts)
         network.answer(messages.SealQuestion, self.proposals.answer_seal)
+        network.answer(messages.SealedDrop, self.holdings.receive_drop)
+        network.answer(messages.SealedDropped, self.holdings.receive_dropped)
         network.answer(messages.Propose, self.proposals.receive)
         network.answer(messages.ApprovalPush, self.proposals.receive_approval)
         network.answer(messages.JobStart, self.runs.receive_start)

@@ -34,6 +34,7 @@ __all__ = [
     "ResultView",
     "RevocationView",
     "Role",
+    "SealedView",
     "TapeView",
     "TokenRole",
     "TokenView",
@@ -153,6 +154,24 @@ class DatasetView(View):
     source: str
     """Where it is read from, in words."""
     added: str
+
+
+class SealedView(View):
+    """Sealed data at this node."""
+
+    file: str
+    """Its id: how it is removed."""
+    dataset: str
+    """``owner/name``."""
+    whose: Literal["own", "held"]
+    """``held``: another party's, which this node hosts and cannot read."""
+    agreement: str
+    """That it is sealed for."""
+    root: str
+    size: int
+    """Bytes of ciphertext."""
+    rows: int | None
+    created: str
 
 
 class RevocationView(View):

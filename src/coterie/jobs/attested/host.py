@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from coterie.crypto import write_error
+from coterie.crypto import CANNOT_READ, write_error
 from coterie.errors import CoterieError
 from coterie.jobs.assignment import HostPlaces
+from coterie.jobs.attested.holdings import Holding
 from coterie.jobs.attested.owner import Here, Missing, There
 from coterie.jobs.errors import HOST_DIFFERS
 from coterie.tee import (
@@ -25,7 +26,10 @@ from coterie.tee import (
     Case,
     Challenge,
     DatasetRecord,
+    Endorsements,
     JobManifest,
+    Machine,
+    OwnPlatform,
     Receiver,
     Release,
     ReleaseRequest,
@@ -34,6 +38,7 @@ from coterie.tee import (
     attester_for,
     ensure_image,
     expected_measurements,
+    read_endorsements,
     run_attested,
 )
 from coterie.wire import Channel, Mesh
@@ -56,6 +61,7 @@ def receive_container(channel: Channel, places: HostPlaces, record: DatasetRecor
         try:
             with Receiver(folder, record, record.owner, limit=places.upload) as receiver:
                 _receive(channel, receiver, record, say)
+                Holding(agreement=places.agreement.id, record=record).keep(places.store)
                 return receiver.finish()
         except CoterieError as error:
             if error.code != UPLOAD_BUSY.code:
@@ -126,7 +132,7 @@ def run_here(
     """
     with _place(places, mesh, say):
         say("stage-release", "preparing the runner's image")
-        sandbox = Sandbox(ensure_image(places.image), RUNNER_MODULE)
+        sandbox = Sandbox(places.release or ensure_image(places.image), RUNNER_MODULE)
         limits = RunLimits(memory=places.memory, seconds=places.seconds)
         with _Watch(mesh) as watch:
             try:
@@ -138,13 +144,25 @@ def run_here(
                     owners,
                     folder,
                     public=public,
+                    endorsements=_endorsements(places),
                     limits=limits,
                     progress=lambda step: say(step, "in the attested runner"),
                     cancelled=watch.ended,
+                    machine=Machine(places.machine) if places.machine else None,
                 )
             except CoterieError:
                 mesh.check()  # where the job has ended elsewhere, that is why
                 raise
+
+
+def _endorsements(places: HostPlaces) -> Endorsements | None:
+    """What the operator has of the platform's vendor. Errors: CT-2234, CT-1122."""
+    if not places.endorsements:
+        return None
+    try:
+        return read_endorsements(places.evidence, [path.read_bytes() for path in places.endorsements])
+    except OSError as error:
+        raise CANNOT_READ(f"{error.filename}: {error.strerror}") from error
 
 
 def _attester(places: HostPlaces, manifest: JobManifest, measured: bytes, job: bytes) -> Attester:
@@ -157,6 +175,8 @@ def _attester(places: HostPlaces, manifest: JobManifest, measured: bytes, job: b
         here = expected_measurements(places.platform, measured)
         if not any(all(here.get(name) == value for name, value in one.items()) for one in agreed):
             raise HOST_DIFFERS(f"it measures {', '.join(here.values())}")
+    elif places.machine:
+        return OwnPlatform()
     return attester_for(places.platform, places.simulated, measured, job)
 
 

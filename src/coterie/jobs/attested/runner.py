@@ -6,6 +6,9 @@ is believed: only together do they give the manifest that every owner has grante
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import sys
 from collections.abc import Iterator
 from typing import Final
 
@@ -18,8 +21,10 @@ from coterie.jobs.errors import ID_KEY_DIFFERS, TASK_DIFFERS
 from coterie.jobs.joint import run_joint
 from coterie.jobs.plan import derive_plan
 from coterie.jobs.proposal import Proposal
-from coterie.tee import PER_ROW, Output, Task, read_document, serve
+from coterie.jobs.registry import component
+from coterie.tee import PER_ROW, JobManifest, Output, Task, read_document, serve
 
+LEARNERS: Final = "sklearn"
 PUBLIC: Final = 16 * 1024 * 1024
 """Bytes of proposal and terms, at most."""
 
@@ -53,7 +58,7 @@ def work(task: Task) -> Iterator[Output]:
     run_joint(
         facts.proposal,
         facts.terms,
-        {owner: dataset.table() for owner, dataset in task.datasets.items()},
+        task.datasets,
         _id_key(task, facts.terms),
         publish=publish,
         progress=lambda step, done, _total, _what: task.progress(step) if not done else None,
@@ -69,12 +74,28 @@ def _id_key(task: Task, terms: Terms) -> bytes:
     return next(iter(task.secrets.values()))
 
 
-def prepare() -> None:
-    """What the components load when they are first used: while the owners are asked, nothing waits for it."""
-    import pyarrow.parquet
-    import xgboost
+def prepare(manifest: JobManifest) -> None:
+    """Load what the job's components use, and nothing else. A component that is none, or a library that is
+    not there, is for the run to tell.
+    """
+    wanted = {module for step in manifest.steps for module in component(step.component).libraries}
+    with contextlib.nullcontext() if any(one.startswith(LEARNERS) for one in wanted) else _without(LEARNERS):
+        for module in sorted(wanted):
+            importlib.import_module(module)
 
-    del pyarrow, xgboost
+
+@contextlib.contextmanager
+def _without(package: str) -> Iterator[None]:
+    """As if a package were not installed. XGBoost loads all of scikit-learn where it is, and takes most of a
+    second for that, for classes that are not used here."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[package]
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ from coterie.node.views import (
     InvitationView,
     NewToken,
     PeerView,
+    SealedView,
     TokenRole,
     TokenView,
     VersionView,
@@ -175,6 +176,18 @@ async def dataset(request: Request, name: str) -> DatasetView:
 @routes.delete("/datasets/{name}", dependencies=[ADMIN])
 async def remove_dataset(request: Request, name: str) -> None:
     services_of(request).datasets.remove(name)
+
+
+@routes.get("/sealed", dependencies=[READER])
+async def sealed(request: Request) -> list[SealedView]:
+    return await services_of(request).holdings.views()
+
+
+@routes.delete("/sealed/{file}", dependencies=[ADMIN])
+async def remove_sealed(
+    request: Request, file: str, reason: Annotated[str, Query(max_length=300)] = ""
+) -> None:
+    await services_of(request).holdings.remove(file, reason or "by the operator")
 
 
 @routes.get("/ledger", dependencies=[READER])
