@@ -19,6 +19,8 @@ from coterie.ledger import read_entries, verify
 from coterie.tee.documents.derive import grant_for
 from coterie.tee.documents.exchange import Challenge, Checkpoint, Release, ReleaseRequest
 from coterie.tee.evidence.attest.sim import SimAttester
+from coterie.tee.evidence.errors import ATTESTER_FAILED
+from coterie.tee.evidence.model import Evidence
 from coterie.tee.evidence.store import EndorsementStore
 from coterie.tee.keeper.deposit import Deposit
 from coterie.tee.keeper.documents import KeeperOffer
@@ -239,6 +241,26 @@ def test_a_keeper_that_is_killed_is_gone(offline: Offline) -> None:
             os.kill(pid, signal.SIGKILL)
     assert failed(offline.run_kept).code == "CT-2325"
     assert failed(offline.keeper.offer, offline.depositor.challenge("simulated")).code == "CT-2325"
+
+
+def test_a_platform_that_fails(tmp_path: Path, offline: Offline) -> None:
+    """With a code, the keeper goes on; otherwise it ends, and nobody waits for it."""
+
+    class Failing:
+        error: Exception = ATTESTER_FAILED("no answer")
+
+        def quote(self, report_data: bytes) -> Evidence:
+            raise self.error
+
+    failing = Failing()
+    store = KeeperStore(tmp_path / "other")
+    with Keeper(offline.keeper_sandbox, lambda *_: failing, store, limits=LIMITS) as keeper:
+        challenge = offline.depositor.challenge("simulated")
+        assert failed(keeper.offer, challenge).code == "CT-2248"
+        assert failed(keeper.offer, challenge).code == "CT-2248"
+        failing.error = RuntimeError("a driver is broken")
+        assert failed(keeper.offer, challenge).code == "CT-2325"
+        assert failed(keeper.offer, challenge).code == "CT-2325"
 
 
 def test_a_sandbox_that_does_not_start_says_why(tmp_path: Path, image: Path) -> None:

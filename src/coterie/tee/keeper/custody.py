@@ -149,12 +149,14 @@ class Custody:
         :param folder: in memory, for what is remembered of endorsements; it is made here.
         """
         self._host, self._folder, self._clock = host, folder, clock()
-        self._key = RunnerKey.generate()
+        key = RunnerKey.generate()
+        self._key: RunnerKey | None = key
+        """Gone once it has opened a deposit: who later sees this memory and that deposit has no key."""
         self._identity = Identity.in_memory(NAME)
         self._binding = KeeperBinding(
             nonce=challenge.nonce,
             provider=challenge.provider,
-            hpke_pk=self._key.public.hex(),
+            hpke_pk=key.public.hex(),
             log_pk=self._identity.public.key,
             assurance=challenge.assurance,
         )
@@ -200,7 +202,7 @@ class Custody:
         Errors: CT-2327, CT-2329; those of :meth:`Deposit.check`; CT-2211 for keys of another keeper or
         deposit; CT-2204; CT-2233, CT-2235; CT-16xx where the agreement does not stand; CT-2331.
         """
-        if self._kept is not None or self._ended is not None:
+        if self._key is None:
             raise DEPOSIT_REFUSED("there was one already under this offer")
         if deposit.binding != self._binding:
             raise DEPOSIT_REFUSED("it is for another keeper, or for another offer of this one")
@@ -220,7 +222,7 @@ class Custody:
             overwrite(key)
             overwrite(secret or b"")
             raise
-        self._kept = _Kept(deposit, roots, expires, key, secret)
+        self._kept, self._key = _Kept(deposit, roots, expires, key, secret), None
         return self._statement(deposit.binding.nonce)
 
     def _accept(self, deposit: Deposit, key: bytes) -> None:

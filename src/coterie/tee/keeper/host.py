@@ -231,9 +231,10 @@ class Keeper:
                     asked.answer.set_result(answer)
         except Closed:
             _fail(asked, process)
-        except CoterieError as error:
+        except BaseException as error:
             if asked is not None and not asked.answer.done():
-                asked.answer.set_exception(KEEPER_GONE(error.detail))
+                told = error.detail if isinstance(error, CoterieError) else type(error).__name__
+                asked.answer.set_exception(KEEPER_GONE(told))
             raise
 
     def _answered(self, process: RunnerProcess, attester: Attester) -> bytes | CoterieError:
