@@ -38,6 +38,14 @@ def test_a_plan_says_what_goes_to_the_disk(capsys: pytest.CaptureFixture[str], d
     assert ("own disk" in text) == told
 
 
+def test_a_plan_says_what_it_rests_on(capsys: pytest.CaptureFixture[str]) -> None:
+    named = {"protocol": "sharing", "helper": "a dealer that must not collude"}
+    steps = [stage(step=name, statement=named) for name in ("glm", "evaluate")]
+    text = said(capsys, [*steps, stage(step="align", statement={"protocol": "psi", "helper": None})])
+    assert text.count("It rests on a dealer that must not collude.") == 1
+    assert "rests on" not in said(capsys, [stage(step="align")])
+
+
 def test_a_plan_says_who_has_no_data_and_what_it_learns(capsys: pytest.CaptureFixture[str]) -> None:
     reveals = [{"what": "coefficients", "to": ["telecom", "regulator"], "values": 5, "kind": "coefficients"}]
     guests = {"guests": ["regulator", "telecom"], "dealer": "telecom"}

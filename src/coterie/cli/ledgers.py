@@ -124,7 +124,8 @@ def _job(body: Body) -> str:
 
 def _tape(body: Body) -> str:
     of = f"stage {body['stage']} of job {short(body['job'])}"
-    return f"{body['event']}: tape file {body['serial'][:12]} for {of}, by {body['dealer']}"
+    told = {"hardware": ", attested", "simulated": ", attested, SIMULATED"}.get(body.get("assurance", ""), "")
+    return f"{body['event']}: tape file {body['serial'][:12]} for {of}, by {body['dealer']}{told}"
 
 
 def _head(body: Body) -> str:

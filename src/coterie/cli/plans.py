@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from coterie.node import PlanView
@@ -36,6 +36,8 @@ def print_plan(view: PlanView) -> None:
         say(f"In the tape file of {party}, dealt before the run: ≤ {amount(count)}.")
     if summary["disk"]:
         say(f"On each party's own disk, until the job ends: ≤ {amount(summary['disk'])}.")
+    for helper in _helpers(view.document):
+        say(f"It rests on {helper}.")
     for guest in view.document.get("guests", ()):
         deals = "deals random numbers, " if guest == view.document["dealer"] else ""
         say(f"{guest} has no data in this job: it {deals}receives results, and computes nothing.")
@@ -77,6 +79,13 @@ def _steps(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
                 f"{step['seconds']:.1f}",
                 statement.get("protocol", ""),
             )
+
+
+def _helpers(document: Mapping[str, Any]) -> Iterable[str]:
+    """What steps rest on beside the parties, such as a dealer: each once."""
+    steps = (step for stage in document["stages"] for step in stage["steps"])
+    told = ((step["statement"] or {}).get("helper") for step in steps)
+    return dict.fromkeys(helper for helper in told if helper)
 
 
 def _learned(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
