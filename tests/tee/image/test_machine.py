@@ -135,10 +135,11 @@ def test_a_run_that_is_cancelled_ends_its_machine(tmp_path: Path) -> None:
 
 
 def test_the_command_is_told_where_and_what_for() -> None:
-    machine = Machine(("qemu", "path={socket},server=off", "host-data={job_base64}", "{job}"))
+    machine = Machine(("qemu", "path={socket},server=off", "host-data={job_base64}", "{job}", "{job_tdx}"))
     assert machine.words(Path("/run/port"), bytes(range(32))) == [
         "qemu",
         "path=/run/port,server=off",
         "host-data=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
         bytes(range(32)).hex(),
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8AAAAAAAAAAAAAAAAAAAAA",
     ]

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
+from coterie.tee.evidence.binding import launched
 from coterie.tee.evidence.errors import ATTESTER_MISSING
 from coterie.tee.evidence.model import Endorsements, Evidence
 from coterie.tee.image.errors import MACHINE_FAILED
@@ -39,9 +40,9 @@ class Machine:
     """How to start one."""
 
     command: tuple[str, ...]
-    """Words, in which ``{socket}`` is the path of a Unix socket that the machine's port must connect to, and
-    ``{job}`` and ``{job_base64}`` are what it must be launched with: the digest of the job's manifest, 32
-    bytes.
+    """Words, in which ``{socket}`` is the path of a Unix socket that the machine's port must connect to. What
+    it must be launched with, the digest of the job's manifest, is ``{job}`` (32 bytes in hex),
+    ``{job_base64}``, and ``{job_tdx}`` (48 bytes as TDX has them, in base64).
     """
     start_seconds: int = 120
     """From the command to the machine's first word."""
@@ -52,6 +53,7 @@ class Machine:
             "{socket}": str(socket),
             "{job}": job.hex(),
             "{job_base64}": base64.b64encode(job).decode(),
+            "{job_tdx}": base64.b64encode(launched("tdx", job) or b"").decode(),
         }
         made = []
         for word in self.command:
