@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from datetime import timedelta
 from typing import Any
 
+import cbor2
 import pytest
+import rfc8785
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from coterie.crypto import Identity, canonical, timestamp
 from coterie.tee.documents.exchange import ReleaseRequest
@@ -26,7 +32,7 @@ from coterie.tee.keeper.documents import (
 from coterie.tee.keeper.inside import Desk
 from coterie.tee.runner.records import Kind, Record
 from tests.tee.joint import MEASUREMENT, NOW, Clock, resigned
-from tests.tee.keeper.local import KEEPER, Steady, World, code, keepers
+from tests.tee.keeper.local import KEEPER, SHARED, Steady, World, code, keepers
 
 
 def flipped(measurement: bytes) -> bytes:
@@ -226,6 +232,33 @@ def test_parts_that_do_not_belong_together(world: World, who: dict[str, Identity
     broken = deposit.model_copy(update={"logged": deposit.logged.model_copy(update={"head": head})})
     broken = broken.with_signature(who["lender"].sign(DOMAIN, broken.signed_body()))
     assert code(broken.check) == "CT-2327"
+
+
+def test_forms_are_as_the_page_of_formats_says(world: World) -> None:
+    """Made again from the page's words, with other libraries' functions."""
+    custody = world.custody()
+    private = custody._key._private  # type: ignore[union-attr]
+    offer = custody.offer()
+    binding = rfc8785.dumps(json.loads(offer.to_bytes())["binding"])
+    asked = hashlib.sha512(b"coterie/keeper/v1" + binding).hexdigest()
+    blob = cbor2.loads(offer.evidence.blob.split(b"\n", 1)[1])
+    statement = json.loads(blob["statement"])
+    assert statement["report_data"] == asked
+    assert statement["launch_bound"] == hashlib.sha256(b"coterie/keeper/v1").hexdigest()
+    deposit = json.loads(world.deposit(offer).to_bytes())
+    signature = bytes.fromhex(deposit.pop("signature"))
+    signed = b"coterie/deposit/v1\0" + rfc8785.dumps(deposit)
+    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(deposit["owner"]["key"]))
+    key.verify(signature, signed)
+    sealed = {name: base64.b64decode(deposit.pop(name)) for name in ("wrapped", "secret")}
+    said = hashlib.sha256(rfc8785.dumps(deposit)).digest()
+    suite = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+    for name, purpose, opened in (
+        ("wrapped", b"coterie/deposit-key/v1", world.secrets["lender"]),
+        ("secret", b"coterie/deposit-secret/v1", SHARED),
+    ):
+        assert sealed[name][:1] == b"\2"
+        assert suite.decrypt(sealed[name][1:], private, purpose + b"\0simulated\0" + said) == opened
 
 
 def test_roots_as_documents() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from coterie.errors import CoterieError
 from coterie.ledger import read_entries, verify
 from coterie.tee.documents.derive import grant_for
 from coterie.tee.documents.exchange import Challenge, Checkpoint, Release, ReleaseRequest
+from coterie.tee.documents.grant import Grant
 from coterie.tee.evidence.attest.sim import SimAttester
 from coterie.tee.evidence.errors import ATTESTER_FAILED
 from coterie.tee.evidence.model import Evidence
@@ -69,19 +71,15 @@ class Offline(World):
     def deposited(self, keeper: Keeper | None = None, **options: Any) -> tuple[KeeperOffer, Deposit]:
         chosen, record = keeper or self.keeper, self.records["payments"]
         until = options.pop("until", NOW + timedelta(days=30))
-        grant = grant_for(
-            self.agreement.terms,
-            self.manifest,
-            record,
-            self.who["payments"],
-            now=NOW,
-            reusable=True,
-            **options,
-        )
+        grant = self.grant_kept(**options)
         offer = chosen.offer(self.depositor.challenge("simulated"))
         deposit = self.depositor.deposit(offer, grant, record, until)
         assert chosen.deposit(deposit).holds
         return offer, deposit
+
+    def grant_kept(self, **options: Any) -> Grant:
+        terms, record, owner = self.agreement.terms, self.records["payments"], self.who["payments"]
+        return grant_for(terms, self.manifest, record, owner, now=NOW, reusable=True, **options)
 
     def case_kept(self, deposit: Deposit) -> Case:
         mine = self.case.grant("lender")
@@ -272,3 +270,28 @@ def test_a_sandbox_that_does_not_start_says_why(tmp_path: Path, image: Path) -> 
         assert error.code == "CT-2290"
     (tmp_path / "file").write_bytes(b"")
     assert code(KeeperStore, tmp_path / "file") == "CT-1121"
+
+
+def test_the_page_is_true(offline: Offline) -> None:
+    """Its code runs, and every test that it names is there."""
+    page = (Path(__file__).parents[3] / "docs" / "keeper.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    shown: dict[str, Any] = {}
+    exec(compile(block, "keeper.md", "exec"), shown)
+    keeper = shown["start"](offline.keeper_sandbox, offline.attest_keeper, offline.home / "shown")
+    with keeper:
+        grant, record = offline.grant_kept(max_runs=2), offline.records["payments"]
+        offer = shown["deposit"](offline.depositor, keeper, grant, record, NOW + timedelta(days=1))
+        (path,) = (offline.home / "shown" / "archive").iterdir()
+        offline.case = offline.case_kept(Deposit.parse(path.read_bytes()))
+        relay = shown["relay"](offline.case, keeper, {"payments": offer}, offline)
+        assert relay.challenge("payments").provider == "payments"
+        shown["withdraw"](offline.depositor, keeper, offer)
+        assert failed(relay.challenge, "payments").code == "CT-2329"
+        copy = offline.home / "shown-copy"
+        assert not shown["collect"](keeper, offer, copy).holds
+        assert [entry.kind for entry in read_entries(copy)] == ["grant", "revocation"]
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", page)
+    assert len(named) > 15
+    for file, name in named:
+        assert f"def {name}(" in Path(__file__).with_name(file).read_text(), name
