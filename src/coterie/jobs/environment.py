@@ -1,17 +1,17 @@
-"""Where the dealer of a job deals: under its own name, or in an attested environment that the terms name."""
+"""What attested environments plans rest on: where the dealer deals, and where a job of engine tee runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any
 
-from coterie.agreement import ASSURANCE, Terms
+from coterie.agreement import ASSURANCE, Assurance, TeeTerms, Terms
 from coterie.learn import StepPlan
 
 from .errors import STREAM_NOT_ATTESTED
 from .spec import JobSpec
 
-__all__ = ["DealerEnvironment", "environment_of"]
+__all__ = ["DealerEnvironment", "TeeEnvironment", "assurance_of", "environment_of", "tee_environment_of"]
 
 
 @dataclass(frozen=True)
@@ -57,3 +57,56 @@ def environment_of(spec: JobSpec, terms: Terms) -> DealerEnvironment | None:
         raise STREAM_NOT_ATTESTED(f"the dealer '{terms.dealer}' deals in an attested environment")
     types = terms.dealer_tee.platform.types
     return DealerEnvironment(types, tuple(one for one in types if ASSURANCE[one] == "simulated"))
+
+
+@dataclass(frozen=True)
+class TeeEnvironment:
+    """Where a job of engine tee runs, as plans tell of it."""
+
+    assurance: Assurance
+    platforms: tuple[str, ...]
+    """Those that count: simulated ones do not beside hardware."""
+
+    def to_document(self) -> dict[str, Any]:
+        """For the plan that the parties approve."""
+        return {"assurance": self.assurance, "platforms": list(self.platforms)}
+
+    @property
+    def simulated(self) -> tuple[str, ...]:
+        """The platforms, where all of them only pretend."""
+        return self.platforms if self.assurance == "simulated" else ()
+
+    @property
+    def helper(self) -> str:
+        """What every step in it rests on."""
+        named = ", ".join(self.platforms)
+        if self.assurance == "hardware":
+            return (
+                f"a trusted execution environment ({named}): its maker, who vouches for it, and the code "
+                "that its evidence names"
+            )
+        return (
+            f"a trusted execution environment that is SIMULATED ({named}): it proves nothing of the machine, "
+            "and whoever runs the host could see everything"
+        )
+
+    def stated(self, plan: StepPlan) -> StepPlan:
+        """The plan of a step in this environment."""
+        if plan.statement is None or plan.statement.helper is None:
+            return plan
+        return replace(plan, statement=replace(plan.statement, helper=self.helper))
+
+
+def assurance_of(tee: TeeTerms) -> Assurance:
+    """Hardware, where the agreement allows any: what simulated platforms are for is to try things."""
+    hardware = any(ASSURANCE[kind] == "hardware" for kind in tee.platform.types)
+    return "hardware" if hardware else "simulated"
+
+
+def tee_environment_of(spec: JobSpec, terms: Terms) -> TeeEnvironment | None:
+    """The environment of a job of engine tee; None for other jobs, and where the agreement has none."""
+    if spec.engine != "tee" or terms.tee is None:
+        return None
+    assurance = assurance_of(terms.tee)
+    platforms = tuple(kind for kind in terms.tee.platform.types if ASSURANCE[kind] == assurance)
+    return TeeEnvironment(assurance, platforms)

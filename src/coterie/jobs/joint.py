@@ -210,6 +210,7 @@ class _Run:
                 title=self.approved.name,
                 agreement=f"{self._terms.name} ({self.approved.agreement})",
                 steps=(*self._ran, step),
+                simulated=self._planner.tee.simulated if self._planner.tee else (),
             ),
         )
 

@@ -19,7 +19,7 @@ from coterie.mpc import Correlations, Network
 
 from .attested.sealed import transfers_of
 from .differences import plain
-from .environment import DealerEnvironment, environment_of
+from .environment import DealerEnvironment, TeeEnvironment, environment_of, tee_environment_of
 from .errors import ENGINE_UNSUPPORTED, NOTHING_TO_RECEIVE, PLAN_EXCEEDED
 from .proposal import Proposal, roles_of
 from .registry import component, parameters
@@ -122,6 +122,8 @@ class Plan:
     """Of engine tee: what is sent before and after the run; in the run itself nobody sends."""
     environment: DealerEnvironment | None = None
     """What an attested dealer deals in; None for one that is trusted by its name."""
+    tee: TeeEnvironment | None = None
+    """Of engine tee: on what platforms it may run."""
 
     def to_document(self) -> dict[str, Any]:
         # Documents of jobs without guests, or an attested dealer, are as they were before there were any.
@@ -149,7 +151,8 @@ class Plan:
         if not self.transfers:
             return {}
         transfers = [_step_document(step, self.network) for step in self.transfers]
-        return {"host": self.host, "sealed": dict(self.sealed), "transfers": transfers}
+        tee = {"tee": self.tee.to_document()} if self.tee else {}
+        return {**tee, "host": self.host, "sealed": dict(self.sealed), "transfers": transfers}
 
     @property
     def digest(self) -> str:
@@ -228,6 +231,7 @@ class Planner:
         self.dealer = roles.dealer
         self.guests = roles.guests
         self.environment = environment_of(proposal.spec, terms)
+        self.tee = tee_environment_of(proposal.spec, terms)
         self.context = PlanContext(
             engine=proposal.spec.engine,
             step="",
@@ -280,12 +284,17 @@ class Planner:
                 self.context, frames=dict(self.context.frames), models=dict(self.context.models)
             )
             plan = part.plan(self.context, parameters(step))
-            plan = plan if self.environment is None else self.environment.stated(plan)
-            plans.append(attested(plan) if self.context.engine == "tee" else plan)
+            plans.append(self._stated(plan))
             if part.ends_stage:
                 break
         self._stage += 1
         return StagePlan(self._stage - 1, exact, tuple(plans), self.context.network)
+
+    def _stated(self, plan: StepPlan) -> StepPlan:
+        """The plan of a step, with the environment that it rests on."""
+        if self.context.engine == "tee":
+            return attested(plan) if self.tee is None else self.tee.stated(attested(plan))
+        return plan if self.environment is None else self.environment.stated(plan)
 
     def apply(self, facts: Mapping[str, int]) -> None:
         """Take in the sizes that the stage just run has told.
@@ -337,7 +346,9 @@ def derive_plan(proposal: Proposal, terms: Terms) -> Plan:
         stages.append(planner.stage(exact=not stages))
     roles = roles_of(proposal, terms)
     steps = [step for stage in stages for step in stage.steps]
-    attested = proposal.spec.engine == "tee" and roles.host is not None and proposal.sealed
+    transfers: tuple[StepPlan, ...] = ()
+    if planner.tee is not None and proposal.sealed:
+        transfers = tuple(map(planner.tee.stated, transfers_of(proposal, roles, terms, steps)))
     plan = Plan(
         job=proposal.job,
         name=proposal.spec.name,
@@ -353,8 +364,9 @@ def derive_plan(proposal: Proposal, terms: Terms) -> Plan:
         guests=planner.guests,
         host=roles.host,
         environment=planner.environment,
+        tee=planner.tee,
         sealed={party: record.digest for party, record in sorted(proposal.sealed.items())},
-        transfers=transfers_of(proposal, roles, terms, steps) if attested else (),
+        transfers=transfers,
     )
     receiving = {party for step in plan.steps for to in step.results.values() for party in to}
     for guest in plan.guests:

@@ -154,6 +154,8 @@ class JobFacts:
     """The agreement's name and digest, as people know it."""
     steps: tuple[StepPlan, ...] = ()
     """The plans of all steps, those that ran with the sizes they had."""
+    simulated: tuple[str, ...] = ()
+    """The platforms of engine tee, where all of them only pretend to be one."""
 
 
 @dataclass

@@ -3,8 +3,9 @@ machines that see no plan."""
 
 from __future__ import annotations
 
-from coterie.agreement import ASSURANCE, Assurance, TeeTerms, Terms
+from coterie.agreement import ASSURANCE, Terms
 from coterie.jobs.attested.sealed import OUTPUTS
+from coterie.jobs.environment import assurance_of
 from coterie.jobs.plan import Plan
 from coterie.jobs.proposal import Proposal
 from coterie.jobs.registry import parameters
@@ -70,9 +71,3 @@ def manifest_of(proposal: Proposal, plan: Plan, terms: Terms) -> JobManifest:
             "created": proposal.created,
         }
     )
-
-
-def assurance_of(tee: TeeTerms) -> Assurance:
-    """Hardware, where the agreement allows any: what simulated platforms are for is to try things."""
-    hardware = any(ASSURANCE[kind] == "hardware" for kind in tee.platform.types)
-    return "hardware" if hardware else "simulated"

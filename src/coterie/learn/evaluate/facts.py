@@ -29,13 +29,21 @@ def report_facts(context: RunContext, made: datetime) -> ReportFacts:
         title=job.title if job else f"evaluation of {planning.label}",
         job=job.id if job else "outside a job",
         agreement=job.agreement if job else "none",
-        engine=ENGINES[context.engine],
+        engine=_engine(context),
         label=planning.label,
         label_holder=planning.label_holder,
         made=made.strftime("%Y-%m-%d %H:%M UTC"),
         parties=_parties(planning),
         learned=tuple(learned),
     )
+
+
+def _engine(context: RunContext) -> str:
+    """In words; a pretended environment is never called one without saying so."""
+    words = ENGINES[context.engine]
+    if context.job is None or not context.job.simulated:
+        return words
+    return f"{words}, SIMULATED by {' or '.join(context.job.simulated)}: it proves nothing of the machine"
 
 
 def _parties(planning: PlanContext) -> tuple[Party, ...]:
