@@ -72,7 +72,7 @@ def other_chain(product: str) -> Load:
     return load
 
 
-SGX = {"tcb_statuses": [STATUS], "accepted_advisories": OPEN}
+SGX: dict[str, Any] = {"tcb_statuses": [STATUS], "accepted_advisories": OPEN}
 ROWS = (
     Row("intel/sgx_quote", lambda: material.intel("sgx_quote"), 432, INTEL_TIME, None, tuple(SGX), SGX),
     Row("intel/tdx_quote +", lambda: material.intel("tdx_quote"), 632, INTEL_TIME),

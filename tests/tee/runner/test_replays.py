@@ -188,7 +188,7 @@ def proofs(world: World, requests: dict[str, ReleaseRequest]) -> dict[str, Proof
     """What receivers make of the evidence that they are shown."""
     made: dict[str, Proof] = {}
     for owner, request in requests.items():
-        roots = world.releasers[owner]._roots
+        roots = world.releasers[owner].roots
         claims = verify(request.evidence, Endorsements(type="sim"), world.clock(), roots)
         made[owner] = Proof(request.binding, claims)
     return made
