@@ -1,4 +1,4 @@
-"""The runner's image has all that components can import: whichever a job names, the attested process runs it."""
+"""The runner's image has all that components can import: whichever a job names, it is run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 from coterie.tee.sandbox.contents import ROOMS_LEFT_OUT, Contents, installed
 
+NOT_IN_RUNS = {"sevsnpmeasure"}
+"""What only operators' commands import, from rooms that are in the image."""
 SOURCE = Path(__file__).parents[2] / "src" / "coterie"
 
 
@@ -31,5 +33,5 @@ def test_every_import_of_the_rooms_in_the_image_is_in_the_image() -> None:
     assert {"numpy", "xgboost", "matplotlib"} <= set(needed)
     carried = {name.partition("/")[0].removesuffix(".py") for name, _ in installed(Contents().distributions)}
     of = importlib.metadata.packages_distributions()
-    absent = {name: path for name, path in needed.items() if name not in carried and name in of}
-    assert not absent
+    absent = set(needed) & set(of) - carried - NOT_IN_RUNS
+    assert {name: needed[name] for name in absent} == {}
