@@ -21,6 +21,7 @@ from coterie.jobs import (
     StageRequest,
     deal_stage,
     deal_stage_attested,
+    dealer_host,
     derive_plan,
     derive_stage,
     evidence_path,
@@ -42,6 +43,7 @@ from coterie.tee import (
     TapeEvidence,
     check_dealing,
     deal_attested,
+    expected_measurements,
 )
 from coterie.tee.evidence.attest.home import SimulatedHome
 
@@ -132,8 +134,11 @@ class Desk:
 
 def section_of(measurement: bytes, pin: str) -> dict[str, Any]:
     return {
-        "platform": {"types": ["sim"], "simulated": True, "chips": "any"},
-        "measurements": {"sim": [{"measurement": measurement.hex()}]},
+        "platform": {"types": ["sim", "swtpm"], "simulated": True, "chips": "any"},
+        "measurements": {
+            "sim": [expected_measurements("sim", measurement)],
+            "swtpm": [expected_measurements("swtpm", measurement)],
+        },
         "simulated_roots": [pin],
     }
 
@@ -197,13 +202,32 @@ def test_a_job_runs_on_what_an_attested_process_has_dealt(desk: Desk) -> None:
     assert json.loads(metrics.read_text())["joint"]["auc"] > 0.75
 
 
+@pytest.mark.skipif(None in map(shutil.which, ("swtpm", "tpm2_quote")), reason="swtpm is not installed")
+def test_a_dealing_that_a_tpm_vouches_for(desk: Desk, tmp_path: Path) -> None:
+    host = dealer_host(desk.sandbox.image, desk.folder / "sim", "swtpm", desk.section)
+    file = desk.deal(tmp_path / "tpm", host)["lender"]
+    proof = TapeEvidence.parse(evidence_path(file).read_bytes())
+    assert (proof.evidence.type, desk.check(proof)) == ("swtpm", "simulated")
+    only = desk.section.platform.model_copy(update={"types": ("sim",)})
+    with refused("CT-2240", "type"):
+        desk.check(proof, section=desk.section.model_copy(update={"platform": only}))
+
+
+def test_a_machine_that_was_not_agreed_deals_nothing(desk: Desk, tmp_path: Path) -> None:
+    other = AttestedTerms.model_validate(section_of(b"\1" * 48, "ab" * 32))
+    for agreed in (other, AttestedTerms.model_validate(HARDWARE)):
+        with refused("CT-4033"):
+            desk.deal(tmp_path / "none", dealer_host(desk.sandbox.image, desk.folder / "sim", "sim", agreed))
+    assert not list((tmp_path / "none").iterdir())
+
+
 # The plan
 
 
 def test_the_plan_says_which_dealer_it_rests_on(desk: Desk) -> None:
     plan = derive_plan(desk.bench.proposal, desk.terms)
     document = plan.to_document()
-    assert document["dealer_tee"] == {"types": ["sim"], "simulated": ["sim"]}
+    assert document["dealer_tee"] == {"types": ["sim", "swtpm"], "simulated": ["sim", "swtpm"]}
     trusted = desk.terms.model_copy(update={"dealer_tee": None})
     plain = derive_plan(desk.bench.proposal, trusted)
     assert "dealer_tee" not in plain.to_document()
@@ -298,7 +322,7 @@ def test_a_binding_that_the_evidence_does_not_have(desk: Desk) -> None:
 def test_code_that_was_not_agreed(desk: Desk) -> None:
     agreed = bytearray.fromhex(desk.section.measurements["sim"][0]["measurement"])
     agreed[-1] ^= 1
-    sets = {"sim": ({"measurement": agreed.hex()},)}
+    sets = {**desk.section.measurements, "sim": ({"measurement": agreed.hex()},)}
     with refused("CT-2240", "measurements"):
         desk.check(section=desk.section.model_copy(update={"measurements": sets}))
 
