@@ -40,7 +40,7 @@ def checked_values(values: pa.ChunkedArray, column: Column, place: Place) -> pa.
 
     Raises CT-1431, CT-1432.
     """
-    if pa.types.is_floating(values.type):
+    if pa.types.is_floating(values.type) and not _finite(values):
         infinite = pc.index(pc.is_inf(values), True).as_py()
         if infinite >= 0:
             raise NOT_FINITE(f"column '{column.name}', {place(infinite)}")
@@ -49,6 +49,12 @@ def checked_values(values: pa.ChunkedArray, column: Column, place: Place) -> pa.
         row = pc.index(pc.is_null(values), True).as_py()
         raise NULL_VALUE(f"column '{column.name}', {place(row)}")
     return values
+
+
+def _finite(values: pa.ChunkedArray) -> bool:
+    """False where there is a NaN or an infinity, which no sum hides; it may be False for huge numbers too."""
+    total = pc.sum(values).as_py()
+    return total is None or math.isfinite(total)
 
 
 def first_refused(values: pa.Array, kind: str) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,10 @@ class Dataset:
     def keyed_ids(self, key: bytes) -> NDArray[np.uint8]:
         """(rows, 32) keyed BLAKE3 hashes of the ids; ``key`` is 32 bytes (CT-1442)."""
         return keyed_ids(self.ids, key)
+
+    def without_columns(self) -> Dataset:
+        """The same with its ids alone."""
+        return replace(self, table=self.table.select([]))
 
     def __repr__(self) -> str:
         return f"Dataset({self.spec.name!r}, {self.rows} rows, columns {self.table.column_names})"

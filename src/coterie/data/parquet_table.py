@@ -27,6 +27,8 @@ from .schema import Column, ColumnType
 __all__ = ["opened_parquet", "parquet_types", "place_in_parquet", "read_parquet", "table_columns"]
 
 R = TypeVar("R")
+TOGETHER = 8
+"""Columns of a file in memory that are read at once, on all cores."""
 Columns: TypeAlias = Iterator[tuple[str, pa.ChunkedArray]]
 
 
@@ -44,7 +46,7 @@ def read_parquet(path: Path, columns: Sequence[Column]) -> Columns:
 def opened_parquet(content: pa.Buffer, name: str, columns: Sequence[Column]) -> Columns:
     """The same of a Parquet file in memory, which is ``name`` in errors. Raises CT-1413 and the codes after
     it."""
-    yield from _columns(pa.BufferReader(content), name, columns)
+    yield from _columns(pa.BufferReader(content), name, columns, TOGETHER)
 
 
 def table_columns(table: pa.Table, name: str, columns: Sequence[Column]) -> Columns:
@@ -60,17 +62,21 @@ def table_columns(table: pa.Table, name: str, columns: Sequence[Column]) -> Colu
         yield column.name, _converted(table[column.name], column)
 
 
-def _columns(source: Path | pa.BufferReader, name: str, columns: Sequence[Column]) -> Columns:
+def _columns(
+    source: Path | pa.BufferReader, name: str, columns: Sequence[Column], together: int = 1
+) -> Columns:
     with _guarded(name, lambda: pq.ParquetFile(source)) as file:
         stored = file.schema_arrow
         for column in columns:
             _check_column(stored, column)
         if file.metadata.num_rows == 0:
             raise EMPTY_TABLE(name)
-        for column in columns:
-            # Equal column names of nested fields can bring in more than was asked for.
-            values = _guarded(name, partial(file.read, columns=[column.name]))[column.name]
-            yield column.name, _converted(values, column)
+        for start in range(0, len(columns), together):
+            group = columns[start : start + together]
+            table = _guarded(name, partial(file.read, columns=[column.name for column in group]))
+            for column in group:
+                # Equal column names of nested fields can bring in more than was asked for.
+                yield column.name, _converted(table[column.name], column)
 
 
 def parquet_types(path: Path) -> dict[str, ColumnType | None]:

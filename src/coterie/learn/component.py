@@ -313,6 +313,10 @@ class Component(ABC, Generic[P]):
     engines: ClassVar[frozenset[Engine]]
     ends_stage: ClassVar[bool] = False
     """True where only the run can tell the sizes that later steps plan with."""
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Modules that :meth:`run` loads when it needs them, and nothing before."""
+    reads_datasets: ClassVar[bool] = False
+    """True where it takes columns out of the datasets. All others have them from frames."""
 
     def __init_subclass__(cls) -> None:
         # The TEE runs what runs in the clear: no component says so of itself.

@@ -1,7 +1,8 @@
 """Rows by their keyed id hashes.
 
 Hashes are spread evenly, so their first 8 bytes, as numbers, nearly always tell them apart: those are sorted
-and searched, and whole hashes are compared once. Where a table has two that begin alike, whole ones are sorted.
+and searched, and whole hashes are compared once. Where a table has two that begin alike, all of it is
+sorted by whole hashes.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def test_two_owners_fuse_their_data_and_the_receivers_alone_read_the_results(wor
         "payments": ["client", "spend"],  # `balance` lies in the container and was not granted to the job
     }
     assert read["spend"] == sum(range(ROWS))
-    assert read["prepared"] == ["libraries"]  # before the work began, though a part of it failed
+    assert read["prepared"] == ["libraries of boosting"]  # before the work began, though a part of it failed
     assert made.open(outputs["scores"], "lender") == b"\x01" * 2_500_000
     assert set(outputs["metrics"].wrapped) == {"lender"}
     assert steps == [

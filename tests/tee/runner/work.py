@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from coterie.tee.documents.manifest import JobManifest
 from coterie.tee.runner.inside import Task, serve
 from coterie.tee.runner.outputs import Output
 
@@ -218,9 +219,9 @@ def do_name(inputs: Any, tables: Any, progress: Any) -> Iterator[Output]:
     yield metrics(0, name="A name/of nothing")
 
 
-def prepare() -> None:
+def prepare(manifest: JobManifest) -> None:
     time.sleep(0.2)
-    PREPARED.append("libraries")
+    PREPARED.append(f"libraries of {manifest.steps[1].component}")
     raise ImportError("there is one that is not installed")
 
 

@@ -54,6 +54,7 @@ class Align(Component[AlignParams]):
     Parameters: ClassVar = AlignParams
     engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
     ends_stage: ClassVar[bool] = True
+    reads_datasets: ClassVar[bool] = True
 
     def plan(self, context: PlanContext, params: AlignParams) -> StepPlan:
         parties = context.parties

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,7 +17,7 @@ from coterie.data import VerticalFrame
 from coterie.learn.boosting.errors import CATEGORIES_UNFIT, TEXT_UNNAMED
 from coterie.learn.boosting.params import BoostingParams
 from coterie.learn.errors import COLUMN_ALL_NULL, NOT_FINITE
-from coterie.learn.linear import MODEL_MISMATCH, Floats, Place, own_columns
+from coterie.learn.linear import MODEL_MISMATCH, Floats, Place
 
 __all__ = ["Categories", "Feature", "Matrix", "blocks", "features_of", "matrix"]
 
@@ -25,7 +27,8 @@ Matrix: TypeAlias = NDArray[np.float32]
 Categories: TypeAlias = tuple[str, ...] | tuple[float, ...]
 
 BLOCK = 1 << 16
-"""Rows that are in memory as float64 at once."""
+"""Rows that one core makes at a time."""
+CORES = min(8, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,10 @@ def _is_text(column: pa.ChunkedArray) -> bool:
 def matrix(frame: VerticalFrame, features: Sequence[Feature]) -> Matrix:
     """All rows. Errors: as :func:`blocks`."""
     whole = np.empty((frame.rows, len(features)), np.float32)
-    for start, block in blocks(frame, features):
-        whole[start : start + len(block)] = block
+    starts = range(0, frame.rows, BLOCK)
+    with ThreadPoolExecutor(CORES) as pool:
+        for _ in pool.map(lambda start: _fill(frame, features, start, whole[start : start + BLOCK]), starts):
+            pass
     return whole
 
 
@@ -103,24 +108,32 @@ def blocks(
     Errors: CT-1422 for a column that is not there, CT-1433 for text where training had numbers, CT-3028 for a
     number beyond float32, CT-3054 where categories are texts here and were numbers there, or the reverse.
     """
-    numbers = [place for place, one in enumerate(features) if one.categories is None]
-    own = own_columns(frame, [features[place].place for place in numbers])
     end = frame.rows if rows is None else min(rows, frame.rows)
     for start in range(0, end, BLOCK):
-        stop = min(start + BLOCK, end)
-        block = np.empty((stop - start, len(features)), np.float32)
-        with np.errstate(over="ignore"):  # looked for below
-            block[:, numbers] = own.rows(start, stop)
-        if np.isinf(block[:, numbers]).any():
-            place = next(place for place in numbers if np.isinf(block[:, place]).any())
-            raise NOT_FINITE(f"'{features[place].name}' is beyond the range of float32")
-        for place, feature in enumerate(features):
-            if feature.categories is not None:
-                block[:, place] = _codes(frame, feature, start, stop)
+        block = np.empty((min(BLOCK, end - start), len(features)), np.float32)
+        _fill(frame, features, start, block)
         yield start, block
 
 
-def _codes(frame: VerticalFrame, feature: Feature, start: int, stop: int) -> Floats:
+def _fill(frame: VerticalFrame, features: Sequence[Feature], start: int, block: Matrix) -> None:
+    """The rows from ``start`` on into ``block``."""
+    part = frame.block(start, start + len(block))
+    numbers = [place for place, one in enumerate(features) if one.categories is None]
+    alone = len(numbers) == len(features)
+    values = block if alone else np.empty((len(block), len(numbers)), np.float32)
+    with np.errstate(over="ignore"):  # looked for below
+        part.fill([features[place].place for place in numbers], values)
+    if np.isinf(values).any():
+        place = numbers[int(np.isinf(values).any(axis=0).argmax())]
+        raise NOT_FINITE(f"'{features[place].name}' is beyond the range of float32")
+    if not alone:
+        block[:, numbers] = values
+    for place, feature in enumerate(features):
+        if feature.categories is not None:
+            block[:, place] = _codes(part, feature)
+
+
+def _codes(frame: VerticalFrame, feature: Feature) -> Floats:
     """(rows,) places among the categories; NaN for what is missing or not among them."""
     assert feature.categories is not None
     texts, column = isinstance(feature.categories[0], str), frame.column(*feature.place)
@@ -128,11 +141,11 @@ def _codes(frame: VerticalFrame, feature: Feature, start: int, stop: int) -> Flo
         raise MODEL_MISMATCH(f"'{feature.name}' holds {'numbers' if texts else 'texts'}")
     if texts:
         known = pa.array(feature.categories, pa.large_string())
-        values = pc.cast(column.slice(start, stop - start), pa.large_string())
+        values = pc.cast(column, pa.large_string())
         places = pc.index_in(values, value_set=known)
         codes: Floats = pc.cast(places, pa.float64()).to_numpy(zero_copy_only=False)
         return codes
-    numbers = own_columns(frame, [feature.place]).rows(start, stop)[:, 0]
+    numbers = frame.values([feature.place])[:, 0]
     among = np.asarray(feature.categories, np.float64)
     place = np.minimum(np.searchsorted(among, numbers), len(among) - 1)
     return np.where(among[place] == numbers, place, np.nan)

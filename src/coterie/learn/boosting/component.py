@@ -56,6 +56,7 @@ class Boosting(Component[BoostingParams]):
     summary: ClassVar[str] = "Train boosted trees (XGBoost); missing values and categories as they are."
     Parameters: ClassVar = BoostingParams
     engines: ClassVar[frozenset[Engine]] = frozenset({"clear"})
+    libraries: ClassVar[tuple[str, ...]] = ("xgboost",)
 
     def plan(self, context: PlanContext, params: BoostingParams) -> StepPlan:
         shape = training_shape(context)

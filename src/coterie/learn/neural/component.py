@@ -51,6 +51,7 @@ class Neural(Component[NeuralParams]):
     summary: ClassVar[str] = "Train a small neural network (multilayer perceptron, scikit-learn)."
     Parameters: ClassVar = NeuralParams
     engines: ClassVar[frozenset[Engine]] = frozenset({"clear"})
+    libraries: ClassVar[tuple[str, ...]] = ("sklearn.neural_network",)
 
     def plan(self, context: PlanContext, params: NeuralParams) -> StepPlan:
         shape = training_shape(context)

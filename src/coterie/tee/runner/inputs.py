@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import mmap
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from coterie.tee.container.opening import open_in_memory
 from coterie.tee.container.record import DatasetRecord
@@ -16,7 +18,9 @@ from coterie.tee.runner.errors import RUN_REFUSED
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_PAGE = mmap.PAGESIZE
+R = TypeVar("R")
+_MOMENT, _MOMENTS = 0.001, 20
+"""Seconds, and how often: Arrow's threads let go of what they have read a little later."""
 
 
 class OpenedDataset:
@@ -48,6 +52,25 @@ class OpenedDataset:
         if sorted(table.column_names) != sorted(names) or table.num_rows != self.record.rows:
             raise RUN_REFUSED(f"{self.used.dataset} is not the table of its record", party=self.owner)
         return table.select(names)
+
+    def lend(self, read: Callable[[pa.Buffer], R]) -> R:
+        """Show the Parquet file that was sealed to ``read``, and wipe it after that. Once.
+
+        Where what ``read`` gives still looks into the file, it stays until the run ends.
+        """
+        import pyarrow as pa
+
+        shown = self._content[:]
+        result = read(pa.py_buffer(shown))
+        for _ in range(_MOMENTS):
+            try:
+                shown.release()
+            except BufferError:
+                time.sleep(_MOMENT)
+                continue
+            self.wipe()
+            break
+        return result
 
     def wipe(self) -> None:
         """The pages of the content go back to the kernel, which gives zeros from now on."""

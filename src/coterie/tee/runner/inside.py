@@ -11,7 +11,9 @@ import resource
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from coterie.crypto import canonical, now, timestamp
 from coterie.errors import CoterieError
@@ -54,20 +56,25 @@ Work = Callable[[Task], Iterable[Output]]
 """What is run."""
 
 
-def serve(work: Work, prepare: Callable[[], object] | None = None) -> None:
+Prepare = Callable[[JobManifest], object]
+"""What the work of a job needs and no key, such as importing its libraries."""
+
+
+def serve(work: Work, prepare: Prepare | None = None) -> None:
     """One run of ``work``, spoken for by the socket that stands as standard input; then the process has no
     more to do. A failure is told to the host: with its details before the first key is there, and after that
     with its code and step alone. ``main`` of the sandbox's module calls it.
 
-    :param prepare: what the work needs and no key, such as importing its libraries. It is done while owners
-        are asked, in a thread that has ended before the work begins; if it fails, the work will say why.
+    :param prepare: done while the case is checked, in a thread that has ended before the first owner is
+        asked: once there are keys, nothing more is loaded. If it fails, the work will say why.
     """
     channel = Channel(take_socket())
     run: _Run | None = None
     try:
         channel.send(Kind.READY)
-        getting_ready = begin(prepare)
-        run = _Run(channel, *parse_case(channel.receive(Kind.BEGIN)), getting_ready)
+        case, public = parse_case(channel.receive(Kind.BEGIN))
+        getting_ready = begin(None if prepare is None else partial(prepare, case.manifest))
+        run = _Run(channel, case, public, getting_ready)
         run.go(work)
     except Closed:
         os._exit(1)  # nobody is there to hear of it
@@ -110,10 +117,9 @@ class _Run:
         manifest = self.case.manifest
         limits = self.case.check(started)
         silence(1, 2)
-        released = {owner: self._ask(owner) for owner in manifest.owners}
-        for number, owner in enumerate(manifest.owners):
-            self.datasets[owner] = self._open(number, released[owner].release)
         self.getting_ready.join()
+        released = {owner: self._ask(owner) for owner in manifest.owners}
+        self._open_all({owner: one.release for owner, one in released.items()})
         self.opened = True  # what opening says is of containers and keys; what work says could be of data
         task = Task(manifest, self.public, self.datasets, self.secrets, self._progress)
         outputs = gate(work(task), manifest, limits)
@@ -169,6 +175,21 @@ class _Run:
         if record.kind == Kind.REFUSED:
             raise read_error(record.parts[0])
         return record.parts
+
+    def _open_all(self, released: Mapping[str, Release]) -> None:
+        """All of them at once, a core for each: most of the time goes into hashing. Errors: as the first of
+        those that fail, in the manifest's order.
+        """
+        owners = self.case.manifest.owners
+        with ThreadPoolExecutor(min(len(owners), len(os.sched_getaffinity(0)))) as pool:
+            opening = [
+                pool.submit(self._open, number, released[owner]) for number, owner in enumerate(owners)
+            ]
+        for one in opening:
+            if one.exception() is None:
+                self.datasets[one.result().owner] = one.result()
+        for one in opening:
+            one.result()
 
     def _open(self, number: int, release: Release) -> OpenedDataset:
         used = self.case.manifest.datasets[number]
