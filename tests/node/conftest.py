@@ -220,8 +220,9 @@ def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
         payments=Daemon(base / "payments"),
         data=base / "data",
     )
-    with (made.hub.home / "node.yaml").open("a") as settings:
-        settings.write(f"tee: {{release: {base / 'release'}}}\n")  # see `measurement`
+    for host in (made.hub, made.lender):
+        with (host.home / "node.yaml").open("a") as settings:
+            settings.write(f"tee: {{release: {base / 'release'}}}\n")  # see `measurement`
     for daemon in made.all:
         daemon.start()
     try:
