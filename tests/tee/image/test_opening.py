@@ -33,7 +33,9 @@ def test_inputs_arrive_whole(tmp_path: Path, ends: tuple[Channel, Channel]) -> N
         path.write_bytes(content)
     inside = tmp_path / "in"
     inside.mkdir()
-    sent = threading.Thread(target=send_opening, args=(host.read, host.write, paths, LIMITS, b"chain"))
+    sent = threading.Thread(
+        target=send_opening, args=(host.read, host.write, bytes(32), paths, LIMITS, b"chain")
+    )
     sent.start()
     opening, endorsements = take_opening(machine.read, machine.write, inside)
     sent.join()
@@ -43,7 +45,7 @@ def test_inputs_arrive_whole(tmp_path: Path, ends: tuple[Channel, Channel]) -> N
     assert stat.S_IMODE((inside / "0").stat().st_mode) == 0o444
 
 
-RECORD = b'{"endorsements":0,"inputs":[1],"memory":1,"scratch":1,"seconds":1}'
+RECORD = b'{"endorsements":0,"inputs":[1],"job":"' + b"0" * 64 + b'","memory":1,"scratch":1,"seconds":1}'
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,7 @@ RECORD = b'{"endorsements":0,"inputs":[1],"memory":1,"scratch":1,"seconds":1}'
         (RECORD.replace(b"[1]", b"[0]"), "CT-2293"),
         (RECORD.replace(b"[1]", b"[" + b",".join([b"1"] * 17) + b"]"), "CT-2293"),
         (RECORD.replace(b"1}", b'1,"shell":1}'), "CT-2293"),
+        (RECORD.replace(b'"00', b'"0'), "CT-2293"),
         (RECORD[:-1], "CT-1110"),
         (b" " * 5000, "CT-2293"),
     ],
@@ -98,8 +101,8 @@ def test_an_input_that_changes_meanwhile_is_not_sent_as_another(
 
     machine.write(memoryview(GREETING))
     if path.stat().st_size == 6 and change is _grow:
-        send_opening(host.read, write, [path], LIMITS)
+        send_opening(host.read, write, bytes(32), [path], LIMITS)
         assert sent.endswith(b"sealed")
         return
     with pytest.raises(OSError, match="shorter"):
-        send_opening(host.read, write, [path], LIMITS)
+        send_opening(host.read, write, bytes(32), [path], LIMITS)

@@ -1,6 +1,7 @@
 """Inside of a machine that runs one job: the runner in its walls, and the only way between it and the host.
 
-The machine has no network and no disk but its image; the host speaks to it over one port. Everything goes
+The machine has no network and no disk but its image; the host speaks to it over one port, of virtio or, in an
+enclave of Nitro, a vsock. Everything goes
 through unread but the question for evidence, which the machine's own platform answers. Where the machine has
 no platform that could, the host is asked, who can only simulate one: then the evidence says so.
 """
@@ -18,15 +19,18 @@ from typing import Final
 
 from coterie.errors import CoterieError
 from coterie.tee.evidence.attest.attester import Attester
+from coterie.tee.evidence.attest.nitro import DEVICE, NitroAttester
 from coterie.tee.evidence.attest.tsm import REPORTS, TsmAttester
 from coterie.tee.image.opening import Opening, take_opening
 from coterie.tee.runner.records import Channel, Closed, Kind, error_record
 from coterie.tee.sandbox.command import Sandbox
-from coterie.tee.sandbox.confine import INPUTS
+from coterie.tee.sandbox.confine import INPUTS, WITHOUT_LANDLOCK
 from coterie.tee.sandbox.contents import RUNNER_MODULE
 
 PORT: Final = "coterie"
 """Name of the virtio port."""
+VSOCK: Final = 4040
+"""Port of the vsock where there is none of virtio."""
 _PORTS: Final = Path("/sys/class/virtio-ports")
 _PATIENCE: Final = 30.0
 _NOBODY: Final = 65534
@@ -70,13 +74,18 @@ Start = Callable[[Opening, int], subprocess.Popen[bytes]]
 """Starts the runner with a socket as its standard input."""
 
 
-def run_one(port: int, inputs: Path, start: Start, attester: Attester | None) -> None:
-    """One run for the host behind a descriptor, which is closed at the end. Errors: CT-2293, CT-1110. Raises
-    :class:`Closed`.
+Own = Callable[[bytes], Attester | None]
+"""The machine's own attester, bound to the job's digest; None where there is none."""
+
+
+def run_one(port: int, inputs: Path, start: Start, own: Own) -> None:
+    """One run for the host behind a descriptor, which is closed at the end. Errors: CT-2293, CT-1110,
+    CT-2248. Raises :class:`Closed`.
     """
     host = Channel(port)
     try:
         opening, endorsements = take_opening(host.read, host.write, inputs)
+        attester = own(bytes.fromhex(opening.job))
         ours, theirs = socket.socketpair()
         with theirs:
             process = start(opening, theirs.fileno())
@@ -94,7 +103,7 @@ def run_one(port: int, inputs: Path, start: Start, attester: Attester | None) ->
 def main() -> None:
     """The machine's whole life, after ``init``."""
     try:
-        run_one(_port(), INPUTS, _start, own_attester(REPORTS))
+        run_one(_port(), INPUTS, _start, own_attester)
     except Closed:
         os.write(2, b"coterie: the runner or the host is gone\n")
     except BaseException as error:  # noqa: BLE001 - whatever it is: the machine must not go on
@@ -104,8 +113,14 @@ def main() -> None:
     ctypes.CDLL(None).reboot(_POWER_OFF)
 
 
-def own_attester(reports: Path) -> Attester | None:
-    """That of this confidential machine; None where the kernel knows of none."""
+def own_attester(job: bytes, reports: Path = REPORTS, module: Path = DEVICE) -> Attester | None:
+    """That of this confidential machine; None where the kernel knows of none. TDX and SNP were launched with
+    the job; Nitro is bound to it here, before anything else runs. Errors: CT-2248.
+    """
+    if module.exists():
+        nitro = NitroAttester()
+        nitro.bind_launch(job)
+        return nitro
     try:
         attester = TsmAttester(reports)
         attester.quote(bytes(64))
@@ -116,7 +131,8 @@ def own_attester(reports: Path) -> Attester | None:
 
 def _start(opening: Opening, descriptor: int) -> subprocess.Popen[bytes]:
     # The image is the file system itself: what the runner is started with is what the list of it says.
-    sandbox = Sandbox(Path("/"), RUNNER_MODULE)
+    landlock = os.environ.get(WITHOUT_LANDLOCK) != "1"  # as the image says: nobody else sets variables here
+    sandbox = Sandbox(Path("/"), RUNNER_MODULE, landlock=landlock)
     return subprocess.Popen(  # noqa: S603 - the image's own interpreter
         [*sandbox.run, *opening.limits.arguments()],
         stdin=descriptor,
@@ -130,6 +146,11 @@ def _start(opening: Opening, descriptor: int) -> subprocess.Popen[bytes]:
 
 
 def _port() -> int:
+    if DEVICE.exists():
+        with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as listener:
+            listener.bind((socket.VMADDR_CID_ANY, VSOCK))
+            listener.listen(1)
+            return listener.accept()[0].detach()
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         for folder in _PORTS.glob("*"):

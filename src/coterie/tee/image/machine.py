@@ -99,7 +99,7 @@ class MachineProcess:
         self.pid = self._process.pid
         try:
             endorsed = b"" if endorsements is None else endorsements.to_bytes()
-            send_opening(self.channel.read, self.channel.write, inputs, limits, endorsed)
+            send_opening(self.channel.read, self.channel.write, job, inputs, limits, endorsed)
         except Closed:
             self.failed()
         except BaseException:

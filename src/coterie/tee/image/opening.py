@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from coterie.crypto import canonical, parse_json
 from coterie.tee.evidence.model import MAX_ENDORSEMENTS
@@ -37,6 +37,8 @@ class Opening(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    job: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """Digest of the job's manifest, for platforms that are not launched with it but bind it first of all."""
     memory: Count
     seconds: Count
     scratch: Count
@@ -52,7 +54,12 @@ class Opening(BaseModel):
 
 
 def send_opening(
-    read: Read, write: Write, inputs: Sequence[Path], limits: RunLimits, endorsements: bytes = b""
+    read: Read,
+    write: Write,
+    job: bytes,
+    inputs: Sequence[Path],
+    limits: RunLimits,
+    endorsements: bytes = b"",
 ) -> None:
     """The host's part. Errors: CT-2293 where something else answers. Raises OSError for an input that cannot
     be read, or changes meanwhile.
@@ -61,7 +68,7 @@ def send_opening(
         raise BAD_RECORD("no machine of ours is at the other end")
     sizes = tuple(path.stat().st_size for path in inputs)
     fields = {"memory": limits.memory, "seconds": limits.seconds, "scratch": limits.scratch}
-    opening = Opening(**fields, endorsements=len(endorsements), inputs=sizes)
+    opening = Opening(job=job.hex(), **fields, endorsements=len(endorsements), inputs=sizes)
     record = canonical(opening)
     write(memoryview(_LENGTH.pack(len(record)) + record))
     write(memoryview(endorsements))
