@@ -109,6 +109,7 @@ ATTACKS: dict[str, Callable[[], object]] = {
     "ptrace": lambda: syscall(101, 16, 1, 0, 0),
     "read process": lambda: syscall(310, 1, 0, 0, 0, 0, 0),
     "signal others": lambda: os.kill(1, signal.SIGTERM),
+    "signal others by thread": lambda: syscall(234, 1, 1, 9),
     "memory file": lambda: os.memfd_create("clear"),
     "shared memory": lambda: mmap.mmap(-1, 1 << 20),
     "all memory": lambda: bytearray(1 << 36),
