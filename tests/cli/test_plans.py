@@ -26,9 +26,19 @@ def said(
     return out.out + out.err
 
 
-def stage(**step: Any) -> dict[str, Any]:
-    empty: dict[str, Any] = {"sent": {}, "rounds": {}, "memory": 0, "seconds": 0.0, "statement": None}
-    return {"exact": False, "steps": [empty | {"choices": [], "reveals": [], "disclosed": []} | step]}
+NUMBERS: dict[str, Any] = {"sent": {}, "rounds": {}, "memory": 0, "seconds": 0.0}
+EMPTY = NUMBERS | {"component": "", "statement": None, "choices": [], "reveals": [], "disclosed": []}
+
+
+def stage(*steps: dict[str, Any], **step: Any) -> dict[str, Any]:
+    return {"exact": False, "steps": [EMPTY | one for one in (*steps, *([step] if step else []))]}
+
+
+def in_tee() -> dict[str, Any]:
+    """Of the document of a job of engine tee that the hub hosts."""
+    names = ("stage-upload", "stage-release", "stage-results")
+    sent = {"hub": {"lender": 5 * 2**20}}
+    return {"host": "hub", "transfers": [EMPTY | {"step": name, "sent": sent} for name in names]}
 
 
 @pytest.mark.parametrize(("disk", "told"), [(0, False), (10_604_000_000, True)])
@@ -76,3 +86,24 @@ def test_a_plan_lists_every_value_that_programs_show(capsys: pytest.CaptureFixtu
 
 def test_a_plan_without_programs_has_no_such_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert "programs disclose" not in said(capsys, [stage(step="split")])
+
+
+def test_a_plan_in_a_tee_says_where_it_runs_what_is_sent_and_what_the_host_learns(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    named = {"protocol": "one attested process", "helper": "a TEE that is SIMULATED (sim)"}
+    steps = [{"step": "stage-2", "component": "plan"}]
+    steps += [{"step": name, "statement": named} for name in ("fill", "boosting")]
+    text = said(capsys, [stage(*steps)], in_tee(), sent={"hub": {"lender": 15 * 2**20}})
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    order = ["stage-upload", "stage-release", "fill", "boosting", "stage-results", "all"]
+    shown = [line for line in lines if line[0] in order][: len(order)]
+    assert [line[0] for line in shown] == order
+    assert [line[1:4] for line in (*shown[:2], shown[4])] == [["≤", "5.0", "MiB"]] * 3
+    assert [line[1] for line in shown[2:4]] == ["none", "none"]
+    assert (text.count("one attested process"), text.count("the same")) == (1, 1)
+    assert "stage-2" not in text
+    assert "The steps run at hub, in one process; while they run nobody sends." in text
+    assert text.count("It rests on a TEE that is SIMULATED (sim).") == 1
+    assert ["hub", "lender", "≤", "15.0", "MiB"] in lines
+    assert lines[-1] == ["hub", "nothing;", "it", "sees", "ciphertext,", "lengths", "and", "times"]

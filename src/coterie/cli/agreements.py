@@ -137,6 +137,11 @@ def _next(view: AgreementView) -> str:
     return ""
 
 
+def print_terms(title: str, terms: Mapping[str, Any]) -> None:
+    """Print what is signed."""
+    facts(title, _terms(terms))
+
+
 def _terms(terms: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     """The terms as a person reads them. Everything that the parties sign is in it, but for the keys."""
     keys = {**terms["parties"], **(terms.get("services") or {})}
@@ -150,11 +155,48 @@ def _terms(terms: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         yield f"data of {one['owner']}", f"{one['name']}: id {one['id']}{label}; columns {columns}"
     yield "steps", "\n".join(_component(one) for one in terms["components"])
     yield "engines", ", ".join(terms["engines"]) or "none"
+    for title, name in (("attested runs", "tee"), ("attested dealer", "dealer_tee")):
+        if section := terms.get(name):
+            yield title, "\n".join(_attested(section))
     yield "results", "\n".join(f"{one['kind']} to {', '.join(one['to'])}" for one in terms["results"])
     yield "rows", f"at least {terms['min_rows']:,} common rows"
     yield "valid", f"{when(terms['not_before'])} to {when(terms['expires'])} UTC"
     approval = terms.get("approval") or {}
     yield "approval", ", ".join(f"{party}: {approval.get(party, 'person')}" for party in terms["parties"])
+
+
+PLATFORM = ("types", "simulated", "chips")
+"""What is said of a platform in words; the rest of it is listed."""
+
+
+def _attested(section: Mapping[str, Any]) -> Iterator[str]:
+    """A section on attested execution. Measurements are whole: people compare them."""
+    platform = section["platform"]
+    where = f"at {section['host']}, on " if section.get("host") else "on "
+    chips = "any machine" if platform["chips"] == "any" else f"machines {', '.join(platform['chips'])}"
+    yield f"{where}{', '.join(platform['types'])}; {chips}"
+    if platform["simulated"]:
+        yield "SIMULATED platforms count: they prove nothing of the machine"
+    others = [f"{name} {_plain(value)}" for name, value in platform.items() if name not in PLATFORM]
+    yield "; ".join(others)
+    for kind, sets in section["measurements"].items():
+        for one in sets:
+            yield f"{kind}: " + "; ".join(f"{name} {value}" for name, value in one.items())
+    for root in section.get("simulated_roots") or ():
+        yield f"simulated root {root}"
+    if "max_output_bytes" in section:
+        yield f"at most {section['max_output_bytes']:,} bytes of results of one kind and step"
+        apart = f", {section['min_interval']:,} s apart" if section["min_interval"] else ""
+        yield f"keys released at most {section['attempts']} times for a job{apart}"
+
+
+def _plain(value: object) -> str:
+    """A field of a platform's policy, without the marks of JSON where it needs none."""
+    if value is None or isinstance(value, bool) or value in ({}, []):
+        return "yes" if value else "no" if value is False else "none"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return json.dumps(value)
 
 
 def _component(component: Mapping[str, Any]) -> str:

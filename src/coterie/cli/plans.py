@@ -2,118 +2,175 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from rich.table import Table
 
 from coterie.node import PlanView
 
-from .output import amount, console, drawn_table, say, short, table
+from .output import amount, cell, console, drawn_table, say, short, table
 
 __all__ = ["print_plan"]
+
+HOST_SEES = "nothing; it sees ciphertext, lengths and times"
 
 
 def print_plan(view: PlanView) -> None:
     """The plan as tables: steps, bytes, choices, what parties learn, and the tapes' own words for it."""
-    summary: dict[str, Any] = view.summary
-    rows = list(_steps(view.document))
-    drawn = drawn_table(
-        f"Plan of “{view.document['name']}”, {short(view.digest)}",
-        ("|step", ">rounds", ">bytes", ">memory", ">seconds", "how"),
-        rows,
-    )
-    total = sum(count for to in summary["sent"].values() for count in to.values())
-    drawn.add_section()
-    drawn.add_row(
-        "all",
-        f"{summary['rounds']:,}",
-        f"≤ {amount(total)}",
-        f"≤ {amount(summary['memory'])}",
-        f"≈ {summary['seconds']:.1f}",
-        "",
-    )
-    console.print(drawn)
-    for party, count in summary["dealt"].items():
-        say(f"In the tape file of {party}, dealt before the run: ≤ {amount(count)}.")
-    if summary["disk"]:
-        say(f"On each party's own disk, until the job ends: ≤ {amount(summary['disk'])}.")
-    for helper in _helpers(view.document):
-        say(f"It rests on {helper}.")
-    for guest in view.document.get("guests", ()):
-        deals = "deals random numbers, " if guest == view.document["dealer"] else ""
-        say(f"{guest} has no data in this job: it {deals}receives results, and computes nothing.")
-    say("stage-…: the parties compare their plans, for the sizes known by then. ≤: for the largest sizes.")
+    document = view.document
+    attested = bool(document.get("transfers"))
+    if attested:
+        _print_attested(view)
+    else:
+        _print_steps(view)
     sent = [
         (source, target, f"≤ {amount(n)}")
-        for source, to in summary["sent"].items()
+        for source, to in view.summary["sent"].items()
         for target, n in to.items()
     ]
     table("What will be sent", ("|from", "|to", ">bytes"), sent, apart=True)
-    choices = [
-        (step["step"], choice)
-        for stage in view.document["stages"]
-        for step in stage["steps"]
-        for choice in step["choices"]
-    ]
+    if attested:
+        say(
+            "That is room: for as many bytes of results as the agreement allows, for evidence, and for the "
+            "record of the run. What is sent, mostly much less, is in each party's ledger."
+        )
+    choices = [(step["step"], choice) for _, step in _all_steps(document) for choice in step["choices"]]
     if choices:
         table("What was chosen by the network", ("|step", "choice"), choices, apart=True)
-    learned = _learned(view.document)
+    learned = _learned(document)
     table("What each party will learn", ("|party", "|step", ">values", "what"), learned, apart=True)
-    disclosed = list(_disclosed(view.document))
+    disclosed = list(_disclosed(document))
     if disclosed:
         width = 5 if any(row[-1] for row in disclosed) else 4
         columns = ("|step", ">values", "value", "to", "note")[:width]
         table("What the programs disclose", columns, [row[:width] for row in disclosed], apart=True)
 
 
-def _steps(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
-    for stage in document["stages"]:
-        bound = "" if stage["exact"] else "≤ "
-        for step in stage["steps"]:
-            sent = sum(count for targets in step["sent"].values() for count in targets.values())
-            statement = step["statement"] or {}
-            yield (
-                step["step"],
-                max(step["rounds"].values(), default=0),
-                bound + amount(sent) if sent else "none",
-                bound + amount(step["memory"]) if step["memory"] else "",
-                f"{step['seconds']:.1f}",
-                statement.get("protocol", ""),
-            )
+def _print_steps(view: PlanView) -> None:
+    """Steps in which participants send to each other, or in which one computes alone."""
+    document, summary = view.document, view.summary
+    drawn = drawn_table(
+        _title(view), ("|step", ">rounds", ">bytes", ">memory", ">seconds", "how"), list(_steps(document))
+    )
+    _add_sum(drawn, "all", f"{summary['rounds']:,}", *_sums(summary))
+    console.print(drawn)
+    for party, count in summary["dealt"].items():
+        say(f"In the tape file of {party}, dealt before the run: ≤ {amount(count)}.")
+    if summary["disk"]:
+        say(f"On each party's own disk, until the job ends: ≤ {amount(summary['disk'])}.")
+    _say_helpers(document)
+    _say_guests(document)
+    say("stage-…: the parties compare their plans, for the sizes known by then. ≤: for the largest sizes.")
 
 
-def _helpers(document: Mapping[str, Any]) -> Iterable[str]:
+def _print_attested(view: PlanView) -> None:
+    """Steps in one attested process, and what is sent before and after."""
+    document, summary = view.document, view.summary
+    drawn = drawn_table(
+        _title(view), ("|step", ">bytes", ">memory", ">seconds", "how"), list(_attested_steps(document))
+    )
+    _add_sum(drawn, "all", *_sums(summary))
+    console.print(drawn)
+    say(f"The steps run at {document['host']}, in one process; while they run nobody sends.")
+    _say_helpers(document)
+    if summary["disk"]:
+        say(f"Long tables, in memory as well: ≤ {amount(summary['disk'])}.")
+    _say_guests(document)
+    say("≤: at most, for the largest sizes.")
+
+
+def _title(view: PlanView) -> str:
+    return f"Plan of “{view.document['name']}”, {short(view.digest)}"
+
+
+def _sums(summary: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Bytes, memory, seconds."""
+    total = sum(count for to in summary["sent"].values() for count in to.values())
+    return f"≤ {amount(total)}", f"≤ {amount(summary['memory'])}", f"≈ {summary['seconds']:.1f}"
+
+
+def _add_sum(drawn: Table, *cells: str) -> None:
+    drawn.add_section()
+    drawn.add_row(*cells, "")
+
+
+def _say_helpers(document: Mapping[str, Any]) -> None:
     """What steps rest on beside the parties, such as a dealer: each once."""
-    steps = (step for stage in document["stages"] for step in stage["steps"])
-    told = ((step["statement"] or {}).get("helper") for step in steps)
-    return dict.fromkeys(helper for helper in told if helper)
+    told = ((step["statement"] or {}).get("helper") for _, step in _all_steps(document))
+    for helper in dict.fromkeys(helper for helper in told if helper):
+        words = cell(f"It rests on {helper}.")
+        console.print(words, style="bold yellow" if "SIMULATED" in helper else None)
+
+
+def _say_guests(document: Mapping[str, Any]) -> None:
+    for guest in document.get("guests", ()):
+        deals = "deals random numbers, " if guest == document["dealer"] else ""
+        say(f"{guest} has no data in this job: it {deals}receives results, and computes nothing.")
+
+
+def _all_steps(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every step of every stage, with ``≤`` where its numbers are bounds."""
+    for stage in document["stages"]:
+        for step in stage["steps"]:
+            yield "" if stage["exact"] else "≤ ", step
+
+
+def _steps(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
+    for bound, step in _all_steps(document):
+        rounds = max(step["rounds"].values(), default=0)
+        yield (step["step"], rounds, _sent(bound, step), *_costs(bound, step), _protocol(step))
+
+
+def _attested_steps(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
+    """What is sent, then what is computed, then what comes back."""
+    first, second, *others = document["transfers"]
+    for step in (first, second):
+        yield (step["step"], _sent("≤ ", step), *_costs("≤ ", step), _protocol(step))
+    told = ""
+    for bound, step in _all_steps(document):
+        if step["component"] == "plan":  # no plans are compared: one process runs all stages
+            continue
+        how = _protocol(step)
+        yield (step["step"], _sent(bound, step), *_costs(bound, step), "the same" if how == told else how)
+        told = how
+    for step in others:
+        yield (step["step"], _sent("≤ ", step), *_costs("≤ ", step), _protocol(step))
+
+
+def _sent(bound: str, step: Mapping[str, Any]) -> str:
+    sent = sum(count for targets in step["sent"].values() for count in targets.values())
+    return bound + amount(sent) if sent else "none"
+
+
+def _costs(bound: str, step: Mapping[str, Any]) -> tuple[str, str]:
+    """Memory and seconds."""
+    return bound + amount(step["memory"]) if step["memory"] else "", f"{step['seconds']:.1f}"
+
+
+def _protocol(step: Mapping[str, Any]) -> str:
+    words: str = (step["statement"] or {}).get("protocol", "")
+    return words
 
 
 def _learned(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
     """By party: every reveal of every step."""
-    dealer = [document["dealer"]] if document["dealer"] else []
-    for party in dict.fromkeys((*document["parties"], *dealer, *document.get("guests", ()))):
+    helpers = [one for one in (document["dealer"], document.get("host")) if one]
+    for party in dict.fromkeys((*document["parties"], *helpers, *document.get("guests", ()))):
         first = True
-        for stage in document["stages"]:
-            bound = "" if stage["exact"] else "≤ "
-            for step in stage["steps"]:
-                for reveal in step["reveals"]:
-                    if party in reveal["to"]:
-                        yield (
-                            party if first else "",
-                            step["step"],
-                            f"{bound}{reveal['values']:,}",
-                            reveal["what"],
-                        )
-                        first = False
+        for bound, step in _all_steps(document):
+            for reveal in step["reveals"]:
+                if party in reveal["to"]:
+                    values = f"{bound}{reveal['values']:,}"
+                    yield party if first else "", step["step"], values, reveal["what"]
+                    first = False
         if first:
-            yield party, "", "", "nothing"
+            yield party, "", "", HOST_SEES if party == document.get("host") else "nothing"
 
 
 def _disclosed(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
     """By step: every value that a tape lets out, and what the program notes of it, such as its noise."""
-    for stage in document["stages"]:
-        bound = "" if stage["exact"] else "≤ "
-        for step in stage["steps"]:
-            for place, value in enumerate(step["disclosed"]):
-                name, to, note = value["name"], ", ".join(value["to"]), value["note"]
-                yield "" if place else step["step"], f"{bound}{value['values']:,}", name, to, note
+    for bound, step in _all_steps(document):
+        for place, value in enumerate(step["disclosed"]):
+            name, to, note = value["name"], ", ".join(value["to"]), value["note"]
+            yield "" if place else step["step"], f"{bound}{value['values']:,}", name, to, note
