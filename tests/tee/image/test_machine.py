@@ -14,6 +14,7 @@ import pytest
 
 from coterie.errors import CoterieError
 from coterie.tee.evidence.attest.home import SimulatedHome
+from coterie.tee.image import machine
 from coterie.tee.image.machine import Machine, MachineProcess, OwnPlatform
 from tests.tee.image import stand_in
 from tests.tee.joint import NOW
@@ -51,8 +52,8 @@ def test_the_machines_own_platform_answers_and_the_host_is_not_asked(
     SimulatedHome(made.home / "sim", NOW)
     asked: list[str] = []
     made.watch = asked.append
-    machine = stand(image, inside, made.home / "sim")
-    run = made.run(machine=machine, attest=lambda *_: OwnPlatform())
+    own = stand(image, inside, made.home / "sim")
+    run = made.run(machine=own, attest=lambda *_: OwnPlatform())
     assert len(run.outputs) == 2
     assert "evidence" not in asked
 
@@ -69,9 +70,9 @@ def test_a_host_has_no_evidence_for_a_machine_without_a_platform(
 
 def test_an_owners_refusal_ends_the_run(world: Worlds, image: Path, inside: Path) -> None:
     made = world("sum")
-    machine = stand(image, inside, made.home / "other")  # a simulated root that nobody pins
+    other = stand(image, inside, made.home / "other")  # a simulated root that nobody pins
     with pytest.raises(CoterieError) as caught:
-        made.run(machine=machine, attest=lambda *_: OwnPlatform())
+        made.run(machine=other, attest=lambda *_: OwnPlatform())
     assert caught.value.code == "CT-2235"
 
 
@@ -134,9 +135,34 @@ def test_a_run_that_is_cancelled_ends_its_machine(tmp_path: Path) -> None:
     assert not left.exists()
 
 
+@pytest.mark.parametrize("hears", [True, False])
+def test_a_script_is_told_to_end_before_it_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hears: bool
+) -> None:
+    monkeypatch.setattr(machine, "_GRACE", 10.0 if hears else 0.2)
+    script = tmp_path / "script"
+    trap = "trap 'exit 1' TERM; trap 'echo ended > cleaned' EXIT" if hears else "trap '' TERM"
+    script.write_text(f"#!/bin/sh\ncd {tmp_path}\n{trap}\ntouch begun\nsleep 60\n")
+    script.chmod(0o755)
+    cancelled = threading.Event()
+
+    def cancel() -> None:
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        cancelled.set()
+
+    threading.Thread(target=cancel).start()
+    began = time.monotonic()
+    with pytest.raises(CoterieError) as caught:
+        process(str(script), cancelled=cancelled)
+    assert caught.value.code == "CT-2297"
+    assert (tmp_path / "cleaned").exists() == hears
+    assert time.monotonic() - began < 30
+
+
 def test_the_command_is_told_where_and_what_for() -> None:
-    machine = Machine(("qemu", "path={socket},server=off", "host-data={job_base64}", "{job}", "{job_tdx}"))
-    assert machine.words(Path("/run/port"), bytes(range(32))) == [
+    made = Machine(("qemu", "path={socket},server=off", "host-data={job_base64}", "{job}", "{job_tdx}"))
+    assert made.words(Path("/run/port"), bytes(range(32))) == [
         "qemu",
         "path=/run/port,server=off",
         "host-data=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",

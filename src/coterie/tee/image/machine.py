@@ -31,6 +31,9 @@ from coterie.tee.sandbox.limits import RunLimits
 
 _TICK: Final = 0.2
 _PATIENCE: Final = 10
+_GRACE: Final = 3.0
+"""Seconds for a command that is told to end."""
+_LOOK: Final = 0.01
 _SAID: Final = 1 << 16
 """Bytes of the console's end that are kept."""
 
@@ -108,8 +111,9 @@ class MachineProcess:
 
     def failed(self) -> NoReturn:
         """The channel is closed: say why. Errors: CT-2290."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_PATIENCE)
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline and not _ended(self.pid):
+            time.sleep(_LOOK)
         self.kill()
         raise RUNNER_DIED(f"the machine's last word: {self._words()}")
 
@@ -161,8 +165,8 @@ class MachineProcess:
             self._check()
             with contextlib.suppress(TimeoutError):
                 return listener.accept()[0]
-            if process.poll() is not None:
-                self._listener.join(_PATIENCE)
+            if _ended(process.pid):
+                self._stop(process)
                 raise MACHINE_FAILED(f"it ended with status {process.returncode}: {self._words()}")
             if time.monotonic() > deadline:
                 raise MACHINE_FAILED("it did not connect its port")
@@ -176,8 +180,11 @@ class MachineProcess:
     def _stop(self, process: subprocess.Popen[bytes]) -> None:
         if process.returncode is None:
             # As long as nobody has waited for its leader, the group's number is no other's.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGTERM)  # a script may have more to end than itself
+            deadline = time.monotonic() + _GRACE
+            while time.monotonic() < deadline and not _ended(process.pid):
+                time.sleep(_LOOK)
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         self._listener.join(_PATIENCE)
 
@@ -193,3 +200,8 @@ class MachineProcess:
         lines = [line for line in self._said.decode(errors="replace").splitlines() if line.strip()] or [""]
         ours = [line for line in lines if line.startswith("coterie: ")]
         return "".join(one if one.isprintable() else "?" for one in (ours or lines)[-1].strip())[:300]
+
+
+def _ended(pid: int) -> bool:
+    """Whether a child has ended; its status is left for who waits."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
