@@ -82,8 +82,8 @@ class TeeSettings(BaseModel):
     """Files of the platform's vendor: certificates, revocation lists (PEM, DER), Intel's collateral (JSON).
     They go with the evidence to owners that have none."""
     machine: Annotated[tuple[str, ...], Field(max_length=256)] = ()
-    """The command that starts a confidential machine for one run, word by word; ``{socket}``, ``{job}`` and
-    ``{job_base64}`` are put in. Without it runs are started on this machine."""
+    """The command that starts a confidential machine for one run, word by word; ``{socket}`` and the job's
+    digest are put in, see :class:`coterie.tee.Machine`. Without it runs are started on this machine."""
     image: Path = Path("tee/image")
     """Folder of the images that runs are started from; below the home, where it begins with no slash. Several
     homes may share one: what is in an image is measured at each start."""
