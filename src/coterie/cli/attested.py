@@ -14,6 +14,7 @@ from coterie.crypto import now, write_error
 from coterie.errors import CoterieError
 from coterie.node import Home
 
+from . import keepers
 from .errors import FILE_EXISTS
 from .output import amount, facts, note, say, show
 from .state import State, state_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # these load Arrow and the verifiers, which other commands do
     from coterie.tee import Platform, Sandbox, SnpLaunch
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(keepers.app, name="keeper", help="A key keeper on this machine, for owners who are offline.")
 
 SIMULATED: tuple[Platform, ...] = ("sim", "swtpm")
 REFERENCE = "reference-snp.yaml"

@@ -74,7 +74,9 @@ from coterie.tee.keeper.documents import (
 from coterie.tee.keeper.host import Keeper, KeeperStore
 from coterie.tee.keeper.inside import MODULE as KEEPER_MODULE
 from coterie.tee.keeper.provider import Collection, Depositor
+from coterie.tee.keeper.questions import KeeperQuestions
 from coterie.tee.keeper.relay import KeptKey, KeptRelay
+from coterie.tee.keeper.service import KeeperAt, KeeperService
 from coterie.tee.release.case import Case
 from coterie.tee.release.counters import FileCounters
 from coterie.tee.release.receipts import Proof, check_receipt
@@ -143,8 +145,11 @@ __all__ = [
     "Header",
     "JobManifest",
     "Keeper",
+    "KeeperAt",
     "KeeperChallenge",
     "KeeperOffer",
+    "KeeperQuestions",
+    "KeeperService",
     "KeeperStatement",
     "KeeperStore",
     "KeptKey",

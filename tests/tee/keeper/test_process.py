@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -29,7 +30,9 @@ from coterie.tee.keeper.documents import KeeperOffer
 from coterie.tee.keeper.host import Keeper, KeeperStore
 from coterie.tee.keeper.inside import MODULE
 from coterie.tee.keeper.provider import Collection, Depositor
+from coterie.tee.keeper.questions import KeeperQuestions
 from coterie.tee.keeper.relay import KeptKey, KeptRelay
+from coterie.tee.keeper.service import KeeperAt, KeeperService
 from coterie.tee.release.case import Case
 from coterie.tee.runner.session import AttestedRun, run_attested
 from coterie.tee.sandbox.command import Sandbox
@@ -68,7 +71,7 @@ class Offline(World):
     def attest_keeper(self, measurement: bytes, job: bytes) -> SimAttester:
         return SimAttester(self.home / "sim", measurement, launch_bound=job, now=self.clock)
 
-    def deposited(self, keeper: Keeper | None = None, **options: Any) -> tuple[KeeperOffer, Deposit]:
+    def deposited(self, keeper: KeeperQuestions | None = None, **options: Any) -> tuple[KeeperOffer, Deposit]:
         chosen, record = keeper or self.keeper, self.records["payments"]
         until = options.pop("until", NOW + timedelta(days=30))
         grant = self.grant_kept(**options)
@@ -259,6 +262,38 @@ def test_a_platform_that_fails(tmp_path: Path, offline: Offline) -> None:
         failing.error = RuntimeError("a driver is broken")
         assert failed(keeper.offer, challenge).code == "CT-2325"
         assert failed(keeper.offer, challenge).code == "CT-2325"
+
+
+def test_other_processes_of_the_host_ask_over_a_socket(offline: Offline, tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    away = KeeperAt(path)
+    assert failed(away.alive).code == "CT-2325"
+    with KeeperService(offline.keeper, path) as service:
+        assert path.stat().st_mode & 0o777 == 0o600
+        away.alive()
+        kept = KeptKey(away, offline.deposit.binding.log_pk)
+        relay = KeptRelay(offline.case, {"payments": kept}, offline)
+        assert relay.challenge("payments").job == offline.case.job
+        offer, other = offline.deposited(away, max_runs=1)
+        assert Collection(tmp_path / "copy", offer.log).collect(away.collect).head.seq == 1
+        away.withdraw(offline.depositor.withdraw(other.binding.log_pk))
+        assert failed(away.challenge, other.binding.log_pk, offline.case.job).code == "CT-2329"
+        assert failed(KeeperService, offline.keeper, path).code == "CT-1121"
+        with socket.socket(socket.AF_UNIX) as nonsense:
+            nonsense.connect(str(path))
+            nonsense.sendall(bytes([99, 0]))
+            assert nonsense.recv(1) == b""
+        away.alive()
+        service.close()
+        assert failed(away.alive).code == "CT-2325"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))  # and nobody listens, as after a crash
+    with KeeperService(offline.keeper, path):
+        away.alive()
+        offline.keeper.close()
+        assert failed(away.alive).code == "CT-2325"
+    assert failed(KeeperService, offline.keeper, tmp_path / "gone" / "socket").code == "CT-1121"
+    assert failed(KeeperAt(tmp_path / ("x" * 200)).alive).code == "CT-2325"
 
 
 def test_a_sandbox_that_does_not_start_says_why(tmp_path: Path, image: Path) -> None:

@@ -16,28 +16,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
-from coterie.agreement import Revocation
 from coterie.crypto import PublicIdentity, atomic_write, digest, write_error
 from coterie.errors import CoterieError
 from coterie.ledger import Entry, Mirror, SignedHead
-from coterie.tee.documents.base import DOCUMENT_LIMIT, read
-from coterie.tee.documents.exchange import Challenge, Release, ReleaseRequest
+from coterie.tee.documents.base import read
 from coterie.tee.evidence.attest.attester import Attester
 from coterie.tee.evidence.attest.platforms import used
 from coterie.tee.evidence.model import Endorsements
-from coterie.tee.keeper.deposit import Deposit
-from coterie.tee.keeper.documents import (
-    LAUNCHED_FOR,
-    Collect,
-    Collected,
-    KeeperChallenge,
-    KeeperOffer,
-    KeeperStatement,
-    Withdrawal,
-)
-from coterie.tee.keeper.errors import KEEPER_GONE, KEEPER_MESSAGE_INVALID
-from coterie.tee.release.case import Case
-from coterie.tee.runner.documents import parts_of
+from coterie.tee.keeper.documents import LAUNCHED_FOR
+from coterie.tee.keeper.errors import KEEPER_GONE
+from coterie.tee.keeper.questions import KeeperQuestions
 from coterie.tee.runner.errors import BAD_RECORD
 from coterie.tee.runner.host import RunnerProcess
 from coterie.tee.runner.records import Closed, Kind, Record, error_record, read_error
@@ -94,7 +82,7 @@ class _Asked:
     answer: Future[bytes]
 
 
-class Keeper:
+class Keeper(KeeperQuestions):
     """A running keeper. Safe from several threads; it ends with :meth:`close`, and with its host's
     process.
     """
@@ -129,43 +117,6 @@ class Keeper:
         self.measurement = started.result()
         """Of what was started: 48 bytes."""
 
-    def offer(self, challenge: KeeperChallenge) -> KeeperOffer:
-        """Evidence for a provider, and keys for its deposit. Errors: CT-2332, CT-2333, CT-2325."""
-        return KeeperOffer.parse(self._ask("offer", "", challenge.to_bytes()))
-
-    def deposit(self, deposit: Deposit) -> KeeperStatement:
-        """Hand a deposit over. Gives the keeper's word that it holds the key. Errors: those of
-        :meth:`Custody.accept`, CT-2328, CT-2325.
-        """
-        data = self._ask("deposit", deposit.binding.log_pk, deposit.to_bytes())
-        return read(KeeperStatement, data, DOCUMENT_LIMIT, KEEPER_MESSAGE_INVALID)
-
-    def admit(self, deposit: str, case: Case) -> str:
-        """As :meth:`Releaser.admit`. Errors: its own; CT-2328 to CT-2331, CT-2325."""
-        return self._put(Kind.ADMIT, deposit.encode(), *parts_of(case, b"")).decode()
-
-    def challenge(self, deposit: str, job: str) -> Challenge:
-        """As :meth:`Releaser.challenge`. Errors: its own; CT-2328 to CT-2331, CT-2325."""
-        return Challenge.parse(self._ask("challenge", deposit, job.encode()))
-
-    def release(self, deposit: str, request: ReleaseRequest) -> Release:
-        """As :meth:`Releaser.release`. Errors: its own; CT-2328 to CT-2331, CT-2325."""
-        return Release.parse(self._ask("release", deposit, request.to_bytes()))
-
-    def collect(self, question: Collect) -> Collected:
-        """What has happened with a deposit. Errors: CT-2328, CT-2325."""
-        return Collected.parse(self._ask("collect", question.deposit, question.to_bytes()))
-
-    def withdraw(self, withdrawal: Withdrawal) -> None:
-        """The key is wiped when this returns. Errors: CT-2327, CT-2328, CT-2331, CT-1101, CT-2325."""
-        self._ask("withdraw", withdrawal.deposit, withdrawal.to_bytes())
-
-    def revoke(self, deposit: str, revocation: Revocation) -> None:
-        """A party has revoked the agreement: the key is wiped when this returns. Errors: CT-1606, CT-2328,
-        CT-2329, CT-2331, CT-2325.
-        """
-        self._ask("revoke", deposit, revocation.to_bytes())
-
     def close(self) -> None:
         """End it: every key is gone. Twice is allowed."""
         self._asked.put(None)
@@ -179,10 +130,8 @@ class Keeper:
     ) -> None:
         self.close()
 
-    def _ask(self, question: str, deposit: str, data: bytes) -> bytes:
-        return self._put(Kind.ASK, question.encode(), deposit.encode(), data)
-
-    def _put(self, kind: Kind, *parts: bytes) -> bytes:
+    def put(self, kind: Kind, *parts: bytes) -> bytes:
+        """As :meth:`KeeperQuestions.put`."""
         asked = _Asked(kind, parts, Future())
         with self._lock:
             if self._gone is not None:

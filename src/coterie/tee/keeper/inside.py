@@ -74,6 +74,7 @@ class Desk:
             "collect": lambda name, data: canonical(self._of(name).collect(Collect.parse(data))),
             "withdraw": self._withdraw,
             "revoke": self._revoke,
+            "alive": lambda *_: b"",
         }
 
     def answer(self, record: Record) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from coterie.tee.documents.exchange import Challenge, Release, ReleaseRequest
-from coterie.tee.keeper.host import Keeper
+from coterie.tee.keeper.questions import KeeperQuestions
 from coterie.tee.release.case import Case
 from coterie.tee.runner.session import Relay
 
@@ -15,7 +15,7 @@ from coterie.tee.runner.session import Relay
 class KeptKey:
     """One owner's deposit with a keeper."""
 
-    keeper: Keeper
+    keeper: KeeperQuestions
     deposit: str
     """The key of its log."""
 
@@ -28,21 +28,21 @@ class KeptRelay:
 
         :param kept: by owner.
 
-        Errors: those of :meth:`Keeper.admit`.
+        Errors: those of :meth:`KeeperQuestions.admit`.
         """
         self._job, self._kept, self._others = case.job, dict(kept), others
         for one in self._kept.values():
             one.keeper.admit(one.deposit, case)
 
     def challenge(self, owner: str) -> Challenge:
-        """As :meth:`Relay.challenge`. Errors: those of :meth:`Keeper.challenge`."""
+        """As :meth:`Relay.challenge`. Errors: those of :meth:`KeeperQuestions.challenge`."""
         one = self._kept.get(owner)
         if one is None:
             return self._others.challenge(owner)
         return one.keeper.challenge(one.deposit, self._job)
 
     def release(self, owner: str, request: ReleaseRequest) -> Release:
-        """As :meth:`Relay.release`. Errors: those of :meth:`Keeper.release`."""
+        """As :meth:`Relay.release`. Errors: those of :meth:`KeeperQuestions.release`."""
         one = self._kept.get(owner)
         if one is None:
             return self._others.release(owner, request)
