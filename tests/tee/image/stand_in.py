@@ -1,11 +1,12 @@
 """A process in place of a machine: what runs in one, with the sandbox of this system around the runner.
 
 Arguments: the socket of the host, the image, a folder of its own, the folder of a simulated root where the
-machine is to have a platform of its own, ``-`` where not, and the job.
+machine is to have a platform of its own, ``-`` where not, the job, and what to run.
 """
 
 from __future__ import annotations
 
+import secrets
 import socket
 import subprocess
 import sys
@@ -31,9 +32,10 @@ class Launched:
         return self._attester.quote(report_data)
 
 
-def main(path: str, image: str, own: str, root: str, job: str) -> None:
-    sandbox = Sandbox(Path(image), "tee_work")
-    inputs = Path(own)
+def main(path: str, image: str, folder: str, root: str, job: str, module: str = "tee_work") -> None:
+    sandbox = Sandbox(Path(image), module)
+    inputs = Path(folder, secrets.token_hex(8))
+    inputs.mkdir()
 
     def start(opening: Opening, descriptor: int) -> subprocess.Popen[bytes]:
         given = [inputs / str(number) for number in range(len(opening.inputs))]
