@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from coterie.agreement import Agreement, decide, standing
 from coterie.crypto import now
 from coterie.errors import UNEXPECTED, CoterieError, NotAgreed
-from coterie.jobs import Plan, Proposal, derive_plan, request_of
+from coterie.jobs import Plan, Proposal, derive_plan, manifest_of, request_of
 
 from .agreements import Agreements
 from .core import Core
@@ -61,7 +61,8 @@ class Planning:
     async def require(self, proposal: Proposal, plan: Plan, agreement: Agreement) -> None:
         """The agreement's answer now, with its signatures, dates, revocations and runs.
 
-        :raises CoterieError: CT-16xx, with every reason in the detail. It is in the ledger then.
+        :raises CoterieError: CT-16xx, with every reason in the detail; in engine tee also where no manifest
+            comes of the proposal (CT-4030, CT-2270). It is in the ledger then.
         """
         revocations = self._agreements.revocations(agreement.id)
         runs, keys = self._agreements.runs_used(agreement.id, but=proposal.job), self._core.keys()
@@ -70,6 +71,8 @@ class Planning:
             request = request_of(proposal, plan, agreement.terms)
             answer = decide(agreement, request, now=now(), runs_used=runs, revocations=revocations, keys=keys)
             answer.require()
+            if proposal.spec.engine == "tee":
+                manifest_of(proposal, plan, agreement.terms)  # what grants will name: nobody approves without
 
         try:
             await asyncio.to_thread(ask)

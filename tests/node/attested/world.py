@@ -8,6 +8,7 @@ import os
 import random
 import secrets
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ import pyarrow as pa
 import yaml
 
 from coterie.crypto import now
-from coterie.jobs import RunRecord
+from coterie.jobs import Proposal, RunRecord
 from coterie.node import AgreementView, JobView
 from coterie.tee import Platform, SimulatedHome, expected_measurements
 from tests.node.conftest import Daemon, ended
@@ -267,6 +268,13 @@ class World:
         """The record of a run, as a party has it."""
         path = self.daemons[party].home / "jobs" / job.id / "results" / "run" / "record.json"
         return RunRecord.parse(path.read_bytes())
+
+    def proposal(self, party: str, job: JobView) -> Proposal:
+        """A job's proposal, as a party has it in its store."""
+        with sqlite3.connect(self.daemons[party].home / "store.sqlite") as store:
+            (text,) = store.execute("select proposal from jobs where id = ?", [job.id]).fetchone()
+        store.close()
+        return Proposal.model_validate_json(text)
 
     # -- processes
 

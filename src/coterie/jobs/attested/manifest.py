@@ -6,6 +6,7 @@ from __future__ import annotations
 from coterie.agreement import ASSURANCE, Terms
 from coterie.jobs.attested.sealed import OUTPUTS
 from coterie.jobs.environment import assurance_of
+from coterie.jobs.errors import SEALED_MISSING
 from coterie.jobs.plan import Plan
 from coterie.jobs.proposal import Proposal
 from coterie.jobs.registry import parameters
@@ -17,9 +18,13 @@ def manifest_of(proposal: Proposal, plan: Plan, terms: Terms) -> JobManifest:
 
     :param plan: of this proposal under these terms.
 
-    Errors: CT-1637, CT-2276 where the agreement has no attested execution, CT-2270.
+    Errors: CT-1637, CT-2276 where the agreement has no attested execution, CT-2270; CT-4030 where the
+    proposal has no sealed data.
     """
     tee = require_tee(terms)
+    for party in plan.parties:
+        if party not in plan.sealed:
+            raise SEALED_MISSING(f"'{party}'", party=party)
     assurance = assurance_of(tee)
     keys = {**terms.parties, **terms.services}
     outputs = [
