@@ -94,7 +94,7 @@ def test_what_is_refused(home: Cli, sealed: Path, tmp_path: Path) -> None:
     )
     assert (
         home("seal", str(tmp_path / "none"), "--dataset", "a", "--as-is", "-o", str(tmp_path / "x")).code
-        == "CT-6001"
+        == "CT-1122"
     )
     assert home("container", "show", source).code == "CT-2201"
     assert home("container", "show", str(tmp_path / "none")).code == "CT-1122"

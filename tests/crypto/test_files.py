@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from coterie.crypto import atomic_write, equal, hmac_sha256, random_key, random_seed
+from coterie.crypto import (
+    atomic_write,
+    equal,
+    hmac_sha256,
+    open_regular,
+    random_key,
+    random_seed,
+    read_at_most,
+)
 from coterie.errors import CoterieError, Unavailable
 
 
@@ -71,3 +79,15 @@ def test_randomness_has_its_size_and_does_not_repeat() -> None:
     assert len(random_seed()) == 16
     assert len(random_key()) == 32
     assert len({random_seed() for _ in range(100)}) == 100
+
+
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path, tmp_path / "nothing", Path("/dev/null"), Path("a\0b")):
+        with pytest.raises(CoterieError, match="CT-1122"):
+            open_regular(path)
+    file = tmp_path / "file"
+    file.write_bytes(b"12345")
+    assert read_at_most(file, 5) == b"12345"
+    assert read_at_most(file, 3) == b"1234"

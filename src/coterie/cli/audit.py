@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from coterie.crypto import CANNOT_READ
+from coterie.crypto import read_at_most
 from coterie.jobs import RECORD_LIMIT, Replay, RunRecord, replay
 from coterie.ledger import Report, verify
 from coterie.tee import Profile, Roots
@@ -90,11 +90,7 @@ def verify_path(
 
 
 def _record(path: Path) -> RunRecord:
-    try:
-        with path.open("rb") as file:
-            return RunRecord.parse(file.read(RECORD_LIMIT + 1))
-    except OSError as error:
-        raise CANNOT_READ(f"{path}: {error.strerror}") from error
+    return RunRecord.parse(read_at_most(path, RECORD_LIMIT))
 
 
 def _show_run(state: State, found: Replay) -> None:

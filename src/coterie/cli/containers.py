@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import BaseModel, ConfigDict
 
-from coterie.crypto import digest, write_error
-from coterie.node import Home, registered_dataset
+from coterie.crypto import digest, open_regular
+from coterie.node import Home, registered_dataset, seal_table
 
-from .errors import FILE_EXISTS, FILE_MISSING
+from .errors import FILE_EXISTS
 from .output import amount, facts, note, say, show, when
 from .state import State, state_of
 
@@ -90,11 +89,7 @@ def _as_is(state: State, file: Path, dataset: str, target: Path) -> DatasetRecor
     from coterie.tee import KeyStore, seal_file
 
     home = Home.open(state.home)
-    try:
-        source = file.open("rb")
-    except OSError as error:
-        raise FILE_MISSING(f"{file}: {error.strerror}") from error
-    with source:
+    with open_regular(file) as source:
         size = source.seek(0, 2)
         source.seek(0)
         return seal_file(
@@ -103,32 +98,11 @@ def _as_is(state: State, file: Path, dataset: str, target: Path) -> DatasetRecor
 
 
 def _table(state: State, file: Path | None, dataset: str, target: Path) -> DatasetRecord:
-    from coterie.data import Scratch, write_parquet
-    from coterie.tee import KeyStore, seal_file
-
     home = Home.open(state.home)
     spec = registered_dataset(state.home, dataset)
     if file is not None:
         spec = _from(spec, file.absolute())
-    try:
-        # A file without a name: whatever ends this process, nothing stays on the disk in clear.
-        with tempfile.TemporaryFile(dir=home.path) as clear:
-            found = write_parquet(spec, home.settings.name, clear, Scratch(home.jobs))
-            size = clear.tell()
-            clear.seek(0)
-            return seal_file(
-                clear,
-                size,
-                target,
-                dataset=dataset,
-                identity=home.identity(),
-                keys=KeyStore(home.keys),
-                columns=found.columns,
-                id_rule=found.id_rule,
-                rows=found.rows,
-            )
-    except OSError as error:
-        raise write_error(home.path / "table", error) from error
+    return seal_table(home, home.identity(), spec, target)
 
 
 def _from(spec: DatasetSpec, file: Path) -> DatasetSpec:

@@ -2,7 +2,14 @@
 
 from coterie.crypto.document import canonical, digest, now, parse_json, parse_timestamp, timestamp
 from coterie.crypto.errors import CANNOT_READ
-from coterie.crypto.files import Draft, atomic_write, sync_directory, write_error
+from coterie.crypto.files import (
+    Draft,
+    atomic_write,
+    open_regular,
+    read_at_most,
+    sync_directory,
+    write_error,
+)
 from coterie.crypto.identity import (
     NAME_PATTERN,
     PartyName,
@@ -32,10 +39,12 @@ __all__ = [
     "equal",
     "hmac_sha256",
     "now",
+    "open_regular",
     "parse_json",
     "parse_timestamp",
     "random_key",
     "random_seed",
+    "read_at_most",
     "seal_key",
     "sealed_size",
     "signed_bytes",

@@ -6,11 +6,12 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
-from coterie.crypto.errors import CANNOT_WRITE, DISK_FULL
+from coterie.crypto.errors import CANNOT_READ, CANNOT_WRITE, DISK_FULL
 from coterie.errors import CoterieError
 
 
@@ -111,6 +112,34 @@ class Draft:
             self._file.close()
         with contextlib.suppress(OSError):
             self._temporary.unlink(missing_ok=True)
+
+
+def open_regular(path: Path, buffering: int = -1) -> BinaryIO:
+    """A file to be read, which must be a regular one: a pipe would keep its reader waiting.
+
+    Errors: CT-1122.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        raise CANNOT_READ(f"{path}: {error.strerror}") from error
+    except ValueError as error:  # a zero in the path
+        raise CANNOT_READ(f"{path}: {error}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise CANNOT_READ(f"{path}: not a regular file")
+    return os.fdopen(descriptor, "rb", buffering)
+
+
+def read_at_most(path: Path, limit: int) -> bytes:
+    """A regular file's content, or its first ``limit + 1`` bytes where it is larger: whoever reads what they
+    mean refuses that. Errors: CT-1122.
+    """
+    with open_regular(path) as file:
+        try:
+            return file.read(limit + 1)
+        except OSError as error:
+            raise CANNOT_READ(f"{path}: {error.strerror}") from error
 
 
 def sync_directory(directory: Path) -> None:

@@ -7,8 +7,6 @@ seed and corrections of each tape, the dealer's signature of all of it.
 from __future__ import annotations
 
 import itertools
-import os
-import stat
 import struct
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +20,7 @@ from coterie.crypto import (
     Identity,
     PartyName,
     canonical,
+    open_regular,
     parse_json,
     sealed_size,
 )
@@ -149,29 +148,12 @@ def info_of(head: bytes) -> bytes:
     return DOMAIN.encode() + b"\0" + head
 
 
-def open_file(path: Path) -> BinaryIO:
-    """A file to be read, which must be a regular one: a pipe would keep its reader waiting.
-
-    Errors: CT-1122.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except OSError as error:
-        raise CANNOT_READ(f"{path}: {error.strerror}") from error
-    except ValueError as error:  # a zero in the path
-        raise CANNOT_READ(f"{path}: {error}") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise CANNOT_READ(f"{path}: not a regular file")
-    return os.fdopen(descriptor, "rb")
-
-
 def peek(path: Path) -> TapeHead:
     """A file's head, which nobody vouches for yet.
 
     Errors: CT-1122 (the file cannot be read), CT-2140 (it is none), CT-2142 (it ends before its head).
     """
-    with open_file(path) as file:
+    with open_regular(path) as file:
         try:
             return read_head(file, path.name)[0]
         except OSError as error:

@@ -17,6 +17,7 @@ from coterie.crypto import (
     SEALED_KEY,
     Identity,
     UnsealingStream,
+    open_regular,
     verify_signature,
     write_error,
 )
@@ -35,7 +36,6 @@ from coterie.mpc.tapefile import (
     check_names,
     check_size,
     info_of,
-    open_file,
     read_head,
 )
 
@@ -65,7 +65,7 @@ class TapeFile:
         Errors: CT-1122 (cannot be read), CT-2140 (no tape file), CT-2142 (cut off), CT-2145 (for another
         party), CT-2146 (of another dealer), CT-2141 (altered).
         """
-        file = open_file(path)
+        file = open_regular(path)
         try:
             return cls._checked(file, path.name, identity, dealer)
         except OSError as error:
@@ -175,7 +175,7 @@ def take_copy(path: Path, target: Path, head: TapeHead, identity: Identity, deal
 
     Errors: those of :meth:`TapeFile.open`, CT-2144 where it has another head by now, CT-1120, CT-1121 (disk).
     """
-    with open_file(path) as source:
+    with open_regular(path) as source:
         if read_head(source, path.name)[0] != head:
             raise TAPE_OTHER(f"{path.name} was exchanged meanwhile")
         check_size(head, os.fstat(source.fileno()).st_size, path.name)

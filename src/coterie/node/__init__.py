@@ -39,7 +39,9 @@ from .views import (
 )
 
 if TYPE_CHECKING:
+    from coterie.crypto import Identity
     from coterie.data import DatasetSpec
+    from coterie.tee import DatasetRecord
 
 __all__ = [
     "AgreementState",
@@ -78,6 +80,7 @@ __all__ = [
     "init_node",
     "registered_dataset",
     "run_node",
+    "seal_table",
 ]
 
 
@@ -100,3 +103,13 @@ def registered_dataset(home: Path, name: str) -> DatasetSpec:
     from .registered import registered_dataset as found  # the store's library is heavy
 
     return found(home, name)
+
+
+def seal_table(home: Home, identity: Identity, spec: DatasetSpec, target: Path) -> DatasetRecord:
+    """Check a table by its description, and seal its declared columns as Parquet; the key stays in the home.
+
+    :raises CoterieError: what is wrong with the table, CT-1120, CT-1121, CT-2205, CT-2206, CT-2215.
+    """
+    from .sealing import seal_table as sealed  # loads Arrow
+
+    return sealed(home, identity, spec, target)

@@ -14,23 +14,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from coterie.agreement import Agreement, DatasetTerms
-from coterie.crypto import Identity, atomic_write, write_error
-from coterie.data import DatasetSpec, Scratch, write_parquet
+from coterie.crypto import atomic_write, write_error
+from coterie.data import DatasetSpec
 from coterie.errors import UNEXPECTED, CoterieError
-from coterie.tee import DatasetRecord, KeyStore, peek, read_record, record_path, seal_file
+from coterie.tee import DatasetRecord, KeyStore, peek, read_record, record_path
 
 from .core import Core
 from .datasets import Datasets
 from .errors import DATASET_NOT_FOR_PEER
 from .failures import log_unexpected
-from .home import Home
+from .sealing import seal_table
 
-__all__ = ["Sealings", "seal_table"]
+__all__ = ["Sealings"]
 
 PATIENCE = 20.0
 """Seconds after which a peer is told that its question is still being worked on."""
@@ -159,29 +158,3 @@ def _old(place: Path) -> DatasetRecord | None:
         return read_record(record_path(place))
     except CoterieError:
         return None
-
-
-def seal_table(home: Home, identity: Identity, spec: DatasetSpec, target: Path) -> DatasetRecord:
-    """Check a table by its description, and seal its declared columns as Parquet; the key stays in the home.
-
-    :raises CoterieError: what is wrong with the table, CT-1120, CT-1121, CT-2205, CT-2206, CT-2215.
-    """
-    try:
-        # A file without a name: whatever ends this process, nothing stays on the disk in clear.
-        with tempfile.TemporaryFile(dir=home.path) as clear:
-            found = write_parquet(spec, identity.name, clear, Scratch(home.jobs))
-            size = clear.tell()
-            clear.seek(0)
-            return seal_file(
-                clear,
-                size,
-                target,
-                dataset=spec.name,
-                identity=identity,
-                keys=KeyStore(home.keys),
-                columns=found.columns,
-                id_rule=found.id_rule,
-                rows=found.rows,
-            )
-    except OSError as error:
-        raise write_error(home.path / "table", error) from error

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from coterie.crypto import parse_timestamp
+from coterie.crypto import open_regular, parse_timestamp
 from coterie.errors import CoterieError
 from coterie.jobs.attested.record import RunRecord, check_derived, moment_of, proof_of
 from coterie.jobs.errors import RUN_RECORD_INVALID
@@ -239,7 +239,7 @@ def _containers(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _same(path: Path, output: ReceiptOutput) -> str:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         preamble, root = root_of(file)
     told = (preamble.commitment.hex(), preamble.header.dataset, preamble.header.size, f"sha256:{root.hex()}")
     if told != (output.commitment, output.name, output.size, output.root):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from coterie.crypto import CANNOT_READ, Draft, Identity
+from coterie.crypto import Draft, Identity, open_regular
 from coterie.data import Column, IdRule, Many
 from coterie.tee.container.chunks import root_of
 from coterie.tee.container.errors import CONTAINER_ALTERED
@@ -102,7 +102,4 @@ def peek(container: Path) -> Preamble:
 
 def reading(path: Path) -> BinaryIO:
     """Errors: CT-1122."""
-    try:
-        return path.open("rb", buffering=PREAMBLE_LIMIT)
-    except OSError as error:
-        raise CANNOT_READ(f"{path}: {error.strerror}") from error
+    return open_regular(path, PREAMBLE_LIMIT)

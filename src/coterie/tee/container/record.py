@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from coterie.crypto import (
-    CANNOT_READ,
     Identity,
     PartyName,
     PublicIdentity,
@@ -20,6 +19,7 @@ from coterie.crypto import (
     digest,
     now,
     parse_json,
+    read_at_most,
     timestamp,
     verify_signature,
 )
@@ -206,12 +206,7 @@ def parse_record(data: bytes) -> DatasetRecord:
 
 def read_record(path: Path) -> DatasetRecord:
     """A record from a file. Errors: CT-1122, CT-2205, CT-2207."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(RECORD_LIMIT + 1)
-    except OSError as error:
-        raise CANNOT_READ(f"{path}: {error.strerror}") from error
-    return parse_record(data)
+    return parse_record(read_at_most(path, RECORD_LIMIT))
 
 
 def _record(value: Any) -> DatasetRecord:

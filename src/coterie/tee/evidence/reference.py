@@ -10,7 +10,7 @@ from typing import Final, Literal
 from pydantic import ValidationError
 
 from coterie.agreement import Measurements, PlatformPolicy
-from coterie.crypto import CANNOT_READ, parse_json
+from coterie.crypto import parse_json, read_at_most
 from coterie.data import parse_yaml
 from coterie.tee.evidence.errors import REFERENCE_INVALID
 from coterie.tee.evidence.model import Document, told
@@ -51,8 +51,4 @@ class ReferenceValues(Document):
     @classmethod
     def load(cls, path: Path) -> ReferenceValues:
         """Read the file at ``path``. Errors: CT-1122, and as :meth:`parse`."""
-        try:
-            with path.open("rb") as file:
-                return cls.parse(file.read(MAX_REFERENCE + 1))
-        except OSError as error:
-            raise CANNOT_READ(f"{path}: {error.strerror}") from error
+        return cls.parse(read_at_most(path, MAX_REFERENCE))
