@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -25,6 +26,7 @@ from coterie.tee.evidence.attest.sim import SimAttester
 from coterie.tee.evidence.errors import ATTESTER_FAILED
 from coterie.tee.evidence.model import Evidence
 from coterie.tee.evidence.store import EndorsementStore
+from coterie.tee.image.machine import Machine, OwnPlatform
 from coterie.tee.keeper.deposit import Deposit
 from coterie.tee.keeper.documents import KeeperOffer
 from coterie.tee.keeper.host import Keeper, KeeperStore
@@ -38,6 +40,7 @@ from coterie.tee.runner.session import AttestedRun, run_attested
 from coterie.tee.sandbox.command import Sandbox
 from coterie.tee.sandbox.limits import RunLimits
 from tests.tee.joint import NOW
+from tests.tee.keeper import stand_in
 from tests.tee.keeper.local import code, keepers
 from tests.tee.runner.world import ROWS, SMALL, World
 
@@ -231,7 +234,8 @@ def test_what_the_host_cannot_store_is_not_released(offline: Offline) -> None:
     assert [entry.kind for entry in read_entries(log, "release")] == ["release", "release"]
     # What was logged is spent, though no key left: one run of three is left.
     offline.run_kept()
-    assert failed(offline.run_kept).code == "CT-2280"
+    spent = failed(offline.keeper.challenge, offline.deposit.binding.log_pk, offline.case.job)
+    assert spent.code == "CT-2280"
 
 
 def test_a_keeper_that_is_killed_is_gone(offline: Offline) -> None:
@@ -242,6 +246,28 @@ def test_a_keeper_that_is_killed_is_gone(offline: Offline) -> None:
             os.kill(pid, signal.SIGKILL)
     assert failed(offline.run_kept).code == "CT-2325"
     assert failed(offline.keeper.offer, offline.depositor.challenge("simulated")).code == "CT-2325"
+
+
+def test_a_keeper_in_a_machine_of_its_own(offline: Offline, image: Path, tmp_path: Path) -> None:
+    """Over the machine's only port, with evidence by the machine's own platform."""
+    root = str(offline.home / "sim")
+    words = (sys.executable, "-m", stand_in.__name__, "{socket}", str(image), root, "{job}")
+    keeper = Keeper(
+        offline.keeper_sandbox,
+        lambda *_: OwnPlatform(),
+        KeeperStore(tmp_path / "other"),
+        limits=LIMITS,
+        machine=Machine(words),
+    )
+    with keeper:
+        assert keeper.measurement == offline.keeper.measurement
+        offer, deposit = offline.deposited(keeper, max_runs=1)
+        offline.case = offline.case_kept(deposit)
+        offline.run_kept(keeper, deposit)
+        spent = failed(keeper.challenge, deposit.binding.log_pk, offline.case.job)
+        assert spent.code == "CT-2280"
+        assert Collection(tmp_path / "copy", offer.log).collect(keeper.collect).head.seq == 3
+    assert failed(keeper.alive).code == "CT-2325"
 
 
 def test_a_platform_that_fails(tmp_path: Path, offline: Offline) -> None:

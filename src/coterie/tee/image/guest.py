@@ -22,6 +22,8 @@ from coterie.tee.evidence.attest.attester import Attester
 from coterie.tee.evidence.attest.nitro import DEVICE, NitroAttester
 from coterie.tee.evidence.attest.tsm import REPORTS, TsmAttester
 from coterie.tee.image.opening import Opening, take_opening
+from coterie.tee.keeper.documents import LAUNCHED_FOR
+from coterie.tee.keeper.inside import MODULE as KEEPER_MODULE
 from coterie.tee.runner.records import Channel, Closed, Kind, error_record
 from coterie.tee.sandbox.command import Sandbox
 from coterie.tee.sandbox.confine import INPUTS, WITHOUT_LANDLOCK
@@ -44,18 +46,37 @@ _ANSWERS: Final[dict[Kind, tuple[Kind, ...]]] = {
     Kind.RECEIPT: (Kind.TAKEN,),
 }
 _FROM_RUNNER: Final = (*_ANSWERS, Kind.STEP, Kind.OUTPUT, Kind.PIECE, Kind.FAILED)
+_QUESTIONS: Final = (Kind.ASK, Kind.ADMIT)
+_KEEPER_ANSWERS: Final[dict[Kind, tuple[Kind, ...]]] = {
+    Kind.READY: _QUESTIONS,
+    Kind.ANSWER: _QUESTIONS,
+    Kind.NOT_DONE: _QUESTIONS,
+    Kind.ASK_EVIDENCE: (Kind.EVIDENCE, Kind.REFUSED),
+    Kind.ENTRY: (Kind.STORED, Kind.REFUSED),
+    Kind.ARCHIVE: (Kind.STORED, Kind.REFUSED),
+}
 
 
-def relay(host: Channel, runner: Channel, attester: Attester | None, endorsements: bytes = b"") -> None:
+def relay(
+    host: Channel,
+    runner: Channel,
+    attester: Attester | None,
+    endorsements: bytes = b"",
+    *,
+    keeper: bool = False,
+) -> None:
     """Carry records until the receipt is taken, the run has failed, or either side is gone.
 
     :param attester: the machine's own; None has the host asked.
     :param endorsements: the vendor's, to go with evidence; nobody here looks at them.
+    :param keeper: whether a key keeper runs here; it has no last word.
 
     Errors: CT-2293.
     """
+    answers = _KEEPER_ANSWERS if keeper else _ANSWERS
+    said = tuple(_KEEPER_ANSWERS) if keeper else _FROM_RUNNER
     while True:
-        record = runner.receive(*_FROM_RUNNER)
+        record = runner.receive(*said)
         if record.kind == Kind.ASK_EVIDENCE and attester is not None:
             try:
                 runner.send(Kind.EVIDENCE, attester.quote(record.parts[0]).to_bytes(), endorsements)
@@ -63,8 +84,8 @@ def relay(host: Channel, runner: Channel, attester: Attester | None, endorsement
                 runner.send(Kind.REFUSED, error_record(error))
             continue
         host.send(record.kind, *record.parts)
-        if record.kind in _ANSWERS:
-            answer = host.receive(*_ANSWERS[record.kind])
+        if record.kind in answers:
+            answer = host.receive(*answers[record.kind])
             runner.send(answer.kind, *answer.parts)
         if record.kind in (Kind.RECEIPT, Kind.FAILED):
             return
@@ -91,7 +112,7 @@ def run_one(port: int, inputs: Path, start: Start, own: Own) -> None:
             process = start(opening, theirs.fileno())
         runner = Channel(ours.detach())
         try:
-            relay(host, runner, attester, endorsements)
+            relay(host, runner, attester, endorsements, keeper=_is_keeper(opening))
         finally:
             runner.close()
             process.kill()
@@ -132,7 +153,9 @@ def own_attester(job: bytes, reports: Path = REPORTS, module: Path = DEVICE) -> 
 def _start(opening: Opening, descriptor: int) -> subprocess.Popen[bytes]:
     # The image is the file system itself: what the runner is started with is what the list of it says.
     landlock = os.environ.get(WITHOUT_LANDLOCK) != "1"  # as the image says: nobody else sets variables here
-    sandbox = Sandbox(Path("/"), RUNNER_MODULE, landlock=landlock)
+    # A host that says here something else than at launch gets a process whose evidence nobody accepts.
+    module = KEEPER_MODULE if _is_keeper(opening) else RUNNER_MODULE
+    sandbox = Sandbox(Path("/"), module, landlock=landlock)
     return subprocess.Popen(  # noqa: S603 - the image's own interpreter
         [*sandbox.run, *opening.limits.arguments()],
         stdin=descriptor,
@@ -143,6 +166,10 @@ def _start(opening: Opening, descriptor: int) -> subprocess.Popen[bytes]:
         cwd="/",
         start_new_session=True,
     )
+
+
+def _is_keeper(opening: Opening) -> bool:
+    return opening.job == LAUNCHED_FOR.hex()
 
 
 def _port() -> int:

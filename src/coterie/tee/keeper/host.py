@@ -23,6 +23,7 @@ from coterie.tee.documents.base import read
 from coterie.tee.evidence.attest.attester import Attester
 from coterie.tee.evidence.attest.platforms import used
 from coterie.tee.evidence.model import Endorsements
+from coterie.tee.image.machine import Machine, MachineProcess
 from coterie.tee.keeper.documents import LAUNCHED_FOR
 from coterie.tee.keeper.errors import KEEPER_GONE
 from coterie.tee.keeper.questions import KeeperQuestions
@@ -37,6 +38,7 @@ LIMITS: Final = RunLimits(memory=1 << 30, seconds=366 * 86400, scratch=64 << 20)
 """A keeper ends after a year: long before, its platform will be too old for its providers."""
 _PATIENCE: Final = 120
 """Seconds that a question may take."""
+_Process = RunnerProcess | MachineProcess
 
 
 class KeeperStore:
@@ -95,17 +97,21 @@ class Keeper(KeeperQuestions):
         *,
         endorsements: Endorsements | None = None,
         limits: RunLimits = LIMITS,
+        machine: Machine | None = None,
     ) -> None:
         """Measure and start. Returns when it can be asked.
 
         :param sandbox: with the module :data:`coterie.tee.KEEPER_MODULE`.
         :param attest: what it makes is closed with the keeper, where it has ``close``.
         :param endorsements: what the host has of the platform's vendor, for providers that have none.
+        :param machine: a confidential machine whose image is made of the sandbox's; the keeper is then in
+            there.
 
-        Errors: CT-2285 to CT-2287, CT-2289 (the sandbox); CT-2247, CT-2248 (the platform); CT-2325.
+        Errors: CT-2285 to CT-2287, CT-2289 (the sandbox); CT-2305 (the machine); CT-2247, CT-2248 (the
+        platform); CT-2325.
         """
         self._sandbox, self._attest, self._store = sandbox, attest, store
-        self._endorsements, self._limits = endorsements, limits
+        self._endorsements, self._limits, self._machine = endorsements, limits, machine
         self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._gone: CoterieError | None = None
@@ -145,7 +151,7 @@ class Keeper(KeeperQuestions):
             measured = self._sandbox.measure().measurement
             with (
                 used(self._attest(measured, LAUNCHED_FOR)) as attester,
-                RunnerProcess(self._sandbox, (), self._limits, self._overdue) as process,
+                self._started() as process,
             ):
                 self._serve(process, attester, lambda: started.set_result(measured))
         except CoterieError as caught:
@@ -157,6 +163,13 @@ class Keeper(KeeperQuestions):
             if not started.done():
                 started.set_exception(error)
 
+    def _started(self) -> _Process:
+        if self._machine is None:
+            return RunnerProcess(self._sandbox, (), self._limits, self._overdue)
+        return MachineProcess(
+            self._machine, LAUNCHED_FOR, (), self._limits, self._overdue, self._endorsements
+        )
+
     def _end(self, error: CoterieError) -> None:
         with self._lock:
             self._gone = error
@@ -164,7 +177,7 @@ class Keeper(KeeperQuestions):
             if (asked := self._asked.get()) is not None:
                 asked.answer.set_exception(KEEPER_GONE(error.detail))
 
-    def _serve(self, process: RunnerProcess, attester: Attester, ready: Callable[[], None]) -> None:
+    def _serve(self, process: _Process, attester: Attester, ready: Callable[[], None]) -> None:
         asked: _Asked | None = None
         try:
             with self._in_time():
@@ -186,7 +199,7 @@ class Keeper(KeeperQuestions):
                 asked.answer.set_exception(KEEPER_GONE(told))
             raise
 
-    def _answered(self, process: RunnerProcess, attester: Attester) -> bytes | CoterieError:
+    def _answered(self, process: _Process, attester: Attester) -> bytes | CoterieError:
         """What the keeper answers, when it has been helped with what it needs meanwhile."""
         while True:
             helped = (Kind.ASK_EVIDENCE, Kind.ENTRY, Kind.ARCHIVE)
@@ -229,7 +242,7 @@ class Keeper(KeeperQuestions):
         return Record(Kind.STORED)
 
 
-def _fail(asked: _Asked | None, process: RunnerProcess) -> NoReturn:
+def _fail(asked: _Asked | None, process: _Process) -> NoReturn:
     """The process closed its channel. Errors: CT-2286, CT-2287 before it could be asked; else CT-2325."""
     try:
         process.failed()
