@@ -164,6 +164,21 @@ def test_a_deposit_is_for_one_keeper_and_one_offer(world: World) -> None:
     assert code(one.accept, deposit) == "CT-2327"
 
 
+def test_the_keepers_word_that_it_holds_the_key(world: World) -> None:
+    custody = world.custody()
+    deposit = world.deposit(custody.offer())
+    word = custody.accept(deposit)
+    deposit.confirm(word)
+    other = world.custody()
+    theirs = other.accept(world.deposit(other.offer(), grant=world.reusable(max_runs=1)))
+    later = custody.collect(Collect(deposit=custody.name, nonce="00" * 32, after=0)).statement
+    custody.withdraw(world.depositor.withdraw(custody.name))
+    question = Collect(deposit=custody.name, nonce=deposit.binding.nonce, after=0)
+    ended = custody.collect(question).statement
+    for wrong in (theirs, later, ended, word.model_copy(update={"holds": False})):
+        assert code(deposit.confirm, wrong) == "CT-2334"
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -19,8 +19,8 @@ from coterie.tee.documents.grant import Grant
 from coterie.tee.evidence.model import Binary, Document
 from coterie.tee.evidence.reference import ReferenceValues
 from coterie.tee.evidence.roots import Profile, Roots
-from coterie.tee.keeper.documents import KeeperBinding
-from coterie.tee.keeper.errors import DEPOSIT_REFUSED, KEEPER_MESSAGE_INVALID
+from coterie.tee.keeper.documents import KeeperBinding, KeeperStatement
+from coterie.tee.keeper.errors import DEPOSIT_REFUSED, KEEPER_MESSAGE_INVALID, STATEMENT_REFUSED
 
 DOMAIN: Final = "coterie/deposit/v1"
 KEY: Final = b"coterie/deposit-key/v1"
@@ -144,6 +144,18 @@ class Deposit(Signed):
         """The data key and the secret, at the keeper. Errors: CT-2211."""
         data_key = key.unwrap(self.wrapped, self.info(KEY))
         return data_key, None if self.secret is None else key.unwrap(self.secret, self.info(SECRET))
+
+    def confirm(self, statement: KeeperStatement) -> None:
+        """The keeper has said that it holds the key: for the provider, when it has handed the deposit over.
+
+        Errors: CT-2334, which costs nothing but the grant: nobody else can open the deposit.
+        """
+        try:
+            statement.verify(self.binding.log_pk)
+        except CoterieError as error:
+            raise STATEMENT_REFUSED("the keeper did not sign it") from error
+        if statement.nonce != self.binding.nonce or not statement.holds:
+            raise STATEMENT_REFUSED("it does not say that the keeper holds this deposit's key")
 
     def check(self) -> None:
         """The provider signed it, and its parts belong together: all that does not depend on the time.
