@@ -30,9 +30,9 @@ def inside(tmp_path: Path) -> Path:
     return made
 
 
-def stand(image: Path, inside: Path, root: Path | str = "-") -> Machine:
+def stand(image: Path, inside: Path, root: Path | str = "-", module: str = "tee_work") -> Machine:
     words = (sys.executable, "-m", stand_in.__name__, "{socket}", str(image), str(inside), str(root), "{job}")
-    return Machine(words)
+    return Machine((*words, module))
 
 
 def test_a_run_in_a_machine(world: Worlds, image: Path, inside: Path) -> None:
@@ -78,11 +78,9 @@ def test_an_owners_refusal_ends_the_run(world: Worlds, image: Path, inside: Path
 
 def test_a_runner_that_dies_in_its_machine_is_told(world: Worlds, image: Path, inside: Path) -> None:
     made = world("sum")
-    inside.rmdir()  # there is no room for the inputs
     with pytest.raises(CoterieError) as caught:
-        made.run(machine=stand(image, inside))
-    assert caught.value.code == "CT-2290"
-    assert "inside" in caught.value.detail
+        made.run(machine=stand(image, inside, module="no_such_module"))
+    assert (caught.value.code, "last word" in caught.value.detail) == ("CT-2290", True)
 
 
 def process(*words: str, seconds: int = 30, cancelled: threading.Event | None = None) -> MachineProcess:
