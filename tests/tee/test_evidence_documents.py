@@ -229,7 +229,15 @@ def test_nonces_that_are_not_good() -> None:
 
 def test_nonces_do_not_pile_up() -> None:
     book = NonceBook()
-    for _ in range(nonces.MOST):
-        book.issue("job", NOW)
+    for number in range(nonces.MOST):
+        book.issue(f"job {number // nonces.MOST_EACH}", NOW)
     assert code(book.issue, "job", NOW) == "CT-2246"
     assert book.issue("job", NOW + timedelta(seconds=301))
+
+
+def test_the_runner_of_one_job_cannot_take_the_nonces_of_others() -> None:
+    book = NonceBook()
+    for _ in range(nonces.MOST_EACH):
+        book.issue("job", NOW)
+    assert code(book.issue, "job", NOW) == "CT-2246"
+    assert book.issue("another", NOW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -106,6 +107,14 @@ class Release(Document):
     def parse(cls, data: bytes) -> Release:
         """Errors: CT-2273."""
         return read(cls, data, MESSAGE_LIMIT, MESSAGE_INVALID)
+
+
+def secret_info(info: bytes, key: bytes) -> bytes:
+    """HPKE ``info`` of the secret beside a data key: the key's own ``info`` (with :data:`SECRET` for its
+    first words) and SHA-256 of ``coterie/release-secret/v1``, a zero byte and the data key. HPKE tells nobody
+    who has wrapped something; only an owner knows the data key.
+    """
+    return info + hashlib.sha256(SECRET + b"\0" + key).digest()
 
 
 def release_info(assurance: Assurance, grant: str, job: str, nonce: str, purpose: bytes = RELEASE) -> bytes:

@@ -13,6 +13,8 @@ from coterie.tee.evidence.errors import NONCE_REFUSED, TOO_MANY_NONCES
 LIFETIME: Final = timedelta(seconds=300)
 MOST: Final = 4096
 """Nonces that may be out at a time."""
+MOST_EACH: Final = 64
+"""Of them for one subject: whoever runs one job cannot take them from others."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,14 @@ class NonceBook:
 
         :param subject: what it is good for, such as a job and its runner; only for that it can be spent.
 
-        Errors: CT-2246 while 4096 are out.
+        Errors: CT-2246 while 4096 are out, or 64 for this subject.
         """
         with self._lock:
             self._forget(now)
             if len(self._given) >= MOST:
                 raise TOO_MANY_NONCES(f"{MOST} are waiting for evidence")
+            if sum(given.subject == subject for given in self._given.values()) >= MOST_EACH:
+                raise TOO_MANY_NONCES(f"{MOST_EACH} for this run are waiting for evidence")
             nonce = random_key()
             self._given[nonce] = _Given(subject, now)
             return nonce

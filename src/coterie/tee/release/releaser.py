@@ -30,6 +30,7 @@ from coterie.tee.documents.exchange import (
     Release,
     ReleaseRequest,
     release_info,
+    secret_info,
 )
 from coterie.tee.documents.grant import Grant
 from coterie.tee.documents.grants import TOLD
@@ -275,7 +276,7 @@ class Releaser:
         wrapped = wrap_for_runner(key, runner, release_info(binding.assurance, *named))
         secret: bytes | None = None
         if self._node.secrets is not None:
-            info = release_info(binding.assurance, *named, SECRET)
+            info = secret_info(release_info(binding.assurance, *named, SECRET), key)
             secret = wrap_for_runner(self._node.secrets.secret(agreement), runner, info)
         evidence = self._node.archive.put(request.evidence.to_bytes())
         self._node.log.append(

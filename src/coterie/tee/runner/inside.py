@@ -18,7 +18,14 @@ from functools import partial
 from coterie.crypto import canonical, now, timestamp
 from coterie.errors import CoterieError
 from coterie.tee.container.wrapping import RunnerKey
-from coterie.tee.documents.exchange import SECRET, Challenge, Release, ReleaseRequest, release_info
+from coterie.tee.documents.exchange import (
+    SECRET,
+    Challenge,
+    Release,
+    ReleaseRequest,
+    release_info,
+    secret_info,
+)
 from coterie.tee.documents.manifest import JobManifest
 from coterie.tee.documents.receipt import Receipt, ReceiptInput, ReceiptKey, ReceiptOutput
 from coterie.tee.evidence.binding import reported
@@ -196,7 +203,8 @@ class _Run:
         named = (self.case.manifest.assurance, release.grant, release.job, release.nonce)
         key = self._key.unwrap(release.wrapped, release_info(*named))
         if release.secret is not None:
-            self.secrets[used.owner] = self._key.unwrap(release.secret, release_info(*named, SECRET))
+            info = secret_info(release_info(*named, SECRET), key)
+            self.secrets[used.owner] = self._key.unwrap(release.secret, info)
         return open_dataset(INPUTS / str(number), used, self.case.record(used.owner), key)
 
     def _progress(self, step: str) -> None:

@@ -38,6 +38,11 @@ class Output:
     """Who receives it, some of those that the manifest lists; None for all of them. Two outputs of one name
     go to different receivers."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of the content."""
+        return memoryview(self.content).nbytes
+
 
 def gate(outputs: Iterable[Output], manifest: JobManifest, limits: Limits) -> list[Output]:
     """All outputs, or none: each is of a step and kind that the manifest lists, under a name that it may
@@ -55,7 +60,7 @@ def gate(outputs: Iterable[Output], manifest: JobManifest, limits: Limits) -> li
         listed = _listed(output, manifest, limits, where)
         place = (output.step, output.kind)
         counts[place] = counts.get(place, 0) + 1
-        sizes[place] = sizes.get(place, 0) + len(output.content)
+        sizes[place] = sizes.get(place, 0) + output.size
         most = min(listed.max_bytes, limits.outputs[output.kind].max_bytes)
         if counts[place] > listed.count:
             raise _refused(f"more than {listed.count} of {where}", output)
@@ -111,7 +116,7 @@ def seal_output(
     :param write: takes the container.
     """
     receivers = _receivers(output, manifest)
-    sealed = seal(io.BytesIO(output.content), write, size=len(output.content), dataset=output.name)
+    sealed = seal(io.BytesIO(output.content), write, size=output.size, dataset=output.name)
     info = purpose(sealed.preamble)
     try:
         wrapped = [wrap_for_signer(sealed.key, name, manifest.keys[name], info) for name in receivers]
@@ -124,7 +129,7 @@ def seal_output(
         file=sealed.preamble.header.file_id.hex(),
         root=f"sha256:{sealed.root.hex()}",
         commitment=sealed.preamble.commitment.hex(),
-        size=len(output.content),
+        size=output.size,
         receivers=receivers,
     )
     return described, wrapped
