@@ -38,8 +38,8 @@ def remove_sealed(
     reason: Annotated[str, typer.Option(help="For the ledgers.")] = "",
 ) -> None:
     """Delete sealed data. Of own data the key is destroyed, so that no copy can be read any more; its host
-    then deletes the container and proves it: `coterie ledger show --kind sealed`.
+    then deletes the container and proves it: `coterie ledger list --kind sealed`.
     """
     with state_of(context).client() as client:
         client.remove_sealed(file, reason)
-    say(f"{file} is removed. The ledger says so: coterie ledger show --kind sealed")
+    say(f"{file} is removed. The ledger says so: coterie ledger list --kind sealed")
