@@ -11,7 +11,7 @@ import pytest
 
 from coterie.tee.sandbox.command import PROGRAM
 from coterie.tee.sandbox.contents import BASE, Contents
-from coterie.tee.sandbox.image import make_image
+from coterie.tee.sandbox.image import ensure_image, make_image
 from coterie.tee.sandbox.landlock import version
 
 WORK = Path(__file__).parent / "tee" / "runner" / "work.py"
@@ -43,3 +43,11 @@ def image(tmp_path_factory: pytest.TempPathFactory, contents: Contents) -> Itera
     make_image(made, contents)
     yield made
     shutil.rmtree(made)
+
+
+@pytest.fixture(scope="session")
+def runner_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The image of this environment, as jobs are run from it: with the learners and all that reports need."""
+    folder = tmp_path_factory.mktemp("images")
+    yield ensure_image(folder)
+    shutil.rmtree(folder)

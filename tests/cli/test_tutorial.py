@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.cli.walk import TUTORIAL, Ran, Walk, commands
+from tests.images import why_not
 
 FAILS = {"audit verify": 1, "no-such-job": 1}
 """What the tutorial says will fail: the altered ledger, the missing file."""
@@ -17,8 +18,8 @@ RAW = re.compile(
 """How Python writes values and failures."""
 
 WHOLE_DIGEST = re.compile(r"[0-9a-f]{64}")
-COMPARED = ("init", "peer", "node show", "audit verify")
-"""Commands that print fingerprints to be compared by a person, from its first character to its last."""
+COMPARED = ("init", "peer", "node show", "audit verify", "agreement show")
+"""Commands that print what a person compares, from its first character to its last."""
 
 WIDTH = 100
 
@@ -34,7 +35,7 @@ def test_every_command_works_as_it_is_written(walk: Walk) -> None:
         (one.command, expected(one)) for one in walk.ran
     ]
     everything = commands(TUTORIAL.read_text(encoding="utf-8"))
-    assert len(everything) == len(walk.ran) + len(walk.daemons) + 1
+    assert len(everything) == len(walk.ran) + len(walk.left_out) + len(walk.daemons) + 1
     assert len(walk.daemons) == 3
 
 
@@ -82,6 +83,8 @@ def test_the_agreement_names_all_that_is_signed(walk: Walk) -> None:
         "DebtRatio",
         "split: test from 0.2 up to 0.5",
         "logistic: l2 from 0 up to 1; max_logit 10 or 20; passes from 1 up to 100",
+        "boosting: learning_rate from 0.01 up to 1; max_depth from 1 up to 8; rounds from 1 up to 500",
+        "attested runs at hub, on sim, swtpm; any machine SIMULATED platforms count",
         "scores to lender",
         "at least 1,000 common rows",
     ):
@@ -89,7 +92,7 @@ def test_the_agreement_names_all_that_is_signed(walk: Walk) -> None:
 
 
 def test_the_plan_tells_steps_bytes_and_who_learns_what(walk: Walk) -> None:
-    plan = walk.of("job plan").out
+    plan = walk.of("job plan examples/credit_score/job.yaml").out
     for step in ("align", "split", "fill", "standardize", "logistic", "evaluate"):
         assert re.search(rf"^{step} ", plan, re.MULTILINE)
     assert "the score of each row" in plan
@@ -97,8 +100,41 @@ def test_the_plan_tells_steps_bytes_and_who_learns_what(walk: Walk) -> None:
     assert re.search(r"^hub +payments +≤", plan, re.MULTILINE)
 
 
+@pytest.fixture
+def attested(walk: Walk) -> Walk:
+    """The walk, where its job in a TEE was run."""
+    if (reason := why_not()) is not None:
+        pytest.skip(reason)
+    return walk
+
+
+def test_the_plan_in_a_tee_says_where_it_runs_and_that_it_is_simulated(attested: Walk) -> None:
+    plan = attested.of("job plan examples/credit_score/job-tee.yaml").out
+    for step in ("stage-upload", "stage-release", "boosting", "evaluate-boosting", "stage-results"):
+        assert re.search(rf"^{step} ", plan, re.MULTILINE)
+    words = " ".join(plan.split())
+    assert "The steps run at hub" in words
+    assert "that is SIMULATED (sim, swtpm): it proves nothing of the machine" in words
+    assert re.search(r"^hub +nothing; it sees ciphertext", plan, re.MULTILINE)
+
+
+def test_the_attested_job_gives_both_models_and_a_record_that_holds(attested: Walk) -> None:
+    lines = attested.of("job-tee.yaml --follow").out
+    assert "joint credit score in a SIMULATED TEE   done" in lines
+    folder = attested.folder / "results-tee"
+    for name in ("logistic/logistic.model", "boosting/boosting.model", "boosting/boosting.importance.json"):
+        assert (folder / name).stat().st_size
+    for step in ("evaluate", "evaluate-boosting"):
+        assert "SIMULATED" in (folder / step / "report.html").read_text(encoding="utf-8")
+    assert "on sim, SIMULATED" in attested.of("--kind release").out
+    audited = attested.of("results-tee/run/record.json").out
+    assert "SIMULATED, proves nothing of the machine" in audited
+    for party in ("lender", "payments"):
+        assert re.search(rf"ok +release of {party}", audited)
+
+
 def test_following_shows_every_party_to_the_end(walk: Walk) -> None:
-    lines = walk.of("--follow").out.splitlines()
+    lines = walk.of("job.yaml --follow").out.splitlines()
     for party in ("lender", "payments", "hub"):
         states = [line.split()[2] for line in lines if re.match(rf"\d\d:\d\d:\d\d  {party} ", line)]
         assert states[-1] == "done"

@@ -18,7 +18,7 @@ import pytest
 from coterie.client import Client
 from coterie.errors import CoterieError
 from coterie.node import AgreementView, JobView, init_node
-from coterie.tee import RUNNER_MODULE, Sandbox, ensure_image
+from coterie.tee import RUNNER_MODULE, Sandbox
 from tests.images import why_not
 
 PATIENCE = 10.0
@@ -222,7 +222,8 @@ def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
     )
     for host in (made.hub, made.lender):
         with (host.home / "node.yaml").open("a") as settings:
-            settings.write(f"tee: {{release: {base / 'release'}}}\n")  # see `measurement`
+            # See the fixture `release`.
+            settings.write(f"tee: {{release: {base / 'release'}, image: {base / 'images'}}}\n")
     for daemon in made.all:
         daemon.start()
     try:
@@ -251,13 +252,19 @@ def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
 
 
 @pytest.fixture(scope="session")
-def measurement(trio: Trio) -> str:
-    """Of the runner that the hub starts: an image that was made once, whatever becomes of its sources."""
+def release(trio: Trio, runner_image: Path) -> Path:
+    """The image that jobs are run from at the hub. It was made once, whatever becomes of its sources."""
     if (reason := why_not()) is not None:
         pytest.skip(reason)
     base = trio.hub.home.parent
-    release = base / "release"
-    release.symlink_to(ensure_image(base / "images"))
+    (base / "images").symlink_to(runner_image.parent)
+    (base / "release").symlink_to(runner_image)
+    return base / "release"
+
+
+@pytest.fixture(scope="session")
+def measurement(release: Path) -> str:
+    """Of the runner that the hub starts."""
     return Sandbox(release, RUNNER_MODULE).measure().measurement.hex()
 
 

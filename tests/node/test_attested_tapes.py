@@ -26,7 +26,6 @@ from coterie.node.proofs import Proven, TapeProofs
 from coterie.node.store import Store
 from coterie.tee import Sandbox, TapeEvidence, ensure_image
 from coterie.tee.evidence.attest.home import SimulatedHome
-from tests.images import why_not
 
 from .conftest import Trio, ended, refused
 from .test_tapes import STAGE, STEPS, waits
@@ -40,11 +39,9 @@ dealer_tee:
 
 
 @pytest.fixture(scope="module")
-def measurement(trio: Trio) -> str:
+def measurement(trio: Trio, release: Path) -> str:
     """Of the dealer that the hub starts."""
-    if (reason := why_not()) is not None:
-        pytest.skip(reason)
-    return Sandbox(ensure_image(trio.hub.home / "tee" / "image"), DEALER_MODULE).measure().measurement.hex()
+    return Sandbox(ensure_image(release.parent / "images"), DEALER_MODULE).measure().measurement.hex()
 
 
 def agree(trio: Trio, measurement: str) -> AgreementView:

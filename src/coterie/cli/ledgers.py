@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, get_args
 
 import typer
@@ -128,6 +128,32 @@ def _tape(body: Body) -> str:
     return f"{body['event']}: tape file {body['serial'][:12]} for {of}, by {body['dealer']}{told}"
 
 
+def _sealed(body: Body) -> str:
+    at = f" by {body['host']}" if body.get("host") else ""
+    why = f": {body['reason']}" if body.get("reason") else ""
+    return f"{body['event']}{at}: {body['dataset']}, file {body['file'][:12]}{why}"
+
+
+def _grant(body: Body) -> str:
+    if "job" not in body:
+        return f"{body['dataset']}: {short(body['grant'])}"
+    return f"{body['dataset']} for the job, its key at most {body['max_runs']} times: {short(body['grant'])}"
+
+
+def _release(body: Body) -> str:
+    platform = _platforms([body["platform"]], body["binding"]["assurance"])
+    return f"{body['dataset']}: its key went to the attested runner, time {body['run']}, on {platform}"
+
+
+def _receipt(body: Body) -> str:
+    where = f"{body['host']}, on {_platforms(body['platforms'], body['assurance'])}"
+    return f"attested run at {where}: {body['outputs']} results; record {short(body['run'])}"
+
+
+def _platforms(names: Sequence[str], assurance: str) -> str:
+    return ", ".join(names) + (", SIMULATED" if assurance == "simulated" else "")
+
+
 def _head(body: Body) -> str:
     return f"{body['head']['party']} is at entry {body['head']['seq']:,}"
 
@@ -147,6 +173,10 @@ SENTENCES: dict[str, Callable[[Body], str]] = {
     "result": lambda body: f"{body['step']}: {body['name']}, {amount(body['size'])}",
     "job": _job,
     "tape": _tape,
+    "sealed": _sealed,
+    "grant": _grant,
+    "release": _release,
+    "receipt": _receipt,
     "head": _head,
     "countersignature": _countersignature,
 }
