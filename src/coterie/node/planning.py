@@ -10,6 +10,7 @@ from coterie.agreement import Agreement, decide, standing
 from coterie.crypto import now
 from coterie.errors import UNEXPECTED, CoterieError, NotAgreed
 from coterie.jobs import Plan, Proposal, derive_plan, manifest_of, request_of
+from coterie.tee import SIMULATED_REFUSED, JobManifest, Roots
 
 from .agreements import Agreements
 from .core import Core
@@ -62,7 +63,8 @@ class Planning:
         """The agreement's answer now, with its signatures, dates, revocations and runs.
 
         :raises CoterieError: CT-16xx, with every reason in the detail; in engine tee also where no manifest
-            comes of the proposal (CT-4030, CT-2270). It is in the ledger then.
+            comes of the proposal (CT-4030, CT-2270), and CT-2233 where simulated platforms do not count here.
+            It is in the ledger then.
         """
         revocations = self._agreements.revocations(agreement.id)
         runs, keys = self._agreements.runs_used(agreement.id, but=proposal.job), self._core.keys()
@@ -72,7 +74,8 @@ class Planning:
             answer = decide(agreement, request, now=now(), runs_used=runs, revocations=revocations, keys=keys)
             answer.require()
             if proposal.spec.engine == "tee":
-                manifest_of(proposal, plan, agreement.terms)  # what grants will name: nobody approves without
+                # Grants will name it: nobody approves where there is none.
+                self._count_simulation(manifest_of(proposal, plan, agreement.terms))
 
         try:
             await asyncio.to_thread(ask)
@@ -80,3 +83,8 @@ class Planning:
             error.at(party=self._core.name)
             await self._core.record_refusal(error, job=proposal.job, agreement=agreement.id)
             raise
+
+    def _count_simulation(self, manifest: JobManifest) -> None:
+        profile = self._core.home.settings.profile
+        if manifest.assurance == "simulated" and not Roots(profile=profile).accepts_simulated:
+            raise SIMULATED_REFUSED(f"under the profile {profile} no part is taken in simulated runs")

@@ -49,7 +49,7 @@ from coterie.tee.evidence.attest.sim import SimAttester
 from coterie.tee.evidence.attest.swtpm import SwtpmAttester
 from coterie.tee.evidence.attest.tsm import TsmAttester
 from coterie.tee.evidence.binding import ReportBinding, launched, reported
-from coterie.tee.evidence.errors import NONCE_REFUSED
+from coterie.tee.evidence.errors import NONCE_REFUSED, SIMULATED_REFUSED
 from coterie.tee.evidence.files import certificate_table, read_endorsements, read_evidence
 from coterie.tee.evidence.model import Assurance, Claims, Endorsements, Evidence, EvidenceType, Statements
 from coterie.tee.evidence.nonces import NonceBook
@@ -109,6 +109,7 @@ __all__ = [
     "RECORD_OTHER",
     "RUNNER_CANCELLED",
     "RUNNER_MODULE",
+    "SIMULATED_REFUSED",
     "UPLOAD_BUSY",
     "Appraisal",
     "Assurance",

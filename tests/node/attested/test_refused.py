@@ -14,7 +14,7 @@ from coterie.node import AgreementView, JobView
 from coterie.node.messages import Propose, ProposeAnswer
 from coterie.tee import DatasetRecord
 from coterie.tee.container.record import DOMAIN, Owner
-from tests.node.attested.world import World
+from tests.node.attested.world import BOTH, World
 from tests.node.conftest import refused
 from tests.node.test_agreements import as_peer
 
@@ -56,19 +56,18 @@ def test_a_simulated_platform_that_the_agreement_does_not_count(five: World) -> 
 
 
 def test_a_node_in_production_takes_no_part_in_simulations(five: World) -> None:
-    owners = ("lender", "bank")
-    job = five.submit(five.agree(owners), owners=owners)
-    five.failed(job, "CT-2233", "bank", "lender", "bank", "hub")
-    assert releases(five, job, "bank") == 0
-    nothing_came_of(five, job)
-
-
-def test_who_receives_in_production_opens_nothing_simulated(five: World) -> None:
-    agreement = five.agree(("lender", "payments", "bank"), owners=("lender", "payments"))
-    steps = ["align", "split", "logistic"]
-    job = five.submit(agreement, steps, receivers=["bank"])
-    five.failed(job, "CT-2233", "bank", "lender", "payments", "bank", "hub")
-    assert five.files("bank", job) == {}
+    """Neither with data nor as a receiver: it is refused before anything is sent."""
+    both = ("lender", "bank")
+    guest = five.agree((*BOTH, "bank"), owners=BOTH)
+    for agreement, more in ((five.agree(both), {"owners": both}), (guest, {"receivers": ["bank"]})):
+        with refused("CT-2233") as caught:
+            five.submit(agreement, ["align", "split", "logistic"], **more)
+        assert caught.value.party == "bank"
+        job = five.lender.client.jobs()[0]
+        five.failed(job, "CT-2233", "bank", "lender", "hub", state="refused")
+        refusal = five.bank.client.ledger(kind="refusal")[-1].body
+        assert (refusal["job"], refusal["code"]) == (job.id, "CT-2233")
+        assert releases(five, job) == 0
 
 
 def test_an_owner_without_its_key_ends_the_job(five: World) -> None:

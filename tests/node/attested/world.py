@@ -34,8 +34,18 @@ SCORE: list[Any] = [
     {"boosting": {"rounds": 8, "threads": 1}},
     {"component": "evaluate", "name": "of_boosting", "params": {"model": "boosting"}},
 ]
-LONG: list[Any] = ["align", "split", {"boosting": {"rounds": 10_000, "threads": 1, "shap_rows": 0}}]
-"""Some seconds of work: time enough for trouble."""
+
+
+def trained(epochs: int) -> list[Any]:
+    """Steps with a network that is trained for so long, row by row."""
+    given = {"epochs": epochs, "batch_rows": 1, "early_stopping": None, "hidden": [4]}
+    return ["align", "split", "standardize", {"neural": given}]
+
+
+LONG = trained(10_000)
+"""A minute of work: time enough for trouble."""
+WORK = "neural"
+"""Its step."""
 
 DATASETS = {"lender": "loans", "payments": "flows", "telecom": "usage", "bank": "books"}
 COLUMNS = {
@@ -49,10 +59,11 @@ BOTH = ("lender", "payments")
 
 
 def tables() -> dict[str, dict[str, list[Any]]]:
-    """The columns of two tables of the same people, a fifth of them missing on each side. Each id is 96
-    random bits; values have all digits that a float has."""
+    """The columns of two tables of the same people, a fifth of them missing on each side. Each id has the
+    same 96 random bits in it; values have all digits that a float has."""
     chance = random.Random(secrets.token_bytes(16))
-    people = [secrets.token_hex(12) for _ in range(2 * ROWS - COMMON)]
+    canary = secrets.token_hex(12)
+    people = [f"{canary}{number:04x}" for number in range(2 * ROWS - COMMON)]
     values = [[chance.gauss(0, 1) for _ in range(4)] for _ in people]
     chosen = list(zip(people, values, strict=True))
     mine, theirs = chosen[:ROWS], chosen[ROWS - COMMON :]
@@ -165,7 +176,15 @@ class World:
                     "params": {
                         "rounds": {"min": 1, "max": 10_000},
                         "threads": {"equals": 1},
-                        "shap_rows": {"min": 0, "max": 1000},
+                    },
+                },
+                {
+                    "name": "neural",
+                    "params": {
+                        "epochs": {"min": 1},
+                        "batch_rows": {"min": 1},
+                        "early_stopping": {"one_of": [None, 5]},
+                        "hidden": {"one_of": [[4], [32, 16]]},
                     },
                 },
                 {"name": "evaluate", "params": {"model": {"one_of": ["logistic", "boosting"]}}},
@@ -307,7 +326,7 @@ class World:
         """A job whose runner has everybody's data in memory, and stands still."""
         self.settle()
         job = self.submit(agreement, LONG)
-        self.await_step(job, "boosting")
+        self.await_step(job, WORK)
         stopped = self.runners()
         assert len(stopped) >= 2
         try:

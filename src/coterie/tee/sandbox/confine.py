@@ -17,6 +17,8 @@ WITHOUT_LANDLOCK: Final = "COTERIE_WITHOUT_LANDLOCK"
 """Set where an operator does without. It is measured: owners see it in the evidence."""
 
 _READ: Final = (Path("/coterie"), Path("/lib64"), Path("/lib"), INPUTS, Path("/dev/urandom"))
+_MAPS: Final = Path("/proc/self/maps")
+"""Read by threadpoolctl, which learners limit threads with: it looks for the libraries that it is to tell."""
 _WRITE: Final = (SCRATCH, Path("/dev/null"))
 
 
@@ -29,5 +31,7 @@ def confine(memory: int, seconds: int, file_size: int) -> None:
         raise NOT_CONFINED("other threads run already")
     restrict_use(memory, seconds, file_size)
     if os.environ.get(WITHOUT_LANDLOCK) != "1":
-        restrict_files(_READ, _WRITE)
+        # Landlock knows a file by its inode, and the kernel makes this one anew once nobody holds it.
+        os.open(_MAPS, os.O_PATH | os.O_CLOEXEC)
+        restrict_files((*_READ, _MAPS), _WRITE)
     restrict_calls()

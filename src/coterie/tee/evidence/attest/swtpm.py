@@ -121,6 +121,8 @@ class SwtpmAttester:
         # tpm2-tss looks for the control socket under this name.
         line = ["swtpm", "socket", "--tpm2", "--flags", "startup-clear", "--tpmstate", f"dir={self._folder}"]
         line += ["--server", f"type=unixio,path={socket}", "--ctrl", f"type=unixio,path={socket}.ctrl"]
+        if (bound := shutil.which("setpriv")) is not None:  # util-linux; who is killed cannot stop it
+            line = [bound, "--pdeathsig", "KILL", *line]
         quiet = subprocess.DEVNULL
         self._process = subprocess.Popen(line, stdin=quiet, stdout=quiet, stderr=quiet)  # noqa: S603
         deadline = time.monotonic() + _PATIENCE
