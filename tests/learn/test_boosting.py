@@ -79,6 +79,12 @@ def test_scores_and_auc_are_plain_xgboosts_to_the_bit(data: Callable[[], Any]) -
     assert metrics(outcome).joint.auc > 0.75
 
 
+def test_rows_that_are_too_many_to_copy_give_the_same_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    copied = model_of(alone(boosting(**CATEGORICAL), evaluate=False)).to_bytes()
+    monkeypatch.setattr("coterie.learn.boosting.clear.PAGED", 0)
+    assert model_of(alone(boosting(**CATEGORICAL), evaluate=False)).to_bytes() == copied
+
+
 @pytest.mark.parametrize(
     ("objective", "name", "more"),
     [

@@ -125,10 +125,11 @@ def _reveals(
 
 
 def _memory(shape: FrameShape, params: BoostingParams) -> int:
-    """Bytes, at most: values as float32, their bins (4 bytes each where some are missing), gradients and
-    scores, a histogram for each node."""
+    """Bytes, at most: values as float32, XGBoost's copy of not too many, their bins (4 bytes each where some
+    are missing), gradients and scores, a histogram for each node."""
+    values = shape.rows * shape.width
     histograms = 16 * params.max_bins * shape.width * min(params.largest_tree, 2 * shape.rows)
-    return 8 * shape.rows * shape.width + 64 * shape.rows + histograms
+    return 8 * values + 8 * min(values, clear.PAGED) + 64 * shape.rows + histograms
 
 
 def _trained(context: RunContext, params: BoostingParams) -> BoostedTrees:
