@@ -27,7 +27,7 @@ SOURCES := $(shell find src kernels/src -not -path '*/__pycache__*' -not -name '
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-demo: install $(STAMPS)/demo ## train a joint credit score of two parties on real data; results in build/demo
+demo: install $(STAMPS)/demo ## train a joint credit score of two parties on real data, by mpc and in a simulated TEE; results in build/demo
 	$(BIN)/python examples/credit_score/demo.py
 
 test: install $(STAMPS)/test ## install what tests need and run them all

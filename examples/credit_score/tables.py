@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 SCORES = (
-    ("lender_alone", "lender alone, logistic", None),
-    ("lender_alone_boosting", "lender alone, boosted trees", None),
-    ("joint_mpc", "joint, by secure computation: logistic", "mpc"),
-    ("joint_tee", "joint, in a SIMULATED TEE: logistic", "tee"),
-    ("joint_tee_boosting", "joint, in a SIMULATED TEE: boosted trees", "tee"),
-    ("pooled_plaintext", "pooled plaintext, logistic *", None),
-    ("pooled_xgboost", "pooled plaintext, XGBoost *", None),
+    ("lender_alone", "lender alone: logistic", None),
+    ("lender_alone_boosting", "lender alone: boosted trees", None),
+    ("joint_mpc", "joint, secure computation: logistic", "mpc"),
+    ("joint_tee", "joint, SIMULATED TEE: logistic", "tee"),
+    ("joint_tee_boosting", "joint, SIMULATED TEE: boosted trees", "tee"),
+    ("pooled_plaintext", "pooled plaintext: logistic *", None),
+    ("pooled_xgboost", "pooled plaintext: XGBoost *", None),
 )
 """Key, words, and the job that it comes from."""
-JOBS = {"mpc": "secure computation", "tee": "TEE (SIMULATED)"}
+JOBS = {"mpc": "secure computation", "tee": "SIMULATED TEE"}
 
 
 def show(console: Console, result: dict[str, Any], known: dict[str, dict[str, list[str]]]) -> None:
@@ -32,10 +33,17 @@ def show(console: Console, result: dict[str, Any], known: dict[str, dict[str, li
     _notes(console, result)
 
 
+def _table(title: str, columns: tuple[str, ...]) -> Table:
+    """The first column is text, the others are numbers. It fits 80 columns."""
+    plain = {"box": box.SIMPLE_HEAD, "show_edge": False, "pad_edge": False}
+    drawn = Table(title=title, title_justify="left", title_style="bold", **plain)
+    for number, name in enumerate(columns):
+        drawn.add_column(name, justify="right" if number else "left", no_wrap=True)
+    return drawn
+
+
 def _scores(console: Console, result: dict[str, Any]) -> None:
-    drawn = Table(title="The score on borrowers it has never seen", title_justify="left")
-    for name in ("", "AUC", "KS", "seconds", "bytes sent"):
-        drawn.add_column(name, justify="right" if name else "left")
+    drawn = _table("The score on borrowers it has never seen", ("", "AUC", "KS", "seconds", "bytes sent"))
     told: set[str] = set()
     for key, words, job in SCORES:
         if key not in result["auc"]:
@@ -48,12 +56,11 @@ def _scores(console: Console, result: dict[str, Any]) -> None:
             sent = sum(count["sent"] for count in result["jobs"][job]["bytes"].values())
             facts = [f"{result['jobs'][job]['seconds_total']:.1f}", f"{sent:,}"]
         drawn.add_row(words, f"{result['auc'][key]:.4f}", f"{result['ks'][key]:.4f}", *facts)
-    console.print(drawn)
-    console.print("* a demo's privilege: it has both tables")
+    console.print(drawn, "* a demo's privilege: it has both tables", "", sep="\n")
 
 
 def _learned(console: Console, known: dict[str, dict[str, list[str]]]) -> None:
-    drawn = Table(title="What each party learned", title_justify="left", show_lines=True)
+    drawn = Table(title="What each party learned", title_justify="left", title_style="bold", show_lines=True)
     for name in ("party", "by", "learned, beyond its own data and the sizes"):
         drawn.add_column(name)
     for party in ("lender", "payments", "hub"):
@@ -66,9 +73,8 @@ def _learned(console: Console, known: dict[str, dict[str, list[str]]]) -> None:
 def _plan_and_fact(console: Console, job: str, facts: dict[str, Any]) -> None:
     # What is sent around an attested run is planned in bytes and rounds at most.
     most = "≤ " if job == "tee" else ""
-    drawn = Table(title=f"Plan and fact: {JOBS[job]}", title_justify="left")
-    for name in ("step", "seconds", "bytes planned", "bytes sent", "rounds planned", "rounds used"):
-        drawn.add_column(name, justify="left" if name == "step" else "right")
+    columns = ("step", "seconds", "bytes planned", "bytes sent", "rounds")
+    drawn = _table(f"Plan and fact: {JOBS[job]}", columns)
     for step, count in facts["bytes"].items():
         rounds = facts["rounds"][step]
         drawn.add_row(
@@ -76,12 +82,12 @@ def _plan_and_fact(console: Console, job: str, facts: dict[str, Any]) -> None:
             f"{facts['seconds'][step]:.2f}",
             f"{most}{count['planned']:,}",
             f"{count['sent']:,}",
-            f"{most}{rounds['planned']}",
-            str(rounds["used"]),
+            f"{rounds['used']} of {most}{rounds['planned']}",
         )
-    console.print(drawn)
-    if job == "tee":
-        console.print(f"The run itself is in stage-release; in it nobody sends. {facts['platform_words']}")
+    words = (
+        f"The run is in stage-release; in it nobody sends. {facts['platform_words']}" if job == "tee" else ""
+    )
+    console.print(drawn, words, sep="\n")
 
 
 def _notes(console: Console, result: dict[str, Any]) -> None:
