@@ -20,6 +20,7 @@ from .attested_dealing import (
 )
 from .dealing import Derived, StageRequest, binding_of, deal_stage, derive_stage, parts_of
 from .differences import plan_difference
+from .environment import environment_of
 from .errors import CANCELLED, PLAN_DIFFERS
 from .joint import Publish, run_joint
 from .plan import Plan, StagePlan, derive_plan
@@ -67,6 +68,7 @@ __all__ = [
     "derive_plan",
     "derive_stage",
     "discard_dealt",
+    "environment_of",
     "evidence_path",
     "expected_dealing",
     "holdings",

@@ -136,8 +136,8 @@ HOST_DIFFERS = define(
     "CT-4033",
     NotAgreed,
     "The code at the host is not the code that was agreed",
-    "Compare `coterie tee measure` at the host with the agreement's `tee.measurements`: install the agreed "
-    "release, or agree on this one.",
+    "Compare `coterie tee measure` there with the agreement's `tee.measurements` (of a dealer "
+    "`dealer_tee.measurements`): install the agreed release, or agree on this one.",
 )
 RUN_RECORD_INVALID = define(
     "CT-4034",

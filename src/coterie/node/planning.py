@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from coterie.agreement import Agreement, decide, standing
 from coterie.crypto import now
 from coterie.errors import UNEXPECTED, CoterieError, NotAgreed
-from coterie.jobs import Plan, Proposal, derive_plan, manifest_of, request_of
-from coterie.tee import SIMULATED_REFUSED, JobManifest, Roots
+from coterie.jobs import Plan, Proposal, derive_plan, environment_of, manifest_of, request_of
+from coterie.tee import SIMULATED_REFUSED, Roots
 
 from .agreements import Agreements
 from .core import Core
@@ -75,7 +75,11 @@ class Planning:
             answer.require()
             if proposal.spec.engine == "tee":
                 # Grants will name it: nobody approves where there is none.
-                self._count_simulation(manifest_of(proposal, plan, agreement.terms))
+                assurance = manifest_of(proposal, plan, agreement.terms).assurance
+                self._count_simulation(assurance == "simulated", "runs")
+            dealer = environment_of(proposal.spec, agreement.terms)
+            if dealer is not None:
+                self._count_simulation(set(dealer.types) <= set(dealer.simulated), "dealings")
 
         try:
             await asyncio.to_thread(ask)
@@ -84,7 +88,8 @@ class Planning:
             await self._core.record_refusal(error, job=proposal.job, agreement=agreement.id)
             raise
 
-    def _count_simulation(self, manifest: JobManifest) -> None:
+    def _count_simulation(self, simulated: bool, what: str) -> None:
+        """Refuse what rests on simulated platforms alone, where none count: before anybody waits for it."""
         profile = self._core.home.settings.profile
-        if manifest.assurance == "simulated" and not Roots(profile=profile).accepts_simulated:
-            raise SIMULATED_REFUSED(f"under the profile {profile} no part is taken in simulated runs")
+        if simulated and not Roots(profile=profile).accepts_simulated:
+            raise SIMULATED_REFUSED(f"under the profile {profile} no part is taken in simulated {what}")
