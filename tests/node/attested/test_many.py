@@ -7,7 +7,7 @@ import signal
 from coterie.node import JobView
 from tests.node.attested.world import WORK, World, signal_all, trained
 
-SOME = trained(300)
+SOME = trained(80)
 WAITING = "waiting for a place: 2 runs are under way here"
 
 

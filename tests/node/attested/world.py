@@ -33,7 +33,10 @@ SCORE: list[Any] = [
     {"component": "evaluate", "name": "of_logistic", "params": {"model": "logistic"}},
     {"boosting": {"rounds": 8, "threads": 1}},
     {"component": "evaluate", "name": "of_boosting", "params": {"model": "boosting"}},
+    {"glm": {"family": "logistic", "statistics": True}},
+    {"neural": {"epochs": 3}},
 ]
+"""Every component that there is."""
 
 
 def trained(epochs: int) -> list[Any]:
@@ -170,6 +173,7 @@ class World:
             "datasets": [self._granted(party) for party in owners or parties],
             "components": [
                 *({"name": name} for name in ("align", "split", "fill", "standardize")),
+                {"name": "glm", "params": {"family": {"equals": "logistic"}, "statistics": {"equals": True}}},
                 {"name": "logistic", "params": {"passes": {"min": 1, "max": 100}}},
                 {
                     "name": "boosting",
@@ -195,6 +199,8 @@ class World:
                 {"kind": "model", "to": [name for name in parties if name != "payments"]},
                 {"kind": "coefficients", "to": list(parties)},
                 {"kind": "importance", "to": list(parties)},
+                {"kind": "loss", "to": ["lender"]},
+                {"kind": "statistics", "to": list(parties)},
                 {"kind": "metrics", "to": list(parties)},
                 {"kind": "scores", "to": ["lender"]},
                 {"kind": "report", "to": [name for name in parties if name != "lender"]},
@@ -214,7 +220,8 @@ class World:
             "attempts": 2,
         }
         for name, value in changes.items():
-            target = given if name in {*given, "dealer"} else tee if name in {*tee, "min_interval"} else None
+            known = {*given, "dealer", "dealer_tee"}
+            target = given if name in known else tee if name in {*tee, "min_interval"} else None
             assert target is not None, name
             target[name] = value
         given["tee"] = {name: value for name, value in tee.items() if value is not None}

@@ -46,6 +46,7 @@ EXPECTED: dict[str, tuple[str, ...]] = {
     "list proc": (CLOSED,),
     "own memory": (CLOSED,),
     "memory of others": (CLOSED,),
+    "maps of others": (CLOSED,),
     "environment of others": (CLOSED,),
     "ptrace": (DENIED,),
     "read process": (DENIED,),

@@ -105,6 +105,7 @@ ATTACKS: dict[str, Callable[[], object]] = {
     "list proc": lambda: os.listdir("/proc"),
     "own memory": lambda: Path("/proc/self/mem").open("rb").read(1),
     "memory of others": lambda: Path("/proc/1/mem").open("rb").read(1),
+    "maps of others": lambda: Path("/proc/1/maps").read_bytes(),
     "environment of others": lambda: Path("/proc/1/environ").read_bytes(),
     "ptrace": lambda: syscall(101, 16, 1, 0, 0),
     "read process": lambda: syscall(310, 1, 0, 0, 0, 0, 0),
