@@ -70,6 +70,19 @@ def test_a_node_in_production_takes_no_part_in_simulations(five: World) -> None:
         assert releases(five, job) == 0
 
 
+def test_a_node_in_production_takes_no_part_where_the_dealer_only_pretends(five: World) -> None:
+    both = ("lender", "bank")
+    pretends = {
+        "platform": {"types": ["sim"], "simulated": True, "chips": "any"},
+        "measurements": {"sim": [{"measurement": "00" * 48}]},
+    }
+    agreement = five.agree(both, engines=["mpc"], dealer="hub", dealer_tee=pretends)
+    steps = ["align", "split", "fill", "standardize", "logistic"]
+    with refused("CT-2233") as caught:
+        five.submit(agreement, steps, owners=both, engine="mpc", correlations="tape")
+    assert caught.value.party == "bank"
+
+
 def test_an_owner_without_its_key_ends_the_job(five: World) -> None:
     agreement = five.agree(approval={"lender": "automatic", "payments": "person"})
     job = five.submit(agreement)
