@@ -33,7 +33,7 @@ demo: install $(STAMPS)/demo ## train a joint credit score of two parties on rea
 test: install $(STAMPS)/test ## install what tests need and run them all
 	$(BIN)/python -m pytest
 
-bench: install ## run one benchmark, e.g. make bench NAME=operations WORK=less_1e6; results in build/bench
+bench: install $(STAMPS)/test ## run one benchmark, e.g. make bench NAME=operations WORK=less_1e6; results in build/bench
 	$(BIN)/python -m bench.run $(NAME) $(foreach work,$(WORK),--work $(work))
 
 lint: install $(STAMPS)/test ## style, types, import directions, clippy
