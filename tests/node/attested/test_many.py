@@ -7,7 +7,7 @@ import signal
 from coterie.node import JobView
 from tests.node.attested.world import WORK, World, signal_all, trained
 
-SOME = trained(80)
+SOME = trained(30)
 WAITING = "waiting for a place: 2 runs are under way here"
 
 

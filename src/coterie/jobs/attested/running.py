@@ -109,7 +109,8 @@ class AttestedJob:
         host = self._manifest.host
         if (record.proposal, record.agreement.terms) != (self._job.proposal, self._job.terms):
             raise RUN_RECORD_INVALID("it is of another job", party=host)
-        if released is not None and record.requests.get(self._me) != released:
+        owns = self._me in self._manifest.owners and self._me != host
+        if owns and record.requests.get(self._me) != released:
             raise RUN_RECORD_INVALID(
                 "the evidence in it is not what the own key was released for", party=host
             )
