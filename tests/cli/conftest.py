@@ -57,6 +57,13 @@ def call(*words: str, text: str = "") -> Said:
     return Said(status, out.getvalue(), err.getvalue())
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test that needs the walk waits for all of it. Each of its commands has its own end."""
+    for item in items:
+        if "walk" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(600))
+
+
 @pytest.fixture(scope="package")
 def walk(tmp_path_factory: pytest.TempPathFactory, runner_image: Path) -> Iterator[Walk]:
     made = Walk(tmp_path_factory.mktemp("walk"), runner_image, sandboxes=why_not() is None)

@@ -7,15 +7,17 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coterie import tee
 from coterie.client import Client
 from coterie.crypto import Identity
-from coterie.node import Home, api_door, init_node
-from coterie.node.home import split_address
+from coterie.node import Home, Profile, api_door, init_node
+from coterie.node.home import Platform, split_address
 from tests.node.conftest import free_port, refused
 
 
@@ -42,14 +44,19 @@ def test_init_makes_a_home_that_only_its_owner_reads(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tee", "images"),
+    ("settings", "images"),
     [("", "/x/bank/tee/image"), ("{image: i}", "/x/bank/i"), ("{image: /y}", "/y")],
 )
-def test_images_lie_below_the_home_or_where_it_says(tmp_path: Path, tee: str, images: str) -> None:
+def test_images_lie_below_the_home_or_where_it_says(tmp_path: Path, settings: str, images: str) -> None:
     home = init_node(tmp_path / "bank", "bank")
     with (home.path / "node.yaml").open("a") as file:
-        file.write(f"tee: {tee}\n" if tee else "")
+        file.write(f"tee: {settings}\n" if settings else "")
     assert str(Home.open(home.path).images) == images.replace("/x", str(tmp_path))
+
+
+def test_settings_know_every_platform_and_profile() -> None:
+    assert get_args(Platform) == tee.PLATFORMS
+    assert get_args(Profile) == get_args(tee.Profile)
 
 
 def test_wrong_settings_are_named(tmp_path: Path) -> None:

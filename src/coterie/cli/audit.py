@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from coterie.crypto import read_at_most
-from coterie.jobs import RECORD_LIMIT, Replay, RunRecord, replay
 from coterie.ledger import Report, verify
-from coterie.tee import Profile, Roots
+from coterie.node import Profile
 
 from .output import facts, show, table, when
 from .state import State, state_of
+
+if TYPE_CHECKING:  # it loads Arrow and the verifiers, which other commands do not need
+    from coterie.jobs import Replay, RunRecord
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -73,6 +75,9 @@ def verify_path(
     """
     state = state_of(context)
     if path.is_file():
+        from coterie.jobs import replay
+        from coterie.tee import Roots
+
         found = replay(
             _record(path),
             Roots(profile=profile),
@@ -90,6 +95,8 @@ def verify_path(
 
 
 def _record(path: Path) -> RunRecord:
+    from coterie.jobs import RECORD_LIMIT, RunRecord
+
     return RunRecord.parse(read_at_most(path, RECORD_LIMIT))
 
 

@@ -40,7 +40,7 @@ __all__ = ["main"]
 ORDER = (
     *("node", "hub", "peer", "token"),
     *("dataset", "agreement", "job", "tape", "dealer", "component"),
-    *("seal", "open", "container", "tee"),
+    *("seal", "open", "container", "sealed", "tee"),
     *("doctor", "ledger", "audit", "evidence", "errors"),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .home import ApiDoor, Home, Settings, api_door, init_node
+from .home import ApiDoor, Home, Profile, Settings, api_door, init_node
 from .views import (
     AgreementState,
     AgreementView,
@@ -66,6 +66,7 @@ __all__ = [
     "ParticipantView",
     "PeerView",
     "PlanView",
+    "Profile",
     "ResultView",
     "RevocationView",
     "Role",

@@ -29,19 +29,32 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from coterie.crypto import Identity, PartyName, atomic_write, check_name, write_error
-from coterie.tee import Platform, Profile
 
 from .errors import HOME_EXISTS, HOME_IN_USE, HOME_MISSING, SETTINGS_INVALID
 from .views import Role
 
-__all__ = ["ApiDoor", "Home", "HomeLock", "Settings", "api_door", "init_node", "split_address", "tape_place"]
+__all__ = [
+    "ApiDoor",
+    "Home",
+    "HomeLock",
+    "Platform",
+    "Profile",
+    "Settings",
+    "api_door",
+    "init_node",
+    "split_address",
+    "tape_place",
+]
 
+# As in coterie.tee, which loads Arrow and the verifiers: a command that only reads settings needs neither.
+Platform = Literal["sim", "swtpm", "tdx", "snp", "gramine", "nitro"]
+Profile = Literal["production", "development"]
 _LARGEST_SETTINGS = 64 * 1024
 NOT_WRITTEN = {"profile", "reference", "tee"}
 """Settings that a new ``node.yaml`` does not list: an operator adds those that are to be others."""
