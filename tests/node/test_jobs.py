@@ -170,13 +170,13 @@ def test_wrong_jobs(trio: Trio) -> None:
         lender.job("0" * 32)
 
 
-def test_no_node_starts_a_job_of_engine_tee_yet(trio: Trio) -> None:
+def test_no_job_of_engine_tee_without_a_place_for_it(trio: Trio) -> None:
+    """The agreement names the engine, and no host: nothing is even sealed."""
     agreement = trio.agree(engines="[mpc, tee]")
     job = trio.job(agreement).replace("engine: mpc", "engine: tee")
-    with refused("CT-5056"):
-        trio.lender.client.submit(job)
-    with pytest.raises(CoterieError, match=r"CT-16.*section 'tee'"):
-        trio.lender.client.preview(job)
+    for ask in (trio.lender.client.submit, trio.lender.client.preview):
+        with pytest.raises(CoterieError, match=r"CT-1637.*section `tee`"):
+            ask(job)
     given = {
         "name": "x",
         "agreement": agreement.id,
@@ -187,10 +187,11 @@ def test_no_node_starts_a_job_of_engine_tee_yet(trio: Trio) -> None:
     facts = {"lender": asyncio.run(_facts(trio, agreement.id))}
     proposal = propose(validate_spec(given), agreement.id, "lender", facts)
     client, there = as_peer(trio.lender, trio.payments)
-    with pytest.raises(CoterieError, match="CT-5056") as caught:
+    with pytest.raises(CoterieError, match="CT-4004") as caught:
         asyncio.run(client.call(there, "job/propose", Propose(proposal=proposal, plan={}), ProposeAnswer))
     assert caught.value.party == "payments"
-    assert trio.payments.client.ledger(kind="refusal")[-1].body["code"] == "CT-5056"
+    assert trio.payments.client.ledger(kind="refusal")[-1].body["code"] == "CT-4004"
+    assert not list((trio.payments.home / "sealed").glob(f"{agreement.id.removeprefix('sha256:')[:16]}*"))
 
 
 def test_a_dataset_that_has_changed_is_not_planned_with(trio: Trio) -> None:
