@@ -4,6 +4,8 @@ from .approval import Approval, approve, verify_approval
 from .artefacts import Artefacts
 from .assignment import Assignment, Host, HostPlaces, Places, ReleaserQuestion
 from .attested.holdings import Holding, holdings
+from .attested.kept import SOCKET as KEEPER_SOCKET
+from .attested.kept import Deposits, facts_of
 from .attested.manifest import manifest_of
 from .attested.record import CheckedRun, RunRecord, check_run
 from .attested.replay import Replay, ReplayCheck, replay
@@ -20,12 +22,12 @@ from .attested_dealing import (
 )
 from .dealing import Derived, StageRequest, binding_of, deal_stage, derive_stage, parts_of
 from .differences import plan_difference
-from .environment import environment_of
+from .environment import assurance_of, environment_of
 from .errors import CANCELLED, PLAN_DIFFERS
 from .joint import Publish, run_joint
 from .plan import Plan, StagePlan, derive_plan
 from .proposal import NetworkFacts, Proposal, new_job_id, propose, roles_of
-from .registry import component, components
+from .registry import component, components, default_parameters
 from .request import request_of
 from .run import run_job, stage_file
 from .spec import JobSpec, Step, parse_spec, validate_spec
@@ -33,6 +35,7 @@ from .spec import JobSpec, Step, parse_spec, validate_spec
 __all__ = [
     "CANCELLED",
     "DEALER_MODULE",
+    "KEEPER_SOCKET",
     "PLAN_DIFFERS",
     "RECORD_LIMIT",
     "Approval",
@@ -40,6 +43,7 @@ __all__ = [
     "Assignment",
     "CheckedRun",
     "DealerHost",
+    "Deposits",
     "Derived",
     "Holding",
     "Host",
@@ -58,6 +62,7 @@ __all__ = [
     "StageRequest",
     "Step",
     "approve",
+    "assurance_of",
     "binding_of",
     "check_run",
     "component",
@@ -65,12 +70,14 @@ __all__ = [
     "deal_stage",
     "deal_stage_attested",
     "dealer_host",
+    "default_parameters",
     "derive_plan",
     "derive_stage",
     "discard_dealt",
     "environment_of",
     "evidence_path",
     "expected_dealing",
+    "facts_of",
     "holdings",
     "manifest_of",
     "merge_requests",

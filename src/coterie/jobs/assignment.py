@@ -37,6 +37,8 @@ class HostPlaces(_Record):
     """Folder of the simulated root."""
     store: Path
     """Folder of the owners' sealed data."""
+    keeper: Path
+    """Folder of the key keeper, for owners that are offline."""
     platform: Platform
     runs: int
     """Most at once; others wait."""

@@ -163,3 +163,27 @@ HOLDING_UNREADABLE = define(
     "What a host has written down of sealed data cannot be read",
     "Nothing need be done: the next job with this data writes it down again.",
 )
+KEPT_TAKES_PART = define(
+    "CT-4040",
+    BadInput,
+    "A party whose key is kept would take part in the job",
+    "Take it out of `kept`, or let another party submit the job: the host, and who submits, are online.",
+)
+KEPT_RECEIVES = define(
+    "CT-4041",
+    NotAgreed,
+    "A party that takes no part in the job would receive something of it",
+    "Take it out of `kept`, so that it takes part, or agree on terms that do not grant it this kind of result.",
+)
+KEPT_NO_DEPOSIT = define(
+    "CT-4042",
+    NotAgreed,
+    "No key of this data is with the host's key keeper",
+    "Ask the named owner for a deposit: `coterie tee keeper deposit`; or let it take part, without `kept`.",
+)
+KEPT_NO_DATA = define(
+    "CT-4043",
+    Unavailable,
+    "The sealed data of a key that is kept is not at the host",
+    "Take it in at the host: `coterie sealed add`.",
+)

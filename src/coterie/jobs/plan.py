@@ -20,7 +20,7 @@ from coterie.mpc import Correlations, Network
 from .attested.sealed import transfers_of
 from .differences import plain
 from .environment import DealerEnvironment, TeeEnvironment, environment_of, tee_environment_of
-from .errors import ENGINE_UNSUPPORTED, NOTHING_TO_RECEIVE, PLAN_EXCEEDED
+from .errors import ENGINE_UNSUPPORTED, KEPT_RECEIVES, NOTHING_TO_RECEIVE, PLAN_EXCEEDED
 from .proposal import Proposal, roles_of
 from .registry import component, parameters
 from .spec import Step
@@ -124,6 +124,9 @@ class Plan:
     """What an attested dealer deals in; None for one that is trusted by its name."""
     tee: TeeEnvironment | None = None
     """Of engine tee: on what platforms it may run."""
+    kept: tuple[str, ...] = ()
+    """Parties with data that take no part: a key keeper at the host releases their keys, under their standing
+    grants."""
 
     def to_document(self) -> dict[str, Any]:
         # Documents of jobs without guests, or an attested dealer, are as they were before there were any.
@@ -152,7 +155,8 @@ class Plan:
             return {}
         transfers = [_step_document(step, self.network) for step in self.transfers]
         tee = {"tee": self.tee.to_document()} if self.tee else {}
-        return {**tee, "host": self.host, "sealed": dict(self.sealed), "transfers": transfers}
+        kept = {"kept": list(self.kept)} if self.kept else {}
+        return {**tee, **kept, "host": self.host, "sealed": dict(self.sealed), "transfers": transfers}
 
     @property
     def digest(self) -> str:
@@ -170,8 +174,9 @@ class Plan:
     @property
     def participants(self) -> tuple[str, ...]:
         """Who takes part in the run: the compute parties, the dealer, unless it deals before, the guests; of
-        an attested run the host."""
-        return _participants(self.parties, self.dealer or self.host, self.guests, self.correlations)
+        an attested run the host, and not those whose keys are kept."""
+        named = _participants(self.parties, self.dealer or self.host, self.guests, self.correlations)
+        return tuple(party for party in named if party not in self.kept)
 
     def summary(self) -> dict[str, Any]:
         """Totals over all steps: bytes by sender and receiver, rounds, memory, disk, seconds, who
@@ -367,12 +372,24 @@ def derive_plan(proposal: Proposal, terms: Terms) -> Plan:
         tee=planner.tee,
         sealed={party: record.digest for party, record in sorted(proposal.sealed.items())},
         transfers=transfers,
+        kept=roles.kept,
     )
+    _check_receivers(plan)
+    return plan
+
+
+def _check_receivers(plan: Plan) -> None:
+    """Guests receive something, those who take no part nothing. Errors: CT-4025, CT-4041."""
+    for step in plan.steps:
+        told = [(kind, to) for kind, to in step.results.items()]
+        for what, to in (*told, *((reveal.what, reveal.to) for reveal in step.reveals)):
+            for party in plan.kept:
+                if party in to:
+                    raise KEPT_RECEIVES(f"'{party}' would receive: {what}", party=party, step=step.step)
     receiving = {party for step in plan.steps for to in step.results.values() for party in to}
     for guest in plan.guests:
         if guest not in receiving:
             raise NOTHING_TO_RECEIVE(f"'{guest}'", party=guest)
-    return plan
 
 
 def _network_of(proposal: Proposal) -> Network | None:

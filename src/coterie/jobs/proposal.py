@@ -20,6 +20,7 @@ from .errors import (
     COLUMN_UNKNOWN,
     DATASETS_INVALID,
     ID_RULES_DIFFER,
+    KEPT_TAKES_PART,
     LABEL_INVALID,
     NO_COLUMNS,
     TOO_MANY_COMPUTE,
@@ -107,12 +108,14 @@ class Roles:
     """Parties without a dataset that receive results, sorted by name."""
     host: str | None
     """Of engine tee: on whose machine it runs."""
+    kept: tuple[str, ...] = ()
+    """Parties with a dataset that take no part, as a key keeper has their keys; sorted by name."""
 
 
 def roles_of(proposal: Proposal, terms: Terms) -> Roles:
     """Read the roles off the agreement.
 
-    :raises CoterieError: CT-1626, CT-1628, CT-1634, CT-4004 to CT-4008, CT-4024.
+    :raises CoterieError: CT-1626, CT-1628, CT-1634, CT-4004 to CT-4008, CT-4024, CT-4040.
     """
     spec = proposal.spec
     parties = tuple(sorted(spec.datasets))
@@ -143,7 +146,11 @@ def roles_of(proposal: Proposal, terms: Terms) -> Roles:
     for grant in terms.results:
         receivers[grant.kind] = tuple(sorted({*receivers.get(grant.kind, ()), *grant.to}))
     host = terms.tee.host if spec.engine == "tee" and terms.tee is not None else None
-    return Roles(parties, dealer, labels[0][0], labels[0][1], columns, receivers, guests, host)
+    kept = tuple(sorted(spec.kept))
+    for name, what in ((proposal.initiator, "submits the job"), (host, "is its host")):
+        if name in kept:
+            raise KEPT_TAKES_PART(f"'{name}' {what}", party=name)
+    return Roles(parties, dealer, labels[0][0], labels[0][1], columns, receivers, guests, host, kept)
 
 
 def _check_id_rules(proposal: Proposal, parties: tuple[str, ...]) -> None:

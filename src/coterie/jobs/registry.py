@@ -7,13 +7,14 @@ from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import to_jsonable_python
 
 from coterie.learn import COMPONENTS, Component, Params
 
 from .errors import SPEC_INVALID, UNKNOWN_COMPONENT
 from .spec import Step
 
-__all__ = ["component", "components", "parameters"]
+__all__ = ["component", "components", "default_parameters", "parameters"]
 
 _BY_NAME: dict[str, Component[Any]] = {one.name: one for one in COMPONENTS}
 
@@ -28,6 +29,15 @@ def component(name: str) -> Component[Any]:
     if name not in _BY_NAME:
         raise UNKNOWN_COMPONENT(f"{name!r}; there are: {', '.join(sorted(_BY_NAME))}")
     return _BY_NAME[name]
+
+
+def default_parameters(name: str) -> dict[str, Any]:
+    """The value of each of a component's parameters that has a default, as JSON has it. Errors: CT-4002."""
+    return {
+        field: to_jsonable_python(known.get_default(call_default_factory=True))
+        for field, known in component(name).Parameters.model_fields.items()
+        if not known.is_required()
+    }
 
 
 def parameters(step: Step) -> Params:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic_core import to_jsonable_python
-
 from coterie.agreement import Request, RequestedDataset, RequestedStep, Terms
 
 from .plan import Plan
 from .proposal import Proposal, roles_of
-from .registry import component, parameters
+from .registry import default_parameters, parameters
 
 __all__ = ["request_of"]
 
@@ -45,12 +43,7 @@ def request_of(proposal: Proposal, plan: Plan, terms: Terms) -> Request:
     steps = []
     for step in proposal.spec.steps:
         chosen = parameters(step).model_dump(mode="json")
-        fields = component(step.component).Parameters.model_fields.items()
-        defaults = {
-            name: to_jsonable_python(field.get_default(call_default_factory=True))
-            for name, field in fields
-            if not field.is_required()
-        }
+        defaults = default_parameters(step.component)
         steps.append(RequestedStep(component=step.component, params=chosen, defaults=defaults))
     return Request(
         agreement=proposal.agreement,

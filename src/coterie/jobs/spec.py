@@ -82,6 +82,12 @@ class JobSpec(BaseModel):
     receivers: tuple[Annotated[str, Field(max_length=64)], ...] = Field(default=(), max_length=8)
     """Of engines mpc and tee: parties without a dataset in the job that take part to receive what the
     agreement grants them. The dealer may be one of them."""
+    kept: Annotated[
+        tuple[Annotated[str, Field(max_length=64)], ...],
+        Field(max_length=16, exclude_if=lambda kept: not kept),
+    ] = ()
+    """Of engine tee: parties with a dataset in the job that are offline. A key keeper at the host has their
+    keys; they take no part, and receive nothing."""
     steps: tuple[Annotated[Step, BeforeValidator(_read_step)], ...] = Field(min_length=1, max_length=100)
 
     @model_validator(mode="after")
@@ -98,7 +104,17 @@ class JobSpec(BaseModel):
         if strangers:
             raise ValueError(f"columns are given for {strangers[0]!r}, which has no dataset in this job")
         self._check_receivers()
+        self._check_kept()
         return self
+
+    def _check_kept(self) -> None:
+        if self.kept and self.engine != "tee":
+            raise ValueError(f"kept: in engine {self.engine} whoever has data computes, and cannot be offline")
+        for name in self.kept:
+            if name not in self.datasets:
+                raise ValueError(f"kept: {name!r} has no dataset in this job")
+            if self.kept.count(name) > 1:
+                raise ValueError(f"kept: {name!r} is named twice")
 
     def _check_receivers(self) -> None:
         if self.receivers and self.engine not in ("mpc", "tee"):

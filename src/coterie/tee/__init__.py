@@ -24,7 +24,7 @@ from coterie.tee.dealing.errors import DEALING_REFUSED, EVIDENCE_ABSENT, OTHER_D
 from coterie.tee.dealing.inside import DealingTask, serve_dealing
 from coterie.tee.dealing.session import deal_attested
 from coterie.tee.documents.base import read as read_document
-from coterie.tee.documents.derive import grant_for, manifest_refusals, require_tee
+from coterie.tee.documents.derive import grant_for, grant_within, manifest_refusals, require_tee
 from coterie.tee.documents.exchange import (
     MESSAGE_LIMIT,
     Challenge,
@@ -220,6 +220,7 @@ __all__ = [
     "ensure_image",
     "expected_measurements",
     "grant_for",
+    "grant_within",
     "grants_root",
     "inherited",
     "judge",

@@ -15,6 +15,7 @@ from coterie.crypto import CANNOT_READ, write_error
 from coterie.errors import CoterieError
 from coterie.jobs.assignment import HostPlaces
 from coterie.jobs.attested.holdings import Holding
+from coterie.jobs.attested.kept import Kept
 from coterie.jobs.attested.owner import Here, Missing, There
 from coterie.jobs.errors import HOST_DIFFERS
 from coterie.tee import (
@@ -86,7 +87,7 @@ def _receive(channel: Channel, receiver: Receiver, record: DatasetRecord, say: S
 class Owners:
     """The way to the owners, as the runner's session takes it."""
 
-    def __init__(self, owners: Mapping[str, Here | There]) -> None:
+    def __init__(self, owners: Mapping[str, Here | There | Kept]) -> None:
         self._owners = owners
         self._asked = False
         self.requests: dict[str, ReleaseRequest] = {}

@@ -11,6 +11,7 @@ from coterie.crypto import CANNOT_READ, atomic_write, now
 from coterie.jobs.accounts import Accounts
 from coterie.jobs.assignment import Assignment, Host, HostPlaces, Places
 from coterie.jobs.attested.host import Owners, receive_container, run_here
+from coterie.jobs.attested.kept import Deposits, Kept
 from coterie.jobs.attested.manifest import manifest_of
 from coterie.jobs.attested.owner import Here, Question, There, answer_host, send_container
 from coterie.jobs.attested.record import CheckedRun, RunRecord, check_run
@@ -24,7 +25,9 @@ from coterie.tee import (
     AttestedRun,
     Case,
     Checkpoint,
+    Deposit,
     Grant,
+    KeptKey,
     LoggedGrant,
     ReceiptOutput,
     ReleaseRequest,
@@ -153,8 +156,9 @@ class AttestedJob:
         containers = self._take_data(places)
         self._write_reveals()
         with self._accounts.accounted(self._plan.transfer(RELEASE)):
-            owners = self._owners()
-            case = self._make_case()
+            deposits = self._deposits(places)
+            case = self._make_case(deposits)
+            owners = self._owners(places, case, deposits)
             public = PublicFacts(proposal=self._job.proposal, terms=self._job.terms).to_bytes()
             run = run_here(
                 case,
@@ -176,10 +180,13 @@ class AttestedJob:
         found: dict[str, Path] = {}
         with self._accounts.accounted(self._plan.transfer(UPLOAD)):
             for owner in self._manifest.owners:
+                record = self._job.proposal.sealed[owner]
+                if owner in self._plan.kept:
+                    found[owner] = Deposits(places.keeper, places.store).container(record)
+                    continue
                 if owner == self._me:
                     found[owner] = self._container
                     continue
-                record = self._job.proposal.sealed[owner]
                 found[owner] = receive_container(
                     self._mesh.to(owner),
                     places,
@@ -195,20 +202,41 @@ class AttestedJob:
                 self._host.ledger("sealed", {"job": self._plan.job, **uploaded})
         return found
 
-    def _owners(self) -> Owners:
-        return Owners(
-            {
-                owner: Here(self._host) if owner == self._me else There(self._mesh.to(owner), MESSAGE)
-                for owner in self._manifest.owners
-            }
-        )
+    def _deposits(self, places: HostPlaces) -> Mapping[str, Deposit]:
+        """Of the owners that are offline: what stands in for their words."""
+        known, agreement = Deposits(places.keeper, places.store), self._job.terms.id
+        sealed = self._job.proposal.sealed
+        return {
+            owner: known.find(agreement, sealed[owner].dataset, sealed[owner].digest)
+            for owner in self._plan.kept
+        }
 
-    def _make_case(self) -> Case:
-        """Everybody's grant, and where it is logged: told to everybody. Errors: CT-2271, CT-2273."""
+    def _owners(self, places: HostPlaces, case: Case, deposits: Mapping[str, Deposit]) -> Owners:
+        """The way to everybody's releaser; the keeper has admitted the case then."""
+        keeper = Deposits(places.keeper, places.store).keeper
+        ways: dict[str, Here | There | Kept] = {}
+        for owner in self._manifest.owners:
+            if owner in deposits:
+                ways[owner] = kept = Kept(KeptKey(keeper, deposits[owner].binding.log_pk), case.job)
+                kept.admit(case)
+            else:
+                ways[owner] = (
+                    Here(self._host) if owner == self._me else There(self._mesh.to(owner), MESSAGE)
+                )
+        return Owners(ways)
+
+    def _make_case(self, deposits: Mapping[str, Deposit]) -> Case:
+        """Everybody's grant, and where it is logged: told to everybody who takes part. Errors: CT-2271,
+        CT-2273.
+        """
         self._host.progress(RELEASE, 0, 1, "collecting the owners' grants")
         grants: list[Grant] = []
         logged: list[LoggedGrant] = []
         for owner in self._manifest.owners:
+            if owner in deposits:
+                grants.append(deposits[owner].grant)
+                logged.append(deposits[owner].logged)
+                continue
             if owner == self._me:
                 given = self._host.releaser("grant")
             else:
@@ -221,14 +249,15 @@ class AttestedJob:
             logged.append(LoggedGrant.parse(given[1]))
         checkpoint = Checkpoint(manifest=self._manifest.digest, logged=tuple(logged))
         parts = [grant.to_bytes() for grant in grants]
-        for owner in self._manifest.owners:
+        online = [owner for owner in self._manifest.owners if owner not in deposits]
+        for owner in online:
             if owner == self._me:
                 self._host.releaser("admit", checkpoint.to_bytes(), *parts)
                 continue
             self._mesh.to(owner).send_bytes("checkpoint", checkpoint.to_bytes())
             for part in parts:
                 self._mesh.to(owner).send_bytes("grant", part)
-        for owner in self._manifest.owners:
+        for owner in online:
             if owner != self._me:
                 self._mesh.to(owner).recv_record("admitted", Question)
         records = tuple(self._job.proposal.sealed[owner] for owner in self._manifest.owners)

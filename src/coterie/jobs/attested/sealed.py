@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from coterie.agreement import Terms
@@ -90,20 +91,28 @@ def transfers_of(
     """
     check_sealed(proposal, roles, terms)
     host = require_tee(terms).host
-    owners = [party for party in roles.parties if party != host]
+    owners = [party for party in roles.parties if party != host and party not in roles.kept]
     # A grant says what the agreement, the facts and the plan say, in other words.
     grant = len(terms.canonical()) + len(canonical(proposal)) + MESSAGE
     upload = {party: {host: upload_bytes(proposal.sealed[party])} for party in owners}
     release = {party: {host: grant + 3 * MESSAGE} for party in owners}
     asked = {party: len(roles.parties) * grant + EVIDENCE + 4 * MESSAGE for party in owners}
-    everybody = dict.fromkeys((*roles.parties, *roles.guests))
+    everybody = [one for one in dict.fromkeys((*roles.parties, *roles.guests)) if one not in roles.kept]
     given = {party: RECORD + _results(party, steps, terms) for party in everybody if party != host}
     turns = 2 * len(owners)  # owner by owner: the host asks one, with what it has heard of those before
     return (
         _transfer(UPLOAD, {host: dict.fromkeys(owners, MESSAGE), **upload}, turns, _SEALED),
-        _transfer(RELEASE, {host: asked, **release}, turns + 6, _RELEASED),
+        _transfer(RELEASE, {host: asked, **release}, turns + 6, _released(roles)),
         _transfer(RESULTS, {host: given}, 1, _RETURNED),
     )
+
+
+def _released(roles: Roles) -> Statement:
+    """How keys get to the runner, with those that are kept."""
+    if not roles.kept:
+        return _RELEASED
+    kept = f"for {', '.join(roles.kept)} a key keeper at the host does, under a standing grant"
+    return replace(_RELEASED, protocol=f"{_RELEASED.protocol}; {kept}")
 
 
 def _results(party: str, steps: Iterable[StepPlan], terms: Terms) -> int:

@@ -6,7 +6,7 @@ nothing more: the grant says the same to machines that never see the agreement.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from coterie.agreement import (
     ASSURANCE,
     TEE_NOT_AGREED,
+    Assurance,
     ComponentTerms,
     DatasetTerms,
     PlatformPolicy,
@@ -58,31 +59,48 @@ def grant_for(
     granted = None if used is None else _terms_of(terms, used)
     if used is None or granted is None:
         raise BEYOND_TERMS(f"the job uses no data of '{owner.name}'")
-    basis = _Basis(terms, tee, manifest, used, granted)
-    fields = basis.all_jobs() if reusable else basis.one_job()
-    if max_runs is not None:
-        fields["max_runs"] = min(max_runs, fields["max_runs"])
-    grant = Grant.sign(
-        owner,
-        {
-            "agreement": terms.id,
-            "dataset": used.dataset,
-            "record": record.digest,
-            "id": granted.id,
-            "min_rows": terms.min_rows,
-            "hosts": (tee.host,),
-            "not_before": terms.not_before,
-            "expires": terms.expires,
-            "min_interval": tee.min_interval,
-            "assurance": manifest.assurance,
-            "platform": tee.platform if policy is None else meet_policies(tee.platform, policy),
-            "created": timestamp(now),
-            **fields,
-        },
-    )
+    basis = _Basis(terms, tee, used.owner, granted, manifest.assurance)
+    fields = basis.all_jobs(_stated(manifest)) if reusable else basis.one_job(manifest, used)
+    grant = basis.signed(owner, record, policy, now, max_runs, fields)
     if reasons := list(grant_refusals(grant, manifest, record, timestamp(now))):
         raise NOT_GRANTED("; ".join(reasons[:TOLD]), party=owner.name)
     return grant
+
+
+def grant_within(
+    terms: Terms,
+    record: DatasetRecord,
+    owner: Identity,
+    assurance: Assurance,
+    defaults: Mapping[str, Mapping[str, Any]],
+    *,
+    now: datetime,
+    max_runs: int,
+    policy: PlatformPolicy | None = None,
+) -> Grant:
+    """The owner's grant for every job within the agreement, before there is any: for an owner that will be
+    offline.
+
+    :param record: of the owner's data set, sealed for the agreement.
+    :param defaults: by component, the value of each parameter that has a default: where the agreement has no
+        bound, the parameter is held at it. A parameter with neither is refused in every job.
+    :param max_runs: at most those of the agreement.
+
+    Errors: CT-1637, CT-2276 where the agreement does not list the data set; CT-2208, CT-1101 for a record of
+    somebody else's; CT-2275 for one that lacks a column of it.
+    """
+    tee = require_tee(terms)
+    record.verify(owner.public)
+    granted = terms.dataset(owner.name, record.dataset.removeprefix(f"{owner.name}/"))
+    if granted is None:
+        raise BEYOND_TERMS(record.dataset)
+    sealed = {column.name for column in record.columns}
+    for name in (granted.id, granted.label, *granted.columns):
+        if name is not None and name not in sealed:
+            raise NOT_GRANTED(f"column '{name}' was not sealed", party=owner.name)
+    values = {name: {key: [value] for key, value in one.items()} for name, one in defaults.items()}
+    basis = _Basis(terms, tee, owner.name, granted, assurance)
+    return basis.signed(owner, record, policy, now, max_runs, basis.all_jobs(values))
 
 
 def require_tee(terms: Terms) -> TeeTerms:
@@ -177,13 +195,44 @@ class _Basis:
 
     terms: Terms
     tee: TeeTerms
-    manifest: JobManifest
-    used: ManifestDataset
+    owner: str
     granted: DatasetTerms
+    assurance: Assurance
 
-    def one_job(self) -> dict[str, Any]:
+    def signed(
+        self,
+        owner: Identity,
+        record: DatasetRecord,
+        policy: PlatformPolicy | None,
+        now: datetime,
+        max_runs: int | None,
+        fields: Mapping[str, Any],
+    ) -> Grant:
+        """The grant of these fields and of what all grants have in common."""
+        terms, tee = self.terms, self.tee
+        runs = fields["max_runs"] if max_runs is None else min(max_runs, fields["max_runs"])
+        return Grant.sign(
+            owner,
+            {
+                "agreement": terms.id,
+                "dataset": record.dataset,
+                "record": record.digest,
+                "id": self.granted.id,
+                "min_rows": terms.min_rows,
+                "hosts": (tee.host,),
+                "not_before": terms.not_before,
+                "expires": terms.expires,
+                "min_interval": tee.min_interval,
+                "assurance": self.assurance,
+                "platform": tee.platform if policy is None else meet_policies(tee.platform, policy),
+                "created": timestamp(now),
+                **fields,
+                "max_runs": runs,
+            },
+        )
+
+    def one_job(self, manifest: JobManifest, used: ManifestDataset) -> dict[str, Any]:
         """The fields of a grant for the manifest alone: as narrow as the job is."""
-        manifest = self.manifest
         outputs: dict[str, GrantedOutput] = {}
         for output in manifest.outputs:
             before = outputs.get(output.kind)
@@ -192,12 +241,12 @@ class _Basis:
                 receivers=tuple(dict.fromkeys((*(before.receivers if before else ()), *output.receivers))),
                 max_bytes=max(output.max_bytes, before.max_bytes if before else 1),
             )
-        others = [one for one in manifest.datasets if one.owner != self.used.owner]
+        others = [one for one in manifest.datasets if one.owner != self.owner]
         return {
             "manifest": manifest.digest,
             "components": None,
-            "columns": self.used.columns,
-            "label": self.used.label,
+            "columns": used.columns,
+            "label": used.label,
             "partners": tuple(Partner(owner=one.owner, dataset=one.dataset) for one in others),
             "outputs": tuple(outputs.values()),
             "keys": manifest.keys,
@@ -205,25 +254,28 @@ class _Basis:
             "measurements": manifest.measurements,
         }
 
-    def all_jobs(self) -> dict[str, Any]:
-        """The fields of a grant for every job within the agreement."""
+    def all_jobs(self, values: Mapping[str, Mapping[str, Sequence[Any]]]) -> dict[str, Any]:
+        """The fields of a grant for every job within the agreement.
+
+        :param values: by component and parameter, what a parameter without a bound may be.
+        """
         terms, tee = self.terms, self.tee
-        others = [one for one in terms.datasets if one.owner != self.used.owner]
+        others = [one for one in terms.datasets if one.owner != self.owner]
         outputs = [
             GrantedOutput(kind=one.kind, receivers=one.to, max_bytes=tee.max_output_bytes)
             for one in terms.results
         ]
         receivers = {party for one in terms.results for party in one.to}
-        named = {self.used.owner, tee.host, *(one.owner for one in others), *receivers}
+        named = {self.owner, tee.host, *(one.owner for one in others), *receivers}
         keys = {**terms.parties, **terms.services}
         measurements = {
             kind: sets
             for kind, sets in tee.measurements.items()
-            if ASSURANCE[kind] == self.manifest.assurance and kind in tee.platform.types
+            if ASSURANCE[kind] == self.assurance and kind in tee.platform.types
         }
         return {
             "manifest": None,
-            "components": tuple(self._component(component) for component in terms.components),
+            "components": tuple(_bounded(one, values.get(one.name, {})) for one in terms.components),
             "columns": self.granted.columns,
             "label": self.granted.label,
             "partners": tuple(Partner(owner=one.owner, dataset=f"{one.owner}/{one.name}") for one in others),
@@ -233,17 +285,20 @@ class _Basis:
             "measurements": measurements,
         }
 
-    def _component(self, component: ComponentTerms) -> ComponentTerms:
-        """The component with a bound for every parameter that the job states.
 
-        Steps of one component may differ in a parameter without a bound: each of the values stands.
-        """
-        steps = [step for step in self.manifest.steps if step.component == component.name]
-        values: dict[str, list[Any]] = {}
-        for step in steps:
-            for name, value in step.params.items():
-                if name not in component.params:
-                    values.setdefault(name, []).append(value)
-        fixed = {name: {"one_of": tuple(found)} for name, found in values.items()}
-        plain = {name: bound.model_dump() for name, bound in component.params.items()}
-        return ComponentTerms.model_validate({"name": component.name, "params": {**plain, **fixed}})
+def _stated(manifest: JobManifest) -> dict[str, dict[str, list[Any]]]:
+    """What a job's steps state, by component and parameter: steps of one component may differ."""
+    values: dict[str, dict[str, list[Any]]] = {}
+    for step in manifest.steps:
+        for name, value in step.params.items():
+            values.setdefault(step.component, {}).setdefault(name, []).append(value)
+    return values
+
+
+def _bounded(component: ComponentTerms, values: Mapping[str, Sequence[Any]]) -> ComponentTerms:
+    """The component with a bound for every parameter that has a value: the agreement's, or these values."""
+    fixed = {
+        name: {"one_of": tuple(found)} for name, found in values.items() if name not in component.params
+    }
+    plain = {name: bound.model_dump() for name, bound in component.params.items()}
+    return ComponentTerms.model_validate({"name": component.name, "params": {**plain, **fixed}})

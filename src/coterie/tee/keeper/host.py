@@ -16,14 +16,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
-from coterie.crypto import PublicIdentity, atomic_write, digest, write_error
+from coterie.crypto import PublicIdentity, atomic_write, digest, read_at_most, write_error
 from coterie.errors import CoterieError
-from coterie.ledger import Entry, Mirror, SignedHead
+from coterie.ledger import Entry, Mirror, SignedHead, read_entries
 from coterie.tee.documents.base import read
 from coterie.tee.evidence.attest.attester import Attester
 from coterie.tee.evidence.attest.platforms import used
 from coterie.tee.evidence.model import Endorsements
 from coterie.tee.image.machine import Machine, MachineProcess
+from coterie.tee.keeper.deposit import DEPOSIT_LIMIT, Deposit
 from coterie.tee.keeper.documents import LAUNCHED_FOR
 from coterie.tee.keeper.errors import KEEPER_GONE
 from coterie.tee.keeper.questions import KeeperQuestions
@@ -70,9 +71,25 @@ class KeeperStore:
 
     def archive(self, content: bytes) -> None:
         """On the disk when this returns. Errors: CT-1120, CT-1121."""
-        path = self._folder / "archive" / f"{digest(content).removeprefix('sha256:')}.json"
+        path = self._archived(digest(content))
         if not path.exists():
             atomic_write(path, content)
+
+    def deposits(self) -> Iterator[Deposit]:
+        """Every deposit that a log here begins with, the newest first; whether a keeper still has its key, the
+        keeper says. What cannot be read is left out.
+        """
+        found: list[Deposit] = []
+        for folder in sorted((self._folder / "logs").glob("*")):
+            with contextlib.suppress(CoterieError, OSError):
+                first = next(read_entries(folder, "grant"), None)
+                if first is not None:
+                    content = read_at_most(self._archived(str(first.body.get("document"))), DEPOSIT_LIMIT)
+                    found.append(Deposit.parse(content))
+        yield from sorted(found, key=lambda one: (one.created, one.binding.log_pk), reverse=True)
+
+    def _archived(self, name: str) -> Path:
+        return self._folder / "archive" / f"{name.removeprefix('sha256:')}.json"
 
 
 @dataclass(frozen=True)

@@ -192,17 +192,18 @@ class Collection:
         self._log = log
         self._mirror = Mirror(folder, log)
 
-    def collect(self, ask: Callable[[Collect], Collected]) -> KeeperStatement:
+    def collect(self, ask: Callable[[Collect], Collected], *, nonce: str | None = None) -> KeeperStatement:
         """Ask for everything new, until the copy is as long as the keeper says that the log is now.
 
         :param ask: the way to the keeper, through its host.
+        :param nonce: of a question that was asked already; None for fresh ones.
 
         Gives the keeper's last word. Errors: CT-2334 for what was kept back or changed; those of ``ask``.
         """
         fresh: list[Entry] = []
         while True:
             after = self._mirror.seq + len(fresh)
-            question = Collect(deposit=self._log.key, nonce=random_key().hex(), after=after)
+            question = Collect(deposit=self._log.key, nonce=nonce or random_key().hex(), after=after)
             answer = ask(question)
             statement = answer.statement
             self._check(question, statement)
@@ -216,6 +217,20 @@ class Collection:
         except PeerMisbehaved as error:
             raise STATEMENT_REFUSED(error.detail) from error
         return statement
+
+    def question(self) -> Collect:
+        """What to ask the keeper for everything that is not here yet, where the answer comes as a file."""
+        return Collect(deposit=self._log.key, nonce=random_key().hex(), after=self._mirror.seq)
+
+    def take(self, question: Collect, answer: Collected) -> KeeperStatement:
+        """The keeper's answer to a :meth:`question`, with all entries in it. Errors: as :meth:`collect`."""
+
+        def once(asked: Collect) -> Collected:
+            if asked.after != question.after:
+                raise STATEMENT_REFUSED("the answer does not have all entries of the log after those here")
+            return answer
+
+        return self.collect(once, nonce=question.nonce)
 
     def _check(self, question: Collect, statement: KeeperStatement) -> None:
         if statement.nonce != question.nonce:

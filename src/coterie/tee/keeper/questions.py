@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Final
 
 from coterie.agreement import Revocation
+from coterie.crypto import random_key
 from coterie.tee.documents.base import DOCUMENT_LIMIT, read
 from coterie.tee.documents.exchange import Challenge, Release, ReleaseRequest
 from coterie.tee.keeper.deposit import Deposit
@@ -20,6 +22,9 @@ from coterie.tee.keeper.errors import KEEPER_MESSAGE_INVALID
 from coterie.tee.release.case import Case
 from coterie.tee.runner.documents import parts_of
 from coterie.tee.runner.records import Kind
+
+LAST: Final = 2**53 - 1
+"""No log has an entry after this one."""
 
 
 class KeeperQuestions(ABC):
@@ -55,6 +60,11 @@ class KeeperQuestions(ABC):
     def collect(self, question: Collect) -> Collected:
         """What has happened with a deposit. Errors: CT-2328, CT-2325."""
         return Collected.parse(self._ask("collect", question.deposit, question.to_bytes()))
+
+    def holds(self, deposit: str) -> bool:
+        """Whether the key of a deposit is there now, as the keeper says. Errors: CT-2328, CT-2325."""
+        question = Collect(deposit=deposit, nonce=random_key().hex(), after=LAST)
+        return self.collect(question).statement.holds
 
     def withdraw(self, withdrawal: Withdrawal) -> None:
         """The key is wiped when this returns. Errors: CT-2327, CT-2328, CT-2331, CT-1101, CT-2325."""
