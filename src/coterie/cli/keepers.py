@@ -1,4 +1,4 @@
-"""``coterie tee keeper``: a key keeper on this machine, and what providers say to it, as files."""
+"""``coterie tee keeper``: a key keeper on this machine; deposits with one elsewhere; all words as files."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from coterie.crypto import Draft, canonical
 from coterie.node import Home
 
 from .errors import FILE_EXISTS, FILE_MISSING
-from .output import note, say, show
-from .state import state_of
+from .output import facts, note, say, show
+from .state import State, read_text, state_of
 
 if TYPE_CHECKING:  # these load Arrow and the verifiers, which other commands do not need
-    from coterie.tee import Attester, Keeper, Platform
+    from coterie.tee import Attester, Collection, Keeper, Platform
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -30,6 +30,8 @@ LARGEST = 16 * 2**20
 _LOOK = 10
 """Seconds between two looks whether the keeper is still there."""
 
+AgreementOption = Annotated[str, typer.Option("--agreement", help="Its name or id.")]
+OutputOption = Annotated[Path, typer.Option("--output", "-o", help="For the keeper's host.")]
 SocketOption = Annotated[
     Path | None, typer.Option("--socket", help="Of the keeper, where that is not in this node's home.")
 ]
@@ -42,6 +44,17 @@ class KeeperView(BaseModel):
 
     measurement: str
     socket: Path
+    folder: Path
+
+
+class CollectedView(BaseModel):
+    """What a provider has of a deposit's log now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    deposit: str
+    entries: int
+    holds: bool
     folder: Path
 
 
@@ -157,4 +170,123 @@ def _give(answer: bytes, output: Path | None) -> None:
     with Draft(output, 0o644) as draft:
         draft.write(answer)
         draft.publish()
-    note(f"The answer is in {output}.")
+    note(f"It is in {output}.")
+
+
+@app.command()
+def challenge(
+    context: typer.Context,
+    dataset: Annotated[str, typer.Argument(help="Of this party, listed in the agreement.")],
+    agreement: AgreementOption,
+    output: OutputOption,
+) -> None:
+    """Begin a deposit: seal a dataset for an agreement, and challenge a keeper at the agreement's host.
+
+    The answer to it (`coterie tee keeper ask offer`) is good for five minutes.
+    """
+    with state_of(context).client() as client:
+        made = client.challenge_keeper(agreement, dataset)
+    _write(made.document.encode(), output)
+
+
+@app.command()
+def deposit(
+    context: typer.Context,
+    dataset: Annotated[str, typer.Argument(help="The one that was challenged for.")],
+    agreement: AgreementOption,
+    offer: Annotated[Path, typer.Option(help="The keeper's answer to the challenge.")],
+    output: OutputOption,
+    runs: Annotated[int, typer.Option(min=1, help="Of the agreement's, that the keeper may release for.")],
+    days: Annotated[int, typer.Option(min=1, help="After which the keeper wipes the key.")] = 30,
+) -> None:
+    """Deposit a dataset's key with the keeper that made the offer, for all jobs within the agreement.
+
+    It is the approval of these jobs, as often as it says. It is in the ledger before the file is written.
+    """
+    state = state_of(context)
+    _free(output)
+    with state.client() as client:
+        made = client.deposit_key(agreement, dataset, read_text(offer), runs, days)
+    _write(made.document.encode(), output)
+    if show(state, made):
+        return
+    rows = (
+        ("deposit", made.deposit),
+        ("dataset", made.dataset),
+        ("runs", f"{made.runs:,}, used up here"),
+        ("until", made.expires),
+        ("container", made.container),
+        ("its record", made.record),
+    )
+    facts("Deposit, signed and in the ledger", rows)
+    note(
+        "Hand it to the host, with container and record: coterie tee keeper ask deposit, coterie sealed add."
+    )
+
+
+@app.command()
+def withdraw(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="DEPOSIT", help="As `deposit` has said it.")],
+    output: OutputOption,
+) -> None:
+    """The word that ends a deposit, signed, and in the ledger: the keeper wipes the key when it has it."""
+    _free(output)
+    with state_of(context).client() as client:
+        made = client.withdraw_key(name)
+    _write(made.document.encode(), output)
+
+
+@app.command()
+def question(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="DEPOSIT", help="As `deposit` has said it.")],
+    output: OutputOption,
+) -> None:
+    """Ask for the log of a deposit, as far as it is not here. No daemon is needed."""
+    _write(_collection(state_of(context), name).question().to_bytes(), output)
+
+
+@app.command()
+def collect(
+    context: typer.Context,
+    answer: Annotated[Path, typer.Argument(help="What `ask collect` gave at the host.")],
+    asked: Annotated[Path, typer.Option("--question", help="The file that `question` wrote.")],
+) -> None:
+    """Check the keeper's answer, and add it to the own copy of the log: `coterie audit verify` reads that."""
+    from coterie.tee import Collect, Collected
+
+    state = state_of(context)
+    wanted = Collect.parse(_read(asked))
+    statement = _collection(state, wanted.deposit).take(wanted, Collected.parse(_read(answer)))
+    folder = _deposits(state) / wanted.deposit
+    view = CollectedView(
+        deposit=wanted.deposit, entries=statement.head.seq, holds=statement.holds, folder=folder
+    )
+    if not show(state, view):
+        there = "has the key" if view.holds else "has wiped the key"
+        say(f"The log has {view.entries:,} entries, all of them are in {folder}; the keeper {there}.")
+
+
+def _deposits(state: State) -> Path:
+    return Home.open(state.home).tee / "deposits"
+
+
+def _collection(state: State, name: str) -> Collection:
+    """The own copy of a deposit's log. Errors: CT-6001, CT-1302."""
+    from coterie.tee import Collection
+
+    folder = _deposits(state) / name
+    if not name.isalnum() or not folder.is_dir():
+        raise FILE_MISSING(f"{folder}: no such deposit was made here")
+    return Collection.of(folder)
+
+
+def _free(output: Path) -> None:
+    if output.exists():
+        raise FILE_EXISTS(str(output))
+
+
+def _write(content: bytes, output: Path) -> None:
+    _free(output)
+    _give(content, output)

@@ -77,6 +77,11 @@ def _print_attested(view: PlanView) -> None:
     if summary["disk"]:
         say(f"Long tables, in memory as well: ≤ {amount(summary['disk'])}.")
     _say_guests(document)
+    for owner in document.get("kept", ()):
+        say(
+            f"{owner} takes no part and receives nothing: a key keeper at {document['host']} releases its "
+            "key, under its standing grant."
+        )
     say("≤: at most, for the largest sizes.")
 
 

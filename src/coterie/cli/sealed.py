@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +30,24 @@ def list_sealed(context: typer.Context) -> None:
         for one in found
     ]
     table("Sealed data", ("|file", "dataset", "whose", ">rows", ">size", "|sealed (UTC)"), rows)
+
+
+@app.command("add")
+def add_sealed(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A container that an owner has sealed for the agreement.")],
+    agreement: Annotated[str, typer.Option(help="Its name or id.")],
+    record: Annotated[
+        Path | None, typer.Option(help="The owner's record of it, where it is not beside it.")
+    ] = None,
+) -> None:
+    """At a host: take in an owner's sealed data, for jobs that run while the owner is offline."""
+    state = state_of(context)
+    beside = record or file.with_name(f"{file.name}.record")
+    with state.client() as client:
+        made = client.add_sealed(agreement, file.absolute(), beside.absolute())
+    if not show(state, made):
+        say(f"{made.dataset} is held here as {made.file}: {amount(made.size)} that only its owner can read.")
 
 
 @app.command("remove")

@@ -18,6 +18,8 @@ from coterie.node import (
     ComponentView,
     DatasetView,
     DealingView,
+    DepositView,
+    DocumentView,
     EntryView,
     HeadView,
     HealthView,
@@ -123,6 +125,32 @@ class Client(Connection):
     def sealed(self) -> list[SealedView]:
         """What this node has sealed, and what it holds of others as their host."""
         return self._list("/sealed", SealedView)
+
+    def add_sealed(self, agreement: str, container: Path, record: Path) -> SealedView:
+        """At a host: take in an owner's sealed data. Both paths are on the node's machine."""
+        body = {"agreement": agreement, "container": str(container), "record": str(record)}
+        return self._post("/sealed", SealedView, body)
+
+    def challenge_keeper(self, agreement: str, dataset: str) -> DocumentView:
+        """Seal a dataset for an agreement, and challenge a key keeper at the agreement's host."""
+        return self._post("/keeper/challenges", DocumentView, {"agreement": agreement, "dataset": dataset})
+
+    def deposit_key(self, agreement: str, dataset: str, offer: str, runs: int, days: int) -> DepositView:
+        """The data key for the keeper that answered the challenge.
+
+        :param offer: the answer, as it came.
+        :param runs: of the agreement's, at most.
+        :param days: until the keeper wipes the key.
+        """
+        body = {"agreement": agreement, "dataset": dataset, "offer": offer, "runs": runs, "days": days}
+        return self._post("/keeper/deposits", DepositView, body)
+
+    def withdraw_key(self, deposit: str) -> DocumentView:
+        """The word that ends a deposit, for the keeper's host.
+
+        :param deposit: the key of its log.
+        """
+        return self._post(f"/keeper/deposits/{_part(deposit)}/withdraw", DocumentView)
 
     def remove_sealed(self, file: str, reason: str = "") -> None:
         """Destroy the key of own sealed data, which its host then deletes; or delete what is held of others.

@@ -173,7 +173,7 @@ KEPT_RECEIVES = define(
     "CT-4041",
     NotAgreed,
     "A party that takes no part in the job would receive something of it",
-    "Take it out of `kept`, so that it takes part, or agree on terms that do not grant it this kind of result.",
+    "Take it out of `kept`, so that it takes part, or agree on terms that do not grant it this result.",
 )
 KEPT_NO_DEPOSIT = define(
     "CT-4042",

@@ -109,7 +109,9 @@ class JobSpec(BaseModel):
 
     def _check_kept(self) -> None:
         if self.kept and self.engine != "tee":
-            raise ValueError(f"kept: in engine {self.engine} whoever has data computes, and cannot be offline")
+            raise ValueError(
+                f"kept: in engine {self.engine} whoever has data computes, and cannot be offline"
+            )
         for name in self.kept:
             if name not in self.datasets:
                 raise ValueError(f"kept: {name!r} has no dataset in this job")

@@ -38,6 +38,14 @@ class Mirror:
         except OSError as error:
             raise write_error(directory, error) from error
 
+    @staticmethod
+    def party_of(directory: Path) -> PublicIdentity:
+        """Whose ledger a copy is of, as the folder says. Errors: CT-1302."""
+        try:
+            return read_party(directory)
+        except ValueError as error:
+            raise LEDGER_DAMAGED(f"{directory}: {error}") from error
+
     @property
     def seq(self) -> int:
         """The last entry that is here."""
@@ -106,9 +114,6 @@ class Mirror:
             file.truncate(content.rfind(b"\n") + 1)
 
     def _check_party(self) -> None:
-        try:
-            known = read_party(self._directory)
-        except ValueError as error:
-            raise LEDGER_DAMAGED(f"{self._directory}: {error}") from error
+        known = self.party_of(self._directory)
         if known.key != self._party.key:
             raise LEDGER_OF_ANOTHER(f"{self._directory} is of '{known.name}'")

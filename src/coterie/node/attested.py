@@ -10,7 +10,16 @@ from pathlib import Path
 from coterie.agreement import Agreement, Revocation
 from coterie.crypto import canonical, now
 from coterie.errors import CoterieError
-from coterie.jobs import Artefacts, HostPlaces, Places, Plan, Proposal, ReleaserQuestion, manifest_of
+from coterie.jobs import (
+    Artefacts,
+    Deposits,
+    HostPlaces,
+    Places,
+    Plan,
+    Proposal,
+    ReleaserQuestion,
+    manifest_of,
+)
 from coterie.tee import (
     Case,
     Checkpoint,
@@ -73,6 +82,8 @@ class Attested:
         self._releaser: Releaser | None = None
         self._logged: dict[str, tuple[Grant, LoggedGrant]] = {}
         """By job: a job has one grant, however often its worker asks."""
+        self.kept = Deposits(core.home.tee / "keeper", core.home.tee / "sealed")
+        """At a host: what was deposited with its key keeper."""
 
     def places(self, proposal: Proposal, agreement: Agreement) -> Places:
         """Where a worker finds this party's part of a job."""
@@ -90,6 +101,7 @@ class Attested:
                 release=settings.release,
                 simulated=home.tee / "simulated",
                 store=home.tee / "sealed",
+                keeper=home.tee / "keeper",
                 platform=settings.platform,
                 runs=settings.runs,
                 memory=settings.memory,
@@ -112,9 +124,23 @@ class Attested:
         if self._core.name not in proposal.sealed:
             raise NOT_PARTICIPANT(f"{self._core.name} has no data in it", party=self._core.name)
         plan = await self._planning.derive(proposal, agreement)
+        self._refresh(agreement)
+        return await asyncio.to_thread(self._answer, proposal, plan, agreement, question, parts)
+
+    async def releaser_for(self, agreement: Agreement | None) -> Releaser:
+        """The releaser, which knows the agreement as it is now. :raises CoterieError: CT-5044, CT-1302."""
+        if agreement is not None:
+            self._refresh(agreement)
+        return await asyncio.to_thread(self._ready)
+
+    async def agreement_revoked(self, agreement: str) -> None:
+        """At a host: the keeper wipes what was deposited under it."""
+        revocations = self._agreements.revocations(agreement)
+        await asyncio.to_thread(self.kept.revoke, agreement, revocations)
+
+    def _refresh(self, agreement: Agreement) -> None:
         revocations = self._agreements.revocations(agreement.id)
         self._known.refresh(agreement, revocations, self._agreements.id_key(agreement))
-        return await asyncio.to_thread(self._answer, proposal, plan, agreement, question, parts)
 
     def _answer(
         self,

@@ -247,3 +247,24 @@ PROOF_REFUSED = define(
     "A host's proof of deletion does not hold",
     "Ask its operator; the key of the data is destroyed here, so what is left of it cannot be read.",
 )
+
+# Key keepers
+NO_KEEPERS = define(
+    "CT-5082",
+    BadInput,
+    "This node knows no key keeper that it would give keys to",
+    "Put reference values with what `coterie tee measure --part keeper` says into a file, name it in "
+    "node.yaml as `keepers`, and start the node again.",
+)
+DEPOSIT_UNKNOWN = define(
+    "CT-5083",
+    BadInput,
+    "This node has made no such deposit",
+    "Take the name that `coterie tee keeper deposit` said; the folders in the home's tee/deposits have it.",
+)
+NOT_HOST = define(
+    "CT-5084",
+    NotAgreed,
+    "This node is not the host of attested jobs under the agreement",
+    "Ask the host that the agreement's section `tee` names.",
+)

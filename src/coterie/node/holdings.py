@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 from coterie.agreement import standing
 from coterie.crypto import now
 from coterie.errors import CoterieError
 from coterie.jobs import Holding, holdings
-from coterie.tee import DatasetRecord
+from coterie.tee import DatasetRecord, Receiver, Sender, read_record, require_tee
 
 from .agreements import Agreements
 from .core import Core
-from .errors import NOT_FOUND, PROOF_REFUSED, SEALED_IN_USE
+from .errors import DATASET_NOT_FOR_PEER, NOT_FOUND, NOT_HOST, PROOF_REFUSED, SEALED_IN_USE
 from .jobbook import JobBook
 from .messages import Ok, SealedDrop, SealedDropped
 from .outbox import Outbox
@@ -66,6 +67,41 @@ class Holdings:
         if self._book.uses_record(held.record.digest):
             raise SEALED_IN_USE(held.record.dataset)
         await self._delete(held, reason)
+
+    async def add(self, agreement: str, container: Path, record: Path) -> SealedView:
+        """At a host: take in an owner's sealed data, as an owner sends it that is online.
+
+        :param container: and its record, on this machine.
+
+        :raises CoterieError: CT-5040, CT-5041, CT-5084; CT-5032 for data that the agreement does not list;
+            CT-1122, CT-2201 to CT-2203, CT-2205, CT-2207, CT-2208, CT-1101, CT-1120, CT-1121.
+        """
+        found = await self._agreements.in_force(agreement)
+        terms = found.terms
+        if require_tee(terms).host != self._core.name:
+            raise NOT_HOST(terms.name, party=self._core.name)
+        given = await asyncio.to_thread(read_record, record)
+        owner, _, name = given.dataset.partition("/")
+        if terms.dataset(owner, name) is None or terms.parties.get(owner) != given.owner.key:
+            raise DATASET_NOT_FOR_PEER(f"{given.dataset} under {terms.name!r}", party=owner)
+        held = Holding(agreement=found.id, record=given)
+        await asyncio.to_thread(self._take, held, container)
+        body = {"event": "held", "agreement": found.id, "dataset": given.dataset, "file": given.file}
+        await self._core.record("sealed", {**body, "root": given.root})
+        return _view(found.id, given, "held")
+
+    def _take(self, held: Holding, container: Path) -> None:
+        limit = self._core.home.settings.tee.upload
+        folder, record = held.path(self._store).parent, held.record
+        with (
+            Receiver(folder, record, record.owner, limit=limit) as receiver,
+            Sender(container, record) as sender,
+        ):
+            held.keep(self._store)
+            while not receiver.whole:
+                for piece in sender.pieces(receiver.missing()):
+                    receiver.put(piece)
+            receiver.finish()
 
     async def _withdraw(self, agreement: str, record: DatasetRecord, reason: str) -> None:
         dataset = record.dataset.partition("/")[2]

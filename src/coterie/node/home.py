@@ -56,7 +56,7 @@ __all__ = [
 Platform = Literal["sim", "swtpm", "tdx", "snp", "gramine", "nitro"]
 Profile = Literal["production", "development"]
 _LARGEST_SETTINGS = 64 * 1024
-NOT_WRITTEN = {"profile", "reference", "tee"}
+NOT_WRITTEN = {"profile", "reference", "keepers", "tee"}
 """Settings that a new ``node.yaml`` does not list: an operator adds those that are to be others."""
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 
@@ -125,6 +125,8 @@ class Settings(BaseModel):
     """``production``: simulated platforms never count here, whatever agreements say."""
     reference: Path | None = None
     """A file of reference values that platforms must meet beyond what agreements ask for."""
+    keepers: Path | None = None
+    """A file of reference values: the key keepers that this party's keys may be deposited with."""
     tee: TeeSettings = TeeSettings()
 
     @field_validator("listen", "address")

@@ -33,6 +33,8 @@ __all__ = [
     "JobProgress",
     "JobQuestion",
     "JobStart",
+    "KeptAnswer",
+    "KeptQuestion",
     "Ok",
     "Probe",
     "Propose",
@@ -117,6 +119,20 @@ class SealAnswer(Message):
     """``record`` is None while it is being sealed: ask again."""
 
     record: DatasetRecord | None
+
+
+class KeptQuestion(Message):
+    """At the host: of which sealed data does the key keeper have the key now?"""
+
+    agreement: Digest
+    owner: Annotated[str, StringConstraints(max_length=64)]
+    dataset: Annotated[str, StringConstraints(max_length=100)]
+
+
+class KeptAnswer(Message):
+    """Signed by its owner."""
+
+    record: DatasetRecord
 
 
 class SealedDrop(Message):

@@ -12,11 +12,13 @@ from coterie.errors import CoterieError, NotAgreed, PeerIncompatible, Unavailabl
 from coterie.jobs import (
     PLAN_DIFFERS,
     Approval,
+    Deposits,
     JobSpec,
     NetworkFacts,
     Plan,
     Proposal,
     approve,
+    facts_of,
     parse_spec,
     plan_difference,
     propose,
@@ -31,6 +33,7 @@ from .datasets import Datasets
 from .errors import (
     HUB_HOLDS_NO_DATA,
     JOB_STATE,
+    NOT_HOST,
     NOT_INITIATOR,
     NOT_PARTICIPANT,
     PROPOSAL_ALTERED,
@@ -40,6 +43,8 @@ from .messages import (
     ApprovalPush,
     FactsAnswer,
     FactsQuestion,
+    KeptAnswer,
+    KeptQuestion,
     Ok,
     Propose,
     ProposeAnswer,
@@ -72,6 +77,7 @@ class Proposals:
         book: JobBook,
         runs: Runs,
         sealings: Sealings,
+        kept: Deposits,
     ) -> None:
         self._core = core
         self._network = network
@@ -82,6 +88,7 @@ class Proposals:
         self._book = book
         self._runs = runs
         self._sealings = sealings
+        self._deposits = kept
         self._receiving: dict[str, asyncio.Lock] = {}
 
     # -- at the initiator
@@ -132,12 +139,15 @@ class Proposals:
         except CoterieError as error:
             await self._core.record_refusal(error, agreement=agreement.id)
             raise
-        asked = [self._facts(party, name, agreement) for party, name in spec.datasets.items()]
-        facts = dict(zip(spec.datasets, await asyncio.gather(*asked), strict=True))
+        kept = {name: await self._kept(name, spec.datasets[name], agreement) for name in spec.kept}
+        online = {party: name for party, name in spec.datasets.items() if party not in kept}
+        asked = [self._facts(party, name, agreement) for party, name in online.items()]
+        facts = dict(zip(online, await asyncio.gather(*asked), strict=True))
+        facts |= {party: facts_of(record) for party, record in kept.items()}
         sealed: dict[str, DatasetRecord] = {}
         if spec.engine == "tee":
-            records = [self._record(party, name, agreement) for party, name in spec.datasets.items()]
-            sealed = dict(zip(spec.datasets, await asyncio.gather(*records), strict=True))
+            records = [self._record(party, name, agreement) for party, name in online.items()]
+            sealed = dict(zip(online, await asyncio.gather(*records), strict=True)) | kept
         network = await self._network_of(spec, agreement)
         proposal = propose(spec, agreement.id, self._core.name, facts, network, sealed)
         plan = await self._planning.derive(proposal, agreement)
@@ -180,6 +190,15 @@ class Proposals:
                 record = (await self._network.ask(party, question, SealAnswer)).record
         return record
 
+    async def _kept(self, party: str, name: str, agreement: Agreement) -> DatasetRecord:
+        """The record of data whose key the host's keeper has; that its owner signed it, every plan checks."""
+        host = require_tee(agreement.terms).host
+        if host == self._core.name:
+            found = await asyncio.to_thread(self._deposits.find, agreement.id, f"{party}/{name}")
+            return found.record
+        question = KeptQuestion(agreement=agreement.id, owner=party, dataset=name)
+        return (await self._network.ask(host, question, KeptAnswer)).record
+
     async def _take_answer(self, peer: str, answer: ProposeAnswer | BaseException, plan: Plan) -> None:
         if isinstance(answer, CoterieError):
             raise answer.at(party=peer)
@@ -208,6 +227,18 @@ class Proposals:
         require_tee(agreement.terms)  # nobody has data sealed for an agreement that never needs it
         self._core.allowance.take(peer)
         return SealAnswer(record=await self._sealings.record(agreement, question.dataset))
+
+    async def answer_kept(self, peer: str, question: KeptQuestion) -> KeptAnswer:
+        """At the host. :raises CoterieError: CT-1622 to CT-1624, CT-5040, CT-5084; those of
+        :meth:`Deposits.find`.
+        """
+        agreement = await self._agreements.in_force(question.agreement)
+        self._agreements.check_names(peer, agreement)
+        self._planning.require_standing(agreement)
+        if require_tee(agreement.terms).host != self._core.name:
+            raise NOT_HOST(agreement.terms.name, party=self._core.name)
+        self._core.allowance.take(peer)
+        return KeptAnswer(record=await self._kept(question.owner, question.dataset, agreement))
 
     async def _own_facts(self, peer: str, name: str, agreement: Agreement) -> DatasetFacts:
         try:
@@ -254,6 +285,10 @@ class Proposals:
         if self._core.name not in plan.participants:
             raise NOT_PARTICIPANT(self._core.name, party=self._core.name)
         await self._planning.require(proposal, plan, agreement)
+        if plan.host == self._core.name:
+            for party in plan.kept:
+                record = proposal.sealed[party]
+                await asyncio.to_thread(self._deposits.find, agreement.id, record.dataset, record.digest)
         self._book.add(proposal, plan, agreement.terms)
         await self._record_plan(proposal, plan)
         approval = await self._approve_own(plan) if mode == "automatic" else None
@@ -270,6 +305,8 @@ class Proposals:
         """The proposal with own facts in place of what the initiator says of them."""
         me = self._core.name
         roles = roles_of(proposal, agreement.terms)
+        if me in roles.kept:
+            raise NOT_PARTICIPANT(f"the key of {me} is kept", party=me)
         if me not in roles.parties:
             if me not in {roles.dealer, roles.host, *roles.guests}:
                 raise NOT_PARTICIPANT(me, party=me)

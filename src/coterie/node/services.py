@@ -17,6 +17,7 @@ from .doctor import Doctor
 from .holdings import Holdings
 from .introductions import Introductions
 from .jobbook import JobBook
+from .keeping import Keeping
 from .network import Network
 from .outbox import Outbox
 from .planning import Planning
@@ -44,6 +45,7 @@ class Services:
     proposals: Proposals
     runs: Runs
     holdings: Holdings
+    keeping: Keeping
     tapes: Tapes
     dealings: Dealings
     doctor: Doctor
@@ -66,6 +68,7 @@ class Services:
 
         async def revoked(agreement: str) -> None:
             await runs.agreement_revoked(agreement)
+            await attested.agreement_revoked(agreement)
             await holdings.agreement_ended(agreement, "the agreement was revoked")
 
         agreements.on_revoked = revoked
@@ -78,9 +81,12 @@ class Services:
             datasets=datasets,
             agreements=agreements,
             book=book,
-            proposals=Proposals(core, network, outbox, agreements, datasets, planning, book, runs, sealings),
+            proposals=Proposals(
+                core, network, outbox, agreements, datasets, planning, book, runs, sealings, attested.kept
+            ),
             runs=runs,
             holdings=holdings,
+            keeping=Keeping(core, agreements, sealings, attested),
             tapes=tapes,
             dealings=Dealings(core, agreements, planning),
             doctor=Doctor(core, network),
@@ -95,6 +101,7 @@ class Services:
         network.answer(messages.AgreementPull, self._agreement)
         network.answer(messages.FactsQuestion, self.proposals.answer_facts)
         network.answer(messages.SealQuestion, self.proposals.answer_seal)
+        network.answer(messages.KeptQuestion, self.proposals.answer_kept)
         network.answer(messages.SealedDrop, self.holdings.receive_drop)
         network.answer(messages.SealedDropped, self.holdings.receive_dropped)
         network.answer(messages.Propose, self.proposals.receive)

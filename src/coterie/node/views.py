@@ -174,6 +174,28 @@ class SealedView(View):
     created: str
 
 
+class DocumentView(View):
+    """A document for somebody else, as it is to be handed over: canonical JSON, to the byte."""
+
+    document: str
+
+
+class DepositView(DocumentView):
+    """A deposit of this party's, to be handed to the keeper's host."""
+
+    deposit: str
+    """The key of its log: its name."""
+    dataset: str
+    """``owner/name``."""
+    agreement: str
+    runs: int
+    expires: str
+    container: str
+    """The sealed data on the node's machine, for the host."""
+    record: str
+    """What belongs to it."""
+
+
 class RevocationView(View):
     """A party's word that an agreement holds no longer."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from coterie.agreement import Revocation
 from coterie.data import DatasetFacts
 from coterie.errors import CoterieError
 from coterie.jobs.attested.holdings import Holding
@@ -64,11 +66,23 @@ class Deposits:
             raise KEPT_NO_DATA(f"{record.dataset}, file {record.file}", party=record.owner.name)
         return path
 
+    def revoke(self, agreement: str, revocations: Iterable[Revocation]) -> None:
+        """Have the keeper wipe every key that was deposited under an agreement; what it does not have any
+        more, it has wiped.
+        """
+        told = tuple(revocations)
+        for deposit in KeeperStore(self._folder).deposits() if told and self._folder.exists() else ():
+            if deposit.agreement.id == agreement:
+                with contextlib.suppress(CoterieError):
+                    self.keeper.revoke(deposit.binding.log_pk, told[0])
+
     def _all(self, agreement: str, dataset: str, record: str | None) -> Iterator[Deposit]:
+        if not self._folder.exists():
+            return
         for deposit in KeeperStore(self._folder).deposits():
-            if (deposit.agreement.id, deposit.record.dataset) == (agreement, dataset):
-                if record in (None, deposit.record.digest):
-                    yield deposit
+            same = (deposit.agreement.id, deposit.record.dataset) == (agreement, dataset)
+            if same and record in (None, deposit.record.digest):
+                yield deposit
 
 
 class Kept:

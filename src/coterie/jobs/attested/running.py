@@ -220,9 +220,7 @@ class AttestedJob:
                 ways[owner] = kept = Kept(KeptKey(keeper, deposits[owner].binding.log_pk), case.job)
                 kept.admit(case)
             else:
-                ways[owner] = (
-                    Here(self._host) if owner == self._me else There(self._mesh.to(owner), MESSAGE)
-                )
+                ways[owner] = Here(self._host) if owner == self._me else There(self._mesh.to(owner), MESSAGE)
         return Owners(ways)
 
     def _make_case(self, deposits: Mapping[str, Deposit]) -> Case:

@@ -30,7 +30,7 @@ from coterie.node.failures import error_view, log_unexpected
 from coterie.node.services import Services
 from coterie.node.tokens import Tokens
 
-from . import agreements, jobs, node, tapes
+from . import agreements, jobs, keepers, node, tapes
 
 __all__ = ["LARGEST_REQUEST", "build_app", "status_of"]
 
@@ -89,7 +89,7 @@ def build_app(services: Services) -> Any:
         title="Coterie node", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json"
     )
     app.state.services = services
-    for routes in (node.routes, agreements.routes, jobs.routes, tapes.routes):
+    for routes in (node.routes, agreements.routes, jobs.routes, tapes.routes, keepers.routes):
         app.include_router(routes, prefix="/v1")
 
     @app.exception_handler(CoterieError)

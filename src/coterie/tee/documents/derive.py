@@ -297,8 +297,6 @@ def _stated(manifest: JobManifest) -> dict[str, dict[str, list[Any]]]:
 
 def _bounded(component: ComponentTerms, values: Mapping[str, Sequence[Any]]) -> ComponentTerms:
     """The component with a bound for every parameter that has a value: the agreement's, or these values."""
-    fixed = {
-        name: {"one_of": tuple(found)} for name, found in values.items() if name not in component.params
-    }
+    fixed = {name: {"one_of": tuple(found)} for name, found in values.items() if name not in component.params}
     plain = {name: bound.model_dump() for name, bound in component.params.items()}
     return ComponentTerms.model_validate({"name": component.name, "params": {**plain, **fixed}})

@@ -76,8 +76,8 @@ class KeeperStore:
             atomic_write(path, content)
 
     def deposits(self) -> Iterator[Deposit]:
-        """Every deposit that a log here begins with, the newest first; whether a keeper still has its key, the
-        keeper says. What cannot be read is left out.
+        """Every deposit that a log here begins with, the newest first; whether a keeper still has its key,
+        the keeper says. What cannot be read is left out.
         """
         found: list[Deposit] = []
         for folder in sorted((self._folder / "logs").glob("*")):

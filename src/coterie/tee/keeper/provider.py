@@ -192,6 +192,11 @@ class Collection:
         self._log = log
         self._mirror = Mirror(folder, log)
 
+    @classmethod
+    def of(cls, folder: Path) -> Collection:
+        """Go on with a copy that is there. Errors: CT-1302, CT-1305, CT-1120, CT-1121."""
+        return cls(folder, Mirror.party_of(folder))
+
     def collect(self, ask: Callable[[Collect], Collected], *, nonce: str | None = None) -> KeeperStatement:
         """Ask for everything new, until the copy is as long as the keeper says that the log is now.
 
