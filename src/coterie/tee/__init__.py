@@ -63,6 +63,7 @@ from coterie.tee.image.machine import Machine, OwnPlatform
 from coterie.tee.image.snp import SnpLaunch, launch_digest
 from coterie.tee.image.snp import reference_values as snp_reference_values
 from coterie.tee.keeper.deposit import Deposit
+from coterie.tee.keeper.documents import NAME as KEEPER
 from coterie.tee.keeper.documents import (
     Collect,
     Collected,
@@ -99,6 +100,7 @@ __all__ = [
     "EVIDENCE_ABSENT",
     "IMAGE_BASE",
     "IMAGE_LEARNERS",
+    "KEEPER",
     "KEEPER_MODULE",
     "MESSAGE_LIMIT",
     "NONCE_REFUSED",

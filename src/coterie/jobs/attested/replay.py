@@ -16,8 +16,9 @@ from coterie.crypto import open_regular, parse_timestamp
 from coterie.errors import CoterieError
 from coterie.jobs.attested.record import RunRecord, check_derived, moment_of, proof_of
 from coterie.jobs.errors import RUN_RECORD_INVALID
-from coterie.ledger import Entry, read_entries, verify
+from coterie.ledger import Entry, Mirror, read_entries, verify
 from coterie.tee import (
+    KEEPER,
     Endorsements,
     EndorsementStore,
     Limits,
@@ -95,7 +96,12 @@ class _Replay:
     checks: list[ReplayCheck] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     releases: dict[str, Entry] = field(default_factory=dict)
-    """By owner, from its ledger."""
+    """By owner, from its ledger, or from that of its key keeper."""
+    kept_logs: list[tuple[str, str]] = field(default_factory=list)
+    """Logs of keepers that were given: the owner, and the key of the log."""
+    keepers: dict[str, list[str]] = field(default_factory=dict)
+    """By owner that was offline, from its ledger: keys of the logs of keepers that it deposited its grant
+    with."""
 
     def made(self, ledgers: tuple[Path, ...], sealed: Path | None) -> Replay:
         record, receipt = self.record, self.record.receipt
@@ -104,6 +110,8 @@ class _Replay:
         limits = self._check("grants", lambda: record.case.check(receipt.started))
         for folder in ledgers:
             self._ledger(folder)
+        for owner, told in self.kept_logs:
+            self._check(f"keeper of {owner}", partial(self._keeper, owner, told))
         proofs: dict[str, Proof] = {}
         for owner in record.manifest.owners if signed is not None and limits is not None else ():
             proof = self._check(f"evidence for {owner}", partial(self._proof, owner, limits))
@@ -114,7 +122,8 @@ class _Replay:
             self._sealed(sealed)
         for owner in record.manifest.owners:
             if owner not in self.releases:
-                self.notes.append(f"the ledger of {owner} is not among those given: its word is not checked")
+                what = "log of the keeper" if owner in record.proposal.spec.kept else "ledger"
+                self.notes.append(f"the {what} of {owner} is not among those given: its word is not checked")
         return Replay(
             run=record.digest,
             job=record.manifest.job,
@@ -179,14 +188,52 @@ class _Replay:
         detail = f"{report.entries:,} entries in order"
         self.checks.append(ReplayCheck(what=f"ledger of {party}", ok=True, detail=detail))
         entries = list(read_entries(folder, job=self.record.manifest.job))
+        if report.party == KEEPER and (owner := self._kept_by(folder)) is not None:
+            self._check(f"release of {owner}, by a key keeper", lambda: self._release(owner, entries, 1))
+            self.kept_logs.append((owner, _key_of(folder)))
+            return
+        if party in self.record.proposal.spec.kept:
+            self._check(f"grant of {party}", lambda: self._grant(folder, party, key, None))
+            self._check(f"deposit of {party}", lambda: self._deposit(folder, party))
+            return
         if party in self.record.manifest.owners:
             self._check(f"grant of {party}", lambda: self._grant(folder, party, key, entries))
-            self._check(f"release of {party}", lambda: self._release(party, entries))
+            after = self.record.case.logged(party).entry
+            self._check(f"release of {party}", lambda: self._release(party, entries, after))
         self._check(f"receipt at {party}", lambda: self._received(entries))
 
-    def _grant(self, folder: Path, party: str, key: str | None, entries: list[Entry]) -> str:
-        """The ledger has the grant where its party signed that it has it."""
+    def _kept_by(self, folder: Path) -> str | None:
+        """The owner whose deposit a log begins with, where it is one for this run."""
+        first = next(read_entries(folder, "grant"), None)
+        owner = None if first is None else str(first.body.get("owner"))
+        if first is None or owner not in self.record.proposal.spec.kept:
+            return None
+        return owner if first.body.get("grant") == self.record.case.logged(owner).grant else None
+
+    def _deposit(self, folder: Path, party: str) -> str:
+        """The ledger says to which keepers the grant of the checkpoint was given."""
+        grant = self.record.case.logged(party).grant
+        found = [one for one in read_entries(folder, "deposit") if one.body.get("grant") == grant]
+        if not found:
+            raise RUN_RECORD_INVALID("it has no deposit of the grant", party=party)
+        self.keepers[party] = [str(one.body.get("keeper")) for one in found]
+        return f"entry {found[0].seq}, at {found[0].body.get('deposited')}"
+
+    def _keeper(self, owner: str, key: str) -> str:
+        """Whose log was given: with the owner's ledger, that of the keeper that the owner chose."""
+        if owner not in self.keepers:
+            self.notes.append(f"that {owner} chose this keeper, its ledger would say: it is not given")
+        elif key not in self.keepers[owner]:
+            raise RUN_RECORD_INVALID("its owner's ledger names another keeper's log", party=owner)
+        return f"log {key[:16]}…"
+
+    def _grant(self, folder: Path, party: str, key: str | None, entries: list[Entry] | None) -> str:
+        """The ledger has the grant where its party signed that it has it.
+
+        :param entries: of the job; None for a grant that was given for many.
+        """
         logged = self.record.case.logged(party)
+        entries = list(read_entries(folder, "grant")) if entries is None else entries
         found = [one for one in entries if one.seq == logged.entry and one.kind == "grant"]
         if not found or found[0].body.get("grant") != logged.grant:
             raise RUN_RECORD_INVALID(f"entry {logged.entry} is not the grant of the checkpoint", party=party)
@@ -195,18 +242,18 @@ class _Replay:
             raise RUN_RECORD_INVALID("it never ended with the head of the checkpoint", party=party)
         return f"entry {logged.entry}, {logged.grant}"
 
-    def _release(self, party: str, entries: list[Entry]) -> str:
-        """The ledger says that the key was released for just this evidence, after the grant."""
+    def _release(self, party: str, entries: list[Entry], after: int) -> str:
+        """The ledger says that the key was released for just this evidence, after the grant.
+
+        :param after: the entry with the grant.
+        """
         request = self.record.requests.get(party)
         wanted = None if request is None else request.binding.model_dump(mode="json")
         found = [one for one in entries if one.kind == "release" and one.body.get("binding") == wanted]
         if request is None or len(found) != 1:
             raise RUN_RECORD_INVALID("it has no release for the evidence of the record", party=party)
         entry = found[0]
-        if (
-            entry.body.get("evidence") != request.evidence.digest
-            or entry.seq <= self.record.case.logged(party).entry
-        ):
+        if entry.body.get("evidence") != request.evidence.digest or entry.seq <= after:
             raise RUN_RECORD_INVALID("its release is for other evidence, or before the grant", party=party)
         self.releases[party] = entry
         others = [one for one in entries if one.kind == "release" and one is not entry]
@@ -245,6 +292,11 @@ def _same(path: Path, output: ReceiptOutput) -> str:
     if told != (output.commitment, output.name, output.size, output.root):
         raise RUN_RECORD_INVALID(f"{path.name} is another file than the receipt names")
     return f"{output.size:,} bytes, every one as it left the runner"
+
+
+def _key_of(folder: Path) -> str:
+    """The key of a ledger that was verified."""
+    return Mirror.party_of(folder).key
 
 
 def _time(entry: Entry) -> datetime:
