@@ -43,6 +43,9 @@ def test_the_three_ways_to_write_a_step() -> None:
         (("name: score", "name: [unclosed"), "not YAML at line"),
         (("{test: 0.25}", "[1, 2]"), "steps.1"),
         (("  - align\n", "  - {component: align, name: stage-1}\n"), "'stage-1'"),
+        (("steps:", "kept: [payments]\nsteps:"), "kept: in engine mpc"),
+        (("engine: mpc", "engine: tee\nkept: [telecom]"), "kept: 'telecom' has no dataset"),
+        (("engine: mpc", "engine: tee\nkept: [payments, payments]"), "kept: 'payments' is named twice"),
     ],
 )
 def test_a_wrong_field_is_named(change: tuple[str, str], names: str) -> None:
@@ -50,6 +53,12 @@ def test_a_wrong_field_is_named(change: tuple[str, str], names: str) -> None:
         parse_spec(GOOD.replace(*change))
     assert caught.value.code == "CT-4001"
     assert names in caught.value.detail
+
+
+def test_kept_owners_are_in_a_document_where_there_are_any() -> None:
+    assert "kept" not in parse_spec(GOOD).model_dump()
+    text = GOOD.replace("engine: mpc", "engine: tee\nkept: [payments]")
+    assert parse_spec(text).model_dump(mode="json")["kept"] == ["payments"]
 
 
 def test_an_oversized_file_is_refused() -> None:

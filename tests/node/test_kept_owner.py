@@ -17,8 +17,9 @@ from coterie.crypto import now
 from coterie.jobs import RunRecord, replay
 from coterie.ledger import verify
 from coterie.node import AgreementView, JobView
-from coterie.tee import KEEPER_MODULE, RUNNER_MODULE, Roots, Sandbox, ensure_image
+from coterie.tee import KEEPER_MODULE, RUNNER_MODULE, Roots, Sandbox, ensure_image, record_path
 from coterie.tee.evidence.attest.home import SimulatedHome
+from tests.cli.conftest import call
 from tests.images import why_not
 from tests.node.conftest import BEHAVIOUR, COMMON, CUSTOMERS, TERMS, Daemon, ended, refused, write_tables
 from tests.node.test_attested_jobs import TEE
@@ -41,11 +42,9 @@ RUNS = 2
 
 def command(home: Path, *words: str | Path) -> dict[str, Any]:
     """What a command of a node says, as JSON."""
-    line = [sys.executable, "-c", "import sys; from coterie.cli import main; sys.exit(main())"]
-    told = [*line, "--home", str(home), "--json", *map(str, words)]
-    done = subprocess.run(told, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout) if done.stdout.startswith("{") else {}
+    done = call("--home", str(home), "--json", *map(str, words))
+    assert done.status == 0, done.error
+    return json.loads(done.out) if done.out.startswith("{") else {}
 
 
 @dataclass
@@ -84,16 +83,17 @@ class Kept:
             self.keeper.wait(30)
             self.keeper = None
 
-    def agree(self) -> AgreementView:
+    def agree(self, *, usage: bool = True, models: str = "lender, payments") -> AgreementView:
         """Of all three, with results for those who are online alone."""
         self.made += 1
         root = SimulatedHome(self.hub.home / "tee" / "simulated", now()).pin
         measured = Sandbox(self.image, RUNNER_MODULE).measure().measurement.hex()
         text = TERMS.replace("parties: [lender, payments]", "parties: [lender, payments, telecom]")
         text = text.replace("payments: automatic}}", "payments: automatic, telecom: person}}")
+        text = text.replace("model, to: [lender, payments]", f"model, to: [{models}]")
         text = text.replace("engines: [mpc]", "engines: [mpc, tee]")
-        usage = "  - {{name: usage, owner: telecom, id: user, columns: [flow, ratio]}}\n"
-        text = text.replace("components:\n", f"{usage}components:\n").format(number=self.made)
+        line = "  - {{name: usage, owner: telecom, id: user, columns: [flow, ratio]}}\n" if usage else ""
+        text = text.replace("components:\n", f"{line}components:\n").format(number=self.made)
         text += "\n" + TEE.format(measurement=measured, root=root)
         draft = self.lender.client.draft_agreement(text)
         self.lender.client.offer_agreement(draft.id)
@@ -231,28 +231,39 @@ def test_no_more_runs_than_were_deposited(kept: Kept, back: None) -> None:
 
 
 def test_jobs_beyond_the_agreement_and_for_who_takes_no_part(kept: Kept) -> None:
-    agreement = kept.agree()
+    agreement = kept.agree(models="lender, telecom")
     with refused("CT-4042"):
         kept.lender.client.submit(JOB.format(agreement=agreement.id, steps="[align]"))
-    kept.deposit(agreement)
+    made = kept.deposit(agreement)
     client = kept.lender.client
-    with refused("CT-1629"):
-        client.submit(JOB.format(agreement=agreement.id, steps="[align, boosting]"))
     with refused("CT-1630"):
+        client.submit(JOB.format(agreement=agreement.id, steps="[align, boosting]"))
+    with refused("CT-1631"):
         client.submit(JOB.format(agreement=agreement.id, steps="[align, {split: {test: 0.31}}]"))
     text = JOB.format(agreement=agreement.id, steps="[align]")
     with refused("CT-4040"):
         client.submit(text.replace("kept: [telecom]", "kept: [telecom, lender]"))
     with refused("CT-4041"):
-        client.submit(
-            text.replace("[align]", "[align, split, fill, standardize, logistic]").replace(
-                "kept: [telecom]", "kept: [telecom, payments]"
-            )
-        )
-    with refused("CT-1625"):
-        kept.telecom.client.deposit_key(agreement.id, "usage", "{}", 9, 1)
+        client.submit(text.replace("[align]", "[align, split, fill, standardize, logistic]"))
+    asked, offer = kept.file("challenge"), kept.file("offer")
+    words = ("usage", "--agreement", agreement.id, "--output", asked)
+    command(kept.telecom.home, "tee", "keeper", "challenge", *words)
+    command(kept.hub.home, "tee", "keeper", "ask", "offer", asked, "--output", offer)
+    with refused("CT-1625"):  # two of the agreement's ten are deposited
+        kept.telecom.client.deposit_key(agreement.id, "usage", offer.read_text(), 9, 1)
     with refused("CT-5083"):
         kept.telecom.client.withdraw_key("0" * 64)
+    with refused("CT-5082"):
+        kept.payments.client.challenge_keeper(agreement.id, "behaviour")
+    container = Path(made["container"])
+    with refused("CT-5084"):
+        client.add_sealed(agreement.id, container, record_path(container))
+    with refused("CT-5032"):
+        kept.hub.client.add_sealed(kept.agree(usage=False).id, container, record_path(container))
+    (file,) = (one.file for one in kept.hub.client.sealed() if one.agreement == agreement.id)
+    kept.hub.client.remove_sealed(file)
+    with refused("CT-4043"):
+        client.submit(text)
 
 
 def test_after_a_withdrawal_there_is_no_job(kept: Kept) -> None:

@@ -26,7 +26,7 @@ from .environment import assurance_of, environment_of
 from .errors import CANCELLED, PLAN_DIFFERS
 from .joint import Publish, run_joint
 from .plan import Plan, StagePlan, derive_plan
-from .proposal import NetworkFacts, Proposal, new_job_id, propose, roles_of
+from .proposal import NetworkFacts, Proposal, check_kept, new_job_id, propose, roles_of
 from .registry import component, components, default_parameters
 from .request import request_of
 from .run import run_job, stage_file
@@ -64,6 +64,7 @@ __all__ = [
     "approve",
     "assurance_of",
     "binding_of",
+    "check_kept",
     "check_run",
     "component",
     "components",

@@ -27,7 +27,7 @@ from .errors import (
 )
 from .spec import JobSpec
 
-__all__ = ["NetworkFacts", "Proposal", "Roles", "new_job_id", "propose", "roles_of"]
+__all__ = ["NetworkFacts", "Proposal", "Roles", "check_kept", "new_job_id", "propose", "roles_of"]
 
 JOB_ID = re.compile(r"^[0-9a-f]{32}$")
 
@@ -146,11 +146,16 @@ def roles_of(proposal: Proposal, terms: Terms) -> Roles:
     for grant in terms.results:
         receivers[grant.kind] = tuple(sorted({*receivers.get(grant.kind, ()), *grant.to}))
     host = terms.tee.host if spec.engine == "tee" and terms.tee is not None else None
+    check_kept(spec, proposal.initiator, host)
     kept = tuple(sorted(spec.kept))
-    for name, what in ((proposal.initiator, "submits the job"), (host, "is its host")):
-        if name in kept:
-            raise KEPT_TAKES_PART(f"'{name}' {what}", party=name)
     return Roles(parties, dealer, labels[0][0], labels[0][1], columns, receivers, guests, host, kept)
+
+
+def check_kept(spec: JobSpec, initiator: str, host: str | None) -> None:
+    """Whose key is kept is none of those who must be online. Errors: CT-4040."""
+    for name, what in ((initiator, "submits the job"), (host, "is its host")):
+        if name in spec.kept:
+            raise KEPT_TAKES_PART(f"'{name}' {what}", party=name)
 
 
 def _check_id_rules(proposal: Proposal, parties: tuple[str, ...]) -> None:

@@ -42,6 +42,7 @@ class Keeping:
         self._core, self._agreements = core, agreements
         self._sealings, self._attested = sealings, attested
         self._known: Depositor | None = None
+        self._counting = asyncio.Lock()
 
     async def challenge(self, agreement: str, dataset: str) -> DocumentView:
         """A challenge for a keeper. The dataset is sealed first: a nonce does not wait for that.
@@ -65,10 +66,23 @@ class Keeping:
         """
         given = KeeperOffer.parse(offer.encode())
         found = await self._agreements.in_force(agreement)
-        tee = require_tee(found.terms)
+        require_tee(found.terms)
         depositor = await self._depositor(found)
         record = await self._record(found, dataset)
-        await self._check_runs(found, runs)
+        async with self._counting:
+            await self._check_runs(found, runs)
+            return await self._deposit(depositor, found, record, given, runs, days)
+
+    async def _deposit(
+        self,
+        depositor: Depositor,
+        found: Agreement,
+        record: DatasetRecord,
+        given: KeeperOffer,
+        runs: int,
+        days: int,
+    ) -> DepositView:
+        tee = require_tee(found.terms)
         defaults = {one.name: default_parameters(one.name) for one in found.terms.components}
         grant = grant_within(
             found.terms,
@@ -82,7 +96,7 @@ class Keeping:
         until = now() + timedelta(days=days)
         made = await asyncio.to_thread(depositor.deposit, given, grant, record, until)
         await asyncio.to_thread(Collection, self._folder(given.binding.log_pk), given.log)
-        place = self._sealings.container(found.id, dataset)
+        place = self._sealings.container(found.id, record.dataset.removeprefix(f"{self._core.name}/"))
         return DepositView(
             deposit=given.binding.log_pk,
             dataset=record.dataset,

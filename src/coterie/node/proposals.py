@@ -18,6 +18,7 @@ from coterie.jobs import (
     Plan,
     Proposal,
     approve,
+    check_kept,
     facts_of,
     parse_spec,
     plan_difference,
@@ -139,6 +140,7 @@ class Proposals:
         except CoterieError as error:
             await self._core.record_refusal(error, agreement=agreement.id)
             raise
+        check_kept(spec, self._core.name, agreement.terms.tee and agreement.terms.tee.host)
         kept = {name: await self._kept(name, spec.datasets[name], agreement) for name in spec.kept}
         online = {party: name for party, name in spec.datasets.items() if party not in kept}
         asked = [self._facts(party, name, agreement) for party, name in online.items()]

@@ -68,8 +68,8 @@ class Services:
 
         async def revoked(agreement: str) -> None:
             await runs.agreement_revoked(agreement)
-            await attested.agreement_revoked(agreement)
             await holdings.agreement_ended(agreement, "the agreement was revoked")
+            await attested.agreement_revoked(agreement)
 
         agreements.on_revoked = revoked
         made = cls(

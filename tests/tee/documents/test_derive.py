@@ -8,7 +8,9 @@ import pytest
 
 from coterie.agreement import Bound, PlatformPolicy
 from coterie.errors import CoterieError
-from coterie.tee.documents.derive import grant_for, manifest_refusals
+from coterie.tee.container.record import DOMAIN, DatasetRecord, schema_digest
+from coterie.tee.documents.derive import grant_for, grant_within, manifest_refusals
+from coterie.tee.documents.grants import grant_refusals
 from tests.tee.documents.conftest import Job
 from tests.tee.joint import DRAFT, MEASUREMENT, NOW, agreed, sealed
 
@@ -47,6 +49,42 @@ def test_a_reusable_grant_says_what_the_agreement_says(job: Job) -> None:
         "align": {"reveal": Bound(one_of=(False,))},
         "boosting": {"trees": Bound(max=300), "depth": Bound(one_of=(4,))},
     }
+
+
+def test_a_grant_before_there_is_any_job(job: Job) -> None:
+    defaults = {"align": {"reveal": False}, "boosting": {"depth": 4, "trees": 100}, "neural": {"hidden": [8]}}
+    options = {"now": NOW, "max_runs": 3}
+    made = grant_within(
+        job.terms, job.records["payments"], job.who["payments"], "simulated", defaults, **options
+    )
+    other = job.grant("payments", reusable=True, max_runs=3)
+    assert made == other  # the job at hand has the default values: nothing else comes from it
+    assert not list(grant_refusals(made, job.manifest, job.records["payments"], other.created))
+    few = grant_within(job.terms, job.records["payments"], job.who["payments"], "simulated", {}, **options)
+    refused = list(grant_refusals(few, job.manifest, job.records["payments"], other.created))
+    assert any("has no bound" in reason for reason in refused)
+
+
+def test_a_grant_before_there_is_any_job_is_for_own_data_that_is_agreed(job: Job) -> None:
+    record = job.records["payments"]
+
+    def code_of(record: DatasetRecord, owner: str = "payments") -> str:
+        with pytest.raises(CoterieError) as caught:
+            grant_within(job.terms, record, job.who[owner], "simulated", {}, now=NOW, max_runs=1)
+        return caught.value.code
+
+    assert code_of(record, "lender") == "CT-2208"
+    assert code_of(record.model_copy(update={"rows": 5})) == "CT-1101"
+    name = record.dataset.removeprefix("payments/")
+    fewer = tuple(column for column in record.columns if column.name != "balance")
+    hashed = "sha256:" + schema_digest(fewer, record.id_rule).hex()
+    for changes, told in (
+        ({"dataset": f"payments/{name}2"}, "CT-2276"),
+        ({"columns": fewer, "schema_hash": hashed}, "CT-2275"),
+    ):
+        other = record.model_copy(update=changes)
+        signature = job.who["payments"].sign(DOMAIN, other.signed_body())
+        assert code_of(other.model_copy(update={"signature": signature.hex()})) == told
 
 
 def test_the_owners_own_policy_narrows_the_agreements(job: Job) -> None:

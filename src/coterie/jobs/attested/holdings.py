@@ -35,7 +35,7 @@ class Holding(BaseModel):
 
     def path(self, store: Path) -> Path:
         """Where the container lies."""
-        return store / self.record.owner.name / f"{self.record.root_bytes.hex()}.sealed"
+        return place(store, self.record)
 
     def keep(self, store: Path) -> None:
         """Write down what the container is. Errors: CT-1120, CT-1121."""
@@ -57,6 +57,11 @@ class Holding(BaseModel):
             sync_directory(path.parent)
         except OSError as error:
             raise write_error(path, error) from error
+
+
+def place(store: Path, record: DatasetRecord) -> Path:
+    """Where the container of a record lies, if it is here."""
+    return store / record.owner.name / f"{record.root_bytes.hex()}.sealed"
 
 
 def holdings(store: Path) -> Iterator[Holding]:

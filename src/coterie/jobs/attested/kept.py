@@ -10,7 +10,7 @@ from typing import Final
 from coterie.agreement import Revocation
 from coterie.data import DatasetFacts
 from coterie.errors import CoterieError
-from coterie.jobs.attested.holdings import Holding
+from coterie.jobs.attested.holdings import place
 from coterie.jobs.errors import KEPT_NO_DATA, KEPT_NO_DEPOSIT, SEALED_DIFFERS
 from coterie.tee import (
     Case,
@@ -61,7 +61,7 @@ class Deposits:
 
     def container(self, record: DatasetRecord) -> Path:
         """The sealed data itself. Errors: CT-4043."""
-        path = Holding(agreement=f"sha256:{'0' * 64}", record=record).path(self._store)
+        path = place(self._store, record)
         if not path.exists():
             raise KEPT_NO_DATA(f"{record.dataset}, file {record.file}", party=record.owner.name)
         return path
