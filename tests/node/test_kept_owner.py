@@ -236,8 +236,6 @@ def test_jobs_beyond_the_agreement_and_for_who_takes_no_part(kept: Kept) -> None
         kept.lender.client.submit(JOB.format(agreement=agreement.id, steps="[align]"))
     made = kept.deposit(agreement)
     client = kept.lender.client
-    with refused("CT-1630"):
-        client.submit(JOB.format(agreement=agreement.id, steps="[align, boosting]"))
     with refused("CT-1631"):
         client.submit(JOB.format(agreement=agreement.id, steps="[align, {split: {test: 0.31}}]"))
     text = JOB.format(agreement=agreement.id, steps="[align]")
@@ -280,6 +278,8 @@ def test_after_a_withdrawal_there_is_no_job(kept: Kept) -> None:
 def test_a_revoked_agreement_ends_the_deposit(kept: Kept) -> None:
     agreement = kept.agree()
     made = kept.deposit(agreement)
+    with refused("CT-1630"):
+        kept.lender.client.submit(JOB.format(agreement=agreement.id, steps="[align, boosting]"))
     kept.payments.client.revoke_agreement(agreement.id, "enough")
     with refused("CT-1622"):
         kept.lender.client.submit(JOB.format(agreement=agreement.id, steps="[align]"))

@@ -140,7 +140,7 @@ class Proposals:
         except CoterieError as error:
             await self._core.record_refusal(error, agreement=agreement.id)
             raise
-        check_kept(spec, self._core.name, agreement.terms.tee and agreement.terms.tee.host)
+        check_kept(spec, self._core.name, agreement.terms.tee.host if agreement.terms.tee else None)
         kept = {name: await self._kept(name, spec.datasets[name], agreement) for name in spec.kept}
         online = {party: name for party, name in spec.datasets.items() if party not in kept}
         asked = [self._facts(party, name, agreement) for party, name in online.items()]
