@@ -17,7 +17,7 @@ from coterie.crypto import now
 from coterie.jobs import RunRecord, replay
 from coterie.ledger import verify
 from coterie.node import AgreementView, JobView
-from coterie.tee import KEEPER_MODULE, RUNNER_MODULE, Roots, Sandbox, ensure_image, record_path
+from coterie.tee import KEEPER_MODULE, RUNNER_MODULE, Roots, Sandbox, record_path
 from coterie.tee.evidence.attest.home import SimulatedHome
 from tests.cli.conftest import call
 from tests.images import why_not
@@ -69,7 +69,7 @@ class Kept:
         line = [sys.executable, "-c", "import sys; from coterie.cli import main; sys.exit(main())"]
         line += ["--home", str(self.hub.home), "--json", "tee", "keeper", "start"]
         self.keeper = subprocess.Popen(
-            [*line, "--image", str(self.base / "images")], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            [*line, "--image", str(self.image.parent)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         assert self.keeper.stdout is not None
         assert self.keeper.stdout.readline(), "the keeper has not started"
@@ -126,17 +126,16 @@ class Kept:
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+def kept(tmp_path_factory: pytest.TempPathFactory, runner_image: Path) -> Iterator[Kept]:
     if (reason := why_not()) is not None:
         pytest.skip(reason)
     base = tmp_path_factory.mktemp("kept")
-    image = ensure_image(base / "images")
-    made = Kept({name: Daemon(base / name) for name in ("lender", "payments", "telecom")}, base, image)
+    made = Kept({name: Daemon(base / name) for name in ("lender", "payments", "telecom")}, base, runner_image)
     made.daemons["hub"] = Daemon(base / "hub", "hub")
-    measured = Sandbox(image, KEEPER_MODULE).measure().measurement.hex()
+    measured = Sandbox(runner_image, KEEPER_MODULE).measure().measurement.hex()
     (base / "keepers.yaml").write_text(REFERENCE.format(measurement=measured))
     for name, line in (
-        ("hub", f"tee: {{release: {image}}}"),
+        ("hub", f"tee: {{release: {runner_image}}}"),
         ("telecom", f"keepers: {base / 'keepers.yaml'}"),
     ):
         with (made.daemons[name].home / "node.yaml").open("a") as settings:
