@@ -12,7 +12,7 @@ import pytest
 from coterie.agreement import Revocation
 from coterie.crypto import Identity, timestamp
 from coterie.ledger import verify
-from coterie.tee.documents.exchange import SECRET, release_info
+from coterie.tee.documents.exchange import SECRET, release_info, secret_info
 from coterie.tee.documents.manifest import JobManifest
 from coterie.tee.evidence.store import EndorsementStore
 from coterie.tee.keeper.documents import Withdrawal
@@ -31,7 +31,8 @@ def test_a_key_is_released_for_its_provider_and_logged_before(world: World) -> N
     key = runner.key.unwrap(release.wrapped, release_info("simulated", *named))
     assert key == world.secrets["lender"]
     assert release.secret is not None
-    assert runner.key.unwrap(release.secret, release_info("simulated", *named, SECRET)) == SHARED
+    info = secret_info(release_info("simulated", *named, SECRET), key)
+    assert runner.key.unwrap(release.secret, info) == SHARED
     assert [entry.kind for entry in world.host.stored] == ["grant", "release"]
     assert world.host.stored[-1].body["job"] == case.manifest.job
     assert verify(world.host.store_.log(custody.name)).entries == 2
