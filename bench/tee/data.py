@@ -101,6 +101,6 @@ def _synthetic(work: Work, generator: np.random.Generator) -> Mapping[str, NDArr
     raw = generator.standard_normal((len(names), work.rows))
     raw[::5] = np.exp(raw[::5])
     weights = generator.standard_normal(len(names)) / np.sqrt(len(names))
-    score = weights @ raw + 0.5 * raw[1] * raw[27] - 0.5 * raw[2] * raw[3] - 0.5
+    score = weights @ raw + 0.5 * raw[1] * raw[-2] - 0.5 * raw[2] * raw[3] - 0.5
     bad = (generator.random(work.rows) < sigmoid(score)).astype(np.int64)
     return {work.label: bad, **dict(zip(names, raw, strict=True))}

@@ -149,7 +149,7 @@ class VerticalFrame:
     def take(self, indices: NDArray[np.int64]) -> VerticalFrame:
         """The rows of those numbers, in that order."""
         parts = {owner: taken(table, indices, self.scratch) for owner, table in self.parts.items()}
-        return replace(self, rows=len(indices), parts=parts, keys=self.keys[indices])
+        return replace(self, rows=len(indices), parts=parts, keys=self.keys.take(indices, axis=0))
 
     def with_columns(
         self, values: Mapping[str, NDArray[np.float64]] | Iterable[tuple[str, NDArray[np.float64]]]

@@ -95,7 +95,7 @@ class Align(Component[AlignParams]):
                 owner: taken(context.datasets[owner].table, common, context.scratch)
                 for owner, common in rows.items()
             },
-            keys=hashes[first][rows[first]],
+            keys=hashes[first].take(rows[first], axis=0),
             scratch=context.scratch,
         )
         for owner, common in rows.items():
