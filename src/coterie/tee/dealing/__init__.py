@@ -1,1 +1,1 @@
-"""The attested dealer: a process that deals into sealed files, signs them by a key of its own, and proves it."""
+"""The attested dealer: a process that deals into sealed files and signs them by a key of its own."""
