@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.node.attested.world import DATASETS, World, description
+from coterie.agreement import Terms
+from coterie.ledger import Entry, read_entries
+from coterie.node import AgreementView, JobView
+from tests.node.attested.world import DATASETS, SCORE, World, description
 from tests.node.conftest import Daemon, Trio
+
+PARTIES = ("lender", "payments", "telecom")
+EVERYBODY = (*PARTIES, "hub")
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +65,30 @@ def introduce(world: World) -> None:
         for inviter in (world.hub, world.lender, world.payments):
             guest.client.accept(str(inviter.client.invite(hours=1).text))
     world.bank.client.accept(str(world.telecom.client.invite(hours=1).text))
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A job with every component, done."""
+
+    world: World
+    agreement: AgreementView
+    job: JobView
+
+    def entries(self, party: str) -> list[Entry]:
+        """Of this job in a party's ledger."""
+        ledger = self.world.daemons[party].home / "ledger"
+        return [one for one in read_entries(ledger) if one.body.get("job") == self.job.id]
+
+    @property
+    def terms(self) -> Terms:
+        return Terms.model_validate(self.agreement.terms)
+
+
+@pytest.fixture(scope="session")
+def scored(five: World) -> Scored:
+    """A lender and a payment platform bring data, a telecom only receives, a hub is the host."""
+    agreement = five.agree(PARTIES, owners=("lender", "payments"))
+    job = five.submit(agreement, SCORE, receivers=["telecom"])
+    five.done(job, *EVERYBODY)
+    return Scored(five, agreement, five.lender.client.job(job.id))

@@ -20,7 +20,8 @@ from coterie.jobs.plan import derive_plan
 from coterie.node import JobView
 from coterie.tee import Task
 from coterie.wire import Channel, local_meshes
-from tests.node.attested.world import BOTH, World
+from tests.node.attested.conftest import Scored
+from tests.node.attested.world import World
 from tests.node.conftest import refused
 
 
@@ -43,11 +44,8 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def ran(five: World) -> Ran:
-    agreement = five.agree((*BOTH, "telecom"), owners=BOTH)
-    job = five.submit(agreement, ["align", "split", "logistic"], receivers=["telecom"])
-    five.done(job, *BOTH, "telecom", "hub")
-    return Ran(five, job, five.record("telecom", job))
+def ran(scored: Scored) -> Ran:
+    return Ran(scored.world, scored.job, scored.world.record("telecom", scored.job))
 
 
 @dataclass
@@ -188,8 +186,10 @@ def test_an_owner_that_was_not_asked_does_not_believe_a_record(ran: Ran, tmp_pat
 def test_a_runner_does_no_other_job_than_was_granted(ran: Ran) -> None:
     """What the host hands in beside the case is believed only if it gives the manifest."""
     proposal, terms = ran.record.proposal, ran.record.agreement.terms
-    *before, last = proposal.spec.steps
-    steps = (*before, last.model_copy(update={"params": {"passes": 7}}))
+    steps = tuple(
+        one.model_copy(update={"params": {"passes": 7}}) if one.name == "logistic" else one
+        for one in proposal.spec.steps
+    )
     other = proposal.model_copy(update={"spec": proposal.spec.model_copy(update={"steps": steps})})
     later = terms.model_copy(update={"expires": "2097-01-01T00:00:00Z"})
     lies = [
