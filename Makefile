@@ -30,8 +30,8 @@ help: ## show this list
 demo: install $(STAMPS)/demo ## train a joint credit score of two parties on real data, by mpc and in a simulated TEE; results in build/demo
 	$(BIN)/python examples/credit_score/demo.py
 
-test: install $(STAMPS)/test ## install what tests need and run them all
-	$(BIN)/python -m pytest
+test: install $(STAMPS)/test ## install what tests need and run them all, in two processes
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: install $(STAMPS)/test ## run one benchmark, e.g. make bench NAME=operations WORK=less_1e6; results in build/bench
 	$(BIN)/python -m bench.run $(NAME) $(foreach work,$(WORK),--work $(work))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 from tests.images import contents, image, runner_image
@@ -11,3 +14,18 @@ __all__ = ["contents", "image", "runner_image"]
 # Tests share their machine with whatever else runs there: an example that took long says nothing.
 settings.register_profile("house", deadline=None, print_blob=True)
 settings.load_profile("house")
+
+TOGETHER = ("node/attested", "node", "cli", "tee/runner", "tee/keeper", "tee/image")
+"""Folders whose tests share daemons or images: one process runs them, where there are several."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what belongs together; the longest first, so that all processes end at about the same time."""
+    here = Path(__file__).parent
+    order: dict[str, int] = {}
+    for item in items:
+        place = item.path.relative_to(here).as_posix()
+        number = next((at for at, one in enumerate(TOGETHER) if place.startswith(f"{one}/")), len(TOGETHER))
+        item.add_marker(pytest.mark.xdist_group(TOGETHER[number] if number < len(TOGETHER) else place))
+        order[item.nodeid] = number
+    items.sort(key=lambda item: order[item.nodeid])

@@ -11,13 +11,13 @@ import os
 import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
@@ -63,7 +63,7 @@ class Walk:
     _ports: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        self._ports = {port: str(free_port()) for port in PORTS}
 
     def here(self, command: str) -> str:
         """The command with this walk's folder, ports and environment."""
@@ -133,15 +133,6 @@ class Walk:
         for daemon in self.daemons.values():
             daemon.send_signal(signal.SIGINT)
         return [daemon.wait(timeout=30) for daemon in self.daemons.values()]
-
-
-def free_ports(count: int) -> Iterator[str]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    yield from [str(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
 
 
 def write_tables(folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,15 +19,10 @@ from coterie.errors import CoterieError
 from coterie.node import AgreementView, JobView, init_node
 from coterie.tee import RUNNER_MODULE, Sandbox
 from tests.images import why_not
+from tests.ports import free_port
 
 PATIENCE = 10.0
 START_SECONDS = 30.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Daemon:

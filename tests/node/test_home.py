@@ -18,7 +18,8 @@ from coterie.client import Client
 from coterie.crypto import Identity
 from coterie.node import Home, Profile, api_door, init_node
 from coterie.node.home import Platform, split_address
-from tests.node.conftest import free_port, refused
+from tests.node.conftest import refused
+from tests.ports import free_port
 
 
 def start(home: Path) -> subprocess.CompletedProcess[str]:

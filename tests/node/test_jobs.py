@@ -120,7 +120,7 @@ def check_ledgers(trio: Trio) -> None:
         others = [other for other in trio.all if other is not daemon]
         report = verify(daemon.home / "ledger", peers=[other.home / "ledger" for other in others])
         assert report.ok, report.findings
-        assert set(report.countersigned) == {other.name for other in others}
+        assert set(report.countersigned) >= {other.name for other in others}
 
 
 def test_a_person_refuses(trio: Trio) -> None:
