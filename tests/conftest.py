@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ __all__ = ["contents", "image", "runner_image"]
 # Tests share their machine with whatever else runs there: an example that took long says nothing.
 settings.register_profile("house", deadline=None, print_blob=True)
 settings.load_profile("house")
+
+# Several processes of tests are told the width of a terminal that none of them has.
+os.environ.pop("COLUMNS", None)
 
 TOGETHER = ("node/attested", "node", "cli", "tee/runner", "tee/keeper", "tee/image")
 """Folders whose tests share daemons or images: one process runs them, where there are several."""
