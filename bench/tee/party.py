@@ -45,11 +45,11 @@ class Surroundings:
 
     def releaser(self, question: str, *parts: bytes) -> tuple[bytes, ...]:
         """There is none in this engine."""
-        raise NotImplementedError(question)
+        raise AssertionError(f"the engine mpc asks no releaser: {question}, {len(parts)} parts")
 
     def unwrap(self, wrapped: bytes, info: bytes) -> bytes:
         """Nothing is sealed in this engine."""
-        raise NotImplementedError(f"{len(wrapped)} bytes, {len(info)} of purpose")
+        raise AssertionError(f"the engine mpc unwraps nothing: {len(wrapped)} bytes for {len(info)}")
 
 
 def assignment(spec: dict[str, Any], name: str) -> Assignment:

@@ -268,3 +268,9 @@ NOT_HOST = define(
     "This node is not the host of attested jobs under the agreement",
     "Ask the host that the agreement's section `tee` names.",
 )
+SEALING_SLOW = define(
+    "CT-5085",
+    Unavailable,
+    "A party's data was still being sealed after half an hour",
+    "Submit the job again later: what is sealed meanwhile is found done. If it is not, ask its operator.",
+)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from coterie.agreement import standing
 from coterie.crypto import now
 from coterie.errors import CoterieError
 from coterie.jobs import Holding, holdings
+from coterie.ledger import Entry
 from coterie.tee import DatasetRecord, Receiver, Sender, read_record, require_tee
 
 from .agreements import Agreements
@@ -144,10 +145,26 @@ class Holdings:
             raise PROOF_REFUSED("it is no entry of a deletion of data of this party", party=peer)
         if not entry.signed_by(self._core.peer(peer)):
             raise PROOF_REFUSED("its signature is not the sender's", party=peer)
+        self._core.allowance.take(peer)
+        before = await asyncio.to_thread(lambda: list(self._core.ledger.entries("sealed")))
+        same = [one.body for one in before if one.body.get("file") == body.get("file")]
+        if not any(
+            one.get("event") == "sealed" and self._is_host(peer, one.get("agreement")) for one in same
+        ):
+            raise PROOF_REFUSED("this party has sealed no such data for the sender", party=peer)
+        if any(_proves(one, entry) for one in same):
+            return Ok()  # messages may come twice
         proof = entry.model_dump(mode="json")
         told = {"file": body.get("file"), "root": body.get("root"), "dataset": body.get("dataset")}
         await self._core.record("sealed", {"event": "deletion proven", "host": peer, **told, "entry": proof})
         return Ok()
+
+    def _is_host(self, peer: str, agreement: object) -> bool:
+        try:
+            tee = self._agreements.get(str(agreement)).terms.tee
+        except CoterieError:
+            return False
+        return tee is not None and tee.host == peer
 
     async def agreement_ended(self, agreement: str, reason: str) -> None:
         """Nothing of what was sealed under an agreement stays when it has ended."""
@@ -161,11 +178,11 @@ class Holdings:
     async def sweep(self) -> None:
         """Delete what agreements that have ended left, now and from time to time."""
         while True:
-            async for agreement, reason in self._ended():
-                try:
+            try:
+                async for agreement, reason in self._ended():
                     await self.agreement_ended(agreement, reason)
-                except CoterieError as error:
-                    log.error("sealed data under %s stays: %s", agreement, error)
+            except CoterieError as error:
+                log.error("sealed data of an agreement that has ended stays: %s", error)
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def _ended(self) -> AsyncIterator[tuple[str, str]]:
@@ -176,6 +193,14 @@ class Holdings:
             except CoterieError as error:
                 if not any(row.agreement == agreement for row in self._book.active()):
                     yield agreement, error.title
+
+
+def _proves(body: Mapping[str, Any], entry: Entry) -> bool:
+    """Whether an own entry already holds this entry of the host's."""
+    held = body.get("entry")
+    return (
+        body.get("event") == "deletion proven" and isinstance(held, dict) and held.get("hash") == entry.hash
+    )
 
 
 def _view(agreement: str, record: DatasetRecord, whose: Any) -> SealedView:

@@ -38,6 +38,7 @@ from .errors import (
     NOT_INITIATOR,
     NOT_PARTICIPANT,
     PROPOSAL_ALTERED,
+    SEALING_SLOW,
 )
 from .jobbook import JobBook, mode_of
 from .messages import (
@@ -62,6 +63,11 @@ from .views import JobState, PlanView
 __all__ = ["Proposals"]
 
 log = logging.getLogger("coterie.node")
+
+SEAL_SECONDS = 1800.0
+"""For which a party may say that it still seals its data."""
+SEAL_PAUSE = 1.0
+"""Before it is asked again: an answer is waited for where data is sealed, but a peer may not wait."""
 
 
 class Proposals:
@@ -185,11 +191,17 @@ class Proposals:
         """The record of a party's sealed data. Sealing a large table takes a while."""
         question = SealQuestion(agreement=agreement.id, dataset=name)
         record: DatasetRecord | None = None
+        clock = asyncio.get_running_loop().time
+        end = clock() + SEAL_SECONDS
         while record is None:
+            if clock() > end:
+                raise SEALING_SLOW(f"dataset {name!r} of {party}", party=party)
             if party == self._core.name:
                 record = await self._sealings.record(agreement, name)
             else:
                 record = (await self._network.ask(party, question, SealAnswer)).record
+            if record is None:
+                await asyncio.sleep(SEAL_PAUSE)
         return record
 
     async def _kept(self, party: str, name: str, agreement: Agreement) -> DatasetRecord:

@@ -21,7 +21,7 @@ from coterie.agreement import Agreement, DatasetTerms
 from coterie.crypto import atomic_write, write_error
 from coterie.data import DatasetSpec
 from coterie.errors import UNEXPECTED, CoterieError
-from coterie.tee import DatasetRecord, KeyStore, peek, read_record, record_path
+from coterie.tee import KEY_MISSING, DatasetRecord, KeyStore, peek, read_record, record_path
 
 from .core import Core
 from .datasets import Datasets
@@ -97,8 +97,7 @@ class Sealings:
 
     async def _seal(self, spec: DatasetSpec, stamp: str, place: Path) -> DatasetRecord:
         def work() -> DatasetRecord:
-            for path in (place, record_path(place), place.with_suffix(".stamp")):
-                path.unlink(missing_ok=True)
+            _unlink(place)
             record = seal_table(self._core.home, self._core.identity, spec, place)
             atomic_write(place.with_suffix(".stamp"), stamp.encode())
             return record
@@ -119,9 +118,10 @@ class Sealings:
         found: dict[str, tuple[str, DatasetRecord]] = {}
         for stamp in sorted(self._core.home.sealed.glob("*/*.stamp")):
             record = _old(stamp.with_suffix(".sealed"))
-            if record is not None:
+            with contextlib.suppress(OSError, UnicodeDecodeError):  # it is being sealed again, or damaged
                 agreement = stamp.read_text(encoding="utf-8").partition("\n")[0]
-                found[record.file] = (agreement, record)
+                if record is not None:
+                    found[record.file] = (agreement, record)
         return found
 
     async def withdraw(self, agreement: str, dataset: str, reason: str) -> DatasetRecord | None:
@@ -132,15 +132,22 @@ class Sealings:
         """
         place = self.container(agreement, dataset)
         old = await asyncio.to_thread(_old, place)
-        for path in (place, record_path(place), place.with_suffix(".stamp")):
-            path.unlink(missing_ok=True)
         if old is not None:
-            await self._destroy(old, reason)
+            await self._destroy(
+                old, reason
+            )  # first: while it is not done, the record says what is to be done
+        try:
+            _unlink(place)
+        except OSError as error:
+            raise write_error(place, error) from error
         return old
 
     async def _destroy(self, record: DatasetRecord, reason: str) -> None:
-        with contextlib.suppress(CoterieError):  # it is gone already
+        try:
             await asyncio.to_thread(self._keys.remove, bytes.fromhex(record.file))
+        except CoterieError as error:
+            if error.code != KEY_MISSING.code:  # gone is gone; what is still there is not called destroyed
+                raise
         body = {"event": "key destroyed", "dataset": record.dataset, "file": record.file, "root": record.root}
         await self._core.record("sealed", {**body, "record": record.digest, "reason": reason})
 
@@ -151,6 +158,12 @@ def _granted(agreement: Agreement, owner: str, dataset: str) -> DatasetTerms:
     if found is None:
         raise DATASET_NOT_FOR_PEER(f"{dataset!r} under {agreement.terms.name!r}", party=owner)
     return found
+
+
+def _unlink(place: Path) -> None:
+    """The container and what lies beside it. Raises OSError."""
+    for path in (place, record_path(place), place.with_suffix(".stamp")):
+        path.unlink(missing_ok=True)
 
 
 def _old(place: Path) -> DatasetRecord | None:

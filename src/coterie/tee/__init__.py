@@ -1,7 +1,7 @@
 """Attested execution: sealed containers, evidence, and the release of keys to code that is proven to run."""
 
 from coterie.tee.container.chunks import root_of
-from coterie.tee.container.errors import RECORD_OTHER, UPLOAD_BUSY
+from coterie.tee.container.errors import KEY_MISSING, RECORD_OTHER, UPLOAD_BUSY
 from coterie.tee.container.files import open_file, peek, record_path, seal_file, verify_file
 from coterie.tee.container.header import Header, Preamble, check_content_name, read_preamble, sealed_at_most
 from coterie.tee.container.keystore import KeyStore
@@ -55,7 +55,7 @@ from coterie.tee.evidence.model import Assurance, Claims, Endorsements, Evidence
 from coterie.tee.evidence.nonces import NonceBook
 from coterie.tee.evidence.reference import PlatformPolicy, ReferenceValues
 from coterie.tee.evidence.roots import Profile, Roots
-from coterie.tee.evidence.store import EndorsementStore
+from coterie.tee.evidence.store import EndorsementStore, archived_endorsements
 from coterie.tee.evidence.verify import state as state_evidence
 from coterie.tee.evidence.verify import verify as verify_evidence
 from coterie.tee.image.build import MachineImage, make_machine_image
@@ -102,6 +102,7 @@ __all__ = [
     "IMAGE_LEARNERS",
     "KEEPER",
     "KEEPER_MODULE",
+    "KEY_MISSING",
     "MESSAGE_LIMIT",
     "NONCE_REFUSED",
     "OTHER_DEALING",
@@ -212,6 +213,7 @@ __all__ = [
     "Withdrawal",
     "Work",
     "appraise",
+    "archived_endorsements",
     "as_ranges",
     "attester_for",
     "certificate_table",

@@ -20,12 +20,12 @@ from coterie.ledger import Entry, Mirror, read_entries, verify
 from coterie.tee import (
     KEEPER,
     Endorsements,
-    EndorsementStore,
     Limits,
     Proof,
     Receipt,
     ReceiptOutput,
     Roots,
+    archived_endorsements,
     check_receipt,
     peek,
     root_of,
@@ -173,7 +173,7 @@ class _Replay:
             return None
         for folder in self.endorsements:
             with contextlib.suppress(CoterieError):
-                return EndorsementStore(folder).archived(str(entry.body.get("endorsements")))
+                return archived_endorsements(folder, str(entry.body.get("endorsements")))
         return None
 
     def _ledger(self, folder: Path) -> None:

@@ -109,25 +109,19 @@ class EndorsementStore:
         pointer = self._pointer(evidence)
         if pointer is None or not pointer.exists():
             raise ENDORSEMENTS_MISSING(f"a platform of type {evidence.type}")
-        digest = self._read(pointer, 100).decode("ascii", "replace").strip()
+        digest = _read(pointer, 100).decode("ascii", "replace").strip()
         return self.archived(digest)
 
     def archived(self, digest: str) -> Endorsements:
         """Endorsements by their digest, as they were when they counted: for audits. Errors: CT-2243,
         CT-2244.
         """
-        path = self._archived(digest)
-        if not path.exists():
-            raise ENDORSEMENTS_MISSING(digest[:80])
-        content = self._read(path, MAX_ENDORSEMENTS)
-        if f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
-            raise STORE_DAMAGED(f"{path.name} does not have the digest of its name")
-        return Endorsements.parse(content)
+        return archived_endorsements(self._folder, digest)
 
     def marks(self) -> dict[str, int]:
         """The highest numbers seen. Errors: CT-2244."""
         try:
-            content = self._read(self._folder / "marks.json", MAX_MARKS)
+            content = _read(self._folder / "marks.json", MAX_MARKS)
             return dict(parse_document(Marks, content, MAX_MARKS, STORE_DAMAGED).highest)
         except CoterieError as error:
             raise STORE_DAMAGED(f"marks.json: {error.detail}") from error
@@ -141,14 +135,9 @@ class EndorsementStore:
             )
 
     def _archive(self, endorsements: Endorsements) -> None:
-        path = self._archived(endorsements.digest)
+        path = _archive_path(self._folder, endorsements.digest)
         if not path.exists():
             atomic_write(path, endorsements.to_bytes())
-
-    def _archived(self, digest: str) -> Path:
-        if not _DIGEST.fullmatch(digest):
-            raise STORE_DAMAGED(f"'{digest[:80]}' is no digest")
-        return self._folder / "archive" / f"{digest.removeprefix('sha256:')}.json"
 
     def _point(self, evidence: Evidence, endorsements: Endorsements) -> None:
         pointer = self._pointer(evidence)
@@ -165,16 +154,6 @@ class EndorsementStore:
     def _write_marks(self, highest: dict[str, int]) -> None:
         atomic_write(self._folder / "marks.json", Marks(highest=highest).to_bytes())
 
-    def _read(self, path: Path, limit: int) -> bytes:
-        try:
-            with path.open("rb") as file:
-                content = file.read(limit + 1)
-        except OSError as error:
-            raise STORE_DAMAGED(f"{path.name}: {error.strerror}") from error
-        if len(content) > limit:
-            raise STORE_DAMAGED(f"{path.name} is too large")
-        return content
-
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One process at a time reads, compares and writes."""
@@ -184,6 +163,36 @@ class EndorsementStore:
             yield
         finally:
             os.close(descriptor)
+
+
+def archived_endorsements(folder: Path, digest: str) -> Endorsements:
+    """As :meth:`EndorsementStore.archived`, from a folder in which nothing is written. Errors: CT-2243,
+    CT-2244.
+    """
+    path = _archive_path(folder, digest)
+    if not path.exists():
+        raise ENDORSEMENTS_MISSING(digest[:80])
+    content = _read(path, MAX_ENDORSEMENTS)
+    if f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
+        raise STORE_DAMAGED(f"{path.name} does not have the digest of its name")
+    return Endorsements.parse(content)
+
+
+def _archive_path(folder: Path, digest: str) -> Path:
+    if not _DIGEST.fullmatch(digest):
+        raise STORE_DAMAGED(f"'{digest[:80]}' is no digest")
+    return folder / "archive" / f"{digest.removeprefix('sha256:')}.json"
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise STORE_DAMAGED(f"{path.name}: {error.strerror}") from error
+    if len(content) > limit:
+        raise STORE_DAMAGED(f"{path.name} is too large")
+    return content
 
 
 def platform_key(evidence: Evidence) -> str | None:
