@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
+import pytest
 
-from coterie.crypto import Identity
+from coterie.crypto import Identity, now, timestamp
+from coterie.crypto.errors import CANNOT_WRITE
 from coterie.ledger import Entry
+from coterie.node import proposals
+from coterie.node.messages import Ok, SealAnswer, SealedDropped
+from coterie.node.sealings import Sealings
 from coterie.tee import KeyStore, open_in_memory, peek
 from tests.node.conftest import Daemon, Trio, ended, refused
+from tests.node.test_agreements import as_peer
 from tests.node.test_attested_jobs import JOB, agree
 
 
@@ -110,3 +118,66 @@ def test_a_container_holds_what_the_agreement_grants_and_no_more(trio: Trio, mea
 def columns_in(container: Path, key: bytes) -> list[str]:
     with container.open("rb") as file:
         return pq.read_schema(io.BytesIO(open_in_memory(file, key)[1])).names
+
+
+def test_a_proof_of_what_was_never_sealed_for_the_sender_is_refused(trio: Trio, measurement: str) -> None:
+    """Whoever can reach this node must not fill its ledger; and a proof that comes twice is one."""
+    agreement = agree(trio, measurement).id
+    run_align(trio, agreement)
+    file = held(trio, agreement)["lender"]
+    body = {"event": "deleted", "owner": "lender", "file": file, "root": "r", "dataset": "lender/customers"}
+    moment = timestamp(now())
+
+    def send(sender: Daemon, **changes: str) -> None:
+        owner = Identity.load(sender.home)
+        entry = Entry.make(owner, 7, "sha256:" + "0" * 64, moment, "sealed", body | changes)
+        client, there = as_peer(sender, trio.lender)
+        asyncio.run(client.call(there, "sealed/dropped", SealedDropped(entry=entry), Ok))
+
+    for sender, changes in (
+        (trio.hub, {"file": "0" * 32}),
+        (trio.payments, {}),
+        (trio.hub, {"owner": "hub"}),
+    ):
+        with refused("CT-5081"):
+            send(sender, **changes)
+    before = len(sealed_entries(trio.lender, "deletion proven"))
+    for _ in range(2):
+        send(trio.hub)
+    assert len(sealed_entries(trio.lender, "deletion proven")) == before + 1
+
+
+def test_a_key_that_cannot_be_removed_is_not_called_destroyed() -> None:
+    told: list[object] = []
+
+    class Stuck:
+        def remove(self, file: bytes) -> None:
+            raise CANNOT_WRITE(file.hex())
+
+    async def record(kind: str, body: object) -> None:
+        told.append((kind, body))
+
+    sealings = object.__new__(Sealings)
+    sealings._core = SimpleNamespace(record=record)  # type: ignore[assignment]
+    sealings._keys = Stuck()  # type: ignore[assignment]
+    with refused("CT-1121"):
+        asyncio.run(sealings._destroy(SimpleNamespace(file="00" * 16), "why"))  # type: ignore[arg-type]
+    assert told == []
+
+
+def test_who_says_for_ever_that_it_still_seals_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proposals, "SEAL_SECONDS", 0.2)
+    monkeypatch.setattr(proposals, "SEAL_PAUSE", 0.05)
+    asked: list[str] = []
+
+    async def ask(peer: str, *_: object) -> SealAnswer:
+        asked.append(peer)
+        return SealAnswer(record=None)
+
+    one = object.__new__(proposals.Proposals)
+    one._core = SimpleNamespace(name="lender")  # type: ignore[assignment]
+    one._network = SimpleNamespace(ask=ask)  # type: ignore[assignment]
+    agreement = SimpleNamespace(id="sha256:" + "0" * 64)
+    with refused("CT-5085"):
+        asyncio.run(one._record("payments", "behaviour", agreement))  # type: ignore[arg-type]
+    assert 2 <= len(asked) <= 6
