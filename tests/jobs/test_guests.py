@@ -95,7 +95,7 @@ def test_what_it_gets_is_right(supervised: Bench) -> None:
 def test_it_is_sent_nothing_but_its_results_and_sizes(supervised: Bench) -> None:
     """And sends nothing but its word on plans, and what it adds to seeds."""
     entries = {body["step"]: body for body in supervised.recorders["regulator"].bodies("egress")}
-    seeds, coefficients, word, sizes = 48, 5 * 8, 128, 1024
+    seeds, coefficients, word, sizes = 48, 5 * 8, 128, 16384
     assert set(entries) == {
         "stage-0",
         "stage-1",
@@ -212,7 +212,7 @@ def test_a_party_that_deals(bench: Make) -> None:
     assert not made.recorders["telecom"].files
     assert not made.recorders["telecom"].bodies("result")
     for body in made.recorders["telecom"].bodies("egress"):
-        told = {"stage-1": 1024, "stage-2": 1024}.get(body["step"], 0)
+        told = {"stage-1": 16384, "stage-2": 16384}.get(body["step"], 0)
         seeds = {"logistic": 48, "evaluate": 48}.get(body["step"], 0)
         word = 128 if body["step"].startswith("stage-") else 0
         assert sum(body["received"].values()) == 2 * (told + seeds + word), body["step"]

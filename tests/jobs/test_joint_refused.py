@@ -19,7 +19,6 @@ from coterie.jobs.errors import CANCELLED
 from coterie.learn import Component, Engine, Params, PlanContext, Reveal, RunContext, StepPlan
 from coterie.learn.joined import (
     check_whole,
-    give_json,
     granted,
     training_columns,
     training_frame,
@@ -50,7 +49,7 @@ class Means(Component[Params]):
         shape = training_shape(context.planning)
         check_whole(context, shape)
         values = training_frame(context).values(places_of(training_columns(shape)))
-        give_json(context, "statistics", {"means": np.nanmean(values, axis=0).tolist()})
+        context.tell("statistics", {"means": np.nanmean(values, axis=0).tolist()})
 
 
 class Sends(Means):

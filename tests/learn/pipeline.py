@@ -16,7 +16,17 @@ import pyarrow as pa
 
 from coterie.data import Column, CsvSource, Dataset, DatasetSpec
 from coterie.errors import CoterieError
-from coterie.learn.component import Component, Engine, JobFacts, PlanContext, RunContext, StepPlan
+from coterie.learn.component import (
+    MIN_GROUP,
+    Component,
+    Engine,
+    Finding,
+    JobFacts,
+    PlanContext,
+    RunContext,
+    StepPlan,
+    synced,
+)
 from coterie.wire import Mesh, local_meshes
 
 ID_KEY = bytes(range(32))
@@ -73,6 +83,7 @@ def run(
     engine: Engine = "mpc",
     dealer: str | None = None,
     receivers: Mapping[str, tuple[str, ...]] | None = None,
+    min_group: int = MIN_GROUP,
 ) -> dict[str, Outcome]:
     """Plan and run the steps at all participants; the first failure is raised after all have ended."""
     names = [*datasets, *([dealer] if dealer else [])]
@@ -96,12 +107,15 @@ def run(
             label=label,
             frames={},
             models={},
+            min_group=min_group,
         )
 
     def work(name: str, mesh: Mesh, outcome: Outcome) -> None:
         planning = start(name)
         frames: dict[str, Any] = {}
         models: dict[str, Any] = {}
+        findings: dict[str, list[Finding]] = {}
+        scores: dict[tuple[str, str], Any] = {}
         for number, (step, component, given) in enumerate(steps):
             planning.step = step
             before = replace(planning, frames=dict(planning.frames), models=dict(planning.models))
@@ -126,8 +140,11 @@ def run(
                 models=models,
                 progress=lambda done, total, what: None,
                 publish=_publisher(name, plan, outcome),
+                findings=findings,
+                scores=scores,
                 job=JobFacts("ab" * 16, "a <job>", "an agreement", tuple(outcome.plans.values())),
             )
+            frames.update(synced(frames, before.frames))
             with mesh.step(step, plan.sent.get(name, {})):
                 component.run(context, params)
                 depth = mesh.depth

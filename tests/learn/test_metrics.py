@@ -12,8 +12,9 @@ from scipy.stats import ks_2samp
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score, roc_curve
 
 from coterie.errors import CoterieError
+from coterie.learn.documents import pack, unpack
 from coterie.learn.evaluate import clear
-from coterie.learn.evaluate.record import Curves, Evaluation, Record, pack, packed_size, unpack
+from coterie.learn.evaluate.record import Curves, Evaluation, Record, packed_size
 
 Sample = tuple[NDArray[np.int8], NDArray[np.float64]]
 
@@ -191,7 +192,7 @@ def test_a_record_comes_back_from_its_planned_length(sample: Sample, bins: int, 
     size = packed_size(bins, baseline=True, curves=full)
     packed = pack(record, size)
     assert len(packed) == size
-    assert unpack(packed, "lender") == record
+    assert unpack(packed, Record, "lender") == record
 
 
 @settings(max_examples=20)
@@ -230,7 +231,7 @@ def test_a_damaged_record_is_refused(change: object) -> None:
     changed = change(packed)
     assert changed != packed
     with pytest.raises(CoterieError) as caught:
-        unpack(changed, "lender")
+        unpack(changed, Record, "lender")
     assert caught.value.code == "CT-3031"
 
 

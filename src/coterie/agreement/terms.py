@@ -39,6 +39,14 @@ ResultKind = Literal[
     "metrics",
     "report",
     "common_ids",
+    "profile",
+    "correlations",
+    "bins",
+    "iv",
+    "selection",
+    "scorecard",
+    "reasons",
+    "pipeline",
 ]
 Approval = Literal["automatic", "person"]
 
@@ -117,6 +125,9 @@ class Terms(_Document):
     results: Many[ResultTerms]
     min_rows: Count
     """Fewest rows of any dataset, and of what is common to them, that a job may work on."""
+    min_group: Annotated[Count | None, Field(exclude_if=lambda count: count is None)] = None
+    """Fewest rows, and fewest of each label value, of any group of rows that a result tells of, such as a bin
+    or a segment; 20 where it is not given, and the canonical form then has no such field."""
     not_before: Timestamp
     expires: Timestamp
     max_runs: Count

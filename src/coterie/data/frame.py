@@ -189,6 +189,33 @@ class VerticalFrame:
             table = table.set_column(table.column_names.index(name), name, new.column(name))
         return replace(self, parts={owner: table})
 
+    def reshaped(self, table: pa.Table, features: Sequence[str]) -> VerticalFrame:
+        """The frame with another table of its one owner: with other columns, or other names.
+
+        :param table: (rows, any) with every column of ``features``, and the label where its holder is the
+            owner.
+        :param features: the owner's feature columns from now on, in model order.
+
+        Raises CT-1422 where a column is not in the table, CT-1504 for a table of other rows.
+        """
+        owner = self.owner
+        needed = (*features, self.label) if owner == self.label_holder else tuple(features)
+        for name in needed:
+            if name not in table.column_names:
+                raise COLUMN_UNDECLARED(f"'{name}' is not among the new columns of {owner}")
+        return replace(self, parts={owner: table}, columns={**self.columns, owner: tuple(features)})
+
+    def with_columns_of(self, columns: Mapping[str, tuple[str, ...]]) -> VerticalFrame:
+        """The frame with other feature columns in public, by party: those that are here are here already.
+
+        Raises CT-1422 where one of an owner's columns that are here is not.
+        """
+        for owner, table in self.parts.items():
+            for name in columns.get(owner, ()):
+                if name not in table.column_names:
+                    raise COLUMN_UNDECLARED(f"'{name}' is not among the columns of {owner} that are here")
+        return replace(self, columns=dict(columns))
+
     def _part(self, owner: str) -> pa.Table:
         if owner not in self.parts:
             raise COLUMN_UNDECLARED(f"no column of {owner} is here")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from coterie.errors import CoterieError
-from coterie.learn import Reveal, StepPlan
+from coterie.learn import Measured, Reveal, StepPlan
 from coterie.wire import Mesh
 
 from .errors import EGRESS_DIFFERS
@@ -31,6 +31,8 @@ class Accounts:
         self._job, self._me, self._mesh, self._writer, self._journal = job, me, mesh, writer, journal
         self.step: str | None = None
         """The present one."""
+        self.measured: dict[str, Measured] = {}
+        """By step that has ended."""
 
     @contextlib.contextmanager
     def accounted(self, step: StepPlan) -> Iterator[None]:
@@ -83,4 +85,5 @@ class Accounts:
         }
         self._writer.ledger("egress", {"job": self._job, "planned": planned, **fact})
         self._journal.append("end", **fact)
+        self.measured[step.step] = Measured(sent, depth, time.monotonic() - started)
         return sent, planned

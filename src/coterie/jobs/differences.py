@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from coterie.crypto import canonical
-from coterie.learn import StepPlan
+from coterie.learn import Reveal, StepPlan
+from coterie.mpc import Disclosure
 
 from .errors import PLAN_EXCEEDED
 
 if TYPE_CHECKING:
     from .plan import StagePlan
+
+T = TypeVar("T", Reveal, Disclosure)
 
 __all__ = ["check_within", "plain", "plan_difference"]
 
@@ -44,16 +47,22 @@ def check_within(stage: StagePlan, bound: StagePlan) -> None:
             refuse(step, "results")
         if step.statement != limit.statement:
             refuse(step, "what the protocol assumes and shows")
-        if len(step.reveals) != len(limit.reveals):
-            refuse(step, "number of reveals")
-        for reveal, allowed in zip(step.reveals, limit.reveals, strict=True):
-            if replace(reveal, values=0) != replace(allowed, values=0) or reveal.values > allowed.values:
-                refuse(step, f"reveal of {reveal.what!r}")
-        if len(step.disclosed) != len(limit.disclosed):
-            refuse(step, "number of values disclosed")
-        for shown, permitted in zip(step.disclosed, limit.disclosed, strict=True):
-            if replace(shown, values=0) != replace(permitted, values=0) or shown.values > permitted.values:
-                refuse(step, f"disclosure of {shown.name!r}")
+        if (reveal := _unplanned(step.reveals, limit.reveals)) is not None:
+            refuse(step, f"reveal of {reveal.what!r}")
+        if (shown := _unplanned(step.disclosed, limit.disclosed)) is not None:
+            refuse(step, f"disclosure of {shown.name!r}")
+
+
+def _unplanned(told: Sequence[T], planned: Sequence[T]) -> T | None:
+    """The first item that is not among those planned, in their order, with as many values at most. Fewer may
+    be told: a party whose features were all left out has nothing to show."""
+    left = iter(planned)
+    for item in told:
+        same = replace(item, values=0)
+        match = next((one for one in left if replace(one, values=0) == same), None)
+        if match is None or item.values > match.values:
+            return item
+    return None
 
 
 def _beyond(step: StepPlan, limit: StepPlan) -> Iterator[str]:

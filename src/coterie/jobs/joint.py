@@ -6,16 +6,19 @@ published to its receivers, and keeps what happens inside.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeAlias
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from coterie.agreement import Terms
 from coterie.data import Dataset, Scratch, VerticalFrame, opened
 from coterie.errors import UNEXPECTED, CoterieError
-from coterie.learn import JobFacts, RunContext, StepPlan
+from coterie.learn import Finding, JobFacts, Measured, RunContext, StepPlan, synced
 from coterie.wire import local_meshes
 
 from .differences import check_within
@@ -119,6 +122,9 @@ class _Run:
         self._datasets: dict[str, Dataset] = {}
         self._frames: dict[str, VerticalFrame] = {}
         self._models: dict[str, Any] = {}
+        self._findings: dict[str, list[Finding]] = {}
+        self._scores: dict[tuple[str, str], NDArray[np.float64]] = {}
+        self._measured: dict[str, Measured] = {}
         self._ran: list[StepPlan] = []
         self.step: str | None = None
 
@@ -173,8 +179,10 @@ class _Run:
         self.step = step.step
         self._progress(step.step, 0, 1, step.component)
         given = next(one for one in self._proposal.spec.steps if one.name == step.step)
+        started = time.monotonic()
         with self._mesh.step(step.step, {}):
             component(step.component).run(self._context(step), parameters(given))
+        self._measured[step.step] = Measured({}, 0, time.monotonic() - started)
         if self._scratch is not None:
             self._scratch.release()
         self._ran.append(step)
@@ -192,6 +200,7 @@ class _Run:
 
     def _context(self, step: StepPlan) -> RunContext:
         planning = self._planner.planned[step.step]
+        self._frames.update(synced(self._frames, planning.frames))
         return RunContext(
             engine=planning.engine,
             step=step.step,
@@ -207,6 +216,8 @@ class _Run:
             frames=self._frames,
             models=self._models,
             scratch=self._scratch,
+            findings=self._findings,
+            scores=self._scores,
             progress=lambda done, total, what: self._progress(step.step, done, total, what),
             publish=lambda kind, name, content, to: self._publish(step, kind, name, content, to),
             job=JobFacts(
@@ -214,6 +225,7 @@ class _Run:
                 title=self.approved.name,
                 agreement=f"{self._terms.name} ({self.approved.agreement})",
                 steps=(*self._ran, step),
+                measured=dict(self._measured),
                 simulated=self._planner.tee.simulated if self._planner.tee else (),
             ),
         )

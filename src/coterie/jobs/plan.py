@@ -14,7 +14,7 @@ from typing import Any
 
 from coterie.agreement import Terms
 from coterie.crypto import canonical, digest
-from coterie.learn import PlanContext, StepPlan, attested
+from coterie.learn import MIN_GROUP, PlanContext, StepPlan, attested
 from coterie.mpc import Correlations, Network
 
 from .attested.sealed import transfers_of
@@ -27,7 +27,7 @@ from .spec import Step
 
 __all__ = ["Plan", "Planner", "StagePlan", "derive_plan"]
 
-FACTS_BYTES = 1024
+FACTS_BYTES = 16 * 1024
 """What each data party tells of its sizes at the end of a stage: JSON, padded to a planned length."""
 DIGEST_BYTES = 128
 """What each participant tells of its stage plan: stage and digest, padded."""
@@ -252,6 +252,7 @@ class Planner:
             network=_network_of(proposal),
             correlations=proposal.spec.correlations,
             guests=roles.guests,
+            min_group=terms.min_group or MIN_GROUP,
         )
         self._next = 0
         self._stage = 0

@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coterie.crypto import atomic_write, canonical, parse_json
 from coterie.data import Dataset, Scratch, VerticalFrame, load
 from coterie.errors import UNEXPECTED, CoterieError
-from coterie.learn import JobFacts, RunContext, StepPlan
+from coterie.learn import Finding, JobFacts, RunContext, StepPlan, synced
 from coterie.mpc import TapeFile
 from coterie.wire import Mesh
 
@@ -83,6 +85,8 @@ class _Run:
         self._scratch = Scratch(assignment.directory / "work")
         self._frames: dict[str, VerticalFrame] = {}
         self._models: dict[str, Any] = {}
+        self._findings: dict[str, list[Finding]] = {}
+        self._scores: dict[tuple[str, str], NDArray[np.float64]] = {}
         self._ran: list[StepPlan] = []
         self._told: list[dict[str, int]] = []
         """The sizes after each stage so far."""
@@ -223,6 +227,7 @@ class _Run:
 
     def _context(self, step: StepPlan) -> RunContext:
         planning = self._planner.planned[step.step]
+        self._frames.update(synced(self._frames, planning.frames))
         return RunContext(
             engine=planning.engine,
             step=step.step,
@@ -241,12 +246,15 @@ class _Run:
             memory=self._memory,
             progress=lambda done, total, what: self._host.progress(step.step, done, total, what),
             publish=lambda kind, name, content, _: self._publish(step, kind, name, content),
+            findings=self._findings,
+            scores=self._scores,
             tapes=self._tapes,
             job=JobFacts(
                 id=self._approved.job,
                 title=self._approved.name,
                 agreement=f"{self._job.terms.name} ({self._approved.agreement})",
                 steps=(*self._ran, step),
+                measured=dict(self._accounts.measured),
             ),
         )
 
@@ -260,7 +268,7 @@ class _Run:
 def _read_facts(record: bytes, peer: str) -> dict[str, int]:
     class Facts(BaseModel):
         model_config = ConfigDict(strict=True)
-        values: dict[str, int] = Field(max_length=64)
+        values: dict[str, int] = Field(max_length=1024)
 
     try:
         return Facts(values=parse_json(record.rstrip(b" "), limit=FACTS_BYTES)).values

@@ -8,10 +8,13 @@ from coterie.learn.align import Align
 from coterie.learn.attested import attested
 from coterie.learn.boosting import Boosting
 from coterie.learn.component import (
+    MIN_GROUP,
     Component,
     Engine,
+    Finding,
     FrameShape,
     JobFacts,
+    Measured,
     Params,
     PlanContext,
     PlannedTape,
@@ -20,6 +23,7 @@ from coterie.learn.component import (
     RunContext,
     Statement,
     StepPlan,
+    synced,
 )
 from coterie.learn.evaluate import Evaluate
 from coterie.learn.fill import Fill
@@ -31,10 +35,13 @@ from coterie.learn.standardize import Standardize
 
 __all__ = [
     "COMPONENTS",
+    "MIN_GROUP",
     "Component",
     "Engine",
+    "Finding",
     "FrameShape",
     "JobFacts",
+    "Measured",
     "Params",
     "PlanContext",
     "PlannedTape",
@@ -44,6 +51,7 @@ __all__ = [
     "Statement",
     "StepPlan",
     "attested",
+    "synced",
 ]
 
 COMPONENTS: tuple[Component[Any], ...] = (

@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from coterie.crypto import canonical
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from coterie.data import Dataset, Scratch, VerticalFrame
     from coterie.mpc import Correlations, Disclosure, Network, TapeFile, TapeFiles
@@ -34,14 +39,37 @@ ResultKind = Literal[
     "metrics",
     "report",
     "common_ids",
+    "profile",
+    "correlations",
+    "bins",
+    "iv",
+    "selection",
+    "scorecard",
+    "reasons",
+    "pipeline",
 ]
 
-FOR_GUESTS: frozenset[ResultKind] = frozenset({"coefficients", "statistics", "loss", "metrics", "report"})
+FOR_GUESTS: frozenset[ResultKind] = frozenset(
+    {
+        "coefficients",
+        "statistics",
+        "loss",
+        "metrics",
+        "report",
+        "profile",
+        "correlations",
+        "iv",
+        "selection",
+    }
+)
 """What engine mpc may give to a party without data in the job. The other kinds are a compute party's own:
-shares of a model, and lists by its own ids."""
+shares of a model, what is of its own columns, and lists by its own ids."""
 
-BY_OWN_IDS: frozenset[ResultKind] = frozenset({"scores", "shap", "common_ids"})
+BY_OWN_IDS: frozenset[ResultKind] = frozenset({"scores", "shap", "common_ids", "reasons"})
 """Lists of rows by the receiver's own ids: a party without data has none, in any engine."""
+
+MIN_GROUP = 20
+"""Fewest rows of a group that is shown, where the agreement does not say."""
 
 
 class Params(BaseModel):
@@ -145,6 +173,16 @@ class StepPlan:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What a step that has run took at this participant."""
+
+    sent: Mapping[str, int]
+    """Payload bytes by receiver."""
+    rounds: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class JobFacts:
     """What is public of the job as a whole: for reports."""
 
@@ -154,8 +192,21 @@ class JobFacts:
     """The agreement's name and digest, as people know it."""
     steps: tuple[StepPlan, ...] = ()
     """The plans of all steps, those that ran with the sizes they had."""
+    measured: Mapping[str, Measured] = field(default_factory=dict)
+    """By step that has run, beside its plan."""
     simulated: tuple[str, ...] = ()
     """The platforms of engine tee, where all of them only pretend to be one."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A document that a step has given to a party: what its report is made of."""
+
+    step: str
+    component: str
+    kind: ResultKind
+    document: Mapping[str, Any]
+    """Plain values, as in the JSON file that the party got."""
 
 
 @dataclass
@@ -188,6 +239,11 @@ class PlanContext:
     exact: bool = True
     """Whether the frames' sizes are known. Where not they are the most there can be, and the plan must bound
     what is planned for fewer."""
+    min_group: int = MIN_GROUP
+    """Fewest rows, and fewest of each label value, of any group of rows that a result tells of: a bin, a
+    segment, a cell. What is smaller is merged, or left out."""
+    scored: frozenset[tuple[str, str]] = frozenset()
+    """Model step and frame of the scores that their receivers have already: they are not computed twice."""
 
     @property
     def everybody(self) -> tuple[str, ...]:
@@ -246,6 +302,10 @@ class RunContext:
     """Where what is too long for memory lies while the job runs; None for memory."""
     memory: int | None = None
     """Bytes of private arrays that a run holds in memory; None where nobody has said."""
+    findings: MutableMapping[str, list[Finding]] = field(default_factory=dict)
+    """What this job has given so far, by receiver who is served here; in the order in which it was given."""
+    scores: MutableMapping[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
+    """Scores that are here already, by model step and frame."""
     tapes: TapeFile | TapeFiles | None = None
     """Where what is dealt does not come by links: this party's file of the stage; at the dealer the files
     that it writes."""
@@ -297,6 +357,29 @@ class RunContext:
         if served:
             self.publish(kind, name, content() if callable(content) else content, served)
 
+    def tell(
+        self,
+        kind: ResultKind,
+        document: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+        to: Iterable[str] | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Give a document to its receivers as canonical JSON, and keep it for their reports.
+
+        :param document: plain values; or what makes it, which is called only where there is a receiver.
+        :param to: only to those of them, where the content is not for all.
+        :param name: of the file; ``<step>.<kind>.json`` if it is not given.
+        """
+        wanted = None if to is None else frozenset(to)
+        served = [one for one in self.receiving(kind) if wanted is None or one in wanted]
+        if not served:
+            return
+        plain = document() if callable(document) else document
+        for party in served:
+            finding = Finding(self.step, self.plan.component, kind, plain)
+            self.findings.setdefault(party, []).append(finding)
+        self.give(kind, name or f"{self.step}.{kind}.json", canonical(plain), served)
+
     @property
     def deals_ahead(self) -> bool:
         """Whether this is the dealer before the run: nobody is there to send to, or to hear from."""
@@ -341,3 +424,12 @@ class Component(ABC, Generic[P]):
 
     def apply_facts(self, context: PlanContext, facts: Mapping[str, int]) -> None:
         """Put the sizes of :meth:`facts` in place of the bounds that :meth:`plan` worked with."""
+
+
+def synced(frames: Mapping[str, VerticalFrame], shapes: Mapping[str, FrameShape]) -> dict[str, VerticalFrame]:
+    """The frames with the columns that their public shapes have: those of other parties change without a
+    message."""
+    return {
+        name: frame.with_columns_of(shapes[name].columns) if name in shapes else frame
+        for name, frame in frames.items()
+    }

@@ -29,7 +29,6 @@ from coterie.learn.joined import (
     NO_SUCH_FEATURE,
     JoinedFacts,
     check_whole,
-    give_json,
     give_rows,
     granted,
     held_back,
@@ -82,7 +81,7 @@ class Boosting(Component[BoostingParams]):
             model = _trained(context, params)
             context.models[context.step] = model
             context.give("model", f"{context.step}.model", model.to_bytes)
-            give_json(context, "importance", lambda: _importance(model, training_frame(context), params))
+            context.tell("importance", lambda: _importance(model, training_frame(context), params))
             if params.shap is not None and context.receiving("shap"):
                 _give_shares(context, model, params.shap)
         except CoterieError as error:
@@ -160,7 +159,7 @@ def _trained(context: RunContext, params: BoostingParams) -> BoostedTrees:
         look="loss" in context.plan.results,
         progress=context.progress,
     )
-    give_json(context, "loss", {"metric": params.library_metric, "loss": fitted.history})
+    context.tell("loss", {"metric": params.library_metric, "loss": fitted.history})
     made = Made(
         library=xgboost.__version__,
         threads=threads,

@@ -18,13 +18,14 @@ from coterie.learn.component import (
     RunContext,
     StepPlan,
 )
+from coterie.learn.documents import pack, unpack
 from coterie.learn.errors import FRAME_MISSING, MODEL_MISSING, NOT_CLASSIFIED, SCORES_NOT_HERE
 from coterie.learn.joined import give_rows
 
 from .baseline import baseline_scores
 from .clear import curves, gain, measure
 from .params import EvaluateParams
-from .record import Evaluation, Record, number_count, pack, packed_size, unpack
+from .record import Evaluation, Record, number_count, packed_size
 from .scoring import score_plan, score_run
 from .statement import statement
 
@@ -95,7 +96,7 @@ class Evaluate(Component[EvaluateParams]):
             give_rows(context, "scores", "scores.parquet", context.frames[params.frame], {"score": scores})
         elif context.me in (sizes := _record_sizes(planning, params)):
             received = context.mesh.to(planning.label_holder).recv_bytes(TAG, sizes[context.me])
-            record = unpack(received, planning.label_holder)
+            record = unpack(received, Record, planning.label_holder)
         else:
             return
         context.progress(1, 2, "writing the results")

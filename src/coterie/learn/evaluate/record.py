@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from coterie.crypto import canonical, parse_json
-from coterie.errors import CoterieError
-from coterie.learn.errors import RECORD_INVALID, RECORD_TOO_LONG
+from coterie.learn.documents import Document as _Document
 
 __all__ = [
     "CalibrationBand",
@@ -17,14 +15,8 @@ __all__ = [
     "LiftBand",
     "Metrics",
     "number_count",
-    "pack",
     "packed_size",
-    "unpack",
 ]
-
-
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class LiftBand(_Document):
@@ -142,21 +134,3 @@ def number_count(bins: int, *, baseline: bool, curves: bool) -> int:
     one = 13 + bins * (len(LiftBand.model_fields) + len(CalibrationBand.model_fields))
     one += 2 * 202 + 41 + 2 * 40 if curves else 0
     return 2 * one + 4 if baseline else one
-
-
-def pack(record: Record, size: int) -> bytes:
-    """:raises CoterieError: CT-3032 where the record is longer than planned."""
-    content = canonical(record.model_dump(mode="json"))
-    if len(content) > size:
-        raise RECORD_TOO_LONG(f"{len(content)} bytes instead of at most {size}")
-    return content.ljust(size, b" ")
-
-
-def unpack(data: bytes, sender: str) -> Record:
-    """:raises CoterieError: CT-3031 where the bytes are no such record."""
-    try:
-        parse_json(data, limit=len(data))
-        record = Record.model_validate_json(data)
-    except (CoterieError, ValidationError) as error:
-        raise RECORD_INVALID(f"from {sender}", party=sender) from error
-    return record

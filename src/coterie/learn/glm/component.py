@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from coterie.crypto import canonical
 from coterie.errors import CoterieError
 from coterie.learn.component import (
     Component,
@@ -206,12 +204,12 @@ def _run_mpc(context: RunContext, task: _Task) -> None:
     facts = ModelFacts(task.columns, secure.COEFFICIENT_FRAC, bound, task.numbers.params)
     if "coefficients" in outputs.revealed:
         values = _in_units(outputs, facts)
-        _give(context, "coefficients", ClearModel.of(facts, values).coefficients())
+        context.tell("coefficients", ClearModel.of(facts, values).coefficients())
     if losses:
-        _give(context, "loss", {"loss": losses})
+        context.tell("loss", {"loss": losses})
     if context.receiving("statistics"):
         told = table(sums_of(outputs.revealed, task.numbers, task.roles), task.numbers, task.columns, values)
-        _give(context, "statistics", told)
+        context.tell("statistics", told)
 
 
 def _keep_shares(context: RunContext, task: _Task, own: secure.Own, outputs: Outputs) -> None:
@@ -254,8 +252,8 @@ def _run_clear(context: RunContext, task: _Task) -> None:
     model = ClearModel(ModelFacts(task.columns, 0, 0.0, params), coefficients, intercept)
     context.models[context.step] = model
     context.give("model", f"{context.step}.model", model.to_bytes)
-    _give(context, "coefficients", model.coefficients())
-    _give(context, "loss", {"loss": fitted.losses})
+    context.tell("coefficients", model.coefficients())
+    context.tell("loss", {"loss": fitted.losses})
     if own.facts is not None and context.receiving("statistics"):
         mean = 1.0 if own.given_weights is None else own.given_weights.mean
         values = np.append(coefficients, intercept) if params.intercept else coefficients
@@ -269,11 +267,4 @@ def _give_statistics(context: RunContext, task: _Task, sums: Sums, values: Float
     if context.engine == "clear":
         knowing.update(context.mine)
     for to, estimates in ((knowing, values), (set(context.receiving("statistics")) - knowing, None)):
-        _give(context, "statistics", table(sums, task.numbers, task.columns, estimates), to)
-
-
-def _give(
-    context: RunContext, kind: ResultKind, document: dict[str, Any], to: Iterable[str] | None = None
-) -> None:
-    """As JSON."""
-    context.give(kind, f"{context.step}.{kind}.json", lambda: canonical(document), to)
+        context.tell("statistics", table(sums, task.numbers, task.columns, estimates), to)

@@ -6,7 +6,6 @@ from coterie.learn.joined.facts import JoinedFacts, JoinedModel, JoinedParams
 from coterie.learn.joined.scores import score_plan, score_run
 from coterie.learn.joined.training import (
     check_whole,
-    give_json,
     give_rows,
     granted,
     held_back,
@@ -26,7 +25,6 @@ __all__ = [
     "JoinedParams",
     "Stored",
     "check_whole",
-    "give_json",
     "give_rows",
     "granted",
     "held_back",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from coterie.crypto import canonical
 from coterie.data import VerticalFrame
 from coterie.learn.component import FrameShape, PlanContext, ResultKind, RunContext
 from coterie.learn.errors import EMPTY_PART, FRAME_MISSING
@@ -24,7 +23,6 @@ from coterie.learn.split import is_test
 
 __all__ = [
     "check_whole",
-    "give_json",
     "give_rows",
     "granted",
     "held_back",
@@ -88,17 +86,6 @@ def held_back(frame: VerticalFrame, part: float, salt: str) -> tuple[Rows, Rows]
         problem = f"of {frame.rows} rows to train on, for early stopping"
         raise EMPTY_PART(problem, next_step="Choose another validation share or seed, or bring more rows.")
     return parts
-
-
-def give_json(
-    context: RunContext, kind: ResultKind, document: dict[str, Any] | Callable[[], dict[str, Any]]
-) -> None:
-    """A result as canonical JSON, to its receivers.
-
-    :param document: or what makes it, which is called only where there is a receiver.
-    """
-    name = f"{context.step}.{kind}.json"
-    context.give(kind, name, lambda: canonical(document() if callable(document) else document))
 
 
 def give_rows(

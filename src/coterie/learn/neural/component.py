@@ -21,7 +21,6 @@ from coterie.learn.joined import (
     LABEL_UNFIT,
     JoinedFacts,
     check_whole,
-    give_json,
     granted,
     held_back,
     training_columns,
@@ -110,7 +109,7 @@ def _trained(context: RunContext, params: NeuralParams) -> Network:
         held = clear.HeldBack(features[back], scaled[back])
         features, scaled = features[rows], scaled[rows]
     fitted = clear.fit(features, scaled, params, held, context.progress)
-    give_json(context, "loss", {"loss": fitted.history})
+    context.tell("loss", {"loss": fitted.history})
     made = Made(
         library=sklearn.__version__,
         rows=len(scaled),

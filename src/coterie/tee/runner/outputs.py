@@ -19,7 +19,7 @@ from coterie.tee.documents.receipt import ReceiptOutput
 from coterie.tee.runner.errors import OUTPUT_REFUSED
 from coterie.tee.runner.inputs import overwrite
 
-PER_ROW: Final[frozenset[ResultKind]] = frozenset({"scores", "shap", "common_ids"})
+PER_ROW: Final[frozenset[ResultKind]] = frozenset({"scores", "shap", "common_ids", "reasons"})
 """Kinds that list rows: that is what their receivers were granted. Every other kind is a statistic."""
 
 

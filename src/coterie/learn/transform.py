@@ -1,0 +1,108 @@
+"""Steps that change each owner's columns by what they learnt from that owner's training rows alone.
+
+Nothing is sent. What was learnt is kept by owner in ``context.models``, so that the same can be done to rows
+that come later: see :class:`Learnt`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from coterie.data import VerticalFrame, table_needs
+from coterie.errors import CoterieError
+from coterie.learn.component import (
+    Component,
+    FrameShape,
+    Params,
+    PlanContext,
+    RunContext,
+    Statement,
+    StepPlan,
+)
+from coterie.learn.errors import FRAME_MISSING
+
+__all__ = ["Learnt", "Transform", "training_of"]
+
+P = TypeVar("P", bound=Params)
+S = TypeVar("S", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Learnt(Generic[S]):
+    """What a transform left in ``context.models``: all that doing it again takes."""
+
+    component: str
+    params: Params
+    states: Mapping[str, S]
+    """By owner, of the owners who are here. Private to each."""
+
+
+class Transform(Component[P], Generic[P, S]):
+    """Base of local transforms. A subclass says what is learnt, and how rows are changed by it.
+
+    Errors: CT-3001 without aligned rows, and those of :meth:`learn` and :meth:`transform`.
+    """
+
+    State: ClassVar[type[BaseModel]]
+    """What is learnt of one owner's columns, as it is stored."""
+    statement: ClassVar[Statement]
+
+    @abstractmethod
+    def learn(self, training: VerticalFrame, params: P, context: RunContext) -> S:
+        """Learn from the training rows of one owner: ``training`` has that owner's columns alone."""
+
+    @abstractmethod
+    def transform(self, frame: VerticalFrame, params: P, state: S) -> VerticalFrame:
+        """The frame, of that one owner's columns alone, with them changed. Its feature columns are then those
+        of :meth:`shape`, in that order. Called for the training rows, too, and for rows of later jobs."""
+
+    def shape(self, shape: FrameShape, params: P) -> FrameShape:  # noqa: ARG002
+        """The public facts of a frame after the step. By default they are what they were."""
+        return shape
+
+    def check(self, context: PlanContext, params: P) -> None:
+        """Raise what is wrong with the parameters for these columns, before anything runs."""
+
+    def plan(self, context: PlanContext, params: P) -> StepPlan:
+        if "all" not in context.frames:
+            raise FRAME_MISSING("'all'", step=context.step)
+        self.check(context, params)
+        rows = context.frames["all"].rows
+        memory, disk = table_needs(rows, context.widest * len(context.frames))
+        for name, shape in context.frames.items():
+            context.frames[name] = self.shape(shape, params)
+        return StepPlan(
+            step=context.step,
+            component=self.name,
+            params=params.model_dump(mode="json"),
+            memory=memory + 6 * 8 * rows,
+            disk=disk,
+            statement=self.statement,
+        )
+
+    def run(self, context: RunContext, params: P) -> None:
+        if not context.computes:
+            return
+        states: dict[str, S] = {}
+        for owner in context.mine:
+            try:
+                states[owner] = self.learn(training_of(context.frames).part(owner), params, context)
+                for name, frame in context.frames.items():
+                    changed = self.transform(frame.part(owner), params, states[owner])
+                    context.frames[name] = frame.with_part(changed)
+            except CoterieError as error:
+                raise error.at(party=owner, step=context.step) from None
+        for name, frame in context.frames.items():
+            columns = self.shape(context.planning.frames[name], params).columns
+            context.frames[name] = frame.with_columns_of(columns)
+        context.models[context.step] = Learnt(self.name, params, states)
+
+
+def training_of(frames: Mapping[str, Any]) -> Any:
+    """Of frames or their shapes: "train", or "all" where the rows are not split."""
+    return frames.get("train", frames.get("all"))
