@@ -14,8 +14,7 @@ from coterie.learn.glm import Glm, GlmParams
 from coterie.learn.linear import place_of
 from coterie.learn.logistic import Logistic, LogisticParams
 from coterie.learn.neural import Neural, NeuralParams
-
-from .scoring import score_run
+from coterie.learn.scoring import score_run
 
 __all__ = ["baseline_scores"]
 
@@ -51,6 +50,8 @@ def baseline_scores(context: RunContext, params: Trainable, frame: str) -> NDArr
             name: replace(one.part(me), columns={me: one.columns[me]}) for name, one in context.frames.items()
         },
         models={},
+        findings={},
+        scores={},
     )
     component.run(alone, params)
     scores = score_run(replace(alone, planning=planned), plan.step, frame, (me,))
@@ -88,4 +89,5 @@ def _alone(planning: PlanContext, me: str) -> PlanContext:
         guests=(),
         frames={name: replace(shape, columns=columns) for name, shape in planning.frames.items()},
         models={},
+        scored=frozenset(),
     )

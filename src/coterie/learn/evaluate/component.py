@@ -19,14 +19,14 @@ from coterie.learn.component import (
     StepPlan,
 )
 from coterie.learn.documents import pack, unpack
-from coterie.learn.errors import FRAME_MISSING, MODEL_MISSING, NOT_CLASSIFIED, SCORES_NOT_HERE
+from coterie.learn.errors import FRAME_MISSING, NOT_CLASSIFIED, SCORES_NOT_HERE
 from coterie.learn.joined import give_rows
+from coterie.learn.scoring import last_model, score_plan, score_run, scoring_facts
 
 from .baseline import baseline_scores
 from .clear import curves, gain, measure
 from .params import EvaluateParams
 from .record import Evaluation, Record, number_count, packed_size
-from .scoring import score_plan, score_run
 from .statement import statement
 
 __all__ = ["Evaluate"]
@@ -59,9 +59,10 @@ class Evaluate(Component[EvaluateParams]):
         if elsewhere and not attested:
             raise SCORES_NOT_HERE(f"they would go to {', '.join(elsewhere)}", step=context.step)
         learning = context.receiving("scores") if attested else (holder,)
-        scoring = score_plan(context, _model(context, params), params.frame, learning)
-        if not context.models[_model(context, params)].params.classifies:
-            raise NOT_CLASSIFIED(f"'{_model(context, params)}'", step=context.step)
+        model = last_model(context, params.model)
+        scoring = score_plan(context, model, params.frame, learning)
+        if not scoring_facts(context, model).classifies:
+            raise NOT_CLASSIFIED(f"'{model}'", step=context.step)
         kinds: tuple[ResultKind, ...] = ("metrics", "report", "scores")
         results = {kind: context.receiving(kind) for kind in kinds}
         sent = {source: dict(targets) for source, targets in scoring.sent.items()}
@@ -84,7 +85,9 @@ class Evaluate(Component[EvaluateParams]):
 
     def run(self, context: RunContext, params: EvaluateParams) -> None:
         planning = context.planning
-        scores = score_run(context, _model(planning, params), params.frame, (planning.label_holder,))
+        scores = score_run(
+            context, last_model(planning, params.model), params.frame, (planning.label_holder,)
+        )
         if context.deals_ahead:
             return
         if scores is not None and planning.label_holder in context.mine:
@@ -101,15 +104,6 @@ class Evaluate(Component[EvaluateParams]):
             return
         context.progress(1, 2, "writing the results")
         _give_record(context, record)
-
-
-def _model(context: PlanContext, params: EvaluateParams) -> str:
-    """Name of the step whose model is measured."""
-    if params.model is None and context.models:
-        return list(context.models)[-1]
-    if params.model is None or params.model not in context.models:
-        raise MODEL_MISSING(params.model or "", step=context.step)
-    return params.model
 
 
 def _has_baseline(context: PlanContext, params: EvaluateParams) -> bool:
@@ -149,7 +143,7 @@ def _reveals(context: PlanContext, params: EvaluateParams) -> tuple[Reveal, ...]
 def _measured(context: RunContext, params: EvaluateParams, scores: NDArray[np.float64]) -> Record:
     """The record of all numbers and curves, at the label holder."""
     labels = context.frames[params.frame].labels()
-    model = _model(context.planning, params)
+    model = last_model(context.planning, params.model)
     joint = measure(labels, scores, params.bins)
     base = Evaluation(model=model, frame=params.frame, joint=joint)
     if not _has_baseline(context.planning, params):

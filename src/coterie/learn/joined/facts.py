@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from coterie.data import VerticalFrame
+from coterie.learn.component import PlanContext, RunContext, StepPlan
 from coterie.learn.linear import Floats, Place, places_of
+from coterie.learn.scoring import ScoreUnit, ScoringFacts
 
 __all__ = ["JoinedFacts", "JoinedModel", "JoinedParams"]
 
@@ -29,7 +31,7 @@ class JoinedParams(Protocol):
 
 
 @dataclass(frozen=True)
-class JoinedFacts:
+class JoinedFacts(ScoringFacts):
     """What is public of a model."""
 
     columns: Mapping[str, tuple[str, ...]]
@@ -46,6 +48,26 @@ class JoinedFacts:
     def places(self) -> tuple[Place, ...]:
         """Owner and column of each feature, in model order."""
         return places_of(self.columns)
+
+    @property
+    def unit(self) -> ScoreUnit:
+        return "probability" if self.params.classifies else "value"
+
+    @property
+    def training(self) -> JoinedParams:
+        return self.params
+
+    def plan_scores(self, context: PlanContext, step: str, frame: str, to: Sequence[str]) -> StepPlan:
+        """Errors: CT-3001, CT-3002, CT-3054."""
+        from coterie.learn.joined.scores import score_plan
+
+        return score_plan(context, step, frame, to)
+
+    def run_scores(self, context: RunContext, step: str, frame: str, to: Sequence[str]) -> Floats:  # noqa: ARG002
+        """Errors: CT-3002, and those of :meth:`JoinedModel.scores`."""
+        from coterie.learn.joined.scores import score_run
+
+        return score_run(context, step, frame)
 
 
 class JoinedModel(ABC):

@@ -3,7 +3,7 @@ array."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -13,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from coterie.crypto import canonical, parse_json
 from coterie.errors import CoterieError
+from coterie.learn.component import PlanContext, RunContext, StepPlan
 from coterie.learn.linear.errors import MODEL_UNFIT
-from coterie.learn.linear.params import LinearParams
+from coterie.learn.linear.params import Floats, LinearParams
+from coterie.learn.scoring import ScoreUnit, ScoringFacts
 
 __all__ = ["ClearModel", "ModelFacts", "ParamsType", "SharedModel", "load_model"]
 
@@ -22,7 +24,7 @@ _HEADER_LIMIT = 4 << 20
 
 
 @dataclass(frozen=True)
-class ModelFacts:
+class ModelFacts(ScoringFacts):
     """What is public of a model."""
 
     columns: Mapping[str, tuple[str, ...]]
@@ -42,6 +44,26 @@ class ModelFacts:
     def size(self) -> int:
         """Coefficients, and the intercept where there is one."""
         return self.width + self.params.intercept
+
+    @property
+    def unit(self) -> ScoreUnit:
+        return "probability" if self.params.classifies else "value"
+
+    @property
+    def training(self) -> LinearParams:
+        return self.params
+
+    def plan_scores(self, context: PlanContext, step: str, frame: str, to: Sequence[str]) -> StepPlan:
+        """Errors: CT-3001, CT-3002, CT-3050, CT-3054."""
+        from coterie.learn.linear.scores import score_plan
+
+        return score_plan(context, step, frame, to)
+
+    def run_scores(self, context: RunContext, step: str, frame: str, to: Sequence[str]) -> Floats | None:
+        """Errors: CT-3002, and those of the engine."""
+        from coterie.learn.linear.scores import score_run
+
+        return score_run(context, step, frame, to)
 
 
 class ParamsType(Protocol):

@@ -1,0 +1,97 @@
+"""Scoring as part of a step: once for each model and frame, whichever steps need the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from coterie.learn.component import PlanContext, Reveal, RunContext, StepPlan
+from coterie.learn.errors import FRAME_MISSING, MODEL_MISSING
+from coterie.learn.scoring.errors import SCORES_STALE
+from coterie.learn.scoring.facts import Floats, ScoringFacts
+
+__all__ = ["last_model", "score_plan", "score_run", "scoring_facts"]
+
+
+def last_model(context: PlanContext, named: str | None = None) -> str:
+    """Name of the step whose model is meant: ``named``, or the last one that scores rows.
+
+    Errors: CT-3002 where there is no such step, or it scores nothing.
+    """
+    scoring = [step for step, facts in context.models.items() if isinstance(facts, ScoringFacts)]
+    if named is None and scoring:
+        return scoring[-1]
+    if named is None or named not in scoring:
+        raise MODEL_MISSING(f"'{named}'" if named else "", step=context.step)
+    return named
+
+
+def scoring_facts(context: PlanContext, model_step: str) -> ScoringFacts:
+    """Public facts of the model that a step made. Errors: CT-3002."""
+    facts = context.models.get(model_step)
+    if not isinstance(facts, ScoringFacts):
+        raise MODEL_MISSING(f"'{model_step}'", step=context.step)
+    return facts
+
+
+def score_plan(context: PlanContext, model_step: str, frame: str, to: Sequence[str]) -> StepPlan:
+    """What :func:`score_run` will do. Part of the caller's step: merge it with :func:`dataclasses.replace`.
+
+    Scores that the label holder has from a step before are not computed again: nothing is sent for them then,
+    and they are no news to it.
+
+    :param to: who learns the scores. In engine mpc compute parties; the label holder alone in most steps.
+
+    Errors: CT-3001, CT-3002, and those of the model's own planning.
+    """
+    facts = scoring_facts(context, model_step)
+    if frame not in context.frames:
+        raise FRAME_MISSING(f"'{frame}'", step=context.step)
+    if _known(context, model_step, frame, to):
+        plan = StepPlan(step=context.step, component="scoring", params={}, reveals=_told(context, frame, to))
+    else:
+        plan = facts.plan_scores(context, model_step, frame, to)
+    _note(context, model_step, frame, to)
+    return plan
+
+
+def score_run(context: RunContext, model_step: str, frame: str, to: Sequence[str]) -> Floats | None:
+    """Score the rows, as :func:`score_plan` announced; every participant calls it in turn, for the same
+    models and frames in the same order as while planning.
+
+    :return: (rows,) float64 at the parties of ``to``, and in other engines than mpc where the columns are;
+        None elsewhere.
+
+    Errors: CT-3165 where scores that were known are of other rows; those of the model's own scoring.
+    """
+    planning, key = context.planning, (model_step, frame)
+    if _known(planning, model_step, frame, to):
+        scores = context.scores.get(key)
+        if scores is not None and len(scores) != context.frames[frame].rows:
+            raise SCORES_STALE(f"'{frame}'", step=context.step)
+        return scores
+    scores = scoring_facts(planning, model_step).run_scores(context, model_step, frame, to)
+    _note(planning, model_step, frame, to)
+    if scores is not None and (context.engine != "mpc" or context.me == planning.label_holder):
+        context.scores[key] = scores
+    return scores
+
+
+def _known(context: PlanContext, model_step: str, frame: str, to: Sequence[str]) -> bool:
+    """Whether all who shall have the scores have them: the label holder; in other engines than mpc whoever
+    holds all columns."""
+    here = context.engine != "mpc" or set(to) == {context.label_holder}
+    return here and (model_step, frame) in context.scored
+
+
+def _note(context: PlanContext, model_step: str, frame: str, to: Sequence[str]) -> None:
+    """Scores that are at the label holder, or where all columns are, are known from now on: also to what the
+    same step scores next, so that running meets what planning met."""
+    if context.engine != "mpc" or context.label_holder in to:
+        context.scored |= {(model_step, frame)}
+
+
+def _told(context: PlanContext, frame: str, to: Sequence[str]) -> tuple[Reveal, ...]:
+    """In engine mpc nobody is told anything again."""
+    if context.engine == "mpc" or not to:
+        return ()
+    return (Reveal("the score of each row", tuple(to), context.frames[frame].rows, "scores"),)
