@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from coterie.errors import CoterieError
-from coterie.mpc import Bits, Context, Program, Secret, twin
+from coterie.mpc import Bits, Context, Program, Secret, functions, trace, twin
 from coterie.mpc.form import Form
 from coterie.mpc.network import Network
 from coterie.mpc.protocols import PROTOCOLS
@@ -294,3 +294,47 @@ def test_the_reason_stands_on_the_tape() -> None:
     assert kind == "less_dcf"
     assert "round trip 50 ms, 100 Mb/s: dcf, 1 round" in params["because"]
     assert "next tables, 2 rounds" in params["because"]
+
+
+@given(
+    most=st.integers(2, 1 << 14),
+    share=st.floats(0, 1),
+    bits=st.integers(2, 40),
+    network=st.sampled_from([None, Network.LAN, Network.WAN, Network.NARROW]),
+    parties=st.sampled_from([2, 3]),
+)
+@settings(max_examples=40, deadline=None)
+def test_fewer_of_many_never_cost_more(
+    most: int, share: float, bits: int, network: Network | None, parties: int
+) -> None:
+    def costs(n: int) -> tuple[dict[str, int], dict[tuple[str, str], int]]:
+        def program(ctx: Context) -> None:
+            x, y = (ctx.private(name, name, (n,), 2.0**bits - 1, frac=0).secret() for name in ctx.parties[:2])
+            ctx.reveal(functions.less(x, y, many=True), ctx.parties, "truth")
+
+        tape = trace(program, NAMES[:parties], "hub", network=network)
+        return dict(tape.rounds), {(a, b): sent for a, to in tape.sent.items() for b, sent in to.items()}
+
+    bound, need = costs(most), costs(max(1, int(most * share)))
+    for have, may in zip(need, bound, strict=True):
+        assert all(count <= may.get(name, 0) for name, count in have.items())  # type: ignore[attr-defined]
+
+
+def test_of_many_the_same_are_less() -> None:
+    x = np.array([-3.0, 0.0, 5.0, 5.0])
+    y = np.array([-3.0, 1.0, 4.0, 6.0])
+
+    def program(ctx: Context) -> None:
+        left = ctx.private("x", ctx.parties[0], x.shape, 8, frac=0)
+        right = ctx.private("y", ctx.parties[1], y.shape, 8, frac=0)
+        for name, found in (
+            ("less", functions.less(left, right, many=True)),
+            ("number", functions.less(left, 1, many=True)),
+            ("numbers", functions.less(left, y, many=True)),
+        ):
+            ctx.reveal(found, ctx.parties, name)
+
+    played = play(program, {"x": x, "y": y})
+    np.testing.assert_array_equal(played.result("less"), x < y)
+    np.testing.assert_array_equal(played.result("number"), x < 1)
+    np.testing.assert_array_equal(played.result("numbers"), x < y)

@@ -52,18 +52,22 @@ __all__ = [
 
 
 @implements()
-def less(x: Operand, y: Operand) -> Bits:
-    """x < y, of secret, private and public numbers; shapes broadcast. Cost: C."""
+def less(x: Operand, y: Operand, many: bool = False) -> Bits:
+    """x < y, of secret, private and public numbers; shapes broadcast. Cost: C.
+
+    :param many: do it as is fastest for a million elements, however many there are, so that fewer never need
+        more rounds or bytes.
+    """
     context = context_of(x, y)
     if is_public(x):
-        return less(arithmetic.negative(y), -public_array(x, "less"))
+        return less(arithmetic.negative(y), -public_array(x, "less"), many)
     left = secret_of(x, context)
     if not is_public(y):
-        return _negative(arithmetic.subtract(left, secret_of(y, context)))
+        return _negative(arithmetic.subtract(left, secret_of(y, context)), many)
     limits = np.ceil(_scaled(public_array(y, "less"), left.frac))
     if limits.ndim:
-        return _negative(_minus(left, limits))
-    return _below(left, [int(limits)])[0]
+        return _negative(_minus(left, limits), many)
+    return _below(left, [int(limits)], many)[0]
 
 
 @implements()
@@ -101,12 +105,12 @@ def ends(x: Secret) -> tuple[int, int]:
     return math.floor(x.range.low * 2.0**x.frac), math.ceil(x.range.high * 2.0**x.frac)
 
 
-def _negative(x: Secret) -> Bits:
+def _negative(x: Secret, many: bool = False) -> Bits:
     """x < 0."""
-    return _below(x, None)[0]
+    return _below(x, None, many)[0]
 
 
-def _below(x: Secret, limits: Sequence[int] | None) -> list[Bits]:
+def _below(x: Secret, limits: Sequence[int] | None, many: bool = False) -> list[Bits]:
     """x < t for each limit t, in units of the last place; below zero where none are given. x is opened once
     for all of them."""
     low, high = ends(x)
@@ -115,10 +119,10 @@ def _below(x: Secret, limits: Sequence[int] | None) -> list[Bits]:
     found: dict[int, Bits] = {t: known(x.context, value, x.shape) for t, value in decided.items()}
     asked = [t for t in dict.fromkeys(given) if t not in decided]
     if asked == [0]:
-        kind, params = less_call(x.context.network, x.context.parties, x.form)
+        kind, params = less_call(x.context.network, x.context.parties, x.form, many=many)
         found[0] = x.context.truth(kind, [x], **params)
     elif asked:
-        kind, params = less_call(x.context.network, x.context.parties, x.form, asked)
+        kind, params = less_call(x.context.network, x.context.parties, x.form, asked, many=many)
         result = x.context.truth(kind, [x], **params)
         found |= {t: result[place] for place, t in enumerate(asked)}
     return [found[t] for t in given]

@@ -18,6 +18,9 @@ from coterie.mpc.protocols.comparison_tree import MAX_BITS, bits_of, trees
 from coterie.mpc.protocols.protocol import Params
 from coterie.mpc.tape import Cost, Setting
 
+MANY = 1 << 20
+"""Elements that a way is chosen for where it shall be the same for all numbers of them."""
+
 
 @dataclass(frozen=True)
 class Way:
@@ -79,29 +82,40 @@ def choose_comparison(
 
 
 def less_call(
-    network: Network | None, parties: Sequence[str], form: Form, thresholds: Sequence[int] | None = None
+    network: Network | None,
+    parties: Sequence[str],
+    form: Form,
+    thresholds: Sequence[int] | None = None,
+    *,
+    many: bool = False,
 ) -> tuple[str, Params]:
     """Kind and parameters of the operation that finds x < t for each threshold t, a ring integer.
 
     :param thresholds: None for 0 alone, without an axis for it.
+    :param many: choose as for a million elements.
     """
-    return _call("less", network, parties, form, thresholds)
+    return _call("less", network, parties, form, thresholds, MANY if many else form.size)
 
 
 def equal_call(
     network: Network | None, parties: Sequence[str], form: Form, values: Sequence[int] | None = None
 ) -> tuple[str, Params]:
     """The same for x = t."""
-    return _call("equal", network, parties, form, values)
+    return _call("equal", network, parties, form, values, form.size)
 
 
 def _call(
-    what: str, network: Network | None, parties: Sequence[str], form: Form, thresholds: Sequence[int] | None
+    what: str,
+    network: Network | None,
+    parties: Sequence[str],
+    form: Form,
+    thresholds: Sequence[int] | None,
+    elements: int,
 ) -> tuple[str, Params]:
     order = what == "less"
     points = (0,) if thresholds is None else tuple(thresholds)
     bits = bits_of(form, points, order)
-    way, why = choose_comparison(network, len(parties), form.size, bits, len(points), order)
+    way, why = choose_comparison(network, len(parties), elements, bits, len(points), order)
     params: Params = {"thresholds": None if thresholds is None else [str(t) for t in points], "because": why}
     if way.name == "tables":
         params["levels"] = way.levels
