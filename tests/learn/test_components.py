@@ -77,9 +77,9 @@ def test_later_steps_plan_with_the_bound_of_the_standardized_values() -> None:
 def test_training_rows_alone_decide_what_is_filled_and_scaled() -> None:
     fitted = alone((ALIGN, SPLIT, FILL, STANDARDIZE)).last.models
     train = alone((ALIGN, SPLIT)).frames["train"]
-    wanted = np.nanmean(train.matrix(("income",)))
-    assert fitted["fill"]["lender"].values["income"] == pytest.approx(wanted)
-    assert fitted["standardize"]["lender"].columns["age"].mean == pytest.approx(train.matrix(("age",)).mean())
+    filled, scaled = (fitted[step].states["lender"] for step in ("fill", "standardize"))
+    assert filled.values["income"] == pytest.approx(np.nanmean(train.matrix(("income",))))
+    assert scaled.columns["age"].mean == pytest.approx(train.matrix(("age",)).mean())
 
 
 def test_without_a_split_all_rows_are_for_training() -> None:
@@ -197,7 +197,7 @@ def test_two_parties_split_fill_and_standardize_without_a_message() -> None:
         keys = [outcomes[name].frames[part].keys for name in ("lender", "payments")]
         assert np.array_equal(*keys)
     assert outcomes["hub"].plans["split"].sent == outcomes["hub"].plans["standardize"].sent == {}
-    assert set(outcomes["payments"].last.models["standardize"]["payments"].columns) == {"income"}
+    assert set(outcomes["payments"].last.models["standardize"].states["payments"].columns) == {"income"}
     assert outcomes["payments"].frames["train"].matrix(("income",)).mean() == pytest.approx(0, abs=0.02)
     assert outcomes["hub"].last.planning.frames["train"].rows == outcomes["lender"].frames["train"].rows
 

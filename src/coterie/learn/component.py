@@ -402,6 +402,7 @@ class Component(ABC, Generic[P]):
     """True where it takes columns out of the datasets. All others have them from frames."""
 
     def __init_subclass__(cls) -> None:
+        super().__init_subclass__()  # of Generic, for bases with more parameters
         # The TEE runs what runs in the clear: no component says so of itself.
         if "clear" in cls.__dict__.get("engines", ()):
             cls.engines = cls.engines | {"tee"}

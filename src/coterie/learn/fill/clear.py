@@ -22,7 +22,7 @@ Value = bool | int | float | str
 class Filler(BaseModel):
     """The learnt values by column. Private to the columns' owner."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     values: dict[str, Value]
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from coterie.data import VerticalFrame, table_needs
-from coterie.errors import CoterieError
-from coterie.learn.component import Component, Engine, PlanContext, RunContext, StepPlan
-from coterie.learn.errors import FRAME_MISSING
+from coterie.data import VerticalFrame
+from coterie.learn.component import Engine, RunContext, Statement
+from coterie.learn.transform import Transform
 
 from .clear import Filler, fit
 from .params import FillParams
@@ -16,7 +15,7 @@ from .statement import STATEMENT
 __all__ = ["Fill"]
 
 
-class Fill(Component[FillParams]):
+class Fill(Transform[FillParams, Filler]):
     """Fills the missing values of every feature, each as its owner's own columns say.
 
     The values are learnt from "train", or from "all" where the rows are not split, and used in every frame.
@@ -30,38 +29,12 @@ class Fill(Component[FillParams]):
         "Fill missing values, each column at its owner, as learnt from the training rows."
     )
     Parameters: ClassVar = FillParams
+    State: ClassVar = Filler
     engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    statement: ClassVar[Statement] = STATEMENT
 
-    def plan(self, context: PlanContext, params: FillParams) -> StepPlan:
-        if "all" not in context.frames:
-            raise FRAME_MISSING("'all'", step=context.step)
-        rows = context.frames["all"].rows
-        memory, disk = table_needs(rows, context.widest * len(context.frames))
-        return StepPlan(
-            step=context.step,
-            component=self.name,
-            params=params.model_dump(mode="json"),
-            memory=memory + 3 * 8 * rows,
-            disk=disk,
-            statement=STATEMENT,
-        )
+    def learn(self, training: VerticalFrame, params: FillParams, context: RunContext) -> Filler:  # noqa: ARG002
+        return fit(training.table, training.columns[training.owner], params)
 
-    def run(self, context: RunContext, params: FillParams) -> None:
-        if not context.computes:
-            return
-        training = context.frames.get("train", context.frames["all"])
-        fillers = {owner: _fitted(context, training.part(owner), params) for owner in context.mine}
-        for owner, filler in fillers.items():
-            for name, frame in context.frames.items():
-                part = frame.part(owner)
-                context.frames[name] = frame.with_part(part.replaced(filler.filled(part.table)))
-        context.models[context.step] = fillers
-
-
-def _fitted(context: RunContext, training: VerticalFrame, params: FillParams) -> Filler:
-    """Of one owner's columns."""
-    owner = training.owner
-    try:
-        return fit(training.table, training.columns[owner], params)
-    except CoterieError as error:
-        raise error.at(party=owner, step=context.step) from None
+    def transform(self, frame: VerticalFrame, params: FillParams, state: Filler) -> VerticalFrame:  # noqa: ARG002
+        return frame.replaced(state.filled(frame.table))

@@ -20,7 +20,7 @@ Column = NDArray[np.float64]
 class ColumnScale(BaseModel):
     """What was learnt of one column."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     quantiles: tuple[float, ...] | None
     """Ascending training quantiles at even steps from 0 to 1; None where values are taken as they are."""
@@ -39,7 +39,7 @@ class ColumnScale(BaseModel):
 class Standardizer(BaseModel):
     """The learnt scales by column. Private to the columns' owner."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     clip: float
     columns: dict[str, ColumnScale]

@@ -9,10 +9,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie.data import VerticalFrame, table_needs
-from coterie.errors import CoterieError
-from coterie.learn.component import Component, Engine, PlanContext, RunContext, StepPlan
-from coterie.learn.errors import FRAME_MISSING
+from coterie.data import VerticalFrame
+from coterie.learn.component import Engine, FrameShape, RunContext, Statement
+from coterie.learn.transform import Transform
 
 from .clear import Standardizer, fit
 from .params import StandardizeParams
@@ -21,7 +20,7 @@ from .statement import STATEMENT
 __all__ = ["Standardize"]
 
 
-class Standardize(Component[StandardizeParams]):
+class Standardize(Transform[StandardizeParams, Standardizer]):
     """Scales every feature to mean 0 and deviation 1 of the training rows, each at its owner.
 
     The scales are learnt from "train", or from "all" where the rows are not split, and used in every frame.
@@ -34,45 +33,31 @@ class Standardize(Component[StandardizeParams]):
     name: ClassVar[str] = "standardize"
     summary: ClassVar[str] = "Scale every feature to mean 0 and deviation 1, each at its owner, and clip it."
     Parameters: ClassVar = StandardizeParams
+    State: ClassVar = Standardizer
     engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    statement: ClassVar[Statement] = STATEMENT
 
-    def plan(self, context: PlanContext, params: StandardizeParams) -> StepPlan:
-        if "all" not in context.frames:
-            raise FRAME_MISSING("'all'", step=context.step)
-        rows = context.frames["all"].rows
-        memory, disk = table_needs(rows, context.widest * len(context.frames))
-        for name, shape in context.frames.items():
-            context.frames[name] = replace(shape, bound=params.clip)
-        return StepPlan(
-            step=context.step,
-            component=self.name,
-            params=params.model_dump(mode="json"),
-            memory=memory + 6 * 8 * rows,
-            disk=disk,
-            statement=STATEMENT,
-        )
+    def learn(
+        self,
+        training: VerticalFrame,
+        params: StandardizeParams,
+        context: RunContext,  # noqa: ARG002
+    ) -> Standardizer:
+        own = _scaled_columns(training, params)
+        return fit(((name, training.matrix((name,))[:, 0]) for name in own), params)
 
-    def run(self, context: RunContext, params: StandardizeParams) -> None:
-        if not context.computes:
-            return
-        scales = {}
-        for owner in context.mine:
-            try:
-                scales[owner] = _scale_columns(context, owner, params)
-            except CoterieError as error:
-                raise error.at(party=owner, step=context.step) from None
-        context.models[context.step] = scales
+    def transform(
+        self, frame: VerticalFrame, params: StandardizeParams, state: Standardizer
+    ) -> VerticalFrame:
+        return frame.with_columns(_scaled(state, frame, _scaled_columns(frame, params)))
+
+    def shape(self, shape: FrameShape, params: StandardizeParams) -> FrameShape:
+        return replace(shape, bound=params.clip)
 
 
-def _scale_columns(context: RunContext, owner: str, params: StandardizeParams) -> Standardizer:
-    """One owner's columns, in all frames."""
-    training = context.frames.get("train", context.frames["all"]).part(owner)
-    own = [name for name in training.columns[owner] if f"{owner}.{name}" not in params.keep]
-    scales = fit(((name, training.matrix((name,))[:, 0]) for name in own), params)
-    for name, frame in context.frames.items():
-        part = frame.part(owner)
-        context.frames[name] = frame.with_part(part.with_columns(_scaled(scales, part, own)))
-    return scales
+def _scaled_columns(frame: VerticalFrame, params: StandardizeParams) -> list[str]:
+    owner = frame.owner
+    return [name for name in frame.columns[owner] if f"{owner}.{name}" not in params.keep]
 
 
 def _scaled(
