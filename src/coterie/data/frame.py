@@ -192,14 +192,14 @@ class VerticalFrame:
     def reshaped(self, table: pa.Table, features: Sequence[str]) -> VerticalFrame:
         """The frame with another table of its one owner: with other columns, or other names.
 
-        :param table: (rows, any) with every column of ``features``, and the label where its holder is the
-            owner.
+        :param table: (rows, any) with every column of ``features``, and the label where it is here.
         :param features: the owner's feature columns from now on, in model order.
 
         Raises CT-1422 where a column is not in the table, CT-1504 for a table of other rows.
         """
         owner = self.owner
-        needed = (*features, self.label) if owner == self.label_holder else tuple(features)
+        here = owner == self.label_holder and self.label in self.table.column_names
+        needed = (*features, self.label) if here else tuple(features)
         for name in needed:
             if name not in table.column_names:
                 raise COLUMN_UNDECLARED(f"'{name}' is not among the new columns of {owner}")

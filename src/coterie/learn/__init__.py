@@ -10,6 +10,7 @@ from coterie.learn.boosting import Boosting
 from coterie.learn.component import (
     MIN_GROUP,
     Component,
+    Earlier,
     Engine,
     Finding,
     FrameShape,
@@ -30,6 +31,7 @@ from coterie.learn.fill import Fill
 from coterie.learn.glm import Glm
 from coterie.learn.logistic import Logistic
 from coterie.learn.neural import Neural
+from coterie.learn.pipeline import Pipeline, PipelineFile, Predict, Save, read_pipeline
 from coterie.learn.split import Split
 from coterie.learn.standardize import Standardize
 
@@ -37,12 +39,15 @@ __all__ = [
     "COMPONENTS",
     "MIN_GROUP",
     "Component",
+    "Earlier",
     "Engine",
     "Finding",
     "FrameShape",
     "JobFacts",
     "Measured",
     "Params",
+    "Pipeline",
+    "PipelineFile",
     "PlanContext",
     "PlannedTape",
     "ResultKind",
@@ -51,10 +56,11 @@ __all__ = [
     "Statement",
     "StepPlan",
     "attested",
+    "read_pipeline",
     "synced",
 ]
 
-COMPONENTS: tuple[Component[Any], ...] = (
+_MAKING: tuple[Component[Any], ...] = (
     Align(),
     Split(),
     Fill(),
@@ -65,4 +71,7 @@ COMPONENTS: tuple[Component[Any], ...] = (
     Neural(),
     Evaluate(),
 )
+_BY_NAME = {one.name: one for one in _MAKING}
+
+COMPONENTS: tuple[Component[Any], ...] = (*_MAKING, Save(_BY_NAME), Predict(_BY_NAME))
 """One instance of each, in the order in which a pipeline usually has them."""

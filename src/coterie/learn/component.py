@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from coterie.data import Dataset, Scratch, VerticalFrame
+    from coterie.data import ColumnType, Dataset, Scratch, VerticalFrame
     from coterie.mpc import Correlations, Disclosure, Network, TapeFile, TapeFiles
     from coterie.wire import Mesh
 
@@ -105,6 +105,9 @@ class FrameShape:
     label: str
     bound: float | None = None
     """Every feature value lies in [-bound, bound], where a step has made sure of that."""
+    apart: tuple[str, ...] = ()
+    """Columns, as ``party.column``, that their owners have beside the features: row weights of ``sample``.
+    They are used where a step names them, and nowhere else."""
 
     @property
     def width(self) -> int:
@@ -209,6 +212,17 @@ class Finding:
     """Plain values, as in the JSON file that the party got."""
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """A step of the job that is planned already."""
+
+    step: str
+    component: str
+    params: Params
+    before: Mapping[str, FrameShape]
+    """The frames before it."""
+
+
 @dataclass
 class PlanContext:
     """What a component may look at while it plans. Data is not among it."""
@@ -244,6 +258,19 @@ class PlanContext:
     segment, a cell. What is smaller is merged, or left out."""
     scored: frozenset[tuple[str, str]] = frozenset()
     """Model step and frame of the scores that their receivers have already: they are not computed twice."""
+    types: Mapping[str, Mapping[str, ColumnType]] = field(default_factory=dict)
+    """Declared type of each column that the agreement grants, by party and name."""
+    earlier: tuple[Earlier, ...] = ()
+    """The job's steps before this one, in order."""
+    job: str = ""
+    """Its id."""
+    agreement: str = ""
+    """The digest of its terms."""
+    labelled: bool = True
+    """Whether the label is among the job's data. Where not, the job has saved pipelines score new rows, and
+    label and its holder are theirs."""
+    pipelines: Mapping[str, BaseModel] = field(default_factory=dict)
+    """Public parts of the saved pipelines that the job uses, by the name under which its steps know them."""
 
     @property
     def everybody(self) -> tuple[str, ...]:
@@ -306,6 +333,8 @@ class RunContext:
     """What this job has given so far, by receiver who is served here; in the order in which it was given."""
     scores: MutableMapping[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
     """Scores that are here already, by model step and frame."""
+    pipelines: Mapping[str, Path] = field(default_factory=dict)
+    """This party's own files of saved pipelines, by the name under which the job's steps know them."""
     tapes: TapeFile | TapeFiles | None = None
     """Where what is dealt does not come by links: this party's file of the stage; at the dealer the files
     that it writes."""
@@ -400,6 +429,11 @@ class Component(ABC, Generic[P]):
     """Modules that :meth:`run` loads when it needs them, and nothing before."""
     reads_datasets: ClassVar[bool] = False
     """True where it takes columns out of the datasets. All others have them from frames."""
+    needs_label: ClassVar[bool] = True
+    """False where it can be a step of a job whose data has no label."""
+    version: ClassVar[int] = 1
+    """Of what the step keeps for later jobs, where it keeps anything: another one where what was kept before
+    cannot be read any more, or would have another effect."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()  # of Generic, for bases with more parameters

@@ -25,6 +25,7 @@ from coterie.learn.component import (
     StepPlan,
 )
 from coterie.learn.errors import FRAME_MISSING
+from coterie.learn.saving import Repeats
 
 __all__ = ["Learnt", "Transform", "training_of"]
 
@@ -42,7 +43,7 @@ class Learnt(Generic[S]):
     """By owner, of the owners who are here. Private to each."""
 
 
-class Transform(Component[P], Generic[P, S]):
+class Transform(Component[P], Repeats, Generic[P, S]):
     """Base of local transforms. A subclass says what is learnt, and how rows are changed by it.
 
     Errors: CT-3001 without aligned rows, and those of :meth:`learn` and :meth:`transform`.
@@ -51,6 +52,7 @@ class Transform(Component[P], Generic[P, S]):
     State: ClassVar[type[BaseModel]]
     """What is learnt of one owner's columns, as it is stored."""
     statement: ClassVar[Statement]
+    needs_label: ClassVar[bool] = False
 
     @abstractmethod
     def learn(self, training: VerticalFrame, params: P, context: RunContext) -> S:
@@ -60,6 +62,17 @@ class Transform(Component[P], Generic[P, S]):
     def transform(self, frame: VerticalFrame, params: P, state: S) -> VerticalFrame:
         """The frame, of that one owner's columns alone, with them changed. Its feature columns are then those
         of :meth:`shape`, in that order. Called for the training rows, too, and for rows of later jobs."""
+
+    def shape_again(self, shape: FrameShape, params: P) -> FrameShape:
+        return self.shape(shape, params)
+
+    def kept_state(self, left: Any, owner: str) -> bytes:
+        state: BaseModel = left.states[owner]
+        return state.model_dump_json().encode()
+
+    def again(self, frame: VerticalFrame, params: P, state: bytes) -> VerticalFrame:
+        known: Any = self.State.model_validate_json(state)
+        return self.transform(frame, params, known)
 
     def shape(self, shape: FrameShape, params: P) -> FrameShape:  # noqa: ARG002
         """The public facts of a frame after the step. By default they are what they were."""

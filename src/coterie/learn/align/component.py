@@ -55,6 +55,7 @@ class Align(Component[AlignParams]):
     engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
     ends_stage: ClassVar[bool] = True
     reads_datasets: ClassVar[bool] = True
+    needs_label: ClassVar[bool] = False
 
     def plan(self, context: PlanContext, params: AlignParams) -> StepPlan:
         parties = context.parties

@@ -10,7 +10,7 @@ from coterie.data import VerticalFrame
 from coterie.errors import CoterieError
 from coterie.learn.boosting import clear
 from coterie.learn.boosting.columns import features_of, matrix
-from coterie.learn.boosting.model import BoostedTrees, Made
+from coterie.learn.boosting.model import BoostedTrees, Made, load_model
 from coterie.learn.boosting.params import BoostingParams
 from coterie.learn.boosting.statement import HISTORY, IMPORTANCE, MODEL, SHAP
 from coterie.learn.component import (
@@ -28,6 +28,7 @@ from coterie.learn.joined import (
     NO_RECEIVER,
     NO_SUCH_FEATURE,
     JoinedFacts,
+    SavesJoined,
     check_whole,
     give_rows,
     granted,
@@ -41,7 +42,7 @@ from coterie.learn.linear import CLEAR, Floats
 __all__ = ["Boosting"]
 
 
-class Boosting(Component[BoostingParams]):
+class Boosting(Component[BoostingParams], SavesJoined):
     """Trains on "train", or on "all" where the rows are not split. Missing values stay missing.
 
     Engines "clear" and "tee": all columns are in one place, and whoever is granted the model learns it.
@@ -75,6 +76,9 @@ class Boosting(Component[BoostingParams]):
             operations=params.rounds * shape.rows * shape.width * params.max_depth // 4,
             statement=CLEAR,
         )
+
+    def loaded(self, content: bytes) -> BoostedTrees:
+        return load_model(content)
 
     def run(self, context: RunContext, params: BoostingParams) -> None:
         try:

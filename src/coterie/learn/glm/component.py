@@ -35,6 +35,7 @@ from coterie.learn.linear import (
     ClearModel,
     Floats,
     ModelFacts,
+    SavesLinear,
     SharedModel,
     feature_columns,
     model_reveals,
@@ -62,7 +63,7 @@ class _Task:
         return secure.Formats(self.numbers)
 
 
-class Glm(Component[GlmParams]):
+class Glm(Component[GlmParams], SavesLinear):
     """Trains on "train", or on "all" where the rows are not split.
 
     Engine "mpc": every compute party keeps shares of the coefficients; those whom the agreement grants
@@ -120,7 +121,7 @@ def _task(context: PlanContext, params: GlmParams) -> _Task:
         raise FRAME_MISSING("'train' or 'all'", step=context.step)
     for column in params.apart:
         party, name = place_of(column)
-        if name not in shape.columns.get(party, ()):
+        if name not in shape.columns.get(party, ()) and column not in shape.apart:
             raise COLUMN_APART(f"'{column}'", step=context.step)
     columns = feature_columns(shape, params)
     if not columns:

@@ -3,6 +3,7 @@
 from coterie.learn.joined.envelope import Stored, opened, sealed_header, wrapped
 from coterie.learn.joined.errors import LABEL_UNFIT, LEARNER_MISSING, NO_RECEIVER, NO_SUCH_FEATURE
 from coterie.learn.joined.facts import JoinedFacts, JoinedModel, JoinedParams
+from coterie.learn.joined.saving import SavesJoined
 from coterie.learn.joined.scores import score_plan, score_run
 from coterie.learn.joined.training import (
     check_whole,
@@ -23,6 +24,7 @@ __all__ = [
     "JoinedFacts",
     "JoinedModel",
     "JoinedParams",
+    "SavesJoined",
     "Stored",
     "check_whole",
     "give_rows",

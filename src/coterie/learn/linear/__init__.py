@@ -22,6 +22,7 @@ from coterie.learn.linear.errors import (
 from coterie.learn.linear.model import ClearModel, ModelFacts, SharedModel, load_model
 from coterie.learn.linear.params import Floats, LinearParams, sigmoid
 from coterie.learn.linear.products import gram, turned
+from coterie.learn.linear.saving import SavesLinear
 from coterie.learn.linear.scores import score_plan, score_run
 from coterie.learn.linear.statement import CLEAR, MODEL, model_reveals
 
@@ -40,6 +41,7 @@ __all__ = [
     "ModelFacts",
     "Moments",
     "Place",
+    "SavesLinear",
     "SharedModel",
     "feature_columns",
     "gram",

@@ -27,6 +27,7 @@ from coterie.learn.linear import (
     NO_FEATURES,
     ClearModel,
     ModelFacts,
+    SavesLinear,
     SharedModel,
     model_reveals,
     need_all_here,
@@ -47,7 +48,7 @@ CLEAR_BOUND = 0.0
 """Of coefficients in the clear: none is known, and none is needed."""
 
 
-class Logistic(Component[LogisticParams]):
+class Logistic(Component[LogisticParams], SavesLinear):
     """Trains on "train", or on "all" where the rows are not split.
 
     Engine "mpc": every compute party keeps shares of the coefficients; those whom the agreement grants

@@ -20,6 +20,7 @@ from coterie.learn.errors import ONE_CLASS
 from coterie.learn.joined import (
     LABEL_UNFIT,
     JoinedFacts,
+    SavesJoined,
     check_whole,
     granted,
     held_back,
@@ -29,14 +30,14 @@ from coterie.learn.joined import (
 )
 from coterie.learn.linear import CLEAR, NO_BOUND, Floats
 from coterie.learn.neural import clear
-from coterie.learn.neural.model import Made, Network, values
+from coterie.learn.neural.model import Made, Network, load_model, values
 from coterie.learn.neural.params import NeuralParams
 from coterie.learn.neural.statement import HISTORY, MODEL
 
 __all__ = ["Neural"]
 
 
-class Neural(Component[NeuralParams]):
+class Neural(Component[NeuralParams], SavesJoined):
     """Trains on "train", or on "all" where the rows are not split. Features must be on one scale.
 
     Engines "clear" and "tee": all columns are in one place, and whoever is granted the model learns it.
@@ -80,6 +81,9 @@ class Neural(Component[NeuralParams]):
             operations=3 * params.epochs * shape.rows * numbers,
             statement=CLEAR,
         )
+
+    def loaded(self, content: bytes) -> Network:
+        return load_model(content)
 
     def run(self, context: RunContext, params: NeuralParams) -> None:
         try:
