@@ -26,6 +26,7 @@ from coterie.learn.component import (
     StepPlan,
     synced,
 )
+from coterie.learn.describe import Describe
 from coterie.learn.evaluate import Evaluate
 from coterie.learn.fill import Fill
 from coterie.learn.glm import Glm
@@ -63,6 +64,7 @@ __all__ = [
 _MAKING: tuple[Component[Any], ...] = (
     Align(),
     Split(),
+    Describe(),
     Fill(),
     Standardize(),
     Logistic(),

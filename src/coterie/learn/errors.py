@@ -99,3 +99,23 @@ RECORD_TOO_LONG = define(
     "The record of results does not fit its planned length",
     "Report it with the job's parameters.",
 )
+
+COLUMN_EXISTS = define(
+    "CT-3115",
+    BadInput,
+    "A step would make a column that is there already",
+    "Choose another name for the new column.",
+)
+
+COLUMN_NOT_THERE = define(
+    "CT-3135",
+    BadInput,
+    "A parameter names a column that is not in the frame",
+    "Name columns as `party.column`, of those that the steps before leave.",
+)
+NOBODY_RECEIVES = define(
+    "CT-3136",
+    NotAgreed,
+    "Nobody may receive what the step is for",
+    "Agree on a receiver of this kind of result, or leave the step out.",
+)

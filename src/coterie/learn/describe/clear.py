@@ -1,0 +1,215 @@
+"""Figures of one column: all of them, as its owner sees them, and those that tell others of no few rows.
+
+Conventions are those of pandas: ``std`` of a sample, ``skew`` and ``kurt`` adjusted for its size, quantiles
+interpolated between rows.
+
+What others see is of groups of at least ``group`` rows. Values among the ``group - 1`` largest or smallest
+are moved to the next one (they are *winsorised*), so that neither a mean nor a kurtosis tells of a few rows
+far out, nor the mean of a truth value of a few that have it; a quantile is told where so many rows lie on
+each of its sides; cells and categories of fewer are merged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from coterie.learn.describe.params import DescribeParams
+from coterie.learn.describe.record import MOST_CATEGORIES, Category, ColumnProfile, Histogram, Quantile
+from coterie.learn.errors import NOT_FINITE
+
+__all__ = ["guarded_profile", "whole_profile"]
+
+Floats = NDArray[np.float64]
+TypeName = Literal["int", "float", "bool", "text"]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What every profile of a column begins with."""
+
+    party: str
+    column: str
+    type: TypeName
+    rows: int
+    missing: int
+
+    def profile(self, *, whole: bool, missing: int | None, **figures: Any) -> ColumnProfile:
+        return ColumnProfile(
+            party=self.party,
+            column=self.column,
+            type=self.type,
+            whole=whole,
+            rows=self.rows,
+            missing=missing,
+            **figures,
+        )
+
+
+def whole_profile(party: str, name: str, values: pa.ChunkedArray, params: DescribeParams) -> ColumnProfile:
+    """For the owner of the column. Errors: CT-3028 where a number is not finite."""
+    place = _place(party, name, values)
+    if place.type == "text":
+        found = _counts(values)
+        shown = tuple(Category(name=text, rows=rows) for text, rows in found[:MOST_CATEGORIES])
+        other = sum(rows for _, rows in found[MOST_CATEGORIES:])
+        figures: dict[str, Any] = {"distinct": len(found), "categories": shown, "other": other}
+        return place.profile(whole=True, missing=place.missing, **figures)
+    numbers = _numbers(name, values)
+    figures = {"distinct": _distinct(numbers), **_moments(numbers)}
+    figures["quantiles"] = _quantiles(numbers, params.quantiles, 1)
+    if len(numbers):
+        figures |= {"min": float(numbers[0]), "max": float(numbers[-1])}
+        figures["histogram"] = _histogram(numbers, params.bins, 0)
+    return place.profile(whole=True, missing=place.missing, **figures)
+
+
+def guarded_profile(
+    party: str, name: str, values: pa.ChunkedArray, params: DescribeParams, group: int
+) -> ColumnProfile:
+    """For everybody else. Errors: CT-3028."""
+    place = _place(party, name, values)
+    missing = None if 0 < place.missing < group else place.missing
+    present = place.rows - place.missing
+    if place.type == "text":
+        found = _counts(values) if present >= group else []
+        shown, other = _merged_categories(found, group)
+        figures: dict[str, Any] = {
+            "distinct": len(found) if found else None,
+            "categories": tuple(Category(name=None, rows=rows) for rows in shown),
+            "other": other if found else None,
+        }
+        return place.profile(whole=False, missing=missing, **figures)
+    numbers = _numbers(name, values)
+    if present < 2 * group:  # nothing lies so far from both ends
+        told = tuple(Quantile(share=share, value=None) for share in params.quantiles)
+        return place.profile(whole=False, missing=missing, distinct=None, quantiles=told)
+    moved = np.clip(numbers, numbers[group - 1], numbers[present - group])
+    return place.profile(
+        whole=False,
+        missing=missing,
+        distinct=_distinct(numbers),
+        **_moments(moved),
+        quantiles=_quantiles(numbers, params.quantiles, group),
+        histogram=_histogram(moved, params.bins, group),
+    )
+
+
+def _place(party: str, name: str, values: pa.ChunkedArray) -> _Place:
+    return _Place(party, name, _type_of(values.type), len(values), values.null_count)
+
+
+def _type_of(kind: pa.DataType) -> TypeName:
+    if pa.types.is_boolean(kind):
+        return "bool"
+    if pa.types.is_integer(kind):
+        return "int"
+    return "float" if pa.types.is_floating(kind) else "text"
+
+
+def _numbers(name: str, values: pa.ChunkedArray) -> Floats:
+    """Those that are there, in ascending order."""
+    present = values.drop_null()
+    if pa.types.is_boolean(present.type):
+        present = pc.cast(present, pa.int8())
+    numbers = np.sort(pc.cast(present, pa.float64(), safe=False).to_numpy())
+    if len(numbers) and not np.isfinite(numbers[[0, -1]]).all():  # NaN is sorted to the end
+        raise NOT_FINITE(f"'{name}'")
+    return numbers
+
+
+def _counts(values: pa.ChunkedArray) -> list[tuple[str, int]]:
+    """Categories with their rows, the most frequent first, equals in code point order."""
+    found = pc.value_counts(values.drop_null())
+    pairs = zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True)
+    return sorted(((str(name), int(rows)) for name, rows in pairs), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _merged_categories(found: Sequence[tuple[str, int]], group: int) -> tuple[list[int], int]:
+    """Rows of the categories that are shown, and of all others, which are none or enough."""
+    shown = [rows for _, rows in found if rows >= group][:MOST_CATEGORIES]
+    other = sum(rows for _, rows in found) - sum(shown)
+    while 0 < other < group and shown:
+        other += shown.pop()
+    return shown, other
+
+
+def _distinct(numbers: Floats) -> int:
+    return int(np.count_nonzero(np.diff(numbers))) + 1 if len(numbers) else 0
+
+
+def _moments(numbers: Floats) -> dict[str, float | None]:
+    """In units of the largest magnitude, so that no power of a value leaves float64."""
+    names = ("mean", "std", "skewness", "kurtosis")
+    n = len(numbers)
+    if not n:
+        return dict.fromkeys(names)
+    unit = float(np.abs(numbers).max()) or 1.0
+    small = numbers / unit
+    mean = float(small.mean())
+    away = small - mean
+    squares = away * away
+    second, third, fourth = (
+        float(squares.mean()),
+        float((squares * away).mean()),
+        float(squares @ squares) / n,
+    )
+    found: dict[str, float | None] = {"mean": mean * unit, "std": None, "skewness": None, "kurtosis": None}
+    varies = numbers[0] < numbers[-1] and second > 0
+    if n > 1:
+        found["std"] = math.sqrt(second * n / (n - 1)) * unit if varies else 0.0
+    if n > 2 and varies:
+        found["skewness"] = math.sqrt(n * (n - 1)) / (n - 2) * third / second**1.5
+    if n > 3 and varies:
+        excess = (n + 1) * (fourth / second**2) - 3 * (n - 1)
+        found["kurtosis"] = (n - 1) / ((n - 2) * (n - 3)) * excess
+    return {name: value if value is None or math.isfinite(value) else None for name, value in found.items()}
+
+
+def _quantiles(numbers: Floats, shares: Sequence[float], group: int) -> tuple[Quantile, ...]:
+    """None for those with fewer than ``group`` rows up to them, or from them on."""
+    n, told = len(numbers), []
+    for share in shares:
+        place = (n - 1) * share
+        enough = n > 0 and math.floor(place) + 1 >= group and n - math.ceil(place) >= group
+        told.append(Quantile(share=share, value=_between(numbers, place) if enough else None))
+    return tuple(told)
+
+
+def _between(numbers: Floats, place: float) -> float:
+    low, part = math.floor(place), place - math.floor(place)
+    left = float(numbers[low])
+    if not part:
+        return left
+    return left * (1 - part) + float(numbers[low + 1]) * part  # no difference, which could leave float64
+
+
+def _histogram(numbers: Floats, bins: int, group: int) -> Histogram:
+    """Of sorted numbers. Neighbouring cells are merged until each has ``group`` rows at least."""
+    low, high = float(numbers[0]), float(numbers[-1])
+    parts = np.linspace(0, 1, bins + 1)
+    edges = np.unique(np.clip(low * (1 - parts) + high * parts, low, high))
+    if len(edges) < 2:
+        return Histogram(edges=(low, high), counts=(len(numbers),))
+    ends = [*np.searchsorted(numbers, edges[1:-1], side="left").tolist(), len(numbers)]
+    kept = list(_enough(ends, group))
+    inner = tuple(float(edges[cell + 1]) for cell in kept[:-1])
+    counts = np.diff([0, *(ends[cell] for cell in kept)]).tolist()
+    return Histogram(edges=(low, *inner, high), counts=tuple(counts))
+
+
+def _enough(ends: Sequence[int], group: int) -> Iterator[int]:
+    """Last cells of the merged ones, by where each cell ends among the rows."""
+    begin, whole = 0, ends[-1]
+    for cell, end in enumerate(ends[:-1]):
+        if end - begin >= group and whole - end >= group:
+            yield cell
+            begin = end
+    yield len(ends) - 1
