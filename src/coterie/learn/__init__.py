@@ -6,6 +6,7 @@ from typing import Any
 
 from coterie.learn.align import Align
 from coterie.learn.attested import attested
+from coterie.learn.binning import Bin, Woe
 from coterie.learn.boosting import Boosting
 from coterie.learn.component import (
     MIN_GROUP,
@@ -67,6 +68,8 @@ _MAKING: tuple[Component[Any], ...] = (
     Describe(),
     Fill(),
     Standardize(),
+    Bin(),
+    Woe(),
     Logistic(),
     Glm(),
     Boosting(),

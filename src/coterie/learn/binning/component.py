@@ -1,0 +1,189 @@
+"""``bin``: cut columns into bins, and weigh the bins by the label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar
+
+from coterie.learn.component import (
+    Component,
+    Engine,
+    PlanContext,
+    ResultKind,
+    Reveal,
+    RunContext,
+    StepPlan,
+)
+from coterie.learn.documents import pack, unpack
+from coterie.learn.errors import FRAME_MISSING, RECORD_INVALID
+from coterie.learn.transform import Learnt, training_of
+
+from .clear import final
+from .counting import Counted, Places, count_plan, count_run
+from .errors import BINS_NOT_AGREED
+from .facts import BinsFacts, chosen
+from .params import BinParams
+from .record import Bins, ColumnBins, ColumnIv, IvTable, iv_size
+
+__all__ = ["Bin", "owners_may_see"]
+
+TAG = "iv"
+
+
+class Bin(Component[BinParams]):
+    """Cuts the training rows' columns into bins, which their owners keep, and weighs them.
+
+    Errors: CT-3001 without aligned rows, CT-3016 and CT-3101 for labels of which one is too rare, CT-3028 for
+    an infinite number, CT-3100 for a column that is not there, CT-3102 where the agreement does not show an
+    owner its bins, CT-3104 for an unfit special value, CT-1501 and CT-1502 for labels other than 0 and 1.
+    """
+
+    name: ClassVar[str] = "bin"
+    summary: ClassVar[str] = (
+        "Cut columns into bins by their owners, with weights of evidence and information values."
+    )
+    Parameters: ClassVar = BinParams
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+
+    def plan(self, context: PlanContext, params: BinParams) -> StepPlan:
+        columns = _columns(context, params)
+        plan = count_plan(context, columns, params)
+        sent = {source: dict(to) for source, to in plan.sent.items()}
+        rounds = dict(plan.rounds)
+        before = dict(rounds)
+        for (owner, receiver), size in _table_sizes(context, columns).items():
+            to = sent.setdefault(owner, {})
+            to[receiver] = to.get(receiver, 0) + size
+            rounds[receiver] = max(rounds.get(receiver, 0), before.get(owner, 0) + 1)
+        shown = tuple(party for party in context.receiving("bins") if party in columns)
+        results: dict[str, tuple[str, ...]] = {"bins": shown, "iv": context.receiving("iv")}
+        context.models[context.step] = BinsFacts(columns, params.slots)
+        return replace(
+            plan,
+            component=self.name,
+            params=params.model_dump(mode="json"),
+            sent=sent,
+            rounds=rounds,
+            reveals=_reveals(context, columns, params),
+            results={kind: to for kind, to in results.items() if to},
+        )
+
+    def run(self, context: RunContext, params: BinParams) -> None:
+        columns = _columns(context.planning, params)
+        found = count_run(context, columns, params)
+        if context.deals_ahead:
+            return
+        own = {} if found is None else _binned(context, found, params)
+        if found is not None:
+            context.models[context.step] = Learnt(self.name, params, own)
+        for owner, bins in own.items():
+            context.tell("bins", bins.model_dump(mode="json"), to=(owner,))
+        tables = [_table(context, owner, bins) for owner, bins in own.items()]
+        tables += _exchanged(context, columns, {t.columns[0].party: t for t in tables})
+        context.tell("iv", lambda: _joined(context, tables).model_dump(mode="json"))
+
+
+def owners_may_see(context: PlanContext, columns: Places) -> None:
+    """Raises CT-3102 where bins would be shown to an owner who may not see them."""
+    shown = context.receiving("bins")
+    for owner in columns:
+        if context.engine == "mpc" and owner not in shown and owner != context.label_holder:
+            raise BINS_NOT_AGREED(f"{owner} may not get results of kind 'bins'", step=context.step)
+
+
+def _columns(context: PlanContext, params: BinParams) -> dict[str, tuple[str, ...]]:
+    shape = training_of(context.frames)
+    if shape is None:
+        raise FRAME_MISSING("'all'", step=context.step)
+    columns = chosen(shape, params.columns, params.special)
+    owners_may_see(context, columns)
+    return columns
+
+
+def _binned(context: RunContext, found: Mapping[str, list[Counted]], params: BinParams) -> dict[str, Bins]:
+    total, done = sum(map(len, found.values())), 0
+    bins = {}
+    for owner, columns in found.items():
+        made: list[ColumnBins] = []
+        for one in columns:
+            context.progress(done, total, "choosing bins")
+            made.append(final(one.groups, one.merged, params))
+            done += 1
+        bins[owner] = Bins(columns=tuple(made))
+    return bins
+
+
+def _table_sizes(context: PlanContext, columns: Places) -> dict[tuple[str, str], int]:
+    """Bytes of information values, by who sends them and who gets them."""
+    if context.engine != "mpc":
+        return {}
+    return {
+        (owner, receiver): iv_size(context.step, owner, names)
+        for owner, names in columns.items()
+        for receiver in context.receiving("iv")
+        if receiver != owner
+    }
+
+
+def _exchanged(context: RunContext, columns: Places, own: Mapping[str, IvTable]) -> list[IvTable]:
+    """Send what is here to its receivers, and give what others sent here."""
+    sizes = _table_sizes(context.planning, columns)
+    for (owner, receiver), size in sizes.items():
+        if owner == context.me:
+            context.mesh.to(receiver).send_bytes(TAG, pack(own[owner], size))
+    return [
+        _checked(unpack(context.mesh.to(owner).recv_bytes(TAG, size), IvTable, owner), owner, columns[owner])
+        for (owner, receiver), size in sizes.items()
+        if receiver == context.me
+    ]
+
+
+def _checked(table: IvTable, owner: str, names: tuple[str, ...]) -> IvTable:
+    if sorted(names) != sorted(one.column for one in table.columns) or any(
+        one.party != owner for one in table.columns
+    ):
+        raise RECORD_INVALID(f"information values of other columns, from {owner}", party=owner)
+    return table
+
+
+def _table(context: RunContext, owner: str, bins: Bins) -> IvTable:
+    least = context.planning.min_group
+
+    def of(column: ColumnBins) -> ColumnIv:
+        there = column.rows - column.missing_rows
+        told = column.missing_rows in (0, column.rows) or min(column.missing_rows, there) >= least
+        return ColumnIv(
+            party=owner,
+            column=column.name,
+            iv=column.iv,
+            bins=len(column.bins),
+            missing_rate=column.missing_rows / column.rows if told else None,
+        )
+
+    return IvTable(step=context.step, min_group=least, columns=tuple(map(of, bins.columns)))
+
+
+def _joined(context: RunContext, tables: list[IvTable]) -> IvTable:
+    """All columns, by information value."""
+    columns = [one for table in tables for one in table.columns]
+    columns.sort(key=lambda one: (-one.iv, one.party, one.column))
+    return IvTable(step=context.step, min_group=context.planning.min_group, columns=tuple(columns))
+
+
+def _reveals(context: PlanContext, columns: Places, params: BinParams) -> tuple[Reveal, ...]:
+    least, reveals = context.min_group, []
+    kind: ResultKind = "bins"
+    seen = context.receiving(kind)
+    for owner, names in columns.items():
+        if owner in seen and (context.engine == "tee" or owner != context.label_holder):
+            text = (
+                f"how many rows with each label are in each bin of {owner}'s own columns, in none fewer than "
+                f"{least} of either, and how many in all"
+            )
+            reveals.append(Reveal(text, (owner,), 2 * len(names) * params.slots, kind))
+    to = context.receiving("iv")
+    if to:
+        text = "information value, number of bins and share of missing values of each binned column"
+        reveals.append(Reveal(text, to, 3 * sum(map(len, columns.values())), "iv"))
+    return tuple(reveals)
