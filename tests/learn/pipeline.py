@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ import pyarrow as pa
 
 from coterie.data import Column, CsvSource, Dataset, DatasetSpec
 from coterie.errors import CoterieError
+from coterie.learn import read_pipeline
 from coterie.learn.component import (
     MIN_GROUP,
     Component,
+    Earlier,
     Engine,
     Finding,
     JobFacts,
@@ -84,8 +87,15 @@ def run(
     dealer: str | None = None,
     receivers: Mapping[str, tuple[str, ...]] | None = None,
     min_group: int = MIN_GROUP,
+    pipelines: Mapping[str, Mapping[str, Path]] | None = None,
 ) -> dict[str, Outcome]:
-    """Plan and run the steps at all participants; the first failure is raised after all have ended."""
+    """Plan and run the steps at all participants; the first failure is raised after all have ended.
+
+    :param pipelines: saved ones: under which name, and where each party has its file.
+    """
+    saved = {
+        name: read_pipeline(next(iter(files.values()))).pipeline for name, files in (pipelines or {}).items()
+    }
     names = [*datasets, *([dealer] if dealer else [])]
     facts: dict[tuple[int, str], dict[str, int]] = {}
     plans: dict[tuple[int, str], StepPlan] = {}
@@ -108,6 +118,11 @@ def run(
             frames={},
             models={},
             min_group=min_group,
+            types={party: {c.name: c.type for c in one.spec.columns} for party, one in datasets.items()},
+            job="ab" * 16,
+            agreement="sha256:" + "cd" * 32,
+            labelled=label in datasets[label_holder].table.column_names,
+            pipelines=saved,
         )
 
     def work(name: str, mesh: Mesh, outcome: Outcome) -> None:
@@ -121,6 +136,7 @@ def run(
             before = replace(planning, frames=dict(planning.frames), models=dict(planning.models))
             params = component.Parameters.model_validate(given)
             plan = component.plan(planning, params)
+            planning.earlier += (Earlier(step, component.name, params, before.frames),)
             plans[number, name] = plan
             barrier.wait()
             assert all(plans[number, other] == plan for other in names)
@@ -142,6 +158,7 @@ def run(
                 publish=_publisher(name, plan, outcome),
                 findings=findings,
                 scores=scores,
+                pipelines={one: files[name] for one, files in (pipelines or {}).items() if name in files},
                 job=JobFacts("ab" * 16, "a <job>", "an agreement", tuple(outcome.plans.values())),
             )
             frames.update(synced(frames, before.frames))

@@ -1,0 +1,179 @@
+"""Saved pipelines: what is kept, that new rows are scored as rows of the job were, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from coterie.errors import CoterieError
+from coterie.learn import COMPONENTS, read_pipeline
+from coterie.learn.component import Component, Engine, Params, PlanContext, RunContext, StepPlan
+from coterie.learn.joined import give_rows
+from coterie.learn.scoring import last_model, score_plan, score_run
+from tests.learn.pipeline import Outcome, dataset, people, run
+
+
+class Score(Component[Params]):
+    """Scores the test rows by the last model, to the label holder: what a job does that trains."""
+
+    name: ClassVar[str] = "score"
+    summary: ClassVar[str] = "Score."
+    Parameters: ClassVar = Params
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+
+    def plan(self, context: PlanContext, params: Params) -> StepPlan:
+        plan = score_plan(context, last_model(context), "test", (context.label_holder,))
+        return replace(plan, step=context.step, results={"scores": (context.label_holder,)})
+
+    def run(self, context: RunContext, params: Params) -> None:
+        model, to = last_model(context.planning), (context.planning.label_holder,)
+        found = score_run(context, model, "test", to)
+        if found is not None and context.computes:
+            give_rows(context, "scores", "scores.parquet", context.frames["test"], {"score": found})
+
+
+BY_NAME = {**{one.name: one for one in COMPONENTS}, "score": Score()}
+PARTIES = ("lender", "payments")
+ROWS, NEW = 240, 90
+ALL = dict.fromkeys(("pipeline", "profile"), PARTIES) | {"scores": ("lender",)}
+TRAINING: Sequence[tuple[str, Mapping[str, Any]]] = (
+    ("align", {}),
+    ("split", {}),
+    ("fill", {"method": "mean"}),
+    ("standardize", {}),
+    ("logistic", {"passes": 6}),
+    ("save", {"name": "credit"}),
+)
+
+
+def steps(given: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Any]:
+    return [(name, BY_NAME[name], params) for name, params in given]
+
+
+def tables(rows: int, seed: int, label: bool = True) -> dict[str, Any]:
+    """Two parties' tables of the same people, in two orders, with gaps."""
+    ids, random = people(rows, seed)
+    age, flow, ratio = (random.normal(size=rows) for _ in range(3))
+    bad = (age + 2 * flow - ratio + random.normal(size=rows) > 0).astype(np.int64)
+    gaps = np.where(random.random(rows) < 0.2, np.nan, ratio)
+    order = random.permutation(rows)
+    lender = {"age": age * 10 + 40, **({"bad": bad} if label else {})}
+    mixed = [ids[row] for row in order]
+    return {
+        "lender": dataset(ids, lender, "bad"),
+        "payments": dataset(mixed, {"flow": flow[order], "ratio": gaps[order]}),
+    }
+
+
+def job(
+    data: Mapping[str, Any], given: Sequence[tuple[str, Mapping[str, Any]]], **more: Any
+) -> dict[str, Outcome]:
+    options = {"label": "bad", "label_holder": "lender", "dealer": "hub", "receivers": ALL, **more}
+    return run(data, steps(given), **options)
+
+
+def scores(outcome: Outcome, step: str = "predict", column: str = "id") -> dict[str, float]:
+    """By id."""
+    found = pq.read_table(io.BytesIO(outcome.published["scores/scores.parquet"])).to_pydict()
+    return dict(zip(found[column], found["score"], strict=True))
+
+
+def files(outcomes: Mapping[str, Outcome], folder: Path) -> dict[str, Path]:
+    """What each party keeps."""
+    found = {}
+    for party in PARTIES:
+        found[party] = folder / f"{party}.pipeline"
+        found[party].write_bytes(outcomes[party].published["pipeline/credit.pipeline"])
+    return found
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Outcome], dict[str, Path]]:
+    outcomes = job(tables(ROWS, 1), [*TRAINING, ("score", {})])
+    return outcomes, files(outcomes, tmp_path_factory.mktemp("kept"))
+
+
+def predict(kept: Mapping[str, Path], data: Mapping[str, Any], **more: Any) -> dict[str, Outcome]:
+    given = [("align", {}), ("predict", {"pipeline": "credit@1"})]
+    return job(data, given, pipelines={"credit@1": kept}, **more)
+
+
+def test_each_party_keeps_its_own_part(trained: Any) -> None:
+    outcomes, kept = trained
+    mine, theirs = (read_pipeline(kept[party]) for party in PARTIES)
+    assert mine.pipeline == theirs.pipeline
+    assert mine.pipeline.identity == theirs.pipeline.identity
+    assert (mine.party, theirs.party) == PARTIES
+    assert mine.pipeline.features == {"lender": ("age",), "payments": ("flow", "ratio")}
+    assert [one.step for one in mine.pipeline.steps] == ["fill", "standardize", "logistic"]
+    fillers = [json.loads(file.part("fill", "state"))["values"] for file in (mine, theirs)]
+    assert [sorted(one) for one in fillers] == [["age"], ["flow", "ratio"]]
+    assert mine.part("logistic", "model") != theirs.part("logistic", "model")
+    assert "pipeline/credit.pipeline" not in outcomes["hub"].published
+    shares = [file.part("logistic", "model") for file in (mine, theirs)]
+    assert all(share not in outcomes["hub"].published.values() for share in shares)
+
+
+def test_rows_are_scored_as_in_the_job_that_trained(trained: Any) -> None:
+    outcomes, kept = trained
+    before = scores(outcomes["lender"])
+    data = tables(ROWS, 1)
+    del data["lender"]
+    data = {"lender": tables(ROWS, 1, label=False)["lender"], **data}
+    again = scores(predict(kept, data)["lender"])
+    assert len(again) == ROWS
+    assert set(before) < set(again)
+    for one, score in before.items():
+        assert again[one] == pytest.approx(score, abs=1e-4)
+
+
+def test_new_rows_are_scored_by_the_formula(trained: Any) -> None:
+    """Against plain numbers: the coefficients, put together from both shares, and the learnt means."""
+    _, kept = trained
+    data = tables(NEW, 5, label=False)
+    found = scores(predict(kept, data)["lender"])
+    opened = {party: read_pipeline(kept[party]) for party in PARTIES}
+    logistic: Any = BY_NAME["logistic"]
+    step = opened["lender"].pipeline.steps[-1]
+    facts = logistic.facts_again(logistic.Parameters.model_validate(step.params), step.facts)
+    shares = [logistic.model_again(opened[party].part("logistic", "model"), facts) for party in PARTIES]
+    ring = shares[0].shares + shares[1].shares
+    weights = ring.astype(np.int64) / 2.0 ** shares[0].facts.frac
+    columns = []
+    for party, names in opened["lender"].pipeline.features.items():
+        filler = json.loads(opened[party].part("fill", "state"))["values"]
+        scale = json.loads(opened[party].part("standardize", "state"))
+        table = data[party].table.to_pandas().set_index(data[party].ids.to_pandas())
+        for name in names:
+            one = scale["columns"][name]
+            assert one["quantiles"] is None
+            values = (table[name].fillna(filler[name]) - one["mean"]) / one["deviation"]
+            columns.append(values.clip(-scale["clip"], scale["clip"]))
+    logits = sum(weight * column for weight, column in zip(weights, columns, strict=False)) + weights[-1]
+    wanted = 1 / (1 + np.exp(-logits))
+    assert set(found) == set(wanted.index)
+    for one, score in found.items():
+        assert score == pytest.approx(wanted[one], abs=1e-3)
+
+
+def test_scores_go_to_the_agreed_receiver(trained: Any) -> None:
+    _, kept = trained
+    data = tables(NEW, 6, label=False)
+    outcomes = predict(kept, data, receivers={**ALL, "scores": ("payments",)})
+    assert "scores/scores.parquet" not in outcomes["lender"].published
+    assert len(scores(outcomes["payments"])) == NEW
+    both = predict(kept, data, receivers={**ALL, "scores": PARTIES})
+    first, second = (scores(both[party]) for party in PARTIES)
+    assert first == second
+    (reveal,) = both["lender"].plans["predict"].reveals
+    assert (reveal.kind, reveal.to, reveal.values) == ("scores", PARTIES, NEW)
+    with pytest.raises(CoterieError, match=r"^CT-3187 "):
+        predict(kept, data, receivers={**ALL, "scores": ()})
