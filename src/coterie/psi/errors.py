@@ -1,6 +1,6 @@
 """Error codes of set intersection: 20xx."""
 
-from coterie.errors import BadInput, Bug, PeerMisbehaved, define
+from coterie.errors import BadInput, Bug, PeerMisbehaved, Unavailable, define
 
 NO_ROWS = define(
     "CT-2001",
@@ -29,7 +29,13 @@ AMBIGUOUS = define(
 RESULTS_DIFFER = define(
     "CT-2005",
     PeerMisbehaved,
-    "The two parties found different common rows",
-    "Ask the peer's operator: one of the two did not follow the protocol.",
+    "The parties found different common rows",
+    "Ask the peer's operator: one of the parties did not follow the protocol.",
 )
 BAD_CALL = define("CT-2006", Bug, "Set intersection was called with arguments of a wrong form", "Report it.")
+NO_TABLE = define(
+    "CT-2007",
+    Unavailable,
+    "No table could be made of the rows, by a rare chance",
+    "Start the job again. If it happens again, report it.",
+)

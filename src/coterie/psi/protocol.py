@@ -25,43 +25,31 @@ Sources: Meadows, "A more efficient cryptographic matchmaking protocol" (1986); 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coterie._kernels import keyed_hashes, ristretto_hash_mul, ristretto_mul, ristretto_scalar
-from coterie.psi.errors import AMBIGUOUS, BAD_CALL, BAD_POINT, DUPLICATE_IDS, NO_ROWS, RESULTS_DIFFER
+from coterie.psi.errors import AMBIGUOUS, BAD_POINT, RESULTS_DIFFER
 from coterie.psi.matching import AmbiguousTagError, Matches, match
+from coterie.psi.rows import (
+    CHUNK,
+    Alignment,
+    Progress,
+    RandomBytes,
+    check,
+    check_distinct,
+    chunks,
+    permutation,
+)
 from coterie.psi.statement import DIGEST_BYTES, POINT_BYTES, tag_bytes
 
 if TYPE_CHECKING:
     from coterie.wire import Channel, Mesh
 
-CHUNK = 8192
-"""Rows of a message: some 0.1 s of work, so that progress is seen and the network is never idle for long."""
-
-MAX_ROWS = 1 << 40
-"""Above it a row count is an error, and a tag would be longer than 16 bytes with some peer."""
-
 _TAG_KEY = b"coterie/psi/tag/v1".ljust(32, b"\0")
 """Public: it separates these hashes from all others."""
-
-Progress = Callable[[int, int, str], None]
-RandomBytes = Callable[[int], bytes]
-
-
-@dataclass(frozen=True)
-class Alignment:
-    """The common rows of two parties."""
-
-    indices: NDArray[np.int64]
-    """Own row numbers, in the order that both parties have."""
-
-    def __len__(self) -> int:
-        return len(self.indices)
 
 
 def align(
@@ -91,8 +79,8 @@ def align(
     rows), CT-2006 (wrong arguments), CT-1202 (the peer has another number of rows), and those of the channel.
     The caller tells the peers, by ``mesh.fail``.
     """
-    _check(hashes, peer_rows, chunk)
-    _check_distinct(hashes)
+    check(hashes, [peer_rows], chunk)
+    check_distinct(hashes)
     session = _Session(mesh.to(peer), hashes, peer_rows, progress, chunk, random)
     order = session.send_points()
     theirs = session.answer_points()
@@ -129,8 +117,8 @@ class _Session:
 
         All of it before anything is received: both sides then work at once, and no message waits for another.
         """
-        order = _permutation(len(self._hashes), self._random)
-        for start, end in self._chunks(len(order)):
+        order = permutation(len(self._hashes), self._random)
+        for start, end in chunks(len(order), self._chunk):
             shuffled = self._hashes[order[start:end]]
             self._channel.send_array("psi/points", ristretto_hash_mul(shuffled, self._secret))
             self._advance(end - start, "blinding own rows")
@@ -139,7 +127,7 @@ class _Session:
     def answer_points(self) -> NDArray[np.uint8]:
         """Blind the peer's points a second time and return the tags; these tags."""
         tags = np.empty((self._peer_rows, self._width), dtype=np.uint8)
-        for start, end in self._chunks(self._peer_rows):
+        for start, end in chunks(self._peer_rows, self._chunk):
             points = self._channel.recv_array("psi/points", np.uint8, (end - start, POINT_BYTES))
             tags[start:end] = self._tags(points, start)
             self._channel.send_array("psi/tags", tags[start:end])
@@ -157,7 +145,7 @@ class _Session:
     def receive_tags(self) -> NDArray[np.uint8]:
         """The peer's answers: the tags of own rows in the order in which they were sent."""
         tags = np.empty((len(self._hashes), self._width), dtype=np.uint8)
-        for start, end in self._chunks(len(tags)):
+        for start, end in chunks(len(tags), self._chunk):
             tags[start:end] = self._channel.recv_array("psi/tags", np.uint8, (end - start, self._width))
         return tags
 
@@ -174,45 +162,7 @@ class _Session:
         if digest.tobytes() != matches.digest:
             raise RESULTS_DIFFER("the digests are not equal", party=self._channel.peer)
 
-    def _chunks(self, rows: int) -> list[tuple[int, int]]:
-        return [(start, min(start + self._chunk, rows)) for start in range(0, rows, self._chunk)]
-
     def _advance(self, rows: int, what: str) -> None:
         self._done += rows
         if self._progress:
             self._progress(self._done, len(self._hashes) + self._peer_rows, what)
-
-
-def _permutation(rows: int, random: RandomBytes) -> NDArray[np.int64]:
-    """A uniform permutation: random keys of 128 bits, sorted. That two of them are equal has a probability
-    below rows^2 / 2^129.
-    """
-    keys = np.frombuffer(random(16 * rows), dtype="<u8").reshape(2, rows)
-    return np.lexsort(keys).astype(np.int64, copy=False)
-
-
-def _check(hashes: NDArray[np.uint8], peer_rows: int, chunk: int) -> None:
-    if hashes.dtype != np.uint8 or hashes.ndim != 2 or hashes.shape[1] != POINT_BYTES:
-        raise BAD_CALL(f"hashes of type {hashes.dtype} and shape {hashes.shape}, not uint8 and (n, 32)")
-    if chunk < 1 or max(peer_rows, len(hashes)) > MAX_ROWS:
-        raise BAD_CALL(f"{len(hashes)} and {peer_rows} rows in chunks of {chunk}")
-    if len(hashes) < 1:
-        raise NO_ROWS("this party's dataset is empty")
-    if peer_rows < 1:
-        raise NO_ROWS("the peer's dataset is empty")
-
-
-def _check_distinct(hashes: NDArray[np.uint8]) -> None:
-    """Refuse own duplicates before anything is sent: alignment would have to choose between them."""
-    words = np.ascontiguousarray(hashes).view(np.uint64)
-    order = np.lexsort(words.T)
-    same = np.ones(len(order) - 1, dtype=bool)
-    for column in words.T:
-        ordered = column[order]
-        same &= ordered[1:] == ordered[:-1]
-    if same.any():
-        at = int(np.argmax(same))
-        first, second = sorted((int(order[at]), int(order[at + 1])))
-        more = int(same.sum()) - 1
-        also = f", and {more} more rows repeat an id" if more else ""
-        raise DUPLICATE_IDS(f"rows {first} and {second}, counted from 0{also}")

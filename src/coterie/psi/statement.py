@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from coterie.psi.errors import NO_ROWS
+from coterie.psi.errors import BAD_CALL, NO_ROWS
+from coterie.psi.store import cells
 
 POINT_BYTES = 32
 """Of an encoded element of Ristretto255 (RFC 9496)."""
 
+HASH_BYTES = 32
+"""Of a row's id."""
+
 DIGEST_BYTES = 32
+
+SEED_BYTES = 32
+
+MOST_PARTIES = 5
 
 STATISTICAL_BITS = 40
 
 ROUNDS = 3
 """Points, tags, digests: each but the first kind waits for the kind before, however many rows there are."""
+
+ROUNDS_MANY = 4
+"""Points, answers with tables, tags, digests."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,21 @@ STATEMENT = ProtocolStatement(
 """No protocol for this task hinders a party that puts guessed ids among its own rows: it learns whether the
 other has them.
 """
+
+STATEMENT_MANY = ProtocolStatement(
+    protocol="oblivious Diffie-Hellman functions on Ristretto255 and shares of zero in oblivious stores",
+    adversary="semi-honest",
+    threshold="all but one of the parties",
+    helper=None,
+    computational_bits=125,
+    statistical_bits=STATISTICAL_BITS,
+    leaks=(
+        "Each party learns which of its own rows all the others have too, and how many rows each has; nobody "
+        "learns what fewer than all have in common, nor how much that is. Parties who pool what they saw, "
+        "with the party of the fewest rows among them, learn which of its rows all the parties outside have"
+    ),
+)
+"""Of three to five parties. The last is what the result tells whoever puts another's rows among its own."""
 
 
 @dataclass(frozen=True)
@@ -93,3 +120,75 @@ def cost(rows_a: int, rows_b: int) -> Cost:
         # points that wait to be acknowledged or read. What a chunk takes is the constant.
         memory=(2 * width + 64) * (rows_a + rows_b) + (4 << 20),
     )
+
+
+@dataclass(frozen=True)
+class CostMany:
+    """What one run of several parties takes, exactly."""
+
+    sent: Mapping[str, Mapping[str, int]]
+    """Payload bytes by sender, then receiver."""
+    rounds: int
+    """Length of the longest chain of messages that ends at any party."""
+    multiplications: int
+    """Of group elements, at the busiest party."""
+    memory: int
+    """Bytes at the party that needs most, at most, beyond the hashes given and the indices returned."""
+
+
+def asker(rows: Mapping[str, int]) -> str:
+    """The party that asks the others: who has the fewest rows, the first of them in the agreed order."""
+    return min(rows, key=rows.__getitem__)
+
+
+def share_bytes(rows: int) -> int:
+    """Bytes of a share: ⌈log2 n⌉ + 40 bits, rounded up, for an asker with n rows.
+
+    The sum of a row that is not common is uniform, so that some of n sums is zero with probability at most
+    n · 2^-t <= 2^-40.
+    """
+    return -(-((rows - 1).bit_length() + STATISTICAL_BITS) // 8)
+
+
+def cost_many(rows: Mapping[str, int]) -> CostMany:
+    """Bytes and rounds of :func:`coterie.psi.align_many` between parties with these numbers of rows.
+
+    Independent of the data, of how many rows are common, and of the size of chunks.
+    Errors: CT-2001 (a party has no rows), CT-2006 (fewer than two parties, or more than five).
+    """
+    if not 2 <= len(rows) <= MOST_PARTIES:
+        raise BAD_CALL(f"{len(rows)} parties")
+    if len(rows) == 2:
+        a, b = rows
+        pair = cost(rows[a], rows[b])
+        sent = {a: {b: pair.a_to_b}, b: {a: pair.b_to_a}}
+        return CostMany(sent, pair.rounds_a, pair.multiplications, pair.memory)
+    if min(rows.values()) < 1:
+        raise NO_ROWS(" and ".join(str(count) for count in rows.values()) + " rows")
+    first = asker(rows)
+    answerers = [party for party in rows if party != first]
+    asked, tag = rows[first], tag_bytes(rows[first], sum(rows[party] for party in answerers))
+    sent = {party: {peer: DIGEST_BYTES for peer in rows if peer != party} for party in rows}
+    for place, party in enumerate(answerers):
+        sent[first][party] += POINT_BYTES * asked + SEED_BYTES + tag * asked
+        sent[party][first] += POINT_BYTES * asked + share_bytes(asked) * cells(rows[party])
+        for peer in answerers[place + 1 :]:
+            sent[party][peer] += SEED_BYTES
+    most = max(rows.values())
+    return CostMany(
+        sent=sent,
+        rounds=ROUNDS_MANY,
+        multiplications=asked + max((len(rows) - 1) * asked, most),
+        memory=_memory_many(asked, most, len(rows)),
+    )
+
+
+def _memory_many(asked: int, most: int, parties: int) -> int:
+    """At the asker: own rows in order, sums, slots and masks, a table as it comes and as words, and all
+    answers that wait. At an answerer: slots, values, a table twice and what is counted for it; then own tags
+    and the asker's, with their sort keys. What a chunk takes is the constant.
+    """
+    table = 32 * cells(most)
+    asking = (160 + POINT_BYTES * (parties - 1)) * asked + table
+    answering = max(160 * most + table, 32 * most + 96 * (most + asked))
+    return max(asking, answering) + (4 << 20)

@@ -1,0 +1,310 @@
+"""Set intersection of three to five parties, of which nobody learns what any fewer of them have in common.
+
+The party with the fewest rows is the *asker*, the others are *answerers*. With H a hash to the group, r the
+asker's secret scalar, k_i answerer i's, all drawn for this run alone:
+
+1. *Seeds.* Each two answerers share a random key s_ij. Answerer i has for any row y the *share* S_i(y), the
+   exclusive or of PRF(s_ij, y) over the other answerers j. Of one y, all shares together are zero; all but
+   one of them are independent and uniform.
+2. *Points.* The asker sends H(x)^r of each of its rows x, in a secret random order, the same to all.
+3. *Answers.* Answerer i raises each to k_i. The asker takes r away again: it now has F_i(x) = hash(H(x)^k_i,
+   x) of its own rows, an oblivious pseudo-random function (2HashDH).
+4. *Tables.* Answerer i sends an oblivious key-value store (``store.py``) of its rows y: each one's key comes
+   of F_i(y), its value is S_i(y) masked by F_i(y).
+5. *Common rows.* The asker looks up x in all tables and takes the masks off. Where x is a row of all, it
+   finds all shares, whose sum is zero; else the sum is random, and zero with a probability of 2^-40 for all
+   rows together. It draws a key and sends it with as many *tags* as it has rows, in a random order: of a
+   common row the keyed hash, for every other row random bytes. Each party finds its own common rows by their
+   tags.
+6. *Digests.* All send each other a hash of the common tags in their order. A false match ends the run here.
+
+Who sees what, if all follow the protocol:
+
+- *Answerers* see the asker's points, which are random elements to them (decisional Diffie-Hellman, H a random
+  oracle), and tags: those of common rows, which they have, and random bytes. Of each other they see seeds. So
+  all of them together, with the asker honest, learn which of their rows are common to *all* parties, and no
+  more.
+- *The asker* can compute F_i for its own rows only, since nobody answers for others. So every table value of
+  a row that it does not have is masked by a fresh random string. Of a row x that it does have, and that
+  answerer j has not, table j shows random cells; and each answerer i that has x shows a share that contains
+  PRF(s_ij, x), which appears nowhere else. These are independent and uniform, too. So whether none, some or
+  all but one of the answerers have x looks the same, and the tables are uniformly random but for the rows
+  common to all. Sizes of pairwise intersections are not shown either.
+- *The asker together with some answerers* knows their seeds. The same holds for the seeds between the others:
+  it learns which of the *asker's* rows all the *others* have, and nothing about rows that the asker lacks.
+  Had the pooling answerers put the asker's rows in place of their own, the result itself had told them that.
+  Where just one is left outside, its share hides nothing: that is the intersection of two parties.
+
+Sources: Kolesnikov, Matania, Pinkas, Rosulek, Trieu, "Practical multi-party private set intersection from
+symmetric-key techniques" (2017), sections 4 and 5: zero sharing and programmable functions; Jarecki, Kiayias,
+Krawczyk, "Round-optimal password-protected secret sharing" (2014), for 2HashDH. Group: RFC 9496.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coterie._kernels import keyed_hashes, ristretto_hash_mul, ristretto_mul, ristretto_scalar
+from coterie.psi.errors import AMBIGUOUS, BAD_CALL, BAD_POINT, RESULTS_DIFFER
+from coterie.psi.matching import AmbiguousTagError, Matches, match
+from coterie.psi.protocol import align
+from coterie.psi.rows import (
+    CHUNK,
+    Alignment,
+    Progress,
+    RandomBytes,
+    check,
+    check_distinct,
+    chunks,
+    permutation,
+)
+from coterie.psi.statement import (
+    DIGEST_BYTES,
+    MOST_PARTIES,
+    POINT_BYTES,
+    SEED_BYTES,
+    asker,
+    share_bytes,
+    tag_bytes,
+)
+from coterie.psi.store import SLOT_BYTES, Slots, Words, as_bytes, as_words, cells, decode, encode
+
+if TYPE_CHECKING:
+    from coterie.wire import Mesh
+
+_ORDER = 2**252 + 27742317777372353535851937790883648493
+"""Of the group."""
+_SLOT_KEYS = (b"coterie/psi/slot/1/v1".ljust(32, b"\0"), b"coterie/psi/slot/2/v1".ljust(32, b"\0"))
+"""Public: they separate these hashes from all others."""
+
+Bytes = NDArray[np.uint8]
+
+
+def align_many(
+    mesh: Mesh,
+    rows: Mapping[str, int],
+    hashes: Bytes,
+    *,
+    progress: Progress | None = None,
+    chunk: int = CHUNK,
+    random: RandomBytes = secrets.token_bytes,
+) -> Alignment:
+    """Find the rows that two to five parties have in common. All of them call it at the same time.
+
+    Reveals to each party which of its own rows are common to all, and the others' numbers of rows; see
+    ``STATEMENT_MANY``. Two parties run :func:`coterie.psi.align`. Sends exactly the bytes of
+    :func:`coterie.psi.cost_many`, all within the mesh's present step.
+
+    :param rows: the number of rows of each party, this one too, in the order that all parties have.
+    :param hashes: shape (n, 32), uint8: the keyed hash of each row's id. Equal ids have equal hashes at all.
+    :param progress: called as ``progress(done, total, what)``, in rows worked on; may raise to cancel.
+    :param chunk: rows of a message; the same at all parties.
+    :param random: the source of secret randomness: anything but the operating system's makes a run insecure.
+    :returns: own row numbers in an order that is the same at all parties, and random.
+
+    Errors: CT-2001 (a party has no rows), CT-2002 (two own rows have one id; nothing was sent), CT-2003 (a
+    peer sent no group elements), CT-2004 (the asker's tags repeat), CT-2005 (a peer found other rows),
+    CT-2006 (wrong arguments), CT-2007 (a chance below 2^-40), CT-1202 (a peer has another number of rows),
+    and those of the channels. The caller tells the peers, by ``mesh.fail``.
+    """
+    if mesh.me not in rows or not 2 <= len(rows) <= MOST_PARTIES or rows[mesh.me] != len(hashes):
+        raise BAD_CALL(f"{mesh.me!r} with {len(hashes)} rows, among parties {dict(rows)}")
+    peers = {party: count for party, count in rows.items() if party != mesh.me}
+    if len(peers) == 1:
+        ((peer, count),) = peers.items()
+        return align(mesh, peer, hashes, count, progress=progress, chunk=chunk, random=random)
+    check(hashes, list(peers.values()), chunk)
+    check_distinct(hashes)
+    session = (_Asker if asker(rows) == mesh.me else _Answerer)(mesh, rows, hashes, progress, chunk, random)
+    return session.run()
+
+
+class _Session:
+    """One run at one party."""
+
+    def __init__(
+        self,
+        mesh: Mesh,
+        rows: Mapping[str, int],
+        hashes: Bytes,
+        progress: Progress | None,
+        chunk: int,
+        random: RandomBytes,
+    ) -> None:
+        self._mesh = mesh
+        self._rows = dict(rows)
+        self._hashes = hashes
+        self._progress = progress
+        self._chunk = chunk
+        self._random = random
+        self._scalar = ristretto_scalar(random(64))
+        self._asker = asker(rows)
+        self._answerers = tuple(party for party in rows if party != self._asker)
+        self._asked = rows[self._asker]
+        """Rows of the asker."""
+        self._width = share_bytes(self._asked)
+        self._tag_width = tag_bytes(self._asked, sum(rows[party] for party in self._answerers))
+        self._done, self._total = 0, 0
+
+    def run(self) -> Alignment:
+        raise NotImplementedError
+
+    def _advance(self, rows: int, what: str) -> None:
+        self._done += rows
+        if self._progress:
+            self._progress(self._done, self._total, what)
+
+    def _times(self, points: Bytes, scalar: bytes, start: int, peer: str) -> Bytes:
+        try:
+            return ristretto_mul(points, scalar)
+        except ValueError as error:
+            raise BAD_POINT(f"from row {start}: {error}", party=peer) from error
+
+    def _receive(self, peer: str, tag: str, count: int, width: int) -> Bytes:
+        """An array that comes in chunks."""
+        whole = np.empty((count, width), dtype=np.uint8)
+        for start, end in chunks(count, self._chunk):
+            whole[start:end] = self._mesh.to(peer).recv_array(tag, np.uint8, (end - start, width))
+        return whole
+
+    def _send(self, peer: str, tag: str, whole: Bytes) -> None:
+        for start, end in chunks(len(whole), self._chunk):
+            self._mesh.to(peer).send_array(tag, whole[start:end])
+
+    def _match(self, own: Bytes, tags: Bytes) -> Matches:
+        try:
+            return match(own, tags)
+        except AmbiguousTagError as error:
+            raise AMBIGUOUS("its tags repeat", party=self._asker) from error
+
+    def _confirm(self, matches: Matches) -> None:
+        """Compare the results of all parties."""
+        peers = [party for party in self._rows if party != self._mesh.me]
+        for peer in peers:
+            self._mesh.to(peer).send_array("psi/digest", np.frombuffer(matches.digest, dtype=np.uint8))
+        for peer in peers:
+            digest = self._mesh.to(peer).recv_array("psi/digest", np.uint8, (DIGEST_BYTES,))
+            if digest.tobytes() != matches.digest:
+                raise RESULTS_DIFFER("the digests are not equal", party=peer)
+
+
+class _Asker(_Session):
+    """The party with the fewest rows, which finds what is common to all."""
+
+    def run(self) -> Alignment:
+        self._total = len(self._rows) * self._asked
+        order = self._send_points()
+        asked = self._hashes[order]
+        sums = np.zeros_like(as_words(np.zeros((self._asked, self._width), dtype=np.uint8)))
+        for peer in self._answerers:
+            sums ^= self._shares(peer, asked)
+        common = order[~sums.any(axis=1)]
+        own, tags = self._tags(common)
+        for peer in self._answerers:
+            self._mesh.to(peer).send_array("psi/key", self._tag_key)
+            self._send(peer, "psi/common", tags)
+        matches = self._match(own, tags)
+        self._confirm(matches)
+        return Alignment(common[matches.own])
+
+    def _send_points(self) -> NDArray[np.int64]:
+        order = permutation(self._asked, self._random)
+        for start, end in chunks(self._asked, self._chunk):
+            points = ristretto_hash_mul(self._hashes[order[start:end]], self._scalar)
+            for peer in self._answerers:
+                self._mesh.to(peer).send_array("psi/points", points)
+            self._advance(end - start, "blinding own rows")
+        return order
+
+    def _shares(self, peer: str, asked: Bytes) -> Words:
+        """What a peer's table says of own rows: its shares of those that it has, else random numbers."""
+        inverse = pow(int.from_bytes(self._scalar, "little"), -1, _ORDER).to_bytes(32, "little")
+        slots = Slots.empty(self._asked)
+        masks = np.empty((self._asked, self._width), dtype=np.uint8)
+        for start, end in chunks(self._asked, self._chunk):
+            answers = self._mesh.to(peer).recv_array("psi/answers", np.uint8, (end - start, POINT_BYTES))
+            keys = _keys(self._times(answers, inverse, start, peer), asked[start:end])
+            slots.fill(start, keys, of=self._rows[peer])
+            masks[start:end] = _mask(keys, self._width)
+            self._advance(end - start, f"reading the answers of {peer}")
+        table = self._receive(peer, "psi/table", cells(self._rows[peer]), self._width)
+        return decode(as_words(table), slots) ^ as_words(masks)
+
+    def _tags(self, common: NDArray[np.int64]) -> tuple[Bytes, Bytes]:
+        """The tags of the common rows; and these among random ones, as many as there are rows."""
+        self._tag_key = np.frombuffer(self._random(SEED_BYTES), dtype=np.uint8)
+        own = _hashed(self._hashes[common], self._tag_key.tobytes())[:, : self._tag_width]
+        fill = (self._asked - len(common), self._tag_width)
+        others = np.frombuffer(self._random(fill[0] * fill[1]), dtype=np.uint8).reshape(fill)
+        return own, np.concatenate([own, others])[permutation(self._asked, self._random)]
+
+
+class _Answerer(_Session):
+    """Any other party."""
+
+    def run(self) -> Alignment:
+        self._total = self._asked + len(self._hashes)
+        seeds = self._share_seeds()
+        self._answer()
+        # Only now: meanwhile the asker works on the answers.
+        self._send(self._asker, "psi/table", self._table(seeds))
+        channel = self._mesh.to(self._asker)
+        key = channel.recv_array("psi/key", np.uint8, (SEED_BYTES,)).tobytes()
+        tags = self._receive(self._asker, "psi/common", self._asked, self._tag_width)
+        matches = self._match(_hashed(self._hashes, key)[:, : self._tag_width], tags)
+        self._confirm(matches)
+        return Alignment(matches.own)
+
+    def _share_seeds(self) -> list[bytes]:
+        """A key with each other answerer: who stands before the other draws it."""
+        place = self._answerers.index(self._mesh.me)
+        seeds = []
+        for peer in self._answerers[place + 1 :]:
+            seeds.append(self._random(SEED_BYTES))
+            self._mesh.to(peer).send_array("psi/seed", np.frombuffer(seeds[-1], dtype=np.uint8))
+        for peer in self._answerers[:place]:
+            seeds.append(self._mesh.to(peer).recv_array("psi/seed", np.uint8, (SEED_BYTES,)).tobytes())
+        return seeds
+
+    def _answer(self) -> None:
+        channel = self._mesh.to(self._asker)
+        for start, end in chunks(self._asked, self._chunk):
+            points = channel.recv_array("psi/points", np.uint8, (end - start, POINT_BYTES))
+            channel.send_array("psi/answers", self._times(points, self._scalar, start, self._asker))
+            self._advance(end - start, f"blinding the rows of {self._asker}")
+
+    def _table(self, seeds: list[bytes]) -> Bytes:
+        """The oblivious store of own rows and their masked shares."""
+        count = len(self._hashes)
+        slots = Slots.empty(count)
+        values = np.empty((count, self._width), dtype=np.uint8)
+        for start, end in chunks(count, self._chunk):
+            part = self._hashes[start:end]
+            keys = _keys(ristretto_hash_mul(part, self._scalar), part)
+            slots.fill(start, keys, of=count)
+            shares = [_hashed(part, seed)[:, : self._width] for seed in seeds]
+            values[start:end] = reduce(np.bitwise_xor, shares, _mask(keys, self._width))
+            self._advance(end - start, "blinding own rows")
+        return as_bytes(encode(slots, as_words(values), self._random), self._width)
+
+
+def _hashed(rows: Bytes, key: bytes) -> Bytes:
+    """BLAKE3 of each row under that key, shape (n, 32)."""
+    cuts = np.arange(0, rows.size + 1, rows.shape[1], dtype=np.int64)
+    return keyed_hashes((np.ascontiguousarray(rows).reshape(-1), cuts), key)
+
+
+def _keys(blinded: Bytes, hashes: Bytes) -> Bytes:
+    """F of rows, shape (n, 64): slots of the store and the mask of a value."""
+    both = np.concatenate([blinded, hashes], axis=1)
+    return np.concatenate([_hashed(both, key) for key in _SLOT_KEYS], axis=1)
+
+
+def _mask(keys: Bytes, width: int) -> Bytes:
+    return keys[:, SLOT_BYTES - 16 : SLOT_BYTES - 16 + width]

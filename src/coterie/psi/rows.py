@@ -1,0 +1,73 @@
+"""What every protocol of set intersection needs of rows: their order, their checks, their chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coterie.psi.errors import BAD_CALL, DUPLICATE_IDS, NO_ROWS
+from coterie.psi.statement import HASH_BYTES
+
+CHUNK = 8192
+"""Rows of a message: some 0.1 s of work, so that progress is seen and the network is never idle for long."""
+
+MAX_ROWS = 1 << 40
+"""Above it a row count is an error, and a tag would be longer than 16 bytes with some peer."""
+
+Progress = Callable[[int, int, str], None]
+RandomBytes = Callable[[int], bytes]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The rows that all parties have in common."""
+
+    indices: NDArray[np.int64]
+    """Own row numbers, in the order that all parties have."""
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+def chunks(rows: int, size: int) -> list[tuple[int, int]]:
+    return [(start, min(start + size, rows)) for start in range(0, rows, size)]
+
+
+def permutation(rows: int, random: RandomBytes) -> NDArray[np.int64]:
+    """A uniform permutation: random keys of 128 bits, sorted. That two of them are equal has a probability
+    below rows^2 / 2^129.
+    """
+    keys = np.frombuffer(random(16 * rows), dtype="<u8").reshape(2, rows)
+    return np.lexsort(keys).astype(np.int64, copy=False)
+
+
+def check(hashes: NDArray[np.uint8], peer_rows: list[int], chunk: int) -> None:
+    """Refuse arguments that no run can work with."""
+    if hashes.dtype != np.uint8 or hashes.ndim != 2 or hashes.shape[1] != HASH_BYTES:
+        raise BAD_CALL(f"hashes of type {hashes.dtype} and shape {hashes.shape}, not uint8 and (n, 32)")
+    if chunk < 1 or max(*peer_rows, len(hashes)) > MAX_ROWS:
+        given = " and ".join(str(rows) for rows in (len(hashes), *peer_rows))
+        raise BAD_CALL(f"{given} rows in chunks of {chunk}")
+    if len(hashes) < 1:
+        raise NO_ROWS("this party's dataset is empty")
+    if min(peer_rows) < 1:
+        raise NO_ROWS("the peer's dataset is empty")
+
+
+def check_distinct(hashes: NDArray[np.uint8]) -> None:
+    """Refuse own duplicates before anything is sent: alignment would have to choose between them."""
+    words = np.ascontiguousarray(hashes).view(np.uint64)
+    order = np.lexsort(words.T)
+    same = np.ones(len(order) - 1, dtype=bool)
+    for column in words.T:
+        ordered = column[order]
+        same &= ordered[1:] == ordered[:-1]
+    if same.any():
+        at = int(np.argmax(same))
+        first, second = sorted((int(order[at]), int(order[at + 1])))
+        more = int(same.sum()) - 1
+        also = f", and {more} more rows repeat an id" if more else ""
+        raise DUPLICATE_IDS(f"rows {first} and {second}, counted from 0{also}")
