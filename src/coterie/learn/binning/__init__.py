@@ -2,7 +2,7 @@
 
 from .component import Bin, owners_may_see
 from .counting import Counted, Places, count_plan, count_run
-from .facts import BinsFacts, bins_facts, bins_here, chosen
+from .facts import BinsFacts, WoeFacts, bins_facts, bins_here, chosen
 from .params import BinParams, ColumnPath, WoeParams
 from .record import NOWHERE, Bins, ColumnBins, ColumnIv, IvTable
 from .record import Bin as ColumnBin
@@ -22,6 +22,7 @@ __all__ = [
     "IvTable",
     "Places",
     "Woe",
+    "WoeFacts",
     "WoeParams",
     "bins_facts",
     "bins_here",

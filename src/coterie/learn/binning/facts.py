@@ -12,7 +12,7 @@ from coterie.learn.transform import Learnt
 from .errors import BINS_MISSING, COLUMN_UNKNOWN
 from .record import Bins
 
-__all__ = ["BinsFacts", "bins_facts", "bins_here", "chosen"]
+__all__ = ["BinsFacts", "WoeFacts", "bins_facts", "bins_here", "chosen"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,14 @@ class BinsFacts:
     """Columns that have bins, by owner."""
     slots: int
     """Bins of a column, at most."""
+
+
+@dataclass(frozen=True)
+class WoeFacts:
+    """In ``PlanContext.models``: which columns a step replaced by weights of evidence."""
+
+    columns: Mapping[str, tuple[str, ...]]
+    """By owner."""
 
 
 def bins_facts(context: PlanContext, step: str | None) -> tuple[str, BinsFacts]:

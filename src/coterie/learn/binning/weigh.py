@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coterie.data import VerticalFrame
-from coterie.learn.component import Engine, FrameShape, PlanContext, RunContext, Statement
+from coterie.learn.component import Engine, FrameShape, PlanContext, RunContext, Statement, StepPlan
 from coterie.learn.transform import Transform, training_of
 
 from .errors import BINS_MISSING, VALUE_UNSEEN
-from .facts import bins_facts, bins_here
+from .facts import WoeFacts, bins_facts, bins_here
 from .params import WoeParams
 from .record import NOWHERE, Bins, ColumnBins
 from .statement import WOE
@@ -47,6 +47,18 @@ class Woe(Transform[WoeParams, Bins]):
             for name in names:
                 if name not in facts.columns.get(owner, ()) and f"{owner}.{name}" not in params.keep:
                     raise BINS_MISSING(f"'{step}' has none of '{owner}.{name}'", step=context.step)
+
+    def plan(self, context: PlanContext, params: WoeParams) -> StepPlan:
+        plan = super().plan(context, params)
+        shape: FrameShape = training_of(context.frames)
+        kept = frozenset(params.keep)
+        context.models[context.step] = WoeFacts(
+            {
+                owner: tuple(name for name in names if f"{owner}.{name}" not in kept)
+                for owner, names in shape.columns.items()
+            }
+        )
+        return plan
 
     def learn(self, training: VerticalFrame, params: WoeParams, context: RunContext) -> Bins:
         owner = training.owner
