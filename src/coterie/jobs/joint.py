@@ -157,7 +157,7 @@ class _Run:
     def _columns(self, party: str) -> tuple[str, ...]:
         """What the job uses of a party's columns; the others are not even read."""
         context = self._planner.context
-        label = (context.label,) if context.label_holder == party else ()
+        label = (context.label,) if context.labelled and context.label_holder == party else ()
         return (*context.columns[party], *label)
 
     def all_stages(self) -> None:

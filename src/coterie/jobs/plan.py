@@ -14,13 +14,14 @@ from typing import Any
 
 from coterie.agreement import Terms
 from coterie.crypto import canonical, digest
-from coterie.learn import MIN_GROUP, PlanContext, StepPlan, attested
+from coterie.data import ColumnType
+from coterie.learn import MIN_GROUP, Earlier, PlanContext, StepPlan, attested
 from coterie.mpc import Correlations, Network
 
 from .attested.sealed import transfers_of
 from .differences import plain
 from .environment import DealerEnvironment, TeeEnvironment, environment_of, tee_environment_of
-from .errors import ENGINE_UNSUPPORTED, KEPT_RECEIVES, NOTHING_TO_RECEIVE, PLAN_EXCEEDED
+from .errors import ENGINE_UNSUPPORTED, KEPT_RECEIVES, LABEL_INVALID, NOTHING_TO_RECEIVE, PLAN_EXCEEDED
 from .proposal import Proposal, roles_of
 from .registry import component, parameters
 from .spec import Step
@@ -252,6 +253,11 @@ class Planner:
             network=_network_of(proposal),
             correlations=proposal.spec.correlations,
             guests=roles.guests,
+            types=_types_of(proposal, terms),
+            job=proposal.job,
+            agreement=proposal.agreement,
+            labelled=roles.labelled,
+            pipelines=proposal.pipelines,
             min_group=terms.min_group or MIN_GROUP,
         )
         self._next = 0
@@ -285,11 +291,16 @@ class Planner:
                 raise ENGINE_UNSUPPORTED(
                     f"{step.component!r} in engine {self.context.engine!r}", step=step.name
                 )
+            if part.needs_label and not self.context.labelled:
+                raise LABEL_INVALID(f"{step.component!r} works on data with a label", step=step.name)
             self.context.step = step.name
             self.planned[step.name] = replace(
                 self.context, frames=dict(self.context.frames), models=dict(self.context.models)
             )
-            plan = part.plan(self.context, parameters(step))
+            params = parameters(step)
+            plan = part.plan(self.context, params)
+            planned = Earlier(step.name, step.component, params, self.planned[step.name].frames)
+            self.context.earlier = (*self.context.earlier, planned)
             plans.append(self._stated(plan))
             if part.ends_stage:
                 break
@@ -398,7 +409,17 @@ def _network_of(proposal: Proposal) -> Network | None:
     return Network(facts.latency, facts.bandwidth) if facts else None
 
 
+def _types_of(proposal: Proposal, terms: Terms) -> dict[str, dict[str, ColumnType]]:
+    """Declared types of the columns that the agreement grants, as its owner's node tells no others."""
+    types: dict[str, dict[str, ColumnType]] = {}
+    for party, facts in proposal.facts.items():
+        granted = terms.dataset(party, facts.name)
+        names = () if granted is None else (granted.id, granted.label, *granted.columns)
+        types[party] = {column.name: column.type for column in facts.columns if column.name in names}
+    return types
+
+
 def _data_of(party: str, proposal: Proposal, context: PlanContext) -> PlannedData:
     facts = proposal.facts[party]
-    label = context.label if party == context.label_holder else None
+    label = context.label if party == context.label_holder and context.labelled else None
     return PlannedData(facts.name, facts.rows, facts.id.name, tuple(context.columns[party]), label)

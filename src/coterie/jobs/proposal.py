@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from coterie.agreement import COLUMN_NOT_GRANTED, DEALER_NOT_NAMED, PARTY_NOT_LISTED, Terms
 from coterie.crypto import now, timestamp
 from coterie.data import DatasetFacts
+from coterie.learn import Pipeline
 from coterie.mpc import MOST_PARTIES
 from coterie.tee import DatasetRecord
 
@@ -67,6 +68,11 @@ class Proposal(BaseModel):
         dict[str, DatasetRecord], Field(max_length=16, exclude_if=lambda sealed: not sealed)
     ] = {}
     """Of engine tee: each owner's record of the data that it has sealed for jobs under this agreement."""
+    pipelines: Annotated[
+        dict[Annotated[str, Field(max_length=80)], Pipeline],
+        Field(max_length=16, exclude_if=lambda pipelines: not pipelines),
+    ] = {}
+    """Public parts of the saved pipelines that the job uses, by the name under which its steps know them."""
     created: str
 
 
@@ -77,6 +83,7 @@ def propose(
     facts: Mapping[str, DatasetFacts],
     network: NetworkFacts | None = None,
     sealed: Mapping[str, DatasetRecord] | None = None,
+    pipelines: Mapping[str, Pipeline] | None = None,
 ) -> Proposal:
     """A new proposal under a fresh job id."""
     return Proposal(
@@ -87,6 +94,7 @@ def propose(
         facts=dict(facts),
         network=network,
         sealed=dict(sealed or {}),
+        pipelines=dict(pipelines or {}),
         created=timestamp(now()),
     )
 
@@ -110,6 +118,9 @@ class Roles:
     """Of engine tee: on whose machine it runs."""
     kept: tuple[str, ...] = ()
     """Parties with a dataset that take no part, as a key keeper has their keys; sorted by name."""
+    labelled: bool = True
+    """Whether the label is in the holder's dataset: not in jobs that score new rows by a saved pipeline,
+    whose label and holder these are."""
 
 
 def roles_of(proposal: Proposal, terms: Terms) -> Roles:
@@ -139,8 +150,16 @@ def roles_of(proposal: Proposal, terms: Terms) -> Roles:
         columns[party], label = _columns_of(proposal, terms, party)
         if label is not None:
             labels.append((party, label))
+    labelled = bool(labels)
+    if not labels:
+        labels = sorted({(one.label_holder, one.label) for one in proposal.pipelines.values()})
     if len(labels) != 1:
-        raise LABEL_INVALID(f"{len(labels)} of the job's datasets have a label")
+        whose = (
+            "saved pipelines have different labels" if labels and not labelled else "datasets have a label"
+        )
+        raise LABEL_INVALID(f"{len(labels)} of the job's {whose}")
+    if labels[0][0] not in parties:
+        raise DATASETS_INVALID(f"{labels[0][0]!r}, the pipeline's label holder, has no dataset in the job")
     _check_id_rules(proposal, parties)
     receivers: dict[str, tuple[str, ...]] = {}
     for grant in terms.results:
@@ -148,7 +167,9 @@ def roles_of(proposal: Proposal, terms: Terms) -> Roles:
     host = terms.tee.host if spec.engine == "tee" and terms.tee is not None else None
     check_kept(spec, proposal.initiator, host)
     kept = tuple(sorted(spec.kept))
-    return Roles(parties, dealer, labels[0][0], labels[0][1], columns, receivers, guests, host, kept)
+    return Roles(
+        parties, dealer, labels[0][0], labels[0][1], columns, receivers, guests, host, kept, labelled
+    )
 
 
 def check_kept(spec: JobSpec, initiator: str, host: str | None) -> None:
@@ -186,6 +207,6 @@ def _columns_of(proposal: Proposal, terms: Terms, party: str) -> tuple[tuple[str
         raise COLUMN_NOT_GRANTED(f"{unknown[0]!r} as a feature of dataset {name!r} of {party!r}", party=party)
     if len(set(wanted)) != len(wanted):
         raise COLUMN_UNKNOWN(f"a column of {party!r} is named twice", party=party)
-    if not wanted and granted.label is None:
+    if not wanted and granted.label is None and not proposal.pipelines:
         raise NO_COLUMNS(f"{party!r} has neither a feature nor the label in it", party=party)
     return tuple(wanted), granted.label

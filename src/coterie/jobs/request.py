@@ -29,7 +29,7 @@ def request_of(proposal: Proposal, plan: Plan, terms: Terms) -> Request:
     datasets = []
     for party in roles.parties:
         facts = proposal.facts[party]
-        label = roles.label if party == roles.label_holder else None
+        label = roles.label if party == roles.label_holder and roles.labelled else None
         datasets.append(
             RequestedDataset(
                 name=facts.name,

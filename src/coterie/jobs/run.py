@@ -112,7 +112,7 @@ class _Run:
     def _own_columns(self) -> tuple[str, ...]:
         """Own columns that this job uses; the others are not even read."""
         context = self._planner.context
-        label = (context.label,) if context.label_holder == self._job.me else ()
+        label = (context.label,) if context.labelled and context.label_holder == self._job.me else ()
         return (*context.columns[self._job.me], *label)
 
     def _stage(self, facts: dict[str, int] | None) -> dict[str, int]:
@@ -217,6 +217,8 @@ class _Run:
     def _run_step(self, step: StepPlan) -> None:
         self._accounts.step = step.step
         self._host.progress(step.step, 0, 1, step.component)
+        # The columns that other parties' steps have left: facts of a step are of its own frames.
+        self._frames.update(synced(self._frames, self._planner.planned[step.step].frames))
         context = self._context(step)
         params = parameters(next(one for one in self._job.proposal.spec.steps if one.name == step.step))
         with self._accounts.accounted(step):
@@ -227,7 +229,6 @@ class _Run:
 
     def _context(self, step: StepPlan) -> RunContext:
         planning = self._planner.planned[step.step]
-        self._frames.update(synced(self._frames, planning.frames))
         return RunContext(
             engine=planning.engine,
             step=step.step,
@@ -249,6 +250,7 @@ class _Run:
             findings=self._findings,
             scores=self._scores,
             tapes=self._tapes,
+            pipelines=self._job.pipelines,
             job=JobFacts(
                 id=self._approved.job,
                 title=self._approved.name,

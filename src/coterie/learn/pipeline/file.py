@@ -4,6 +4,7 @@
 
     coterie.pipeline/1\\n
     length of the header, 4 bytes little-endian
+    SHA-256 of the header, 32 bytes
     header: canonical JSON (RFC 8785), with the public part and the list of the private ones
     private parts, one after another
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -75,7 +77,7 @@ class PipelineFile:
         ]
         header = canonical({"pipeline": self.pipeline.to_document(), "party": self.party, "parts": parts})
         prefix = MAGIC + FORMAT + b"\n" + len(header).to_bytes(4, "little")
-        return b"".join((prefix, header, *self.parts.values()))
+        return b"".join((prefix, sha256(header).digest(), header, *self.parts.values()))
 
     def __repr__(self) -> str:
         return f"<PipelineFile {self.pipeline.name} of {self.party}>"
@@ -116,11 +118,13 @@ def _opened(data: bytes) -> PipelineFile:
     magic = MAGIC + FORMAT + b"\n"
     if not data.startswith(magic):
         raise ValueError("it does not begin like one")
-    start = len(magic) + 4
-    length = int.from_bytes(data[len(magic) : start], "little")
+    start = len(magic) + 4 + 32
+    length = int.from_bytes(data[len(magic) : len(magic) + 4], "little")
     if length > min(HEADER_LIMIT, len(data) - start):
         raise ValueError("the length of its header is wrong")
     text = data[start : start + length]
+    if sha256(text).digest() != data[start - 32 : start]:
+        raise ValueError("the digest of its header is wrong")
     if canonical(parse_json(text, limit=HEADER_LIMIT)) != text:
         raise ValueError("its header is not canonical")
     header = _Header.model_validate_json(text)
