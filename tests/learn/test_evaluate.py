@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 from coterie.errors import CoterieError
 from coterie.learn.align import Align
 from coterie.learn.evaluate import Evaluate, Evaluation
+from coterie.learn.evaluate.record import packed_size
 from coterie.learn.logistic import Logistic
 from coterie.learn.split import Split
 from coterie.learn.standardize import Standardize
@@ -122,7 +123,16 @@ def test_scores_reach_the_label_holder_only_and_lie_beside_its_ids() -> None:
 
 def test_receivers_get_the_same_metrics_by_a_planned_record() -> None:
     outcomes = between_two()
-    assert metrics(outcomes["payments"]) == metrics(outcomes["lender"])
+    told, known = metrics(outcomes["payments"]), metrics(outcomes["lender"])
+    assert (told.guarded, known.guarded) == (True, False)
+    assert told.auc_gain == known.auc_gain
+    of_groups = {"lift", "calibration", "calibration_error", "equal_frequency", "equal_range"}
+    of_groups |= {"best_f1", "at_threshold", "at_rates"}
+    same = set(type(known.joint).model_fields) - of_groups
+    for one, other in ((told.joint, known.joint), (told.baseline, known.baseline)):
+        assert one is not None
+        assert other is not None
+        assert all(getattr(one, name) == getattr(other, name) for name in same)
     reveals = {one.kind: one for one in outcomes["hub"].plans["evaluate"].reveals if one.kind}
     assert reveals["metrics"].to == reveals["report"].to == ("payments",)
     assert reveals["scores"].to == ("lender",)
@@ -145,7 +155,8 @@ def test_a_receiver_of_metrics_does_not_get_the_curves() -> None:
         one["evaluate"].sent["lender"]["payments"]
         for one in (outcomes["hub"].plans, between_two()["hub"].plans)
     ]
-    assert plans[1] - plans[0] == 2 * 8192
+    sizes = [packed_size(10, baseline=True, curves=drawn) for drawn in (False, True)]
+    assert plans[1] - plans[0] == sizes[1] - sizes[0]
     assert all(one.kind != "report" for one in outcomes["hub"].plans["evaluate"].reveals)
 
 

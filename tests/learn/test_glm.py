@@ -282,7 +282,7 @@ def test_scores_are_what_the_model_expects(family: str) -> None:
     assert outcomes["payments"].last.models["scores"] is None
 
 
-def test_evaluate_measures_logistic_scores_and_no_others() -> None:
+def test_evaluate_measures_scores_of_every_family() -> None:
     case = made("logistic", rows=300)
     receivers = {"metrics": ("payments",)}
     after = (("evaluate", Evaluate(), {"frame": "all", "baseline": True}),)
@@ -290,8 +290,11 @@ def test_evaluate_measures_logistic_scores_and_no_others() -> None:
     told = json.loads(outcomes["payments"].published["metrics/metrics.json"])
     assert told["joint"]["auc"] > 0.6
     assert told["baseline"]["auc"] > 0.5
-    with pytest.raises(CoterieError, match="CT-3033"):
-        train(made("poisson", rows=300), after=after, receivers=receivers)
+    outcomes = train(made("poisson", rows=300), after=after, receivers=receivers)
+    told = json.loads(outcomes["payments"].published["metrics/metrics.json"])
+    assert told["task"] == "regression"
+    assert told["joint"]["deviance"] < told["baseline"]["deviance"]
+    assert told["joint"]["variance_power"] == 1
 
 
 def test_without_receivers_the_model_stays_shared() -> None:

@@ -217,14 +217,11 @@ def changed(**columns: Any) -> tuple[list[str], dict[str, Any]]:
         ({}, cancer(), PREPARED[:1], "CT-3050"),
         ({}, changed(bad=[2, 1] * 284 + [0]), PREPARED, "CT-1502"),
         ({"early_stopping": 2, "validation": 1e-9}, cancer(), PREPARED, "CT-3015"),
-        ({"task": "regression"}, None, PREPARED, "CT-3033"),
     ],
 )
 def test_what_does_not_fit_is_refused(params: Any, data: Any, before: Any, code: str) -> None:
-    if data is None:
-        data = changed(bad=np.arange(569) * 1.0)
     with pytest.raises(CoterieError) as caught:
-        alone(neural(**params), data, before=before, evaluate=code == "CT-3033")
+        alone(neural(**params), data, before=before, evaluate=False)
     assert caught.value.code == code
 
 

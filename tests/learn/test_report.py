@@ -10,9 +10,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from coterie.learn.evaluate import clear
+from coterie.learn.evaluate.clear import measure
+from coterie.learn.evaluate.curves import curves
 from coterie.learn.evaluate.record import Evaluation, Record
 from coterie.learn.evaluate.report import Learned, Party, ReportFacts, render
+from coterie.learn.measures import gain
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 FACTS = ReportFacts(
@@ -87,14 +89,14 @@ def record(rows: int = 2000, *, baseline: bool = True, shift: float = 0.0, ties:
         scores = np.round(scores * ties) / ties
     weaker = 1 / (1 + np.exp(1.7 - 0.8 * known))
     joint, other, better = (
-        clear.measure(labels, scores, 10),
-        clear.measure(labels, weaker, 10),
-        clear.gain(labels, scores, weaker),
+        measure(labels, scores, 10),
+        measure(labels, weaker, 10),
+        gain(labels, scores, weaker),
     )
     if not baseline:
         return Record(
             evaluation=Evaluation(model="logistic", frame="test", joint=joint),
-            curves=clear.curves(labels, scores),
+            curves=curves(labels, scores),
         )
     evaluation = Evaluation(
         model="logistic",
@@ -108,8 +110,8 @@ def record(rows: int = 2000, *, baseline: bool = True, shift: float = 0.0, ties:
     )
     return Record(
         evaluation=evaluation,
-        curves=clear.curves(labels, scores),
-        baseline_curves=clear.curves(labels, weaker),
+        curves=curves(labels, scores),
+        baseline_curves=curves(labels, weaker),
     )
 
 

@@ -179,6 +179,7 @@ class _Run:
         self.step = step.step
         self._progress(step.step, 0, 1, step.component)
         given = next(one for one in self._proposal.spec.steps if one.name == step.step)
+        self._frames.update(synced(self._frames, self._planner.planned[step.step].frames))
         started = time.monotonic()
         with self._mesh.step(step.step, {}):
             component(step.component).run(self._context(step), parameters(given))
@@ -192,7 +193,7 @@ class _Run:
     def _let_go(self) -> None:
         """Columns that are in frames need not be in memory twice."""
         left = self._proposal.spec.steps[len(self._ran) :]
-        if not any(component(one.component).reads_datasets for one in left):
+        if not any(component(one.component).reads(parameters(one)) for one in left):
             self._datasets = {party: one.without_columns() for party, one in self._datasets.items()}
 
     def _check_common_rows(self) -> None:
@@ -200,7 +201,6 @@ class _Run:
 
     def _context(self, step: StepPlan) -> RunContext:
         planning = self._planner.planned[step.step]
-        self._frames.update(synced(self._frames, planning.frames))
         return RunContext(
             engine=planning.engine,
             step=step.step,

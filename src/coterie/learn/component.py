@@ -404,10 +404,28 @@ class RunContext:
         if not served:
             return
         plain = document() if callable(document) else document
+        self.note(kind, plain, served)
+        self.give(kind, name or f"{self.step}.{kind}.json", canonical(plain), served)
+
+    def note(
+        self,
+        kind: ResultKind,
+        document: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+        to: Iterable[str] | None = None,
+    ) -> None:
+        """Keep a document for the reports of the receivers of that kind, without a file of its own.
+
+        :param document: plain values; or what makes it, which is called only where there is a receiver.
+        :param to: only to those of them, where the content is not for all.
+        """
+        wanted = None if to is None else frozenset(to)
+        served = [one for one in self.receiving(kind) if wanted is None or one in wanted]
+        if not served:
+            return
+        plain = document() if callable(document) else document
         for party in served:
             finding = Finding(self.step, self.plan.component, kind, plain)
             self.findings.setdefault(party, []).append(finding)
-        self.give(kind, name or f"{self.step}.{kind}.json", canonical(plain), served)
 
     @property
     def deals_ahead(self) -> bool:
@@ -440,6 +458,10 @@ class Component(ABC, Generic[P]):
         # The TEE runs what runs in the clear: no component says so of itself.
         if "clear" in cls.__dict__.get("engines", ()):
             cls.engines = cls.engines | {"tee"}
+
+    def reads(self, params: P) -> bool:  # noqa: ARG002
+        """Whether it takes columns out of the datasets with these parameters: see ``reads_datasets``."""
+        return self.reads_datasets
 
     @abstractmethod
     def plan(self, context: PlanContext, params: P) -> StepPlan:

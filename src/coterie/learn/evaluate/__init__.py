@@ -1,7 +1,42 @@
 """How good a score is."""
 
+from .baseline import baseline_scores, has_baseline
 from .component import Evaluate
 from .params import EvaluateParams
-from .record import Evaluation, Metrics
+from .record import (
+    CalibrationBand,
+    Curves,
+    CurvesDocument,
+    Evaluation,
+    LiftBand,
+    Metrics,
+    Point,
+    RatePoint,
+    RegressionBand,
+    RegressionEvaluation,
+    RegressionMetrics,
+    ScoreBin,
+    Segment,
+    Segmentation,
+)
 
-__all__ = ["Evaluate", "EvaluateParams", "Evaluation", "Metrics"]
+__all__ = [
+    "CalibrationBand",
+    "Curves",
+    "CurvesDocument",
+    "Evaluate",
+    "EvaluateParams",
+    "Evaluation",
+    "LiftBand",
+    "Metrics",
+    "Point",
+    "RatePoint",
+    "RegressionBand",
+    "RegressionEvaluation",
+    "RegressionMetrics",
+    "ScoreBin",
+    "Segment",
+    "Segmentation",
+    "baseline_scores",
+    "has_baseline",
+]

@@ -14,22 +14,38 @@ from coterie.learn.glm import Glm, GlmParams
 from coterie.learn.linear import place_of
 from coterie.learn.logistic import Logistic, LogisticParams
 from coterie.learn.neural import Neural, NeuralParams
-from coterie.learn.scoring import score_run
+from coterie.learn.scoring import score_run, scoring_facts
 
-__all__ = ["baseline_scores"]
+__all__ = ["baseline_scores", "has_baseline"]
 
 Trainable: TypeAlias = LogisticParams | GlmParams | BoostingParams | NeuralParams
 
 
-def baseline_scores(context: RunContext, params: Trainable, frame: str) -> NDArray[np.float64]:
+def has_baseline(context: PlanContext, model: str, *, wanted: bool = True) -> bool:
+    """Whether the label holder can train a model of that kind alone: it needs own features, and somebody
+    else's to compare with."""
+    facts = scoring_facts(context, model)
+    alone = isinstance(facts.training, Trainable) and bool(facts.columns.get(context.label_holder))
+    return wanted and alone and len(context.parties) > 1
+
+
+def baseline_scores(context: RunContext, model: str, frame: str) -> NDArray[np.float64]:
     """Train in engine ``clear`` on the label holder's columns of the training rows, and score the rows of
-    ``frame``. It runs where these columns are.
+    ``frame``. It runs where these columns are, once in a job.
 
     Nothing of it leaves this place, and it publishes nothing.
 
-    :param params: of the joint model.
-    :return: (rows,) probability of label 1.
+    :param model: step that made the joint model, with whose parameters the other one is trained.
+    :return: (rows,) what it expects of the label: the probability of 1, where labels are 0 and 1.
     """
+    key = f"{model} alone", frame  # no step has such a name
+    if key not in context.scores:
+        params = scoring_facts(context.planning, model).training
+        context.scores[key] = _trained(context, params, frame)
+    return context.scores[key]
+
+
+def _trained(context: RunContext, params: Trainable, frame: str) -> NDArray[np.float64]:
     me = context.planning.label_holder
     planning = _alone(context.planning, me)
     planned = replace(planning, frames=dict(planning.frames), models={})
@@ -47,7 +63,9 @@ def baseline_scores(context: RunContext, params: Trainable, frame: str) -> NDArr
         publish=_publish_nothing,
         datasets={owner: one for owner, one in context.datasets.items() if owner == me},
         frames={
-            name: replace(one.part(me), columns={me: one.columns[me]}) for name, one in context.frames.items()
+            name: replace(one.part(me), columns={me: planning.frames[name].columns[me]})
+            for name, one in context.frames.items()
+            if name in planning.frames
         },
         models={},
         findings={},
@@ -78,16 +96,19 @@ def _publish_nothing(kind: str, name: str, content: bytes, to: tuple[str, ...]) 
 
 def _alone(planning: PlanContext, me: str) -> PlanContext:
     """The public facts of a job of this party alone."""
-    columns = {me: planning.columns[me]}
+    frames = {}
+    for name, shape in planning.frames.items():
+        apart = tuple(column for column in shape.apart if place_of(column)[0] == me)
+        frames[name] = replace(shape, columns={me: shape.columns.get(me, ())}, apart=apart)
     return replace(
         planning,
         engine="clear",
         parties=(me,),
         dealer=None,
         receivers={"loss": (me,)},  # a training may end early by it
-        columns=columns,
+        columns={me: planning.columns.get(me, ())},
         guests=(),
-        frames={name: replace(shape, columns=columns) for name, shape in planning.frames.items()},
+        frames=frames,
         models={},
         scored=frozenset(),
     )

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
-
-import numpy as np
-from numpy.typing import NDArray
+from functools import partial
+from typing import Any, ClassVar
 
 from coterie.crypto import now
 from coterie.learn.component import (
@@ -18,15 +16,15 @@ from coterie.learn.component import (
     RunContext,
     StepPlan,
 )
-from coterie.learn.documents import pack, unpack
-from coterie.learn.errors import FRAME_MISSING, NOT_CLASSIFIED, SCORES_NOT_HERE
+from coterie.learn.errors import FRAME_MISSING, SCORES_NOT_HERE
 from coterie.learn.joined import give_rows
+from coterie.learn.measures import elsewhere, sent_from, share
 from coterie.learn.scoring import last_model, score_plan, score_run, scoring_facts
 
-from .baseline import baseline_scores
-from .clear import curves, gain, measure
+from .baseline import has_baseline
+from .measuring import check_segments, measured_numbers, measured_record
 from .params import EvaluateParams
-from .record import Evaluation, Record, number_count, packed_size
+from .record import Record, RegressionRecord, number_count, packed_size
 from .statement import statement
 
 __all__ = ["Evaluate"]
@@ -38,12 +36,14 @@ class Evaluate(Component[EvaluateParams]):
     """Scores a frame, measures the scores at the label holder, and gives metrics, scores and a report.
 
     In engine "mpc" the scores become known to the label holder alone. Other receivers of metrics or of the
-    report get one record of a length that depends on the parameters only. In engine "tee" nobody learns
-    scores but those to whom the agreement grants them, each by its own ids.
+    report get one record of a length that depends on the parameters only; every group of rows in it has at
+    least the agreed number of rows of either label. In engine "tee" nobody learns scores but those to whom
+    the agreement grants them, each by its own ids.
 
     Errors: CT-3001 without the frame, CT-3002 without a model, CT-3016 where only one label value occurs,
     CT-3030 where the agreement gives scores to somebody else and the engine is not "tee", CT-3031 for an
-    unreadable record.
+    unreadable record, CT-3166 where there are too few rows to tell others of, CT-3167 for a segment that is
+    no column of the label holder.
     """
 
     name: ClassVar[str] = "evaluate"
@@ -51,33 +51,27 @@ class Evaluate(Component[EvaluateParams]):
     Parameters: ClassVar = EvaluateParams
     engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
 
+    def reads(self, params: EvaluateParams) -> bool:
+        return bool(params.segments)  # of values as they were before steps changed them
+
     def plan(self, context: PlanContext, params: EvaluateParams) -> StepPlan:
         if params.frame not in context.frames:
             raise FRAME_MISSING(f"'{params.frame}'", step=context.step)
         holder, attested = context.label_holder, context.engine == "tee"
-        elsewhere = [party for party in context.receivers.get("scores", ()) if party != holder]
-        if elsewhere and not attested:
-            raise SCORES_NOT_HERE(f"they would go to {', '.join(elsewhere)}", step=context.step)
+        others = [party for party in context.receivers.get("scores", ()) if party != holder]
+        if others and not attested:
+            raise SCORES_NOT_HERE(f"they would go to {', '.join(others)}", step=context.step)
+        check_segments(context, params)
         learning = context.receiving("scores") if attested else (holder,)
-        model = last_model(context, params.model)
-        scoring = score_plan(context, model, params.frame, learning)
-        if not scoring_facts(context, model).classifies:
-            raise NOT_CLASSIFIED(f"'{model}'", step=context.step)
+        scoring = score_plan(context, last_model(context, params.model), params.frame, learning)
         kinds: tuple[ResultKind, ...] = ("metrics", "report", "scores")
         results = {kind: context.receiving(kind) for kind in kinds}
-        sent = {source: dict(targets) for source, targets in scoring.sent.items()}
-        rounds = dict(scoring.rounds)
-        for party, size in _record_sizes(context, params).items():
-            to = sent.setdefault(holder, {})
-            to[party] = to.get(party, 0) + size
-            rounds[party] = max(rounds.get(party, 0), rounds.get(holder, 0) + 1)
+        planned = sent_from(scoring, holder, _record_sizes(context, params))
         return replace(
-            scoring,
+            planned,
             step=context.step,
             component=self.name,
             params=params.model_dump(mode="json"),
-            sent=sent,
-            rounds=rounds,
             reveals=(*scoring.reveals, *_reveals(context, params)),
             results={kind: to for kind, to in results.items() if to},
             statement=statement(scoring.statement),
@@ -85,49 +79,57 @@ class Evaluate(Component[EvaluateParams]):
 
     def run(self, context: RunContext, params: EvaluateParams) -> None:
         planning = context.planning
-        scores = score_run(
-            context, last_model(planning, params.model), params.frame, (planning.label_holder,)
-        )
+        model = last_model(planning, params.model)
+        scores = score_run(context, model, params.frame, (planning.label_holder,))
         if context.deals_ahead:
             return
-        if scores is not None and planning.label_holder in context.mine:
-            context.progress(0, 2, "measuring")
-            record = _measured(context, params, scores)
-            for party, size in _record_sizes(planning, params).items():
-                full = party in planning.receiving("report")
-                context.mesh.to(party).send_bytes(TAG, pack(record if full else record.numbers_only(), size))
-            give_rows(context, "scores", "scores.parquet", context.frames[params.frame], {"score": scores})
-        elif context.me in (sizes := _record_sizes(planning, params)):
-            received = context.mesh.to(planning.label_holder).recv_bytes(TAG, sizes[context.me])
-            record = unpack(received, Record, planning.label_holder)
+        facts, sizes = scoring_facts(planning, model), _record_sizes(planning, params)
+        here = scores is not None and planning.label_holder in context.mine
+        if facts.classifies:
+            told = params.tell_segments, frozenset(planning.receiving("report"))
+            measure = partial(measured_record, context, params, scores) if here else None
+            give, for_one = partial(_give_record, context), partial(_for_one, *told)
+            share(context, TAG, Record, sizes, measure, give, for_one)
         else:
-            return
-        context.progress(1, 2, "writing the results")
-        _give_record(context, record)
+            count = partial(measured_numbers, context, params, scores) if here else None
+            share(context, TAG, RegressionRecord, sizes, count, partial(_give_numbers, context))
+        if here:
+            give_rows(context, "scores", "scores.parquet", context.frames[params.frame], {"score": scores})
 
 
-def _has_baseline(context: PlanContext, params: EvaluateParams) -> bool:
-    """A baseline needs own columns, and somebody else's to compare with."""
-    return params.baseline and len(context.parties) > 1 and bool(context.columns.get(context.label_holder))
+def _for_one(segments: bool, drawing: frozenset[str], record: Record, party: str) -> Record:
+    """Curves for whom they are; segments where the job says so."""
+    kept = record if party in drawing else record.numbers_only()
+    if segments:
+        return kept
+    return kept.model_copy(update={"evaluation": kept.evaluation.model_copy(update={"segments": ()})})
+
+
+def _sizes_of(context: PlanContext, params: EvaluateParams) -> dict[str, Any]:
+    """What the size of a record depends on."""
+    model = last_model(context, params.model)
+    return {
+        "bins": params.bins,
+        "baseline": has_baseline(context, model, wanted=params.baseline),
+        "kind": Record if scoring_facts(context, model).classifies else RegressionRecord,
+        "segments": len(params.segments) if params.tell_segments else 0,
+    }
 
 
 def _record_sizes(context: PlanContext, params: EvaluateParams) -> dict[str, int]:
     """Bytes of the record to each party that gets one."""
-    report, baseline = context.receiving("report"), _has_baseline(context, params)
-    told = (*report, *context.receiving("metrics"))
-    return {
-        party: packed_size(params.bins, baseline=baseline, curves=party in report)
-        for party in context.everybody
-        if party != context.label_holder and party in told
-    }
+    given, report = _sizes_of(context, params), context.receiving("report")
+    told = elsewhere(context, ("metrics", "report"))
+    return {party: packed_size(**given, curves=party in report) for party in told}
 
 
 def _reveals(context: PlanContext, params: EvaluateParams) -> tuple[Reveal, ...]:
-    baseline = _has_baseline(context, params)
-    of_whom = "the model and of the label holder's own model" if baseline else "the model"
+    given = _sizes_of(context, params)
+    of_whom = "the model and of the label holder's own model" if given["baseline"] else "the model"
+    segments = f", apart by values of {', '.join(params.segments)}" if given["segments"] else ""
     texts: dict[ResultKind, str] = {
-        "metrics": f"measures of {of_whom}, with lift and calibration by band",
-        "report": f"report: measures of {of_whom}, ROC curves and counts of rows by score",
+        "metrics": f"measures of {of_whom}, with tables by band{segments}",
+        "report": f"report: measures of {of_whom}, ROC curves and counts of rows by score{segments}",
     }
     reveals = []
     for kind, text in texts.items():
@@ -135,41 +137,23 @@ def _reveals(context: PlanContext, params: EvaluateParams) -> tuple[Reveal, ...]
         if context.engine != "tee":  # elsewhere its holder has labels and scores, and measures them itself
             to = tuple(party for party in to if party != context.label_holder)
         if to:
-            count = number_count(params.bins, baseline=baseline, curves=kind == "report")
-            reveals.append(Reveal(text, to, count, kind))
+            reveals.append(Reveal(text, to, number_count(**given, curves=kind == "report"), kind))
     return tuple(reveals)
 
 
-def _measured(context: RunContext, params: EvaluateParams, scores: NDArray[np.float64]) -> Record:
-    """The record of all numbers and curves, at the label holder."""
-    labels = context.frames[params.frame].labels()
-    model = last_model(context.planning, params.model)
-    joint = measure(labels, scores, params.bins)
-    base = Evaluation(model=model, frame=params.frame, joint=joint)
-    if not _has_baseline(context.planning, params):
-        return Record(evaluation=base, curves=curves(labels, scores))
-    alone = baseline_scores(context, context.planning.models[model].params, params.frame)
-    other = measure(labels, alone, params.bins)
-    better = gain(labels, scores, alone)
-    compared = base.model_copy(
-        update={
-            "baseline": other,
-            "auc_gain": better.auc,
-            "auc_gain_low": better.low,
-            "auc_gain_high": better.high,
-            "ks_gain": joint.ks - other.ks,
-        }
-    )
-    return Record(evaluation=compared, curves=curves(labels, scores), baseline_curves=curves(labels, alone))
-
-
-def _give_record(context: RunContext, record: Record) -> None:
+def _give_record(context: RunContext, record: Record, to: frozenset[str] | None) -> None:
     def report() -> bytes:
         from .facts import report_facts
         from .report import render
 
         return render(record, report_facts(context, now()))
 
-    content = record.evaluation.model_dump_json(indent=2).encode() + b"\n"
-    context.give("metrics", "metrics.json", content)
-    context.give("report", "report.html", report)
+    context.progress(1, 2, "writing the results")
+    context.tell("metrics", partial(record.evaluation.model_dump, mode="json"), to, "metrics.json")
+    if record.drawn is not None:
+        context.note("report", partial(record.drawn.model_dump, mode="json"), to)
+        context.give("report", "report.html", report, to)
+
+
+def _give_numbers(context: RunContext, record: RegressionRecord, to: frozenset[str] | None) -> None:
+    context.tell("metrics", partial(record.evaluation.model_dump, mode="json"), to, "metrics.json")

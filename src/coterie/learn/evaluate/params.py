@@ -1,10 +1,15 @@
 """Parameters of ``evaluate``."""
 
-from typing import Literal
+from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal, Self
 
+from pydantic import Field, model_validator
+
+from coterie.learn.chosen import Place
 from coterie.learn.component import Params
+
+from .record import BANDS, COLUMNS
 
 __all__ = ["EvaluateParams"]
 
@@ -15,7 +20,20 @@ class EvaluateParams(Params):
     model: str | None = Field(None, max_length=64)
     """Name of the step that trained the model; the last one if it is not given."""
     frame: Literal["test", "train", "all"] = "test"
-    bins: int = Field(10, ge=2, le=100)
-    """Number of bands of the lift and calibration tables."""
+    bins: int = Field(10, ge=2, le=BANDS)
+    """Number of bands of every table."""
     baseline: bool = True
     """Whether the label holder also trains on its own columns alone, to show what the others add."""
+    threshold: float = Field(0.5, ge=0, le=1)
+    """Probability from which a row is taken for 1 in the measures of one cut."""
+    segments: tuple[Place, ...] = Field((), max_length=COLUMNS)
+    """Columns of the label holder by whose values the score is measured apart."""
+    tell_segments: bool = False
+    """Whether other receivers of metrics are told of the segments, too, with their names: values and ranges
+    of these columns."""
+
+    @model_validator(mode="after")
+    def _different(self) -> Self:
+        if len(set(self.segments)) != len(self.segments):
+            raise ValueError("a column is named twice")
+        return self
