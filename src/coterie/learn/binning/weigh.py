@@ -63,8 +63,10 @@ class Woe(Transform[WoeParams, Bins]):
     def learn(self, training: VerticalFrame, params: WoeParams, context: RunContext) -> Bins:
         owner = training.owner
         step, _ = bins_facts(context.planning, params.bins)
-        bins = bins_here(context, step, owner) if training.columns.get(owner) else Bins(columns=())
         used = frozenset(_weighed(training, params))
+        if not used:
+            return Bins(columns=())
+        bins = bins_here(context, step, owner)
         return Bins(columns=tuple(one for one in bins.columns if one.name in used))
 
     def transform(self, frame: VerticalFrame, params: WoeParams, state: Bins) -> VerticalFrame:
