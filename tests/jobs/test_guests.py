@@ -341,9 +341,8 @@ def test_shares_and_lists_by_id_are_of_who_computes() -> None:
     assert {"model", "scores", "common_ids"}.isdisjoint(FOR_GUESTS)
 
 
-@pytest.mark.parametrize(("count", "code"), [(3, "CT-3010"), (5, "CT-3010"), (6, "CT-4024"), (16, "CT-4024")])
-def test_more_parties_with_data_than_can_compute(bench: Make, count: int, code: str) -> None:
-    """Two can be aligned, five can compute: either limit is told in the plan."""
+def crowd(bench: Make, count: int) -> Bench:
+    """A job of so many parties with data: all but the first have the same table."""
     names = [*PARTIES, *(f"bank{n:02}" for n in range(count - 2))]
     more = [{"name": "behaviour", "owner": name, "id": "key", "columns": ["c", "d"]} for name in names[2:]]
     parties = {name: f"{n:02x}" * 32 for n, name in enumerate(names)}
@@ -353,6 +352,32 @@ def test_more_parties_with_data_than_can_compute(bench: Make, count: int, code: 
     facts |= {name: theirs.model_copy(update={"owner": name}) for name in names[2:]}
     datasets = {**made.proposal.spec.datasets, **dict.fromkeys(names[2:], "behaviour")}
     spec = made.proposal.spec.model_copy(update={"datasets": datasets})
-    proposal = made.proposal.model_copy(update={"spec": spec, "facts": facts})
-    with pytest.raises(CoterieError, match=f"^{code}.*{count} "):
-        derive_plan(proposal, made.terms)
+    made.proposal = made.proposal.model_copy(update={"spec": spec, "facts": facts})
+    made.specs |= dict.fromkeys(names[2:], made.specs["payments"])
+    return made
+
+
+def test_three_parties_with_data_run_a_whole_job(bench: Make) -> None:
+    made = crowd(bench, 3)
+    made.run()
+    assert not made.errors, made.errors
+    check_account(made)
+    sizes = [one.bodies("plan")[1]["sizes"] for one in made.recorders.values()]
+    # The third has the table of the second, so that all three have in common what the two have.
+    both = bench(steps=STEPS[:2])
+    both.run()
+    assert sizes == [both.recorders["lender"].bodies("plan")[1]["sizes"]] * 4
+    assert documents(made, "lender")["metrics"]["joint"]["auc"] > 0.7
+
+
+@pytest.mark.parametrize("count", [5, 6, 16])
+def test_more_parties_with_data_than_can_compute(bench: Make, count: int) -> None:
+    made = crowd(bench, count)
+    if count > 5:
+        with pytest.raises(CoterieError, match=f"^CT-4024.*{count} "):
+            derive_plan(made.proposal, made.terms)
+        return
+    plan = derive_plan(made.proposal, made.terms)
+    assert len(plan.parties) == 5
+    (align,) = (step for stage in plan.stages for step in stage.steps if step.step == "align")
+    assert all(len(align.sent[party]) == 4 for party in plan.parties)

@@ -212,13 +212,6 @@ def test_hardly_any_common_row_is_refused(common: int) -> None:
     assert f"{common} common" in str(caught.value)
 
 
-def test_three_parties_are_too_many() -> None:
-    three = {name: dataset(["a", "b"], {name: [1, 2]}) for name in ("a", "b", "c")}
-    with pytest.raises(CoterieError) as caught:
-        run(three, (ALIGN,), label="bad", label_holder="a")
-    assert caught.value.code == "CT-3010"
-
-
 def test_the_label_holder_alone_can_tell_that_a_part_has_one_class_and_all_hear_it() -> None:
     given = tables()
     ids = given["lender"].ids.to_pylist()

@@ -90,7 +90,7 @@ def train(
 ) -> dict[str, Outcome]:
     engine = "clear" if parties == 1 else "mpc"
     steps = (
-        *((("align", Frames() if parties == 3 else Align(), {}),) if align else ()),
+        *((("align", Align(), {}),) if align else ()),
         ("split", Split(), {"test": 0.3}),
         *before,
         ("logistic", Logistic(), {"l2": 0.05, "max_logit": 20, **(params or {})}),
@@ -108,7 +108,7 @@ def train(
 
 
 class Frames(Align):
-    """Takes the rows of more than two parties as they are: they are the same here."""
+    """Takes the rows as they are, where they are the same: without a message, and in every engine."""
 
     ends_stage: ClassVar[bool] = False
 

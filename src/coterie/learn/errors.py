@@ -22,7 +22,10 @@ SENDS_FROM_TEE = define(
 )
 
 TOO_MANY_PARTIES = define(
-    "CT-3010", BadInput, "Rows are aligned between two parties only", "Run the job with two data parties."
+    "CT-3010",
+    BadInput,
+    "More parties than can align their rows",
+    "Run the job with at most five data parties.",
 )
 TOO_FEW_COMMON = define(
     "CT-3011",

@@ -28,7 +28,7 @@ from coterie.learn.errors import TOO_FEW_COMMON, TOO_MANY_PARTIES
 from coterie.learn.keys import common_rows
 
 from .params import AlignParams
-from .statement import STATEMENT
+from .statement import statement
 
 __all__ = ["Align"]
 
@@ -43,10 +43,10 @@ _OPERATIONS = 12_000
 class Align(Component[AlignParams]):
     """Finds the common rows of the parties' datasets by keyed id hashes and makes the frame "all" of them.
 
-    In engine ``mpc`` two parties intersect their ids (:mod:`coterie.psi`). In engines ``clear`` and ``tee``
-    all hashes are in one place, those of any number of owners, and the common rows come in their order.
+    In engine ``mpc`` two to five parties intersect their ids (:mod:`coterie.psi`). In engines ``clear`` and
+    ``tee`` all hashes are in one place, those of any number of owners, and the common rows come in their order.
 
-    Errors: CT-3010 for more than two parties in engine ``mpc``, CT-3011 for fewer than two common rows.
+    Errors: CT-3010 for more than five parties in engine ``mpc``, CT-3011 for fewer than two common rows.
     """
 
     name: ClassVar[str] = "align"
@@ -59,7 +59,7 @@ class Align(Component[AlignParams]):
 
     def plan(self, context: PlanContext, params: AlignParams) -> StepPlan:
         parties = context.parties
-        if context.engine == "mpc" and len(parties) > 2:
+        if context.engine == "mpc" and len(parties) > psi.MOST_PARTIES:
             raise TOO_MANY_PARTIES(f"{len(parties)} parties: {', '.join(parties)}", step=context.step)
         rows = min(context.dataset_rows[party] for party in parties)
         context.frames["all"] = FrameShape(rows, dict(context.columns), context.label_holder, context.label)
@@ -110,9 +110,8 @@ class Align(Component[AlignParams]):
         peers = [party for party in context.parties if party not in hashes]
         if not peers:
             return dict(zip(hashes, common_rows(list(hashes.values())), strict=True))
-        (own,), (peer,) = hashes.values(), peers
-        peer_rows = context.planning.dataset_rows[peer]
-        found = psi.align(context.mesh, peer, own, peer_rows, progress=context.progress)
+        rows = _rows(context.planning)
+        found = psi.align_many(context.mesh, rows, hashes[context.me], progress=context.progress)
         return {context.me: found.indices}
 
     def facts(self, context: RunContext) -> dict[str, int]:
@@ -143,15 +142,20 @@ def _reveals(context: PlanContext, told: tuple[str, ...], rows: int) -> tuple[Re
     return tuple(reveals)
 
 
+def _rows(context: PlanContext) -> dict[str, int]:
+    """Rows of the parties' datasets, in the order of the agreement."""
+    return {party: context.dataset_rows[party] for party in context.parties}
+
+
 def _between(plan: StepPlan, context: PlanContext) -> StepPlan:
-    """The plan with the messages of the intersection between two parties."""
-    a, b = context.parties
-    cost = psi.cost(context.dataset_rows[a], context.dataset_rows[b])
+    """The plan with the messages of the intersection between the parties."""
+    rows = _rows(context)
+    cost = psi.cost_many(rows)
     return replace(
         plan,
-        sent={a: {b: cost.a_to_b}, b: {a: cost.b_to_a}},
-        rounds={**plan.rounds, a: cost.rounds_a, b: cost.rounds_b},
+        sent=cost.sent,
+        rounds={**plan.rounds, **dict.fromkeys(rows, cost.rounds)},
         memory=plan.memory + cost.memory,
         operations=cost.multiplications * _OPERATIONS,
-        statement=STATEMENT,
+        statement=statement(len(rows)),
     )

@@ -3,9 +3,11 @@
 from dataclasses import asdict
 
 from coterie.learn.component import Statement
-from coterie.psi import STATEMENT as INTERSECTION
+from coterie.psi import STATEMENT, STATEMENT_MANY
 
-__all__ = ["STATEMENT"]
+__all__ = ["statement"]
 
-STATEMENT = Statement(**asdict(INTERSECTION))
-"""Of engine ``mpc``. In engine ``clear`` there is nobody to learn anything."""
+
+def statement(parties: int) -> Statement:
+    """Of engine ``mpc``. In engine ``clear`` there is nobody to learn anything."""
+    return Statement(**asdict(STATEMENT if parties == 2 else STATEMENT_MANY))
