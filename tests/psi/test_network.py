@@ -48,3 +48,30 @@ def test_broken_connections_change_neither_result_nor_account(network: Network) 
     assert (first[1], second[1]) == (cost.rounds_a, cost.rounds_b)
     assert bank.egress()[STEP]["wallet"].sent == wallet.egress()[STEP]["bank"].received == cost.a_to_b
     assert wallet.egress()[STEP]["bank"].sent == bank.egress()[STEP]["wallet"].received == cost.b_to_a
+
+
+def test_three_parties_over_links(tmp_path: Path) -> None:
+    names = ("bank", "shop", "wallet")
+    own = {"bank": range(900), "shop": range(300, 1000), "wallet": range(200, 1200)}
+    rows = {name: len(own[name]) for name in names}
+    cost = psi.cost_many(rows)
+    net = Network({name: Identity.create(tmp_path / name, name) for name in names})
+
+    def party(mesh: LinkMesh) -> tuple[list[int], int]:
+        with mesh.step(STEP, cost.sent[mesh.me]):
+            aligned = psi.align_many(mesh, rows, ids(*own[mesh.me]), chunk=128)
+            depth = mesh.depth
+        mesh.close()
+        return [own[mesh.me][index] for index in aligned.indices], depth
+
+    try:
+        meshes = net.join(*names)
+        with ThreadPoolExecutor(len(names)) as pool:
+            found = results(*(pool.submit(party, mesh) for mesh in meshes))
+        assert sorted(found[0][0]) == list(range(300, 900))
+        assert found == [(found[0][0], cost.rounds)] * 3
+        for mesh in meshes:
+            sent = {peer: one.sent for peer, one in mesh.egress()[STEP].items()}
+            assert sent == cost.sent[mesh.me]
+    finally:
+        net.close()
