@@ -1,7 +1,8 @@
 """Generalised linear models on a vertical frame."""
 
 from coterie.learn.glm.component import Glm
+from coterie.learn.glm.mpc import inverse
 from coterie.learn.glm.params import GlmParams
 from coterie.learn.glm.reference import GlmFit, load_model, train_in_clear
 
-__all__ = ["Glm", "GlmFit", "GlmParams", "load_model", "train_in_clear"]
+__all__ = ["Glm", "GlmFit", "GlmParams", "inverse", "load_model", "train_in_clear"]

@@ -3,6 +3,7 @@
 from coterie.learn.glm.mpc.formats import COEFFICIENT_FRAC, Formats
 from coterie.learn.glm.mpc.inputs import Own, Roles, inputs, location_of
 from coterie.learn.glm.mpc.program import MODEL, STATE, Part, training
+from coterie.learn.glm.mpc.solve import inverse
 
 __all__ = [
     "COEFFICIENT_FRAC",
@@ -13,6 +14,7 @@ __all__ = [
     "Part",
     "Roles",
     "inputs",
+    "inverse",
     "location_of",
     "training",
 ]

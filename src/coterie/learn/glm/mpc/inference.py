@@ -45,7 +45,7 @@ def statistics(
     else:
         hessian = linear.plain
     information = scaled(ctx, hessian, SMALL_FRAC, formats)
-    covariance, residual = inverse(ctx, information)
+    covariance, residual = inverse(ctx, information.hessian)
     (found["residual"],) = trimmed(ctx, (residual.reshape(1), TOLD_FRAC))
     found["scale"] = information.alpha
     found["variances"] = _variances(ctx, formats, works[0], small, covariance)

@@ -214,27 +214,31 @@ def _padded(ctx: Context, vector: Secret, free: int) -> Secret:
     return functions.concatenate([vector, ctx.zeros((free,), vector.frac)]) if free else vector
 
 
-def inverse(ctx: Context, found: Scaled) -> tuple[Secret, Secret]:
-    """(αH)^-1, and the sum of squares of 1 − αH times that, which says how exact it is.
+def inverse(ctx: Context, matrix: Secret, polish: int = POLISH) -> tuple[Secret, Secret]:
+    """The inverse of a matrix whose eigenvalues lie between 0 and 1, and the sum of squares of the identity
+    less matrix times that, which says how exact it is.
 
     Each step of Newton and Schulz doubles the number of terms, and the bound.
+
+    :param matrix: (size, size), symmetric, with 26 fractional bits at most.
+    :param polish: how many of these steps; 4 at most.
     """
-    size, bound = found.hessian.shape[0], 2.0**STATISTIC_FACTORS
+    size, bound = matrix.shape[0], 2.0**STATISTIC_FACTORS
     identity = ctx.public(np.eye(size), INVERSE_FRAC)
-    result = _series(ctx, _error(ctx, found.hessian), identity, STATISTIC_FACTORS, bound)
-    for _ in range(POLISH):
-        residual = _residual(ctx, found, result)
+    result = _series(ctx, _error(ctx, matrix), identity, STATISTIC_FACTORS, bound)
+    for _ in range(polish):
+        residual = _residual(ctx, matrix, result)
         ctx.open(residual)
         bound *= 2
         (grown,) = trimmed(ctx, (ctx.product("matmul", result, residual, bound=bound), INVERSE_FRAC))
         result = ctx.within(result + grown, bound)
-    residual = _residual(ctx, found, result)
+    residual = _residual(ctx, matrix, result)
     flat = residual.reshape(size * size)
     return result, ctx.product("matmul", flat.reshape(1, size * size), flat, bound=float(size))
 
 
-def _residual(ctx: Context, found: Scaled, result: Secret) -> Secret:
-    """1 − αH Z, whose eigenvalues are between 0 and 1 like E's."""
-    product = ctx.product("matmul", found.hessian, result, bound=1.01)
+def _residual(ctx: Context, matrix: Secret, result: Secret) -> Secret:
+    """1 − A Z, whose eigenvalues are between 0 and 1 like E's."""
+    product = ctx.product("matmul", matrix, result, bound=1.01)
     (short,) = trimmed(ctx, (product, RESIDUAL_FRAC))
     return ctx.within(ctx.public(np.eye(result.shape[0]), RESIDUAL_FRAC) - short, 1.01)
