@@ -27,6 +27,7 @@ from coterie.learn.component import (
     StepPlan,
     synced,
 )
+from coterie.learn.correlate import Correlate, Vif
 from coterie.learn.describe import Describe
 from coterie.learn.evaluate import Evaluate
 from coterie.learn.fill import Fill
@@ -66,6 +67,8 @@ _MAKING: tuple[Component[Any], ...] = (
     Align(),
     Split(),
     Describe(),
+    Correlate(),
+    Vif(),
     Fill(),
     Standardize(),
     Bin(),
