@@ -28,6 +28,7 @@ from . import (
     ledgers,
     nodes,
     peers,
+    pipelines,
     sealed,
     tapes,
     tokens,
@@ -39,7 +40,7 @@ __all__ = ["main"]
 
 ORDER = (
     *("node", "hub", "peer", "token"),
-    *("dataset", "agreement", "job", "tape", "dealer", "component"),
+    *("dataset", "agreement", "job", "pipeline", "tape", "dealer", "component"),
     *("seal", "open", "container", "sealed", "tee"),
     *("doctor", "ledger", "audit", "evidence", "errors"),
 )
@@ -96,6 +97,12 @@ app.add_typer(
     jobs.app,
     name="job",
     help="Plan, submit, approve, follow and cancel jobs; fetch results.",
+    rich_help_panel=WORK,
+)
+app.add_typer(
+    pipelines.app,
+    name="pipeline",
+    help="Saved models with their preparation, which score new rows in later jobs.",
     rich_help_panel=WORK,
 )
 app.add_typer(

@@ -28,6 +28,7 @@ from coterie.node import (
     JobView,
     NewToken,
     PeerView,
+    PipelineView,
     PlanView,
     ResultView,
     SealedView,
@@ -121,6 +122,14 @@ class Client(Connection):
     def remove_dataset(self, name: str) -> None:
         """Forget a dataset. The file stays."""
         self._call("DELETE", f"/datasets/{_part(name)}")
+
+    def pipelines(self) -> list[PipelineView]:
+        """The saved pipelines that this party has a part of."""
+        return self._list("/pipelines", PipelineView)
+
+    def pipeline(self, reference: str) -> PipelineView:
+        """:param reference: ``name@number``, its digest, or the name alone for the newest."""
+        return self._get(f"/pipelines/{_part(reference)}", PipelineView)
 
     def sealed(self) -> list[SealedView]:
         """What this node has sealed, and what it holds of others as their host."""

@@ -27,7 +27,7 @@ from .errors import CANCELLED, PLAN_DIFFERS
 from .joint import Publish, run_joint
 from .plan import Plan, StagePlan, derive_plan
 from .proposal import NetworkFacts, Proposal, check_kept, new_job_id, propose, roles_of
-from .registry import component, components, default_parameters
+from .registry import component, components, default_parameters, used_pipelines
 from .request import request_of
 from .run import run_job, stage_file
 from .spec import JobSpec, Step, parse_spec, validate_spec
@@ -93,6 +93,7 @@ __all__ = [
     "run_job",
     "run_joint",
     "stage_file",
+    "used_pipelines",
     "validate_spec",
     "verify_approval",
 ]

@@ -114,6 +114,12 @@ REQUESTS_DIFFER = define(
     "The parties' requests for tape files do not belong together",
     "Give one request of each compute party, all for the same stage of the same job.",
 )
+PIPELINE_UNUSED = define(
+    "CT-4028",
+    PeerMisbehaved,
+    "The proposal has a saved pipeline that no step of the job uses",
+    "Submit the job at a node: it adds what the steps need.",
+)
 SEALED_MISSING = define(
     "CT-4030",
     BadInput,

@@ -21,9 +21,16 @@ from coterie.mpc import Correlations, Network
 from .attested.sealed import transfers_of
 from .differences import plain
 from .environment import DealerEnvironment, TeeEnvironment, environment_of, tee_environment_of
-from .errors import ENGINE_UNSUPPORTED, KEPT_RECEIVES, LABEL_INVALID, NOTHING_TO_RECEIVE, PLAN_EXCEEDED
+from .errors import (
+    ENGINE_UNSUPPORTED,
+    KEPT_RECEIVES,
+    LABEL_INVALID,
+    NOTHING_TO_RECEIVE,
+    PIPELINE_UNUSED,
+    PLAN_EXCEEDED,
+)
 from .proposal import Proposal, roles_of
-from .registry import component, parameters
+from .registry import component, parameters, used_pipelines
 from .spec import Step
 
 __all__ = ["Plan", "Planner", "StagePlan", "derive_plan"]
@@ -232,6 +239,8 @@ class Planner:
 
     def __init__(self, proposal: Proposal, terms: Terms) -> None:
         self._proposal = proposal
+        if extra := set(proposal.pipelines) - set(used_pipelines(proposal.spec)):
+            raise PIPELINE_UNUSED(f"'{min(extra)}'")
         roles = roles_of(proposal, terms)
         self.parties = roles.parties
         self.dealer = roles.dealer

@@ -463,6 +463,10 @@ class Component(ABC, Generic[P]):
         """Whether it takes columns out of the datasets with these parameters: see ``reads_datasets``."""
         return self.reads_datasets
 
+    def uses_pipelines(self, params: P) -> tuple[str, ...]:  # noqa: ARG002
+        """References of the saved pipelines that it uses with these parameters."""
+        return ()
+
     @abstractmethod
     def plan(self, context: PlanContext, params: P) -> StepPlan:
         """Say what :meth:`run` will do, and update ``context.frames`` and ``context.models``."""

@@ -12,6 +12,7 @@ from .core import Core
 from .datasets import Datasets
 from .jobbook import JobBook
 from .pipe import Begin, Peer
+from .pipelines import Pipelines
 
 __all__ = ["Begins"]
 
@@ -20,13 +21,19 @@ class Begins:
     """Puts together all that a worker of this node needs for a job."""
 
     def __init__(
-        self, core: Core, agreements: Agreements, datasets: Datasets, book: JobBook, attested: Attested
+        self,
+        core: Core,
+        agreements: Agreements,
+        datasets: Datasets,
+        book: JobBook,
+        attested: Attested,
+        pipelines: Pipelines,
     ) -> None:
         self._core, self._agreements, self._datasets = core, agreements, datasets
-        self._book, self._attested = book, attested
+        self._book, self._attested, self._pipelines = book, attested, pipelines
 
     def of(self, job: str) -> Begin:
-        """:raises CoterieError: CT-5020, CT-5031, CT-5044, CT-1120."""
+        """:raises CoterieError: CT-5020, CT-5031, CT-5044, CT-5086, CT-5087, CT-1120."""
         proposal = self._book.proposal(job)
         agreement = self._agreements.get(proposal.agreement)
         home = self._core.home
@@ -40,6 +47,7 @@ class Begins:
             dataset=None if dataset is None else self._datasets.spec(dataset),
             id_key=(bytes(32) if dataset is None else self._agreements.id_key(agreement)).hex(),
             directory=home.job(job),
+            pipelines={} if dataset is None else self._pipelines.files_for(proposal),
             places=self._attested.places(proposal, agreement) if attested else None,
         )
         return Begin(

@@ -28,6 +28,7 @@ ASK_SECONDS = 3.0
 RETRY_SECONDS = 1.0
 
 End = Callable[[str, JobState, CoterieError], Awaitable[None]]
+Keep = Callable[[str], Awaitable[None]]
 
 
 class Closing:
@@ -38,6 +39,8 @@ class Closing:
         self._network = network
         self._book = book
         self._end = end
+        self.before_done: Keep | None = None
+        """Called for a job that went well, before anybody sees it done."""
         self._following: set[str] = set()
         self._news: dict[tuple[str, str], asyncio.Event] = {}
 
@@ -103,6 +106,8 @@ class Closing:
 
     async def _conclude(self, job: str) -> None:
         """Write down the end, have the ledger countersigned, and call the job done."""
+        if self.before_done is not None:
+            await self.before_done(job)
         await self._core.record("job", {"job": job, "event": "ended", "state": "done"})
         head = await asyncio.to_thread(self._core.ledger.head)
         offer = HeadOffer(job=job, head=head)

@@ -248,6 +248,21 @@ PROOF_REFUSED = define(
     "Ask its operator; the key of the data is destroyed here, so what is left of it cannot be read.",
 )
 
+# Saved pipelines
+PIPELINE_UNKNOWN = define(
+    "CT-5086",
+    BadInput,
+    "The party has no saved pipeline of this name",
+    "Name one that `coterie pipeline list` shows at every party with data; the job that saved it gave it to "
+    "each.",
+)
+PIPELINE_OTHER = define(
+    "CT-5087",
+    NotAgreed,
+    "The name stands for another saved pipeline at this party",
+    "Compare `coterie pipeline list` at both parties, and name the pipeline by its digest.",
+)
+
 # Key keepers
 NO_KEEPERS = define(
     "CT-5082",

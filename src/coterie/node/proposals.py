@@ -55,6 +55,7 @@ from .messages import (
 )
 from .network import Network
 from .outbox import Outbox
+from .pipelines import Pipelines
 from .planning import Planning
 from .runs import Runs
 from .sealings import Sealings
@@ -85,6 +86,7 @@ class Proposals:
         runs: Runs,
         sealings: Sealings,
         kept: Deposits,
+        pipelines: Pipelines,
     ) -> None:
         self._core = core
         self._network = network
@@ -96,6 +98,7 @@ class Proposals:
         self._runs = runs
         self._sealings = sealings
         self._deposits = kept
+        self._pipelines = pipelines
         self._receiving: dict[str, asyncio.Lock] = {}
 
     # -- at the initiator
@@ -146,6 +149,7 @@ class Proposals:
         except CoterieError as error:
             await self._core.record_refusal(error, agreement=agreement.id)
             raise
+        pipelines = self._pipelines.of_spec(spec)
         check_kept(spec, self._core.name, agreement.terms.tee.host if agreement.terms.tee else None)
         kept = {name: await self._kept(name, spec.datasets[name], agreement) for name in spec.kept}
         online = {party: name for party, name in spec.datasets.items() if party not in kept}
@@ -157,7 +161,7 @@ class Proposals:
             records = [self._record(party, name, agreement) for party, name in online.items()]
             sealed = dict(zip(online, await asyncio.gather(*records), strict=True)) | kept
         network = await self._network_of(spec, agreement)
-        proposal = propose(spec, agreement.id, self._core.name, facts, network, sealed)
+        proposal = propose(spec, agreement.id, self._core.name, facts, network, sealed, pipelines)
         plan = await self._planning.derive(proposal, agreement)
         await self._planning.require(proposal, plan, agreement)
         return proposal, plan, agreement
@@ -325,6 +329,7 @@ class Proposals:
             if me not in {roles.dealer, roles.host, *roles.guests}:
                 raise NOT_PARTICIPANT(me, party=me)
             return proposal
+        self._pipelines.check(proposal)
         own = await self._own_facts(me, proposal.spec.datasets[me], agreement)
         told = proposal.facts[me]
         difference = plan_difference(own.model_dump(mode="json"), told.model_dump(mode="json"))

@@ -20,6 +20,7 @@ from .jobbook import JobBook
 from .keeping import Keeping
 from .network import Network
 from .outbox import Outbox
+from .pipelines import Pipelines
 from .planning import Planning
 from .proposals import Proposals
 from .runs import Runs
@@ -42,6 +43,7 @@ class Services:
     datasets: Datasets
     agreements: Agreements
     book: JobBook
+    pipelines: Pipelines
     proposals: Proposals
     runs: Runs
     holdings: Holdings
@@ -62,8 +64,10 @@ class Services:
         tapes = Tapes(core, agreements, book)
         sealings = Sealings(core, datasets, book.uses_record)
         attested = Attested(core, agreements, planning, book, sealings)
-        begins = Begins(core, agreements, datasets, book, attested)
+        pipelines = Pipelines(core, book)
+        begins = Begins(core, agreements, datasets, book, attested, pipelines)
         runs = Runs(core, network, outbox, agreements, planning, book, tapes, begins, attested)
+        runs.closing.before_done = pipelines.keep
         holdings = Holdings(core, outbox, agreements, book, sealings)
 
         async def revoked(agreement: str) -> None:
@@ -81,8 +85,19 @@ class Services:
             datasets=datasets,
             agreements=agreements,
             book=book,
+            pipelines=pipelines,
             proposals=Proposals(
-                core, network, outbox, agreements, datasets, planning, book, runs, sealings, attested.kept
+                core,
+                network,
+                outbox,
+                agreements,
+                datasets,
+                planning,
+                book,
+                runs,
+                sealings,
+                attested.kept,
+                pipelines,
             ),
             runs=runs,
             holdings=holdings,

@@ -24,6 +24,7 @@ __all__ = [
     "JobRow",
     "OutboxRow",
     "PeerRow",
+    "PipelineRow",
     "ResultRow",
     "RevocationRow",
     "RunRow",
@@ -156,6 +157,23 @@ class ResultRow(Row):
     digest: Mapped[str]
     size: Mapped[int]
     path: Mapped[str]
+
+
+class PipelineRow(Row):
+    """A saved pipeline: this party's own file, and what is public of it. ``number`` tells those of one name
+    apart, in the order in which their jobs ended here."""
+
+    __tablename__ = "pipelines"
+    __table_args__ = (UniqueConstraint("name", "number"),)
+    identity: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    number: Mapped[int]
+    job: Mapped[str]
+    document: Mapped[str]
+    """The public part, JSON."""
+    path: Mapped[str]
+    size: Mapped[int]
+    made: Mapped[str]
 
 
 class RunRow(Row):

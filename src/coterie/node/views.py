@@ -30,6 +30,8 @@ __all__ = [
     "NewToken",
     "ParticipantView",
     "PeerView",
+    "PipelineColumnView",
+    "PipelineView",
     "PlanView",
     "ResultView",
     "RevocationView",
@@ -269,6 +271,38 @@ class ResultView(View):
     digest: str
     size: int
     """Bytes."""
+
+
+class PipelineColumnView(View):
+    """A column that new rows must have."""
+
+    name: str
+    type: str
+
+
+class PipelineView(View):
+    """A saved pipeline, as this node knows it. What it learnt of this party's rows is in its file alone."""
+
+    name: str
+    number: int
+    reference: str
+    """``name@number``: as jobs name it here."""
+    identity: str
+    """``sha256:…``: as jobs can name it at all of its parties."""
+    engine: str
+    label_holder: str
+    label: str
+    columns: dict[str, tuple[PipelineColumnView, ...]]
+    """By party."""
+    steps: tuple[str, ...]
+    """What is done to them."""
+    model: str
+    """The step whose model scores."""
+    job: str
+    agreement: str
+    made: str
+    size: int
+    """Bytes of the own file."""
 
 
 class JobView(View):

@@ -46,6 +46,9 @@ class Predict(Component[PredictParams]):
         """:param components: all that pipelines may be made of, by name."""
         self._components = components
 
+    def uses_pipelines(self, params: PredictParams) -> tuple[str, ...]:
+        return (params.pipeline,)
+
     def plan(self, context: PlanContext, params: PredictParams) -> StepPlan:
         if "all" not in context.frames:
             raise FRAME_MISSING("'all'", step=context.step)

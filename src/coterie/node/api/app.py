@@ -23,6 +23,7 @@ from coterie.node.errors import (
     NOT_FOUND,
     OVERLOADED,
     PEER_UNKNOWN,
+    PIPELINE_UNKNOWN,
     REQUEST_INVALID,
     REQUEST_TOO_LARGE,
 )
@@ -30,7 +31,7 @@ from coterie.node.failures import error_view, log_unexpected
 from coterie.node.services import Services
 from coterie.node.tokens import Tokens
 
-from . import agreements, jobs, keepers, node, tapes
+from . import agreements, jobs, keepers, node, pipelines, tapes
 
 __all__ = ["LARGEST_REQUEST", "build_app", "status_of"]
 
@@ -66,6 +67,7 @@ _STATUS_OF_CODE = {
                 AGREEMENT_UNKNOWN,
                 DATASET_UNKNOWN,
                 PEER_UNKNOWN,
+                PIPELINE_UNKNOWN,
             )
         ),
         404,
@@ -89,8 +91,8 @@ def build_app(services: Services) -> Any:
         title="Coterie node", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json"
     )
     app.state.services = services
-    for routes in (node.routes, agreements.routes, jobs.routes, tapes.routes, keepers.routes):
-        app.include_router(routes, prefix="/v1")
+    for part in (node, agreements, jobs, pipelines, tapes, keepers):
+        app.include_router(part.routes, prefix="/v1")
 
     @app.exception_handler(CoterieError)
     async def coded(_request: Request, error: CoterieError) -> JSONResponse:

@@ -1,0 +1,23 @@
+"""Routes of saved pipelines: what this party has a part of."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from coterie.node.views import PipelineView
+
+from .access import READER, services_of
+
+__all__ = ["routes"]
+
+routes = APIRouter(prefix="/pipelines")
+
+
+@routes.get("", dependencies=[READER])
+async def pipelines(request: Request) -> list[PipelineView]:
+    return services_of(request).pipelines.views()
+
+
+@routes.get("/{reference}", dependencies=[READER])
+async def pipeline(request: Request, reference: str) -> PipelineView:
+    return services_of(request).pipelines.show(reference)
