@@ -1,7 +1,9 @@
 """Bins of columns, weights of evidence, information values."""
 
+from .clear import final
 from .component import Bin, owners_may_see
 from .counting import Counted, Places, count_plan, count_run
+from .exchange import Sizes, exchanged, sizes_to, with_documents
 from .facts import BinsFacts, WoeFacts, bins_facts, bins_here, chosen
 from .params import BinParams, ColumnPath, WoeParams
 from .record import NOWHERE, Bins, ColumnBins, ColumnIv, IvTable
@@ -21,6 +23,7 @@ __all__ = [
     "Counted",
     "IvTable",
     "Places",
+    "Sizes",
     "Woe",
     "WoeFacts",
     "WoeParams",
@@ -29,5 +32,9 @@ __all__ = [
     "chosen",
     "count_plan",
     "count_run",
+    "exchanged",
+    "final",
     "owners_may_see",
+    "sizes_to",
+    "with_documents",
 ]

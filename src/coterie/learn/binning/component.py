@@ -15,20 +15,18 @@ from coterie.learn.component import (
     RunContext,
     StepPlan,
 )
-from coterie.learn.documents import pack, unpack
 from coterie.learn.errors import FRAME_MISSING, RECORD_INVALID
 from coterie.learn.transform import Learnt, training_of
 
 from .clear import final
 from .counting import Counted, Places, count_plan, count_run
 from .errors import BINS_NOT_AGREED
+from .exchange import Sizes, exchanged, sizes_to, with_documents
 from .facts import BinsFacts, chosen
 from .params import BinParams
 from .record import Bins, ColumnBins, ColumnIv, IvTable, iv_size
 
 __all__ = ["Bin", "owners_may_see"]
-
-TAG = "iv"
 
 
 class Bin(Component[BinParams]):
@@ -49,13 +47,7 @@ class Bin(Component[BinParams]):
     def plan(self, context: PlanContext, params: BinParams) -> StepPlan:
         columns = _columns(context, params)
         plan = count_plan(context, columns, params)
-        sent = {source: dict(to) for source, to in plan.sent.items()}
-        rounds = dict(plan.rounds)
-        before = dict(rounds)
-        for (owner, receiver), size in _table_sizes(context, columns).items():
-            to = sent.setdefault(owner, {})
-            to[receiver] = to.get(receiver, 0) + size
-            rounds[receiver] = max(rounds.get(receiver, 0), before.get(owner, 0) + 1)
+        plan = with_documents(plan, _table_sizes(context, columns))
         shown = tuple(party for party in context.receiving("bins") if party in columns)
         results: dict[str, tuple[str, ...]] = {"bins": shown, "iv": context.receiving("iv")}
         context.models[context.step] = BinsFacts(columns, params.slots)
@@ -63,8 +55,6 @@ class Bin(Component[BinParams]):
             plan,
             component=self.name,
             params=params.model_dump(mode="json"),
-            sent=sent,
-            rounds=rounds,
             reveals=_reveals(context, columns, params),
             results={kind: to for kind, to in results.items() if to},
         )
@@ -79,8 +69,9 @@ class Bin(Component[BinParams]):
             context.models[context.step] = Learnt(self.name, params, own)
         for owner, bins in own.items():
             context.tell("bins", bins.model_dump(mode="json"), to=(owner,))
-        tables = [_table(context, owner, bins) for owner, bins in own.items()]
-        tables += _exchanged(context, columns, {t.columns[0].party: t for t in tables})
+        own_tables = {owner: _table(context, owner, bins) for owner, bins in own.items()}
+        sizes = _table_sizes(context.planning, columns)
+        tables = _checked(exchanged(context, sizes, own_tables, IvTable), columns)
         context.tell("iv", lambda: _joined(context, tables).model_dump(mode="json"))
 
 
@@ -114,37 +105,19 @@ def _binned(context: RunContext, found: Mapping[str, list[Counted]], params: Bin
     return bins
 
 
-def _table_sizes(context: PlanContext, columns: Places) -> dict[tuple[str, str], int]:
-    """Bytes of information values, by who sends them and who gets them."""
-    if context.engine != "mpc":
-        return {}
-    return {
-        (owner, receiver): iv_size(context.step, owner, names)
-        for owner, names in columns.items()
-        for receiver in context.receiving("iv")
-        if receiver != owner
-    }
+def _table_sizes(context: PlanContext, columns: Places) -> Sizes:
+    sizes = {owner: iv_size(context.step, owner, names) for owner, names in columns.items()}
+    return sizes_to(context, "iv", sizes)
 
 
-def _exchanged(context: RunContext, columns: Places, own: Mapping[str, IvTable]) -> list[IvTable]:
-    """Send what is here to its receivers, and give what others sent here."""
-    sizes = _table_sizes(context.planning, columns)
-    for (owner, receiver), size in sizes.items():
-        if owner == context.me:
-            context.mesh.to(receiver).send_bytes(TAG, pack(own[owner], size))
-    return [
-        _checked(unpack(context.mesh.to(owner).recv_bytes(TAG, size), IvTable, owner), owner, columns[owner])
-        for (owner, receiver), size in sizes.items()
-        if receiver == context.me
-    ]
-
-
-def _checked(table: IvTable, owner: str, names: tuple[str, ...]) -> IvTable:
-    if sorted(names) != sorted(one.column for one in table.columns) or any(
-        one.party != owner for one in table.columns
-    ):
-        raise RECORD_INVALID(f"information values of other columns, from {owner}", party=owner)
-    return table
+def _checked(tables: Mapping[str, IvTable], columns: Places) -> list[IvTable]:
+    """Raises CT-3031 where a table is not of its owner's columns."""
+    for owner, table in tables.items():
+        if sorted((one.party, one.column) for one in table.columns) != sorted(
+            (owner, name) for name in columns[owner]
+        ):
+            raise RECORD_INVALID(f"information values of other columns, from {owner}", party=owner)
+    return list(tables.values())
 
 
 def _table(context: RunContext, owner: str, bins: Bins) -> IvTable:

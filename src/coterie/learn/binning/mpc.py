@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from coterie.learn.component import FrameShape
 from coterie.mpc import Bits, Context, Program, RowBlocks, Secret
-from coterie.mpc.functions import concatenate, cumsum, less, logical_and, logical_not, one_hot, take, where
+from coterie.mpc import functions as fn
 
 from .groups import Groups
 from .merging import Merged, cut
@@ -40,19 +40,19 @@ def program_of(shape: FrameShape, columns: Mapping[str, Sequence[str]], slots: i
     def program(ctx: Context) -> None:
         labels = ctx.private(_LABELS, shape.label_holder, (shape.rows,), (0, 1), 0)
         with ctx.section("counting"):
-            bads = concatenate(
+            bads = fn.concatenate(
                 [_counts(ctx, labels, owner, names, slots) for owner, names in columns.items()]
             )
-            rows = concatenate(
+            rows = fn.concatenate(
                 [
                     ctx.private(_rows(owner), owner, (len(names), slots), (0, MOST_ROWS), 0).secret()
                     for owner, names in columns.items()
                 ]
             )
         with ctx.section("merging"):
-            until, all_rows = (ctx.within(cumsum(x, 1), (0, MOST_ROWS)) for x in (bads, rows))
+            until, all_rows = (ctx.within(fn.cumsum(x, 1), (0, MOST_ROWS)) for x in (bads, rows))
             kept = _ends(ctx, until, all_rows, least)
-            shown = where(kept, until[:, :-1], 0)
+            shown = fn.where(kept, until[:, :-1], 0)
         first = 0
         for owner, names in columns.items():
             own = slice(first, first + len(names))
@@ -70,8 +70,8 @@ def _counts(ctx: Context, labels: Any, owner: str, names: Sequence[str], slots: 
     found = []
     for number, _ in enumerate(names):
         groups = ctx.private(_slots(owner, number), owner, labels.shape, (0, slots - 1), 0)
-        found.append((one_hot(groups, slots).T @ target).reshape(1, slots))
-    counts: Secret = concatenate(found)
+        found.append((fn.one_hot(groups, slots).T @ target).reshape(1, slots))
+    counts: Secret = fn.concatenate(found)
     return counts
 
 
@@ -96,15 +96,15 @@ def _ends(ctx: Context, bads: Secret, rows: Secret, least: int) -> Bits:
         possible = pairs(start)
         is_next = possible
         if start < slots - 1:
-            is_next = concatenate([possible[:, :1], possible[:, 1:] ^ possible[:, :-1]], 1)
+            is_next = fn.concatenate([possible[:, :1], possible[:, 1:] ^ possible[:, :-1]], 1)
         if reached is None:
             reached = is_next
         else:
             here, reached = reached[:, :1], reached[:, 1:]
-            both = logical_and(here, concatenate([is_next, possible[:, -1:]], 1))
+            both = fn.logical_and(here, fn.concatenate([is_next, possible[:, -1:]], 1))
             reached = reached ^ both[:, :-1]
             ends.append(both[:, -1:])
-    return concatenate(ends, 1)
+    return fn.concatenate(ends, 1)
 
 
 def _enough(
@@ -114,15 +114,15 @@ def _enough(
 
     def between(until: Secret) -> Secret:
         zeros = ctx.zeros((until.shape[0], 1), 0)
-        ends = concatenate([zeros, until], 1)
-        counts: Secret = take(ends, after, 1) - take(ends, before, 1)
+        ends = fn.concatenate([zeros, until], 1)
+        counts: Secret = fn.take(ends, after, 1) - fn.take(ends, before, 1)
         return ctx.within(counts, (0, MOST_ROWS))
 
     bad = between(bads)
     good = ctx.within(between(rows) - bad, (0, MOST_ROWS))
-    few = less(concatenate([bad, good], 1), least)
+    few = fn.less(fn.concatenate([bad, good], 1), least)
     count = len(before)
-    return logical_and(logical_not(few[:, :count]), logical_not(few[:, count:]))
+    return fn.logical_and(fn.logical_not(few[:, :count]), fn.logical_not(few[:, count:]))
 
 
 def inputs(
