@@ -80,6 +80,8 @@ def test_empty_lists_are_accepted_and_allow_nothing(keys: dict[str, str]) -> Non
         ("to: [lender]\n", "to: [lender, lender]\n", ["line 30", "twice"]),
         ("{max: 1}", "{}", ["line 22", "a bound needs"]),
         ("{max: 1}", "{min: 2, max: 1}", ["line 22", "min is above max"]),
+        ("{max: 1}", "{any: true, max: 1}", ["line 22", "stands alone"]),
+        ("{max: 1}", "{any: false}", ["line 22", "any"]),
         ("{max: 1}", "{maximum: 1}", ["line 22", "maximum", "no such field"]),
         ("{max: 1}", "{max: many}", ["line 22", "max"]),
         ("{max: 1}", "{equals: 9007199254740993}", ["line 15", "JSON"]),
@@ -202,6 +204,7 @@ def test_min_and_max_are_inclusive(value: float, low: float, width: float) -> No
         (Bound(equals=True), [True], [1, 1.0, "true", False, None]),
         (Bound(equals=["a", 2]), [["a", 2]], [["a"], ["a", 2, 2], "a"]),
         (Bound(max=5, one_of=(1, 9)), [1], [9, 3]),
+        (Bound(any=True), [1, "a", None, [], {"a": [1]}, False], []),
     ],
 )
 def test_bounds(bound: Bound, inside: list[object], outside: list[object]) -> None:

@@ -160,7 +160,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("CT-4006", {"pipelines": {}}, "0 of the job's datasets"),
     ("CT-3183", {"columns": {"payments": ["c"]}}, "'d' of payments is no feature of this job"),
     ("CT-3183", {"datasets": [NEW[0], {**NEW[1], "columns": ["c"]}]}, "'d' of payments is missing"),
-    ("CT-4006", {"steps": ["align", "split", "logistic"]}, "'split' works on data with a label"),
+    (
+        "CT-4006",
+        {"steps": ["align", "split", {"predict": {"pipeline": "credit@1"}}]},
+        "'split' works on data with a label",
+    ),
     (
         "CT-3183",
         {"steps": ["align", "fill", {"predict": {"pipeline": "credit@1"}}]},
@@ -168,7 +172,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("CT-3001", {"steps": [{"predict": {"pipeline": "credit@1"}}]}, "'all'"),
     ("CT-4001", {"steps": ["align", {"predict": {"pipeline": "credit"}}]}, "pipeline"),
-    ("CT-3180", {"steps": ["align", {"predict": {"pipeline": "credit@2"}}]}, "credit@2"),
+    ("CT-4028", {"steps": ["align", {"predict": {"pipeline": "credit@2"}}]}, "'credit@1'"),
+    ("CT-4028", {"steps": ["align"]}, "'credit@1'"),
 ]
 
 

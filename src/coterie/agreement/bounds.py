@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -19,7 +19,8 @@ class Bound(BaseModel):
     """The values that a component's parameter may take; every given condition must hold.
 
     ``min`` and ``max`` are for numbers, both inclusive; ``one_of`` lists values; ``equals`` is the only one.
-    A parameter that may be null says so with ``one_of: [null]``.
+    A parameter that may be null says so with ``one_of: [null]``. ``any`` leaves the choice to whoever submits
+    a job, as for names that nobody knows yet: it stands alone.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -28,11 +29,16 @@ class Bound(BaseModel):
     max: Number | None = None
     one_of: Many[JsonValue] | None = None
     equals: JsonValue | None = None
+    any: Annotated[Literal[True] | None, Field(exclude_if=lambda value: value is None)] = None
+    """Where it is not given, the canonical form does not have it either."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.min is None and self.max is None and self.one_of is None and self.equals is None:
-            raise ValueError("a bound needs min, max, one_of or equals")
+        narrow = any(one is not None for one in (self.min, self.max, self.one_of, self.equals))
+        if not narrow and self.any is None:
+            raise ValueError("a bound needs min, max, one_of, equals or any")
+        if narrow and self.any is not None:
+            raise ValueError("any allows every value: it stands alone")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is above max")
         return self

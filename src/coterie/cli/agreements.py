@@ -207,6 +207,8 @@ def _component(component: Mapping[str, Any]) -> str:
 
 def _bound(bound: Mapping[str, Any]) -> str:
     """A parameter's bound in words."""
+    if bound.get("any"):
+        return "any"
     if bound.get("equals") is not None:
         return f"= {bound['equals']}"
     if bound.get("one_of") is not None:
