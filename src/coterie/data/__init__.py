@@ -3,7 +3,7 @@
 from .dataset import Dataset, inspect, load, opened, parse_spec
 from .draft import draft_spec
 from .export import write_parquet
-from .frame import VerticalFrame, taken
+from .frame import VerticalFrame, laid, taken
 from .ids import keyed_ids
 from .schema import (
     Column,
@@ -44,6 +44,7 @@ __all__ = [
     "draft_spec",
     "inspect",
     "keyed_ids",
+    "laid",
     "load",
     "opened",
     "parse_spec",

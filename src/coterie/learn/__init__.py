@@ -8,6 +8,8 @@ from coterie.learn.align import Align
 from coterie.learn.attested import attested
 from coterie.learn.binning import Bin, Woe
 from coterie.learn.boosting import Boosting
+from coterie.learn.cast import Cast
+from coterie.learn.clip import Clip
 from coterie.learn.component import (
     MIN_GROUP,
     Component,
@@ -28,13 +30,18 @@ from coterie.learn.component import (
     synced,
 )
 from coterie.learn.correlate import Correlate, Vif
+from coterie.learn.derive import Derive
 from coterie.learn.describe import Describe
 from coterie.learn.evaluate import Evaluate
 from coterie.learn.fill import Fill
+from coterie.learn.filter import Filter
 from coterie.learn.glm import Glm
 from coterie.learn.logistic import Logistic
+from coterie.learn.minmax import Minmax
 from coterie.learn.neural import Neural
+from coterie.learn.onehot import Onehot
 from coterie.learn.pipeline import Pipeline, PipelineFile, Predict, Save, read_pipeline
+from coterie.learn.sample import Sample
 from coterie.learn.split import Split
 from coterie.learn.standardize import Standardize
 
@@ -65,11 +72,18 @@ __all__ = [
 
 _MAKING: tuple[Component[Any], ...] = (
     Align(),
+    Cast(),
+    Derive(),
+    Filter(),
+    Sample(),
     Split(),
     Describe(),
     Correlate(),
     Vif(),
     Fill(),
+    Clip(),
+    Onehot(),
+    Minmax(),
     Standardize(),
     Bin(),
     Woe(),

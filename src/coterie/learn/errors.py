@@ -103,6 +103,12 @@ RECORD_TOO_LONG = define(
     "Report it with the job's parameters.",
 )
 
+TOO_FEW_LEFT = define(
+    "CT-3125",
+    BadInput,
+    "Fewer than two rows are left",
+    "Choose another condition or fraction, or bring more rows.",
+)
 COLUMN_EXISTS = define(
     "CT-3115",
     BadInput,

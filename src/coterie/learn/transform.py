@@ -7,7 +7,7 @@ that come later: see :class:`Learnt`.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -110,10 +110,20 @@ class Transform(Component[P], Repeats, Generic[P, S]):
                     context.frames[name] = frame.with_part(changed)
             except CoterieError as error:
                 raise error.at(party=owner, step=context.step) from None
+        after = self.after(context, params, states)
         for name, frame in context.frames.items():
-            columns = self.shape(context.planning.frames[name], params).columns
-            context.frames[name] = frame.with_columns_of(columns)
+            context.frames[name] = frame.with_columns_of(after(context.planning.frames[name]))
         context.models[context.step] = Learnt(self.name, params, states)
+
+    def after(
+        self,
+        context: RunContext,  # noqa: ARG002
+        params: P,
+        states: Mapping[str, S],  # noqa: ARG002
+    ) -> Callable[[FrameShape], Mapping[str, tuple[str, ...]]]:
+        """Feature columns of all parties after the step, of a frame as it was before. By default those of
+        :meth:`shape`; another where only the run can tell how many there are."""
+        return lambda shape: self.shape(shape, params).columns
 
 
 def training_of(frames: Mapping[str, Any]) -> Any:

@@ -2,6 +2,6 @@
 
 from .clear import Filler
 from .component import Fill
-from .params import FillParams
+from .params import FillChoice, FillParams
 
-__all__ = ["Fill", "FillParams", "Filler"]
+__all__ = ["Fill", "FillChoice", "FillParams", "Filler"]

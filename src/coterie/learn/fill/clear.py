@@ -12,9 +12,12 @@ from pydantic import BaseModel, ConfigDict
 
 from coterie.learn.errors import COLUMN_ALL_NULL, FILL_VALUE_UNFIT, NOT_FINITE
 
-from .params import FillParams
+from .errors import CATEGORY_TAKEN
+from .params import FillChoice, FillParams
 
 __all__ = ["Filler", "fit"]
+
+OWN_CATEGORY = "missing"
 
 Value = bool | int | float | str
 
@@ -49,37 +52,56 @@ def _filled(column: pa.ChunkedArray, value: Value) -> pa.ChunkedArray:
     return pc.fill_null(column, pa.scalar(value).cast(column.type))
 
 
-def fit(table: pa.Table, columns: tuple[str, ...], params: FillParams) -> Filler:
+def fit(table: pa.Table, columns: tuple[str, ...], params: FillParams, owner: str = "") -> Filler:
     """Learn the value of each column from its values that are not null.
 
     :param table: training rows.
+    :param owner: of the columns, by which the parameters may name them.
     :raises CoterieError: CT-3020 for a column without a value, CT-3021 for a constant that is no value of its
-        column's type, CT-3028 where a mean is beyond float64.
+        column's type, CT-3028 where a mean is beyond float64, CT-3124 where the own category is another's.
     """
-    return Filler(values={name: _value(name, table.column(name), params) for name in columns})
+    return Filler(
+        values={
+            name: _value(name, table.column(name), params.choice(f"{owner}.{name}"))
+            for name in columns
+            if f"{owner}.{name}" not in params.keep
+        }
+    )
 
 
-def _value(name: str, column: pa.ChunkedArray, params: FillParams) -> Value:
+def _value(name: str, column: pa.ChunkedArray, choice: FillChoice) -> Value:
     present = column.drop_null()
     if not len(present):
         raise COLUMN_ALL_NULL(f"'{name}'")
     if pa.types.is_boolean(column.type):
-        if params.value is None:
+        if choice.value is None:
             return bool(pc.mode(present)[0]["mode"].as_py())
-        if params.value not in (0, 1):
+        if choice.value not in (0, 1):
             raise FILL_VALUE_UNFIT(f"'{name}' is true or false: give 1 or 0")
-        return bool(params.value)
-    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
-        return params.text_value if params.text_value is not None else _most_frequent(present)
-    return _number(name, present, params)
+        return bool(choice.value)
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        return _number(name, present, choice)
+    return _text(name, present, choice)
 
 
-def _number(name: str, present: pa.ChunkedArray, params: FillParams) -> int | float:
+def _text(name: str, present: pa.ChunkedArray, choice: FillChoice) -> str:
+    if choice.text_method == "most_frequent":
+        return _most_frequent(present)
+    if choice.text_method == "constant":
+        assert choice.text_value is not None  # the parameters' own rule
+        return choice.text_value
+    own = OWN_CATEGORY if choice.text_value is None else choice.text_value
+    if pc.any(pc.equal(present, own)).as_py():
+        raise CATEGORY_TAKEN(f"'{name}'")
+    return own
+
+
+def _number(name: str, present: pa.ChunkedArray, choice: FillChoice) -> int | float:
     value: int | float
-    match params.method:
+    match choice.method:
         case "constant":
-            assert params.value is not None  # the parameters' own rule
-            value = params.value
+            assert choice.value is not None  # the parameters' own rule
+            value = choice.value
         case "mode":
             value = pc.mode(present)[0]["mode"].as_py()  # the smallest of equally frequent ones
         case "mean":
@@ -89,7 +111,9 @@ def _number(name: str, present: pa.ChunkedArray, params: FillParams) -> int | fl
             with np.errstate(over="ignore"):
                 value = float(np.median(present.to_numpy()))
     if not math.isfinite(value):
-        raise NOT_FINITE(f"the {params.method} of '{name}' is beyond the range of float64")
+        raise NOT_FINITE(f"the {choice.method} of '{name}' is beyond the range of float64")
+    if choice.integers == "round" and pa.types.is_integer(present.type):
+        return round(value)
     return value
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from coterie.data import VerticalFrame
-from coterie.learn.component import Engine, RunContext, Statement
+from coterie.learn.component import Engine, FrameShape, PlanContext, RunContext, Statement
+from coterie.learn.places import check_places
 from coterie.learn.transform import Transform
 
 from .clear import Filler, fit
@@ -21,7 +23,8 @@ class Fill(Transform[FillParams, Filler]):
     The values are learnt from "train", or from "all" where the rows are not split, and used in every frame.
 
     Errors: CT-3001 without aligned rows, CT-3020 for a column without any training value, CT-3021 for a
-    constant of the wrong type, CT-3028.
+    constant of the wrong type, CT-3028, CT-3124 where the own category is a value of the column, CT-3135 for
+    a column that is not there.
     """
 
     name: ClassVar[str] = "fill"
@@ -33,8 +36,17 @@ class Fill(Transform[FillParams, Filler]):
     engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
     statement: ClassVar[Statement] = STATEMENT
 
+    def check(self, context: PlanContext, params: FillParams) -> None:
+        check_places(context, sorted(params.columns))
+
     def learn(self, training: VerticalFrame, params: FillParams, context: RunContext) -> Filler:  # noqa: ARG002
-        return fit(training.table, training.columns[training.owner], params)
+        return fit(training.table, training.columns[training.owner], params, training.owner)
 
     def transform(self, frame: VerticalFrame, params: FillParams, state: Filler) -> VerticalFrame:  # noqa: ARG002
         return frame.replaced(state.filled(frame.table))
+
+    def shape(self, shape: FrameShape, params: FillParams) -> FrameShape:
+        if shape.bound is None:
+            return shape
+        constants = [choice.value for choice in (params, *params.columns.values())]
+        return replace(shape, bound=max(shape.bound, *(abs(one or 0.0) for one in constants)))

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from coterie.data import VerticalFrame, table_needs
+from coterie.errors import CoterieError
+from coterie.learn.choosing import (
+    Mask,
+    agreed,
+    check_label,
+    evenly,
+    private_draws,
+    strata,
+    tells,
+    tells_others,
+)
+from coterie.learn.chosen import place_of, shape_of
 from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
-from coterie.learn.errors import EMPTY_PART, FRAME_MISSING, ONE_CLASS, SPLIT_TWICE
+from coterie.learn.errors import EMPTY_PART, SPLIT_TWICE
+from coterie.learn.places import check_places
 
-from .clear import is_test
+from .clear import DOMAIN, is_latest, is_test
 from .params import SplitParams
-from .statement import STATEMENT
+from .statement import STATEMENT, STRATIFIED, TIME
 
 __all__ = ["Split"]
 
@@ -23,12 +36,16 @@ PARTS = ("train", "test")
 class Split(Component[SplitParams]):
     """Divides the frame "all" into "train" and "test".
 
+    ``random`` draws by keyed ids, and nobody sends. Of ``stratified`` and ``time`` the column's owner finds
+    the test rows, and in engine "mpc" tells the other parties with data which they are.
+
     Errors: CT-3001 without aligned rows, CT-3015 where a part is empty, CT-3016 where the label holder finds
-    a part with one label value only, CT-3017 for a second split.
+    a part with one label value only, CT-3017 for a second split, CT-3031, CT-3135 for a column that is not
+    there; of ``time`` CT-3027, CT-3028, CT-3129.
     """
 
     name: ClassVar[str] = "split"
-    summary: ClassVar[str] = "Divide the rows into training and test rows by the keyed hash of their id."
+    summary: ClassVar[str] = "Divide the rows into training and test rows: at random, evenly or by time."
     Parameters: ClassVar = SplitParams
     engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
     ends_stage: ClassVar[bool] = True
@@ -36,36 +53,36 @@ class Split(Component[SplitParams]):
     def plan(self, context: PlanContext, params: SplitParams) -> StepPlan:
         if "train" in context.frames:
             raise SPLIT_TWICE(step=context.step)
-        if "all" not in context.frames:
-            raise FRAME_MISSING("'all'", step=context.step)
-        whole = context.frames["all"]
+        whole = shape_of(context, "all")
+        if params.by is not None:
+            check_places(context, (params.by,), label=True)
         for part in PARTS:
             context.frames[part] = whole
         memory, disk = table_needs(whole.rows, context.widest + 1)
-        everybody = context.everybody
-        sizes = Reveal("number of training rows and number of test rows", everybody, 2)
+        messages: dict[str, Any] = {"rounds": dict.fromkeys(context.everybody, 0)}
+        if params.by is not None:
+            messages = tells(context, place_of(params.by)[0], whole.rows)
         return StepPlan(
             step=context.step,
             component=self.name,
             params=params.model_dump(mode="json"),
-            rounds=dict.fromkeys(everybody, 0),
-            reveals=(sizes,) if everybody else (),
+            **messages,
+            reveals=_reveals(context, params, whole.rows),
             memory=72 * whole.rows + memory,
             disk=disk,
-            statement=STATEMENT,
+            statement={"random": STATEMENT, "stratified": STRATIFIED, "time": TIME}[params.method],
         )
 
     def run(self, context: RunContext, params: SplitParams) -> None:
         if not context.computes:
             return
         whole = context.frames["all"]
-        test = is_test(whole.keys, params.test, params.salt)
+        test = _test_rows(context, whole, params)
         for part, chosen in zip(PARTS, (~test, test), strict=True):
             if not chosen.any():
                 raise EMPTY_PART(f"'{part}' of {whole.rows} rows", party=context.me, step=context.step)
             frame = whole.take(np.flatnonzero(chosen))
-            if frame.label_holder in context.mine:
-                _check_label(frame, part, context, params)
+            check_label(frame, part, params.label, context)
             context.frames[part] = frame
 
     def facts(self, context: RunContext) -> dict[str, int]:
@@ -76,7 +93,33 @@ class Split(Component[SplitParams]):
             context.frames[part] = context.frames[part].with_rows(facts[f"rows.{part}"])
 
 
-def _check_label(frame: VerticalFrame, part: str, context: RunContext, params: SplitParams) -> None:
-    labels = frame.labels() if params.label == "binary" else frame.target()
-    if labels.min() == labels.max():
-        raise ONE_CLASS(f"'{part}' of {frame.rows} rows", party=context.me, step=context.step)
+def _test_rows(context: RunContext, whole: VerticalFrame, params: SplitParams) -> Mask:
+    if params.by is None:
+        return is_test(whole.keys, params.test, params.salt)
+    owner, name = place_of(params.by)
+
+    def choose() -> Mask:
+        column = whole.column(owner, name)
+        if params.method == "time":
+            return is_latest(name, column, params.test, params.since)
+        groups = strata(column, context.planning.min_group)
+        return evenly(groups, params.test, private_draws(context, whole.keys, DOMAIN, params.salt))
+
+    try:
+        return agreed(context, owner, whole.rows, choose)
+    except CoterieError as error:
+        raise error.at(party=owner, step=context.step) from None
+
+
+def _reveals(context: PlanContext, params: SplitParams, rows: int) -> tuple[Reveal, ...]:
+    reveals = []
+    if params.by is not None and tells_others(context):
+        owner, _ = place_of(params.by)
+        what = f"which rows are for the test, the same share of every group of {params.by}"
+        if params.method == "time":
+            what = f"which rows are for the test, the latest by {params.by}"
+        others = tuple(party for party in context.parties if party != owner)
+        reveals.append(Reveal(what, others, rows))
+    if context.everybody:
+        reveals.append(Reveal("number of training rows and number of test rows", context.everybody, 2))
+    return tuple(reveals)

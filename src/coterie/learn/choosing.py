@@ -1,0 +1,194 @@
+"""Rows that one party chooses by its own columns, and tells the others; or that all find by the keyed ids.
+
+What is told is one bit for each row, packed: the first row is the lowest bit of the first byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from coterie._kernels import keyed_hashes
+from coterie.crypto import random_key
+from coterie.data import VerticalFrame
+from coterie.learn.component import PlanContext, RunContext
+from coterie.learn.errors import ONE_CLASS, RECORD_INVALID, TOO_FEW_LEFT
+from coterie.learn.keys import rows_of
+
+__all__ = [
+    "LabelKind",
+    "Mask",
+    "agreed",
+    "check_label",
+    "counted",
+    "draws",
+    "evenly",
+    "keep_rows",
+    "planned_rows",
+    "private_draws",
+    "strata",
+    "tells",
+    "tells_others",
+    "with_counts",
+]
+
+TAG = "rows"
+FEWEST = 2
+"""With one row, every sum over the rows is that row."""
+
+LabelKind = Literal["binary", "number"]
+Mask = NDArray[np.bool_]
+Draws = NDArray[np.uint64]
+
+
+def tells_others(context: PlanContext) -> bool:
+    """Whether a choice is to be sent: elsewhere all columns are in one place."""
+    return context.engine == "mpc" and len(context.parties) > 1
+
+
+def tells(context: PlanContext, owner: str, rows: int) -> dict[str, Any]:
+    """What a plan says of a choice among so many rows that ``owner`` tells, as fields of a step plan."""
+    rounds = dict.fromkeys(context.everybody, 0)
+    if not tells_others(context):
+        return {"rounds": rounds}
+    others = [party for party in context.parties if party != owner]
+    return {
+        "sent": {owner: dict.fromkeys(others, _size(rows))},
+        "rounds": {**rounds, **dict.fromkeys(others, 1)},
+    }
+
+
+def agreed(context: RunContext, owner: str, rows: int, choose: Callable[[], Mask]) -> Mask:
+    """(rows,) the owner's choice, at every party with data: planned by :func:`tells`.
+
+    :param choose: called where the owner's columns are.
+
+    Errors: CT-3031 for bits that are no choice among so many rows.
+    """
+    if owner in context.mine:
+        chosen = choose()
+        if tells_others(context.planning):
+            packed = np.packbits(chosen, bitorder="little").tobytes()
+            for party in context.parties:
+                if party != owner:
+                    context.mesh.to(party).send_bytes(TAG, packed)
+        return chosen
+    received = np.frombuffer(context.mesh.to(owner).recv_bytes(TAG, _size(rows)), np.uint8)
+    bits = np.unpackbits(received, bitorder="little")
+    if bits[rows:].any():
+        raise RECORD_INVALID(f"bits beyond {rows} rows", party=owner, step=context.step)
+    return bits[:rows].astype(np.bool_)
+
+
+def _size(rows: int) -> int:
+    return -(-rows // 8)
+
+
+def draws(keys: NDArray[np.uint8], domain: bytes, salt: str) -> Draws:
+    """(n,) uniform: the keyed BLAKE3 hash of each id's keyed hash, the same at every party with data.
+
+    A row keeps its number when other rows come or go.
+
+    :param keys: (n, 32) keyed id hashes.
+    :param domain: what the numbers are for. :param salt: part of the hash key.
+    """
+    key = hashlib.sha256(domain + salt.encode()).digest()
+    offsets = np.arange(0, 32 * len(keys) + 1, 32, dtype=np.int64)
+    drawn = keyed_hashes((np.ascontiguousarray(keys).ravel(), offsets), key)
+    return drawn[:, :8].copy().view("<u8").ravel()
+
+
+def private_draws(context: RunContext, keys: NDArray[np.uint8], domain: bytes, salt: str) -> Draws:
+    """The same for choices by values that the others must not learn.
+
+    Where the choice is told, the hash has a key of this one run that nobody else has. By numbers that all
+    know, the rows between the last one taken of one group and of another would show their groups."""
+    if not tells_others(context.planning):
+        return draws(keys, domain, salt)
+    return draws(keys, domain + random_key(), salt)
+
+
+def strata(column: pa.ChunkedArray, fewest: int) -> NDArray[np.int64]:
+    """(n,) number of each row's group: of rows with the same value. Groups of fewer rows than ``fewest`` are
+    one together; with the smallest of the others where they still are too few."""
+    coded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    if isinstance(coded, pa.ChunkedArray):
+        coded = pa.chunked_array(coded.chunks, coded.type).combine_chunks()
+    codes = pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy().astype(np.int64)
+    counts = np.bincount(codes)
+    order = np.argsort(counts, kind="stable")
+    small = int((counts < fewest).sum())
+    while 0 < counts[order[:small]].sum() < fewest and small < len(order):
+        small += 1
+    new = np.empty(len(counts), np.int64)
+    new[order[:small]] = 0
+    new[order[small:]] = np.arange(1, len(order) - small + 1)
+    groups: NDArray[np.int64] = new[codes]
+    return groups
+
+
+def evenly(groups: NDArray[np.int64], share: float, drawn: Draws) -> Mask:
+    """(n,) ``share`` of the rows of every group, rounded so that it is the share of all rows, too: those
+    with the least of the drawn numbers."""
+    counts = np.bincount(groups)
+    wanted = counts * share
+    quota = np.floor(wanted).astype(np.int64)
+    left = round(float(len(groups) * share)) - int(quota.sum())
+    quota[np.argsort(quota - wanted, kind="stable")[: max(0, left)]] += 1
+    order = np.lexsort((drawn, groups))
+    ranks = np.arange(len(groups)) - np.repeat(np.cumsum(counts) - counts, counts)
+    mask = np.zeros(len(groups), np.bool_)
+    mask[order] = ranks < quota[groups[order]]
+    return mask
+
+
+def check_label(frame: VerticalFrame, what: str, kind: LabelKind, context: RunContext) -> None:
+    """At the label holder: whether the label has more than one value. Errors: CT-1501, CT-1502, CT-3016."""
+    if frame.label_holder not in context.mine:
+        return
+    labels = frame.labels() if kind == "binary" else frame.target()
+    if labels.min() == labels.max():
+        raise ONE_CLASS(f"'{what}' of {frame.rows} rows", party=context.me, step=context.step)
+
+
+def planned_rows(context: PlanContext, names: Sequence[str]) -> int:
+    """Rows among which is chosen for these frames: those of "all", where it is one of several."""
+    return context.frames["all" if "all" in names else names[0]].rows
+
+
+def keep_rows(context: RunContext, names: Sequence[str], chosen: Mask, kind: LabelKind) -> None:
+    """Leave the chosen rows in the frames.
+
+    :param chosen: by rows of "all" where that is one of the frames, as the others have some of its rows;
+        else of the only frame.
+
+    Errors: CT-3125 where fewer than two rows are left; at the label holder those of :func:`check_label`.
+    """
+    first = "all" if "all" in names else names[0]
+    whole = context.frames[first]
+    for name in names:
+        frame = context.frames[name]
+        mine = chosen if name == first else chosen[rows_of(frame.keys, whole.keys)]
+        rows = np.flatnonzero(mine)
+        if len(rows) < FEWEST:
+            raise TOO_FEW_LEFT(f"{len(rows)} of '{name}'", party=context.me, step=context.step)
+        left = frame.take(rows)
+        check_label(left, name, kind, context)
+        context.frames[name] = left
+
+
+def counted(frames: Mapping[str, VerticalFrame]) -> dict[str, int]:
+    """Facts: rows by frame."""
+    return {f"rows.{name}": frame.rows for name, frame in frames.items()}
+
+
+def with_counts(context: PlanContext, facts: Mapping[str, int]) -> None:
+    """Take in :func:`counted`."""
+    for name, shape in context.frames.items():
+        context.frames[name] = shape.with_rows(facts[f"rows.{name}"])

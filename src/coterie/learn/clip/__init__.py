@@ -1,0 +1,6 @@
+"""Columns kept within limits."""
+
+from .component import Clip
+from .params import ClipParams, Limits
+
+__all__ = ["Clip", "ClipParams", "Limits"]
