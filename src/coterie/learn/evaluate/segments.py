@@ -41,7 +41,7 @@ def _name(value: object) -> str:
 
 def _ranges(values: Floats) -> tuple[list[str], Codes]:
     """Parts of about equal size between quantiles; the missing ones for themselves."""
-    there = np.asarray(~np.isnan(values))
+    there = np.isfinite(values)
     edges = np.unique(np.quantile(values[there], np.arange(1, PARTS) / PARTS, method="higher"))
     edges = edges[edges > values[there].min()]
     codes = np.searchsorted(edges, values, side="right")
@@ -73,7 +73,7 @@ def segmented(name: str, column: pa.ChunkedArray, labels: Labels, scores: Floats
 
 def _kept(counts: NDArray[np.int64], least: int) -> Codes:
     """Segments that stand alone, the most rows first."""
-    enough = (counts >= max(1, least)).all(axis=0)
+    enough: NDArray[np.bool_] = np.all(counts >= max(1, least), axis=0)
     order = np.argsort(-counts.sum(axis=0), kind="stable")
     kept = [int(code) for code in order if enough[code]][: SEGMENTS - 1]
     while kept:

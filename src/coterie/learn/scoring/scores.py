@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
 
+from coterie.crypto import canonical, digest
 from coterie.learn.component import PlanContext, Reveal, RunContext, StepPlan
 from coterie.learn.errors import FRAME_MISSING, MODEL_MISSING
 from coterie.learn.scoring.errors import SCORES_STALE
 from coterie.learn.scoring.facts import Floats, ScoringFacts
 
-__all__ = ["last_model", "score_plan", "score_run", "scoring_facts"]
+__all__ = ["last_model", "score_plan", "score_run", "scores_plan", "scoring_facts"]
 
 
 def last_model(context: PlanContext, named: str | None = None) -> str:
@@ -52,6 +55,55 @@ def score_plan(context: PlanContext, model_step: str, frame: str, to: Sequence[s
         plan = facts.plan_scores(context, model_step, frame, to)
     _note(context, model_step, frame, to)
     return plan
+
+
+def scores_plan(context: PlanContext, wanted: Sequence[tuple[str, str]], to: Sequence[str]) -> StepPlan:
+    """Of several models or frames, which the run scores one after another: :func:`score_plan` for each.
+
+    :param wanted: model step and frame of each.
+
+    Where more than one has messages, rounds are a bound: the programs need not wait for each other's last
+    message. Errors: as :func:`score_plan`.
+    """
+    plans = []
+    for model, frame in dict.fromkeys(wanted):
+        plan = score_plan(context, model, frame, to)
+        of_what = f" of '{frame}' by '{model}'" if len(wanted) > 1 else ""
+        reveals = tuple(replace(one, what=one.what + of_what) for one in plan.reveals)
+        plans.append(replace(plan, reveals=reveals))
+    return reduce(_both, plans)
+
+
+def _both(one: StepPlan, other: StepPlan) -> StepPlan:
+    """The plan of both, the second after the first."""
+    reveals, choices = one.reveals + other.reveals, tuple(dict.fromkeys(one.choices + other.choices))
+    if not one.sent or not other.sent:
+        busy = other if other.sent else one
+        return replace(busy, reveals=reveals, memory=max(one.memory, other.memory), choices=choices)
+    sent = {source: dict(targets) for source, targets in one.sent.items()}
+    for source, targets in other.sent.items():
+        for target, count in targets.items():
+            row = sent.setdefault(source, {})
+            row[target] = row.get(target, 0) + count
+    longest = max(one.rounds.values(), default=0) + max(other.rounds.values(), default=0)
+    statement = one.statement or other.statement
+    if statement and other.statement and other.statement.protocol not in statement.protocol:
+        statement = replace(statement, protocol=f"{statement.protocol}; {other.statement.protocol}")
+    return replace(
+        one,
+        sent=sent,
+        rounds=dict.fromkeys((*one.rounds, *other.rounds), longest),
+        reveals=reveals,
+        memory=max(one.memory, other.memory),
+        disk=max(one.disk, other.disk),
+        operations=one.operations + other.operations,
+        statement=statement,
+        choices=choices,
+        disclosed=one.disclosed + other.disclosed,
+        digest=digest(canonical([one.digest, other.digest])),
+        at_most=True,
+        tapes=one.tapes + other.tapes,
+    )
 
 
 def score_run(context: RunContext, model_step: str, frame: str, to: Sequence[str]) -> Floats | None:
