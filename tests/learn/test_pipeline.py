@@ -177,3 +177,66 @@ def test_scores_go_to_the_agreed_receiver(trained: Any) -> None:
     assert (reveal.kind, reveal.to, reveal.values) == ("scores", PARTIES, NEW)
     with pytest.raises(CoterieError, match=r"^CT-3187 "):
         predict(kept, data, receivers={**ALL, "scores": ()})
+
+
+WOE: Sequence[tuple[str, Mapping[str, Any]]] = (
+    ("align", {}),
+    ("split", {}),
+    ("bin", {"method": "quantile", "bins": 4}),
+    ("woe", {"clip": 4.0}),
+    ("logistic", {"passes": 6}),
+    ("score", {}),
+    ("save", {"name": "credit"}),
+)
+
+
+def test_weights_of_evidence_of_new_rows(tmp_path: Path) -> None:
+    """Bins are not made again: the weights that training used are those of new rows."""
+    outcomes = job(tables(800, 2), WOE, min_group=5, receivers={**ALL, "bins": PARTIES})
+    kept = files(outcomes, tmp_path)
+    opened = read_pipeline(kept["payments"])
+    assert [one.step for one in opened.pipeline.steps] == ["woe", "logistic"]
+    before = scores(outcomes["lender"])
+    again = scores(predict(kept, tables(800, 2, label=False))["lender"])
+    assert all(again[one] == pytest.approx(score, abs=1e-4) for one, score in before.items())
+    new = scores(predict(kept, tables(NEW, 8, label=False))["lender"])
+    assert len(new) == NEW
+    assert len(set(new.values())) <= 4 * 5 * 5  # of so many bins
+
+
+CLEAR: Sequence[tuple[str, Mapping[str, Any]]] = (
+    ("align", {}),
+    ("split", {}),
+    ("standardize", {"method": "quantile"}),
+    ("boosting", {"rounds": 5, "max_depth": 2}),
+    ("score", {}),
+    ("save", {"name": "credit"}),
+)
+
+
+@pytest.mark.parametrize("model", ["boosting", "neural", "logistic", "glm"])
+def test_one_owner_s_models(tmp_path: Path, model: str) -> None:
+    parts = tables(ROWS, 3)
+    whole = dataset(
+        parts["lender"].ids.to_pylist(),
+        {name: parts["lender"].table[name].to_numpy() for name in ("age", "bad")},
+        "bad",
+    )
+    params = {
+        "boosting": {"rounds": 5, "max_depth": 2},
+        "neural": {"epochs": 3},
+        "logistic": {},
+        "glm": {"family": "linear"},
+    }
+    steps = [(one, given) for one, given in CLEAR if one != "boosting"]
+    steps.insert(3, (model, params[model]))
+    options: dict[str, Any] = {"engine": "clear", "dealer": None}
+    options["receivers"] = dict.fromkeys(ALL, ("lender",))
+    outcomes = job({"lender": whole}, steps, **options)
+    kept = tmp_path / "kept"
+    kept.write_bytes(outcomes["lender"].published["pipeline/credit.pipeline"])
+    before = scores(outcomes["lender"])
+    given = [("align", {}), ("predict", {"pipeline": "credit@1"})]
+    found = job({"lender": whole}, given, pipelines={"credit@1": {"lender": kept}}, **options)
+    again = scores(found["lender"])
+    assert all(again[one] == score for one, score in before.items())
