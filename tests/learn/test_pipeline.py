@@ -240,3 +240,76 @@ def test_one_owner_s_models(tmp_path: Path, model: str) -> None:
     found = job({"lender": whole}, given, pipelines={"credit@1": {"lender": kept}}, **options)
     again = scores(found["lender"])
     assert all(again[one] == score for one, score in before.items())
+
+
+SHAPED: Sequence[tuple[str, Mapping[str, Any]]] = (
+    ("align", {}),
+    ("cast", {"columns": {"payments.since": {"to": "date", "parts": ["year", "days"]}}}),
+    ("derive", {"columns": {"lender.ratio": "debt / income"}, "drop": ["lender.debt"]}),
+    ("split", {}),
+    ("fill", {"method": "median"}),
+    ("clip", {"low_quantile": 0.05, "high_quantile": 0.95, "columns": ["lender.income"]}),
+    ("onehot", {"columns": ["payments.job"], "categories": 3}),
+    ("minmax", {"columns": ["payments.since_year", "payments.since_days"]}),
+    ("standardize", {"keep": ["payments.since_year", "payments.since_days"]}),
+    ("logistic", {"passes": 4}),
+    ("score", {}),
+    ("save", {"name": "credit"}),
+)
+JOBS = ("clerk", "pilot", "miner", "baker", "actor")
+
+
+def shaped_tables(rows: int, seed: int, jobs: Sequence[str] = JOBS) -> dict[str, Any]:
+    """Dates as texts, categories, gaps."""
+    ids, random = people(rows, seed)
+    income = random.normal(50, 9, rows)
+    debt = np.where(random.random(rows) < 0.1, np.nan, random.normal(20, 5, rows))
+    chosen = random.choice(jobs, rows)
+    bad = (debt > income / 2.5) | (random.random(rows) < 0.1)
+    since = [f"20{random.integers(0, 25):02}-0{random.integers(1, 9)}-17" for _ in range(rows)]
+    return {
+        "lender": dataset(ids, {"income": income, "debt": debt, "bad": bad.astype(np.int64)}, "bad"),
+        "payments": dataset(ids, {"job": chosen.tolist(), "since": since}),
+    }
+
+
+@pytest.mark.parametrize("engine", ["mpc", "clear"])
+def test_columns_that_steps_make_are_made_again(tmp_path: Path, engine: str) -> None:
+    data, steps = shaped_tables(ROWS, 4), list(SHAPED)
+    options: dict[str, Any] = {"min_group": 5}
+    if engine == "clear":
+        parts = {name: data[one].table[name] for one in PARTIES for name in data[one].table.column_names}
+        data = {"lender": dataset(data["lender"].ids.to_pylist(), parts, "bad")}
+        steps = json.loads(json.dumps(SHAPED).replace("payments.", "lender."))
+        options |= {"engine": "clear", "dealer": None, "receivers": dict.fromkeys(ALL, ("lender",))}
+    outcomes = job(data, steps, **options)
+    kept = {party: tmp_path / party for party in data}
+    for party, path in kept.items():
+        path.write_bytes(outcomes[party].published["pipeline/credit.pipeline"])
+    found = read_pipeline(kept["lender"]).pipeline
+    names = ["cast", "derive", "fill", "clip", "onehot", "minmax", "standardize", "logistic"]
+    assert [one.step for one in found.steps] == names
+    before = scores(outcomes["lender"])
+    given = [("align", {}), ("predict", {"pipeline": "credit@1"})]
+    again = job(data, given, pipelines={"credit@1": kept}, **options)
+    after = scores(again["lender"])
+    assert len(after) == ROWS
+    assert all(after[one] == pytest.approx(score, abs=1e-4) for one, score in before.items())
+
+
+def test_new_rows_may_have_categories_that_training_had_not(tmp_path: Path) -> None:
+    """They are what the step says of unknown ones, and their owner is told how many there were."""
+    kept = files(job(shaped_tables(ROWS, 4), SHAPED, min_group=5), tmp_path)
+    new = shaped_tables(NEW, 9, jobs=("clerk", "singer"))
+    outcomes = predict(kept, new, min_group=5)
+    assert len(scores(outcomes["lender"])) == NEW
+    drift = json.loads(outcomes["payments"].published["profile/predict.profile.json"])
+    (column,) = (one for one in drift["columns"] if one["name"] == "job")
+    assert column["unseen"] == new["payments"].table["job"].to_pylist().count("singer") > 0
+    mine = json.loads(outcomes["lender"].published["profile/predict.profile.json"])
+    training = shaped_tables(ROWS, 4)["lender"].table["income"].to_numpy()
+    values = new["lender"].table["income"].to_numpy()
+    (income,) = (one for one in mine["columns"] if one["name"] == "income")
+    assert income["above"] >= (values > training.max()).sum()
+    assert income["below"] + income["above"] <= ((values < 30) | (values > 70)).sum()
+    assert {one["name"] for one in mine["columns"]} == {"income", "debt"}
