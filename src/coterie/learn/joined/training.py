@@ -89,13 +89,20 @@ def held_back(frame: VerticalFrame, part: float, salt: str) -> tuple[Rows, Rows]
 
 
 def give_rows(
-    context: RunContext, kind: ResultKind, file: str, frame: VerticalFrame, columns: Mapping[str, Any]
+    context: RunContext,
+    kind: ResultKind,
+    file: str,
+    frame: VerticalFrame,
+    columns: Mapping[str, Any],
+    to: Iterable[str] | None = None,
 ) -> None:
     """A result for each row, as Parquet, to its receivers: to each by its own ids.
 
     :param columns: (rows,) values by name, in the order of the frame's rows.
+    :param to: only to those of them, where the content is not for all.
     """
-    for owner in context.mine:
+    wanted = None if to is None else frozenset(to)
+    for owner in (one for one in context.mine if wanted is None or one in wanted):
         context.give(kind, file, partial(_listed, context, owner, frame, columns), to=(owner,))
 
 

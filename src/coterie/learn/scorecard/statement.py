@@ -1,0 +1,18 @@
+"""What ``scorecard`` assumes and shows."""
+
+from coterie.learn.component import Statement
+
+__all__ = ["COEFFICIENTS", "OPENED", "START", "SUMS"]
+
+HELPER = "a dealer that gives out correlated randomness and colludes with no compute party"
+
+OPENED = Statement(
+    protocol="additive sharing in Z_2^64, zero-shared reveal of each owner's own coefficients to it alone",
+    helper=HELPER,
+)
+SUMS = Statement(
+    protocol="additive sharing in Z_2^64 of each owner's own sum of points, zero-shared reveal of their sum",
+    helper=HELPER,
+)
+COEFFICIENTS = "coefficients of its own features, and so the points of their bins"
+START = "the intercept, and so the points that every row starts with"
