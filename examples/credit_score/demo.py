@@ -215,7 +215,7 @@ def main() -> int:
         rows = common_rows(clients["lender"], jobs["mpc"]["job"])
     folders = [OUTPUT / "results" / engine if engine in jobs else None for engine in FILES]
     outcome = compare.against_plaintext(cut, OUTPUT / "results" / "mpc", folders[1])
-    shutil.copy(OUTPUT / "results" / "mpc" / "lender" / "evaluate" / "report.html", OUTPUT / "report.html")
+    shutil.copy(OUTPUT / "results" / "mpc" / "lender" / "report" / "report.html", OUTPUT / "report.html")
     proven = {"every ledger is in order, and countersigned by the others": audit(homes)}
     if skipped is None:
         jobs["tee"]["platform_words"] = words

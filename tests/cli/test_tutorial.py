@@ -93,7 +93,7 @@ def test_the_agreement_names_all_that_is_signed(walk: Walk) -> None:
 
 def test_the_plan_tells_steps_bytes_and_who_learns_what(walk: Walk) -> None:
     plan = walk.of("job plan examples/credit_score/job.yaml").out
-    for step in ("align", "split", "fill", "standardize", "logistic", "evaluate"):
+    for step in ("align", "split", "fill", "standardize", "logistic", "evaluate", "report"):
         assert re.search(rf"^{step} ", plan, re.MULTILINE)
     assert "the score of each row" in plan
     assert "What the programs disclose" in plan
@@ -124,8 +124,9 @@ def test_the_attested_job_gives_both_models_and_a_record_that_holds(attested: Wa
     folder = attested.folder / "results-tee"
     for name in ("logistic/logistic.model", "boosting/boosting.model", "boosting/boosting.importance.json"):
         assert (folder / name).stat().st_size
-    for step in ("evaluate", "evaluate-boosting"):
-        assert "SIMULATED" in (folder / step / "report.html").read_text(encoding="utf-8")
+    page = (folder / "report" / "report.html").read_text(encoding="utf-8")
+    assert "SIMULATED" in page
+    assert page.count("How good the score of") == 2 * 2  # heading and contents, of both models
     assert "on sim, SIMULATED" in attested.of("--kind release").out
     audited = attested.of("results-tee/run/record.json").out
     assert "SIMULATED, proves nothing of the machine" in audited
@@ -144,7 +145,7 @@ def test_following_shows_every_party_to_the_end(walk: Walk) -> None:
 
 
 def test_results_are_downloaded_and_go_to_their_receivers(walk: Walk) -> None:
-    report = walk.folder / "results" / "evaluate" / "report.html"
+    report = walk.folder / "results" / "report" / "report.html"
     assert "<svg" in report.read_text(encoding="utf-8")
     theirs = walk.of("payments job results").out
     assert "logistic.model" in theirs

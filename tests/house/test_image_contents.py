@@ -30,7 +30,7 @@ def test_every_import_of_the_rooms_in_the_image_is_in_the_image() -> None:
     for path in SOURCE.rglob("*.py"):
         if path.relative_to(SOURCE).parts[0] not in ROOMS_LEFT_OUT:
             needed |= dict.fromkeys(imported(path), path)
-    assert {"numpy", "xgboost", "matplotlib"} <= set(needed)
+    assert {"numpy", "xgboost", "jinja2"} <= set(needed)
     carried = {name.partition("/")[0].removesuffix(".py") for name, _ in installed(Contents().distributions)}
     of = importlib.metadata.packages_distributions()
     absent = set(needed) & set(of) - carried - NOT_IN_RUNS

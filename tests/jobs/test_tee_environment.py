@@ -57,9 +57,9 @@ def test_every_step_says_what_it_rests_on(
 
 def test_a_report_of_a_simulated_run_says_so() -> None:
     pages = [
-        run(STEPS, results={"report": ("payments",)}, tee=section(*types)).files["payments"]
+        run([*STEPS, "report"], results={"report": ("payments",)}, tee=section(*types)).files["payments"]
         for types in (("sim", "swtpm"), ("snp",))
     ]
-    pretended, real = (page["evaluate/report.html"].decode() for page in pages)
-    assert "trusted execution environment (tee), SIMULATED by sim or swtpm" in pretended
+    pretended, real = (page["report/report.html"].decode() for page in pages)
+    assert 'trusted execution environment (tee), <span class="warn">SIMULATED by sim or swtpm' in pretended
     assert "SIMULATED" not in real

@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from coterie.errors import CoterieError
 from coterie.learn.align import Align
-from coterie.learn.evaluate import Evaluate, Evaluation
+from coterie.learn.evaluate import CurvesDocument, Evaluate, Evaluation
 from coterie.learn.evaluate.record import packed_size
 from coterie.learn.logistic import Logistic
 from coterie.learn.split import Split
@@ -139,13 +139,16 @@ def test_receivers_get_the_same_metrics_by_a_planned_record() -> None:
     assert outcomes["hub"].published == {}
 
 
-def test_both_write_a_report_that_tells_what_each_learned() -> None:
+def test_curves_are_kept_for_reports_and_are_no_file() -> None:
     for name in ("lender", "payments"):
-        page = between_two()[name].published["report/report.html"].decode()
-        assert "A &lt;job&gt;" in page
-        assert "own columns alone" in page
-        assert "which of its own rows are common" in page
-        assert "the score of each row" in page
+        outcome = between_two()[name]
+        assert "report/report.html" not in outcome.published
+        told = [one for one in outcome.last.findings[name] if one.kind == "report"]
+        assert [one.component for one in told] == ["evaluate", "evaluate"]
+        assert dict(told[0].document) == json.loads(outcome.published["metrics/metrics.json"])
+        drawn = CurvesDocument.model_validate_json(json.dumps(told[1].document))
+        assert drawn.guarded == (name == "payments")
+        assert drawn.baseline is not None
 
 
 def test_a_receiver_of_metrics_does_not_get_the_curves() -> None:

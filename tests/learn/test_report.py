@@ -1,239 +1,223 @@
-"""The report is one sound page that needs nothing else and says what the numbers say."""
+"""A report is one sound page that needs nothing else, in two languages, of what its reader was told."""
 
+from __future__ import annotations
+
+import ast
 import functools
+import json
 import re
-from collections import Counter
 from dataclasses import replace
-from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 
-from coterie.learn.evaluate.clear import measure
-from coterie.learn.evaluate.curves import curves
-from coterie.learn.evaluate.record import Evaluation, Record
-from coterie.learn.evaluate.report import Learned, Party, ReportFacts, render
-from coterie.learn.measures import gain
+from coterie.errors import CoterieError
+from coterie.learn.component import Finding, Reveal
+from coterie.learn.report import in_language, texts
+from coterie.learn.report.page import render
 
-VOID = {"meta", "br", "link", "img", "input", "hr"}
-FACTS = ReportFacts(
-    title="credit <b>score</b> & more",
-    job="ab" * 16,
-    agreement="credit-2026",
-    engine="secure multi-party computation (mpc)",
-    label='"><script>alert(1)</script>',
-    label_holder="lender",
-    made="2026-11-22 20:00 UTC",
-    parties=(
-        Party("lender", "label holder", 5),
-        Party("payments", "data party", 1),
-        Party("hub", "dealer", None),
-    ),
-    learned=(
-        Learned("align", "which of its own rows are common", 1234, ("lender", "payments")),
-        Learned("evaluate", "score of each row", 567, ("lender",)),
-    ),
+from .report_material import HOSTILE, LENDER, PAYMENTS, coefficients, evaluation, facts, plans, usual
+from .report_page import Page, page
+
+NAMES = re.compile(
+    r"[a-z]+(?:_[a-z0-9]+)+|SeriousDlqin2yrs|lender|payments|hub|credit-2026|sha256|\b[0-9a-f]{32,}\b|UTC|mpc"
+    r"|joint credit score",
+    re.IGNORECASE,
 )
+"""What others named, on the usual page."""
+TERMS = {
+    *("Coterie", "AUC", "KS", "Gini", "Brier", "DeLong", "Wilson", "AIC", "IV", "WOE", "PSI", "VIF", "PDO"),
+    *("RMSE", "MAE", "MAPE", "Pearson", "Spearman", "MiB", "KiB", "GiB", "ROC", "CSI", "Tweedie"),
+}
+"""Words that Chinese risk analysts use as they are."""
 
 
-class Page(HTMLParser):
-    """Checks that tags nest, and keeps what is to be looked at."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: Counter[str] = Counter()
-        self.ids: Counter[str] = Counter()
-        self.links: list[str] = []
-        self.words: list[str] = []
-        self.feed(source)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_startendtag(tag, attrs)
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
-        for name, value in attrs:
-            if name == "id":
-                self.ids[value or ""] += 1
-            if name.split(":")[-1] in ("href", "src", "action", "data", "style", "clip-path", "fill"):
-                self.links += re.findall(r"url\(([^)]*)\)", value or "")
-                if name.split(":")[-1] in ("href", "src", "action", "data"):
-                    self.links.append(value or "")
-            assert not name.startswith("on")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] not in ("style", "title"):
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
+@functools.cache
+def source(language: Any = "both") -> str:
+    return render(facts(), usual(), language).decode()
 
 
-def record(rows: int = 2000, *, baseline: bool = True, shift: float = 0.0, ties: int | None = None) -> Record:
-    random = np.random.default_rng(1)
-    known, hidden = random.normal(size=rows), random.normal(size=rows)
-    scores = 1 / (1 + np.exp(2.2 - known - 1.2 * hidden + shift))
-    labels = (random.random(rows) < scores).astype(np.int8)
-    labels[:2] = (0, 1)
-    if ties:
-        scores = np.round(scores * ties) / ties
-    weaker = 1 / (1 + np.exp(1.7 - 0.8 * known))
-    joint, other, better = (
-        measure(labels, scores, 10),
-        measure(labels, weaker, 10),
-        gain(labels, scores, weaker),
-    )
-    if not baseline:
-        return Record(
-            evaluation=Evaluation(model="logistic", frame="test", joint=joint),
-            curves=curves(labels, scores),
+@functools.cache
+def shown(language: Any = "both") -> Page:
+    return Page(source(language))
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "both"])
+def test_the_page_runs_nothing_and_needs_nothing_else(language: Any) -> None:
+    one = shown(language)
+    for tag in ("script", "link", "iframe", "form", "object", "embed", "img", "base"):
+        assert one.tags[tag] == 0
+    assert {link[:1] for link in one.links} == {"#"}
+    assert {link[1:] for link in one.links} <= set(one.ids)
+    assert set(one.ids.values()) == {1}
+    assert not re.search(r"https?:|url\(|@import|data:", one.source)
+    assert "default-src 'none'" in one.source
+
+
+def test_a_page_is_light() -> None:
+    assert len(source().encode()) < 250_000
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "both"])
+def test_the_same_findings_make_the_same_page(language: Any) -> None:
+    assert render(facts(), usual(), language).decode() == source(language)
+
+
+def test_drawings_are_sound_and_name_their_axes() -> None:
+    drawings = re.findall(r"<svg.*?</svg>", source("en"), flags=re.DOTALL)
+    assert len(drawings) == shown("en").tags["svg"] > 8
+    texts = ""
+    for one in drawings:
+        texts += (
+            " ".join("".join(text.itertext()) for text in ElementTree.fromstring(one).iter("text")) + "\n"
         )
-    evaluation = Evaluation(
-        model="logistic",
-        frame="test",
-        joint=joint,
-        baseline=other,
-        auc_gain=better.auc,
-        auc_gain_low=better.low,
-        auc_gain_high=better.high,
-        ks_gain=joint.ks - other.ks,
-    )
-    return Record(
-        evaluation=evaluation,
-        curves=curves(labels, scores),
-        baseline_curves=curves(labels, weaker),
-    )
+    for axis in ("false positive rate", "share of the class reached", "times the average rate", "mean loss"):
+        assert axis in texts
 
 
-@functools.cache
-def source_of_usual_page() -> str:
-    return render(record(), FACTS).decode()
+def test_no_number_in_a_drawing_is_none() -> None:
+    for drawing in re.findall(r"<svg.*?</svg>", source(), flags=re.DOTALL):
+        assert not re.search(r"nan|inf\b|None", drawing)
 
 
-@functools.cache
-def usual_page() -> Page:
-    return Page(source_of_usual_page())
+def hostile() -> tuple[Finding, ...]:
+    """Columns and steps that are named so."""
+    found = []
+    for one in (*coefficients(), *evaluation()):
+        text = json.dumps(one.document)
+        for name in ("utilization", "late_90"):
+            text = text.replace(json.dumps(name), json.dumps(name + HOSTILE))
+        document = json.loads(text)
+        if "model" in document:
+            document["model"] = HOSTILE
+        found.append(replace(one, step=HOSTILE, document=document))
+    return tuple(found)
 
 
-def page(of: Record, facts: ReportFacts = FACTS) -> Page:
-    return Page(render(of, facts).decode())
+@pytest.mark.parametrize("language", ["en", "zh", "both"])
+def test_foreign_names_are_text_and_nothing_else(language: Any) -> None:
+    named = [replace(plan, step=HOSTILE + str(place)) for place, plan in enumerate(plans())]
+    told = replace(named[0], reveals=(Reveal(HOSTILE, (LENDER,), 3),))
+    changes = {"title": HOSTILE, "label": HOSTILE, "agreement": HOSTILE, "job": HOSTILE}
+    one = page(hostile(), language, plans=(told, *named[1:]), **changes)
+    assert one.tags["script"] == 0
+    assert "<script" not in one.source
+    assert one.text().count(HOSTILE) >= 8
+    assert one.tags["b"] < 40
+    assert {"html", "svg", "table"} <= set(one.tags)
 
 
-def test_the_page_needs_nothing_else_and_runs_nothing() -> None:
-    shown = usual_page()
-    assert shown.tags["script"] == shown.tags["link"] == shown.tags["iframe"] == shown.tags["form"] == 0
-    assert {link[:1] for link in shown.links} == {"#"}
-    assert {link[1:] for link in shown.links} <= set(shown.ids)
-    assert shown.tags["svg"] == shown.tags["figure"] == 6
-    assert "http" not in re.sub(
-        r"http://www\.w3\.org/[\w/]*|http-equiv", "", render(record(), FACTS).decode()
-    )
+def test_a_name_may_have_the_braces_of_a_place() -> None:
+    assert "lender{0}{x}" in page((), reader="lender{0}{x}").text()
 
 
-def test_ids_are_used_once() -> None:
-    assert set(usual_page().ids.values()) == {1}
+def test_a_page_in_both_languages_has_each_text_twice() -> None:
+    one = shown("both")
+    for found, alone in (("en", "en"), ("zh-CN", "zh")):
+        assert one.text(found) == shown(alone).text() or set(one.text(found).split()) >= set(
+            shown(alone).text().split()
+        )
+    assert sum(lang == "en" for lang, _ in one.words) == sum(lang == "zh-CN" for lang, _ in one.words)
+    assert shown("en").tags["input"] == shown("zh").tags["input"] == 0
+    assert one.tags["input"] == 2
 
 
-def test_foreign_texts_are_escaped() -> None:
-    source = source_of_usual_page()
-    assert "<script" not in source
-    assert "<b>score" not in source
-    assert "Credit &lt;b&gt;score" in source
+def test_no_english_is_left_on_a_chinese_page() -> None:
+    left = NAMES.sub(" ", shown("zh").text())
+    words = {word for word in re.findall(r"[A-Za-z]{2,}", left) if word not in TERMS}
+    steps = {"align", "logistic", "evaluate", "glm", "age", "dependents", "utilization", "income"}
+    assert words - steps == set()
 
 
-def test_each_plot_is_sound_xml_with_both_axes_named() -> None:
-    source = source_of_usual_page()
-    plots = re.findall(r"<svg.*?</svg>", source, flags=re.DOTALL)
-    axes = (
-        ("False positive rate", "True positive rate"),
-        ("Share of all rows", "Share of the class"),
-        ("Share of all rows", "Share of the rows with 1"),
-        ("Band of rows", "Lift"),
-        ("Predicted rate", "Observed rate"),
-        ("Score", "Share of the class"),
-    )
-    assert len(plots) == len(axes)
-    for plot, labels in zip(plots, axes, strict=True):
-        root = ElementTree.fromstring(plot)
-        texts = " ".join("".join(one.itertext()) for one in root.iter("{http://www.w3.org/2000/svg}text"))
-        for label in labels:
-            assert label in texts
+def test_no_chinese_is_left_on_an_english_page() -> None:
+    assert not re.search("[\u3000-\u9fff\uff00-\uffef]", source("en"))
 
 
-def test_the_numbers_on_the_page_are_those_of_the_record() -> None:
-    of = record()
-    shown = usual_page().text
-    joint, alone = of.evaluation.joint, of.evaluation.baseline
-    assert alone is not None
-    for value in (
-        joint.auc,
-        joint.ks,
-        joint.gini,
-        joint.log_loss,
-        joint.brier,
-        alone.auc,
-        alone.ks,
-        alone.brier,
-    ):
-        assert f"{value:.4f}" in shown
-    assert f"+{of.evaluation.auc_gain:.4f}" in shown
-    for band in joint.lift:
-        assert f"{band.lift:.2f}" in shown
-        assert f"{band.score_low:.4f} – {band.score_high:.4f}" in shown
-    for row in joint.calibration:
-        assert f"{100 * row.observed_low:.2f}% – {100 * row.observed_high:.2f}%" in shown
+def test_every_text_of_the_room_has_both_sides() -> None:
+    """Whether a page shows it or not: Chinese beside English, with the same places for values."""
+    found = 0
+    for path in Path(texts.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "T":
+                english, chinese = (str(ast.literal_eval(side)) for side in node.args)
+                assert sorted(re.findall(r"\{\w*\}", english)) == sorted(re.findall(r"\{\w*\}", chinese)), (
+                    english
+                )
+                assert bool(english) == bool(chinese), english
+                assert not re.search("[\u4e00-\u9fff]", english), english
+                if set(re.findall(r"[A-Za-z]{3,}", re.sub(r"\{\w*\}|<[^>]*>", "", english))) - TERMS:
+                    assert re.search("[\u4e00-\u9fff]", chinese), english
+                found += 1
+    assert found > 150
 
 
-def test_who_learned_what_is_on_the_page() -> None:
-    shown = usual_page().text
-    assert shown.count("which of its own rows are common") == 2
-    assert shown.count("score of each row") == 1
-    assert "hub dealer nothing" in shown
-    assert "1 234 values" in shown
-
-
-def test_a_gain_is_called_by_its_interval() -> None:
-    of = record()
-    assert "larger than chance explains" in usual_page().text
-
-    def with_gain(low: float, high: float) -> str:
-        changed = of.evaluation.model_copy(update={"auc_gain_low": low, "auc_gain_high": high})
-        return page(of.model_copy(update={"evaluation": changed})).text
-
-    assert "may be chance" in with_gain(-0.01, 0.02)
-    assert "ranks worse than" in with_gain(-0.02, -0.01)
-
-
-def test_without_a_baseline_nothing_is_said_of_one() -> None:
-    shown = page(record(baseline=False)).text
-    assert "alone" not in shown
+def test_the_language_of_a_page_can_be_chosen_later() -> None:
+    both = source("both").encode()
+    chinese = in_language(both, "zh")
+    assert b'<html lang="zh-CN" data-lang="zh" data-has="en zh">' in chinese
+    assert in_language(chinese, "both") == both
+    assert in_language(in_language(both, "en"), "zh") == chinese
+    only = source("en").encode()
+    assert in_language(only, "en") == only
 
 
 @pytest.mark.parametrize(
-    "of",
+    ("content", "language", "code"),
     [
-        record(2),
-        record(40),
-        record(300, ties=1),
-        record(300, ties=3),
-        record(3000, shift=6.0),
-        record(3000, shift=-9.0),
+        (b"", "zh", "CT-3176"),
+        (b"<html><body>another page</body></html>", "zh", "CT-3176"),
+        (b'x<!doctype html>\n<html lang="en" data-lang="both" data-has="en zh">', "zh", "CT-3176"),
+        ("en", "zh", "CT-3177"),
+        ("zh", "both", "CT-3177"),
     ],
-    ids=["two rows", "few rows", "two scores", "four scores", "rare label", "common label"],
 )
-def test_odd_scores_make_a_page_too(of: Record) -> None:
-    assert page(of, replace(FACTS, parties=(), learned=())).tags["svg"] == 6
+def test_what_has_no_such_language_is_refused(content: Any, language: Any, code: str) -> None:
+    given = content if isinstance(content, bytes) else source(content).encode()
+    with pytest.raises(CoterieError) as caught:
+        in_language(given, language)
+    assert caught.value.code == code
 
 
-def test_the_same_record_makes_the_same_page() -> None:
-    assert render(record(), FACTS).decode() == source_of_usual_page()
+def test_a_page_of_public_facts_alone() -> None:
+    one = page((), reader="hub")
+    assert "told hub no result beyond this page" in one.text()
+    assert one.headings == ["Data", "Plan against fact", "What each party learned"]
+    assert PAYMENTS in one.text()
+    assert "120,000" in one.text()
+
+
+def test_nothing_has_run_yet() -> None:
+    one = page((), plans=(), measured={})
+    assert one.headings == ["Data", "What each party learned"]
+    assert one.text().count("nothing") == 3
+
+
+def test_plan_and_fact_stand_side_by_side() -> None:
+    text = page(()).text()
+    assert "logistic logistic 948.4 MiB 87.0 MiB 87.0 MiB 812 812 18.40" in text
+    assert "≤ 47.0 KiB" in text
+    assert "Total 959.9 MiB" in text
+
+
+def test_who_learned_what() -> None:
+    text = page(()).text()
+    assert text.count("which of its own rows are common") == 2
+    assert "the score of each row (36,000 values, step evaluate)" in text
+    assert "number of common rows (1 value, step align)" in text
+
+
+def test_in_an_attested_run_numbers_of_others_values_are_told_to_nobody() -> None:
+    text = page((), reader=PAYMENTS, attested=True, rows={}, measured={}).text()
+    assert "36,000" not in text
+    assert "the score of each row (step evaluate)" in text
+    assert "120,000" in text  # which of its own rows are common: it has that
+    assert "seconds" not in text.lower()
+
+
+def test_a_document_that_is_none_is_a_bug_that_names_the_step() -> None:
+    broken = [replace(one, document={**one.document, "joint": {}}) for one in evaluation()]
+    with pytest.raises(CoterieError) as caught:
+        render(facts(), tuple(broken), "en")
+    assert (caught.value.code, caught.value.step) == ("CT-3178", "evaluate")

@@ -144,6 +144,7 @@ components:
   - {{name: standardize}}
   - {{name: logistic}}
   - {{name: evaluate}}
+  - {{name: report}}
 engines: [mpc]
 results:
   - {{kind: model, to: [lender, payments]}}

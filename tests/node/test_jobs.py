@@ -27,7 +27,7 @@ from tests.node.test_agreements import as_peer
 def test_a_joint_job_from_plan_to_proof(trio: Trio, tmp_path: Path) -> None:
     agreement = trio.agree(approval="{lender: automatic, payments: person}", max_runs="1")
     lender, payments, hub = (daemon.client for daemon in (trio.lender, trio.payments, trio.hub))
-    spec = trio.job(agreement, "[align, split, fill, standardize, logistic, evaluate]")
+    spec = trio.job(agreement, "[align, split, fill, standardize, logistic, evaluate, report]")
     preview = lender.preview(spec)
     assert set(preview.summary["learns"]) == {"lender", "payments", "hub"}
     network = preview.document["network"]
@@ -40,8 +40,8 @@ def test_a_joint_job_from_plan_to_proof(trio: Trio, tmp_path: Path) -> None:
     assert (done.state, done.error) == ("done", None)
     assert {one.state for one in done.participants} == {"done"}
     assert {"running", "done"} <= {view.state for view in seen}
-    assert {one.step for one in seen[-1].participants} == {"evaluate"}
-    assert list(done.steps) == ["align", "split", "fill", "standardize", "logistic", "evaluate"]
+    assert {one.step for one in seen[-1].participants} == {"report"}
+    assert list(done.steps) == ["align", "split", "fill", "standardize", "logistic", "evaluate", "report"]
     for client in (payments, hub):
         assert client.wait(job.id, timeout=10).plan == done.plan == lender.plan(job.id).digest
     assert set(done.countersigned_by) == {"payments", "hub"}

@@ -18,11 +18,12 @@ import pytest
 from coterie.ledger import verify
 from coterie.mpc import peek
 from coterie.node import AgreementView, JobView
+from tests.jobs.measures import of_all_rows
 
 from .conftest import BEHAVIOUR, COMMON, CUSTOMERS, JOB, TERMS, Daemon, ended, refused, write_tables
 
 TRAINED = "[align, split, fill, standardize, logistic]"
-MEASURED = "[align, split, fill, standardize, logistic, evaluate]"
+MEASURED = "[align, split, fill, standardize, logistic, evaluate, report]"
 
 RESULTS = """\
 results:
@@ -145,16 +146,19 @@ def test_a_party_that_only_receives_results(four: Four, tmp_path: Path) -> None:
         "split",
         "logistic",
         "evaluate",
+        "report",
     }
     four.telecom.client.approve(job.id)
     seen: list[JobView] = []
     done = four.lender.client.wait(job.id, seen.append, timeout=60)
     assert [one.party for one in done.participants] == ["lender", "payments", "hub", "telecom"]
-    assert {one.step for one in seen[-1].participants} == {"evaluate"}
+    assert {one.step for one in seen[-1].participants} == {"report"}
     four.telecom.client.wait(job.id, timeout=10)
     ours, theirs = (results(one, job.id, tmp_path) for one in (four.lender, four.telecom))
     assert set(theirs) == {"coefficients", "metrics", "report"}
-    assert (theirs["coefficients"], theirs["metrics"]) == (ours["coefficients"], ours["metrics"])
+    assert theirs["coefficients"] == ours["coefficients"]
+    measures = [of_all_rows(json.loads(one["metrics"])) for one in (theirs, ours)]
+    assert measures[0] == measures[1]
     assert set(json.loads(theirs["coefficients"])["coefficients"]) == {"lender", "payments"}
     four.check_account(job.id, {"lender", "payments", "hub", "telecom"})
     told = [entry.body for entry in four.telecom.client.ledger(kind="result", job=job.id)]

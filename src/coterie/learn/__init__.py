@@ -42,6 +42,7 @@ from coterie.learn.neural import Neural
 from coterie.learn.onehot import Onehot
 from coterie.learn.pipeline import Pipeline, PipelineFile, Predict, Save, read_pipeline
 from coterie.learn.sample import Sample
+from coterie.learn.report import Report
 from coterie.learn.split import Split
 from coterie.learn.standardize import Standardize
 
@@ -95,5 +96,5 @@ _MAKING: tuple[Component[Any], ...] = (
 )
 _BY_NAME = {one.name: one for one in _MAKING}
 
-COMPONENTS: tuple[Component[Any], ...] = (*_MAKING, Save(_BY_NAME), Predict(_BY_NAME))
+COMPONENTS: tuple[Component[Any], ...] = (*_MAKING, Save(_BY_NAME), Predict(_BY_NAME), Report())
 """One instance of each, in the order in which a pipeline usually has them."""

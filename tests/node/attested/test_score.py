@@ -32,9 +32,9 @@ COMMON_TO_ALL = {
 }
 MODELS = {f"{name}/{name}.model" for name in ("logistic", "boosting", "glm", "neural")}
 LOSSES = {"boosting/boosting.loss.json", "neural/neural.loss.json"}
-REPORTS = {"of_logistic/report.html", "of_boosting/report.html"}
+REPORTS = {"report/report.html"}
 SCORES = {"of_logistic/scores.parquet", "of_boosting/scores.parquet"}
-REVEALING = {"align", "logistic", "of_logistic", "boosting", "of_boosting", "glm", "neural"}
+REVEALING = {"align", "logistic", "of_logistic", "boosting", "of_boosting", "glm", "neural", "report"}
 RECEIVED = {
     "lender": {"align/common_ids.csv", *COMMON_TO_ALL, *MODELS, *LOSSES, *SCORES},
     "payments": {*COMMON_TO_ALL, *REPORTS},

@@ -35,6 +35,7 @@ SCORE: list[Any] = [
     {"component": "evaluate", "name": "of_boosting", "params": {"model": "boosting"}},
     {"glm": {"family": "logistic", "statistics": True}},
     {"neural": {"epochs": 3}},
+    "report",
 ]
 """Every component that there is."""
 
@@ -192,6 +193,7 @@ class World:
                     },
                 },
                 {"name": "evaluate", "params": {"model": {"one_of": ["logistic", "boosting"]}}},
+                {"name": "report"},
             ],
             "engines": ["tee"],
             "results": [

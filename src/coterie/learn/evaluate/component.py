@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
-from coterie.crypto import now
 from coterie.learn.component import (
     Component,
     Engine,
@@ -24,7 +23,7 @@ from coterie.learn.scoring import last_model, score_plan, score_run, scoring_fac
 from .baseline import has_baseline
 from .measuring import check_segments, measured_numbers, measured_record
 from .params import EvaluateParams
-from .record import Record, RegressionRecord, number_count, packed_size
+from .record import Evaluation, Record, RegressionEvaluation, RegressionRecord, number_count, packed_size
 from .statement import statement
 
 __all__ = ["Evaluate"]
@@ -47,7 +46,7 @@ class Evaluate(Component[EvaluateParams]):
     """
 
     name: ClassVar[str] = "evaluate"
-    summary: ClassVar[str] = "Measure the score (AUC, KS, lift, calibration) and write a report."
+    summary: ClassVar[str] = "Measure the score: AUC, KS, lift, calibration, cuts, segments."
     Parameters: ClassVar = EvaluateParams
     engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
 
@@ -85,6 +84,8 @@ class Evaluate(Component[EvaluateParams]):
             return
         facts, sizes = scoring_facts(planning, model), _record_sizes(planning, params)
         here = scores is not None and planning.label_holder in context.mine
+        if here:
+            context.progress(0, 2, "measuring")
         if facts.classifies:
             told = params.tell_segments, frozenset(planning.receiving("report"))
             measure = partial(measured_record, context, params, scores) if here else None
@@ -142,18 +143,17 @@ def _reveals(context: PlanContext, params: EvaluateParams) -> tuple[Reveal, ...]
 
 
 def _give_record(context: RunContext, record: Record, to: frozenset[str] | None) -> None:
-    def report() -> bytes:
-        from .facts import report_facts
-        from .report import render
-
-        return render(record, report_facts(context, now()))
-
     context.progress(1, 2, "writing the results")
-    context.tell("metrics", partial(record.evaluation.model_dump, mode="json"), to, "metrics.json")
+    _give(context, record.evaluation, to)
     if record.drawn is not None:
         context.note("report", partial(record.drawn.model_dump, mode="json"), to)
-        context.give("report", "report.html", report, to)
 
 
 def _give_numbers(context: RunContext, record: RegressionRecord, to: frozenset[str] | None) -> None:
-    context.tell("metrics", partial(record.evaluation.model_dump, mode="json"), to, "metrics.json")
+    _give(context, record.evaluation, to)
+
+
+def _give(context: RunContext, told: Evaluation | RegressionEvaluation, to: frozenset[str] | None) -> None:
+    """As a file to the receivers of metrics, and for the pages of those of the report."""
+    context.tell("metrics", partial(told.model_dump, mode="json"), to, "metrics.json")
+    context.note("report", partial(told.model_dump, mode="json"), to)

@@ -2,5 +2,6 @@
 
 from coterie.learn.reasons.component import Reasons
 from coterie.learn.reasons.params import ReasonsParams
+from coterie.learn.reasons.record import Reasons as ReasonsSummary
 
-__all__ = ["Reasons", "ReasonsParams"]
+__all__ = ["Reasons", "ReasonsParams", "ReasonsSummary"]

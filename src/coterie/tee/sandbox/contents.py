@@ -32,7 +32,7 @@ RUNNER_MODULE: Final = "coterie.jobs.attested.runner"
 """What runs jobs: its ``main`` is called in the sandbox. It lies in a room above, and is only named here."""
 
 BASE: Final = (*("numpy", "pyarrow", "cryptography", "rfc8785", "cbor2", "dcap-qvl", "pydantic", "pyyaml"),)
-REPORTS: Final = ("matplotlib", "jinja2")
+REPORTS: Final = ("jinja2",)
 LEARNERS: Final = ("scikit-learn", "threadpoolctl", "xgboost-cpu", "xgboost")
 
 _LEFT_OUT: Final = (
@@ -45,11 +45,7 @@ _LEFT_OUT: Final = (
     *("pyarrow/_azurefs*", "pyarrow/_hdfs*", "pyarrow/_cuda*", "sklearn/datasets/data/*"),
     *("sklearn/datasets/images/*", "sklearn/datasets/descr/*", "scipy/datasets/*", "xgboost/spark/*"),
     *("__pycache__/*", "pyarrow/libarrow*.so", "pyarrow/libarrow*.so.*.*", "pyarrow/_pyarrow_cpp_tests*"),
-    *("numpy/distutils/*", "scipy/io/_fast_matrix_market/*", "pydantic/v1/*"),
-    *("xgboost/testing/*", "matplotlib/mpl-data/sample_data/*", "matplotlib/mpl-data/images/*"),
-    *("matplotlib/mpl-data/fonts/afm/*", "matplotlib/mpl-data/fonts/pdfcorefonts/*", "mpl_toolkits/*"),
-    *("pillow.libs/libavif*", "PIL/_avif*", "fontTools/varLib/*", "fontTools/feaLib/*", "fontTools/qu2cu/*"),
-    *("fontTools/cu2qu/*", "fontTools/ufoLib/*", "fontTools/subset/*", "fontTools/designspaceLib/*"),
+    *("numpy/distutils/*", "scipy/io/_fast_matrix_market/*", "pydantic/v1/*", "xgboost/testing/*"),
 )
 _STANDARD_LEFT_OUT: Final = (
     *("test/*", "*/test/*", "*/tests/*", "idlelib/*", "tkinter/*", "turtledemo/*", "turtle.py", "lib2to3/*"),

@@ -1,0 +1,172 @@
+"""What is public of the job: who took part, with which rows; plan against fact; what each party learned."""
+
+from __future__ import annotations
+
+from coterie.learn.report.blocks import Beside, Block, Column, Items, Note, Section, Table
+from coterie.learn.report.facts import PageFacts
+from coterie.learn.report.numbers import amount, count, number
+from coterie.learn.report.sections.reading import Reading
+from coterie.learn.report.sections.reveals import told
+from coterie.learn.report.texts import T, Text, foreign
+
+__all__ = ["frame_name", "learned", "parties", "plan_against_fact"]
+
+FRAMES = {
+    "all": T("all common rows", "全部共有样本"),
+    "train": T("training rows", "训练样本"),
+    "test": T("test rows", "测试样本"),
+}
+
+PARTY = T("Participant", "参与方")
+ROLE = T("Part", "角色")
+FEATURES = T("Feature columns in the job", "任务所用特征列数")
+ROWS = T("Rows", "样本")
+NUMBER = T("Number", "数量")
+ROWS_NOTE = T(
+    "Rows are those that all data parties have in common. Groups of fewer than {least} rows are shown to "
+    "nobody "
+    "but their owner.",
+    "样本为各数据方的共有样本。少于 {least} 个样本的分组不向其所有者以外的任何一方展示。",
+)
+COLUMNS_NOTE = T(
+    "Groups of fewer than {least} rows are shown to nobody but their owner.",
+    "少于 {least} 个样本的分组不向其所有者以外的任何一方展示。",
+)
+
+
+def frame_name(name: str) -> Text:
+    """In words, where it is one of the usual."""
+    return FRAMES.get(name, foreign(name))
+
+
+def parties(reading: Reading) -> tuple[Block, ...]:
+    """Who took part, and the rows and columns."""
+    facts = reading.facts
+    listed = Table(
+        (Column(PARTY, "strong"), Column(ROLE), Column(FEATURES, "n")),
+        [(one.name, one.role, one.columns) for one in facts.parties],
+        narrow=True,
+    )
+    if not facts.rows:
+        return (listed, Note(COLUMNS_NOTE.format(least=count(facts.min_group))))
+    rows = Table(
+        (Column(ROWS), Column(NUMBER, "n")),
+        [(frame_name(name), count(size)) for name, size in facts.rows.items()],
+        narrow=True,
+    )
+    return (Beside((listed, rows)), Note(ROWS_NOTE.format(least=count(facts.min_group))))
+
+
+STEP = T("Step", "步骤")
+COMPONENT = T("Component", "组件")
+ALL_PLANNED = T("Bytes of all, planned", "全部参与方计划字节")
+OWN_PLANNED = T("Own bytes, planned", "本方计划字节")
+OWN_SENT = T("Own bytes, sent", "本方实发字节")
+ROUNDS_PLANNED = T("Rounds, planned", "计划轮数")
+ROUNDS_USED = T("Rounds, used", "实际轮数")
+SECONDS = T("Seconds", "耗时（秒）")
+TOTAL = T("<b>Total</b>", "<b>合计</b>")
+AS_PLANNED = T(
+    "Every step sent exactly the planned bytes in exactly the planned rounds"
+    " (steps marked ≤ may end early: their plan is a bound).",
+    "各步骤的实际字节数与轮数均与计划一致（标记 ≤ 的步骤可提前结束，其计划为上限）。",
+)
+ATTESTED = T(
+    "Nothing is sent between parties: one attested process had the columns of all. How long its steps took "
+    "is told "
+    "to nobody.",
+    "各方之间不传输数据：由一个经过远程证明的进程处理全部数据列；各步骤耗时不告知任何一方。",
+)
+TITLE_PLAN = T("Plan against fact", "计划与实际")
+TITLE_LEARNED = T("What each party learned", "各方获知的信息")
+
+
+def plan_against_fact(reading: Reading) -> Section | None:
+    """By step that has run: what was planned, and what it took at the place where the page is written."""
+    facts = reading.facts
+    ran = [plan for plan in facts.plans if plan.step in facts.measured]
+    if facts.attested and facts.plans:
+        steps = [(plan.step, plan.component) for plan in facts.plans]
+        columns = (Column(STEP, "strong"), Column(COMPONENT))
+        return Section("plan", TITLE_PLAN, (Table(columns, steps, narrow=True), Note(ATTESTED)))
+    if not ran:
+        return None
+    return Section("plan", TITLE_PLAN, (_traffic(facts), Note(AS_PLANNED)))
+
+
+def _traffic(facts: PageFacts) -> Table:
+    lines: list[tuple[str | Text, ...]] = []
+    totals = [0, 0, 0, 0, 0, 0.0]
+    for plan in facts.plans:
+        if plan.step not in facts.measured:
+            continue
+        fact, bound = facts.measured[plan.step], "≤ " if plan.at_most else ""
+        everybody = sum(size for to in plan.sent.values() for size in to.values())
+        own, sent = sum(plan.sent.get(facts.reader, {}).values()), sum(fact.sent.values())
+        rounds = plan.rounds.get(facts.reader, 0)
+        values = [everybody, own, sent, rounds, fact.rounds, fact.seconds]
+        totals = [total + value for total, value in zip(totals, values, strict=True)]
+        lines.append((plan.step, plan.component, *_shown(values, bound)))
+    lines.append((TOTAL, "", *_shown(totals, "")))
+    headings = (ALL_PLANNED, OWN_PLANNED, OWN_SENT, ROUNDS_PLANNED, ROUNDS_USED, SECONDS)
+    columns = (Column(STEP, "strong"), Column(COMPONENT), *(Column(one, "n") for one in headings))
+    return Table(columns, lines)
+
+
+def _shown(values: list[int | float], bound: str) -> tuple[str, ...]:
+    everybody, own, sent, rounds, used, seconds = values
+    return (
+        bound + amount(everybody),
+        bound + amount(own),
+        amount(sent),
+        bound + count(rounds),
+        count(used),
+        _seconds(seconds),
+    )
+
+
+def _seconds(value: float) -> str:
+    return number(value, 2 if value < 100 else 0)
+
+
+KNEW = T("Came to know, beyond its own data", "除自有数据外获知的内容")
+NOTHING = T("nothing", "无")
+ITEM = T(
+    '{what} <span class="soft">({values} values, step {step})</span>',
+    '{what}<span class="soft">（{values} 个数值，步骤 {step}）</span>',
+)
+ITEM_ONE = T(
+    '{what} <span class="soft">(1 value, step {step})</span>',
+    '{what}<span class="soft">（1 个数值，步骤 {step}）</span>',
+)
+ITEM_SECRET = T(
+    '{what} <span class="soft">(step {step})</span>',
+    '{what}<span class="soft">（步骤 {step}）</span>',
+)
+
+
+def learned(reading: Reading) -> Section | None:
+    """Every value that anybody came to know, as the plan says. It is the same on everybody's page, but that
+    engine tee tells others' numbers of values to nobody."""
+    facts = reading.facts
+    lines = []
+    for party in facts.parties:
+        found = [
+            _item(facts, party.name, plan.step, reveal.what, reveal.values)
+            for plan in facts.plans
+            for reveal in plan.reveals
+            if party.name in reveal.to and reveal.values
+        ]
+        lines.append((party.name, party.role, Items(tuple(found)) if found else NOTHING))
+    if not lines:
+        return None
+    columns = (Column(PARTY, "strong"), Column(ROLE), Column(KNEW))
+    return Section("learned", TITLE_LEARNED, (Table(columns, lines),))
+
+
+def _item(facts: PageFacts, party: str, step: str, what: str, values: int) -> Text:
+    if facts.attested and party != facts.reader:
+        return ITEM_SECRET.format(what=told(what), step=step)
+    if values == 1:
+        return ITEM_ONE.format(what=told(what), step=step)
+    return ITEM.format(what=told(what), values=count(values), step=step)

@@ -1,0 +1,132 @@
+"""What plans say of what becomes known, in Chinese beside the plan's own English."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from markupsafe import Markup, escape
+
+from coterie.learn.report.texts import Text
+
+__all__ = ["told"]
+
+CHINESE = {
+    "which of its own rows are common": "自有样本中哪些为共有样本",
+    "number of common rows": "共有样本数",
+    "list of the common ids, as the receiver writes them": "共有样本编号清单（按接收方自身写法）",
+    "number of training rows and number of test rows": "训练样本数与测试样本数",
+    "the score of each row": "每个样本的评分",
+    "coefficient of each feature, and the intercept": "各特征的系数与截距",
+    "coefficients": "各特征的系数",
+    "coefficient of each feature, and the intercept where there is one": "各特征的系数，以及截距（如有）",
+    "whether every value stayed in its range, at all steps together: one bit": (
+        "所有步骤中数值是否均在取值范围内（合计 1 比特）"
+    ),
+    "whether every logit and coefficient stayed in its range, in all passes together: one bit": (
+        "全部迭代中对数几率与系数是否均在取值范围内（合计 1 比特）"
+    ),
+    "mean of the label, and a power of two near its spread": "标签均值，以及接近其离散程度的 2 的幂",
+    "mean loss of the training rows, each time that it is looked at": "每次检查时训练样本的平均损失",
+    "after which look at the loss training has ended": "训练在第几次检查损失后结束",
+    "standard error of each coefficient, deviance and the null model's, dispersion, likelihood, AIC; z and p "
+    "to who may know the coefficients": (
+        "各系数的标准误、偏差与空模型偏差、离散参数、似然值、AIC；有权获知系数者另得 z 值与 p 值"
+    ),
+    "diagonal of the inverse of the information, and a power of two near its trace; {more}": (
+        "信息矩阵逆的对角线与接近其迹的 2 的幂、求逆精度、偏差与空模型偏差、离散参数等统计量"
+    ),
+    "the trees: of which column each split is, and where; categories by name; counts and leaves": (
+        "树模型：各次分裂所用的列与切分点、类别名称、计数与叶值"
+    ),
+    "gain, cover and number of splits of each feature, and its mean share in the scores": (
+        "各特征的增益、覆盖度、分裂次数，及其在评分中的平均贡献"
+    ),
+    "share of each feature in the score of each row": "每个样本评分中各特征的贡献",
+    "mean loss of the rows of training and of those held back, after each round": (
+        "每轮后训练样本与留出样本的平均损失"
+    ),
+    "mean loss of the rows of training and of those held back, after each epoch": (
+        "每个周期后训练样本与留出样本的平均损失"
+    ),
+    "weights and biases of every layer; mean and deviation of a numeric label": (
+        "各层权重与偏置；数值型标签的均值与标准差"
+    ),
+    "measures of the model, with tables by band": "模型的各项指标及分段表",
+    "measures of the model, with tables by band, apart by values of {columns}": (
+        "模型的各项指标及分段表，并按 {columns} 的取值分群"
+    ),
+    "measures of the model and of the label holder's own model, with tables by band": (
+        "联合模型与标签方自有模型的各项指标及分段表"
+    ),
+    "measures of the model and of the label holder's own model, with tables by band, apart by values of "
+    "{columns}": "联合模型与标签方自有模型的各项指标及分段表，并按 {columns} 的取值分群",
+    "report: measures of the model, ROC curves and counts of rows by score": (
+        "报告：模型各项指标、ROC 曲线与各分数段样本数"
+    ),
+    "report: measures of the model, ROC curves and counts of rows by score, apart by values of {columns}": (
+        "报告：模型各项指标、ROC 曲线与各分数段样本数，并按 {columns} 的取值分群"
+    ),
+    "report: measures of the model and of the label holder's own model, ROC curves and counts of rows by "
+    "score": ("报告：联合模型与标签方自有模型的各项指标、ROC 曲线与各分数段样本数"),
+    "report: measures of the model and of the label holder's own model, ROC curves and counts of rows by "
+    "score, "
+    "apart by values of {columns}": (
+        "报告：联合模型与标签方自有模型的各项指标、ROC 曲线与各分数段样本数，并按 {columns} 的取值分群"
+    ),
+    "how many rows with each label are in each bin of {owner}'s own columns, in none fewer than {least} of "
+    "either, "
+    "and how many in all": "{owner} 自有各列每个分箱中的好、坏样本数（每箱好、坏样本均不少于 {least}）及总数",
+    "information value, number of bins and share of missing values of each binned column": (
+        "各分箱列的信息值 IV、分箱数与缺失率"
+    ),
+    "figures of the columns of {owner} (counts, moments, quantiles, histograms), of groups of at least "
+    "{least} "
+    "rows": "{owner} 数据列的统计量（计数、矩、分位数、直方图），每组不少于 {least} 个样本",
+    "how many rows with each label are in each group of {owner}'s own columns, in none fewer than {least} of "
+    "either, and how many in all": (
+        "{owner} 自有各列每组中的好、坏样本数（每组好、坏样本均不少于 {least}）及总数"
+    ),
+    "chi-squared statistic, p-value and Cramér's V of each column and the label, number of groups": (
+        "各列与标签的卡方统计量、p 值与 Cramér's V，以及分组数"
+    ),
+    "correlation of each pair of columns": "每两列之间的相关系数",
+    "variance inflation factor of each column": "各列的方差膨胀因子 VIF",
+    "which rows fulfil a condition on columns of {owner}": "哪些样本满足关于 {owner} 数据列的条件",
+    "which rows fulfil a condition on columns of {owner}, the label among them": (
+        "哪些样本满足关于 {owner} 数据列（含标签）的条件"
+    ),
+    "number of rows that are left, by frame": "各数据集剩余的样本数",
+    "which rows are drawn, the same share of every group of {column}": "按 {column} 各组等比例抽取了哪些样本",
+    "number of columns that come of each column of categories": "每个类别列展开后的列数",
+    "which of its own categories each new column is": "每个新列对应自有的哪个类别",
+    "coefficients of its own features, and so the points of their bins": "自有特征的系数，即其各分箱的分值",
+    "the intercept, and so the points that every row starts with": "截距，即每个样本的初始分",
+    "the points of each row, summed over all features": "每个样本的总分（全部特征之和）",
+    "the features that cost each row the most points, in order": "每个样本扣分最多的特征（按顺序）",
+    "the points that each of these features costs the row": "上述各特征对应的扣分值",
+}
+"""By the English of the components' reveals, with places for what differs."""
+
+
+def told(what: str) -> Text:
+    """Of a reveal. What is not known here stays in English, and says so to who reads it aloud."""
+    english = escape(what)
+    for pattern, chinese in _patterns():
+        if found := pattern.fullmatch(what):
+            return Text(english, Markup(chinese).format(**found.groupdict()))  # noqa: S704 - our own texts
+    return Text(english, Markup('<span class="foreign">{}</span>').format(what))
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    def compiled(english: str) -> re.Pattern[str]:
+        parts = re.split(r"\{(\w+)\}", english)
+        return re.compile(
+            "".join(f"(?P<{part}>.+)" if place % 2 else re.escape(part) for place, part in enumerate(parts)),
+            re.DOTALL,
+        )
+
+    # The longest first: a place takes whatever it can.
+    ranked = sorted(CHINESE.items(), key=lambda pair: -len(pair[0]))
+    return tuple((compiled(english), chinese) for english, chinese in ranked)
