@@ -30,6 +30,7 @@ from coterie.learn.component import (
     synced,
 )
 from coterie.learn.correlate import Correlate, Vif
+from coterie.learn.crosstab import Crosstab
 from coterie.learn.derive import Derive
 from coterie.learn.describe import Describe
 from coterie.learn.evaluate import Evaluate
@@ -41,8 +42,10 @@ from coterie.learn.minmax import Minmax
 from coterie.learn.neural import Neural
 from coterie.learn.onehot import Onehot
 from coterie.learn.pipeline import Pipeline, PipelineFile, Predict, Save, read_pipeline
-from coterie.learn.sample import Sample
+from coterie.learn.reasons import Reasons
 from coterie.learn.report import Report
+from coterie.learn.sample import Sample
+from coterie.learn.scorecard import Scorecard
 from coterie.learn.split import Split
 from coterie.learn.standardize import Standardize
 
@@ -81,6 +84,7 @@ _MAKING: tuple[Component[Any], ...] = (
     Describe(),
     Correlate(),
     Vif(),
+    Crosstab(),
     Fill(),
     Clip(),
     Onehot(),
@@ -92,6 +96,8 @@ _MAKING: tuple[Component[Any], ...] = (
     Glm(),
     Boosting(),
     Neural(),
+    Scorecard(),
+    Reasons(),
     Evaluate(),
 )
 _BY_NAME = {one.name: one for one in _MAKING}
