@@ -1,0 +1,201 @@
+"""``stability``: whether the score and the features of one sample are those of another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from coterie.learn.binning import Sizes, exchanged, sizes_to, with_documents
+from coterie.learn.chosen import shape_of
+from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
+from coterie.learn.errors import NOBODY_RECEIVES, RECORD_INVALID, SCORES_NOT_HERE
+from coterie.learn.measures import insiders
+from coterie.learn.scoring import ScoringFacts, last_model, score_run, scores_plan, scoring_facts
+
+from .clear import Counted, counted, psi
+from .features import compared_feature
+from .params import StabilityParams
+from .record import FeatureStability, Part, ScoreStability, Stability, part_size
+from .statement import statement
+
+__all__ = ["Stabilities", "Stable"]
+
+Stabilities = dict[str, list[tuple[str, Counted]]]
+"""Columns with their bins, by owner."""
+
+
+class Stable(Component[StabilityParams]):
+    """Compares two frames, feature by feature at their owners, the score at the label holder, and tells the
+    receivers of metrics one index of each.
+
+    Errors: CT-3001 without one of the frames, CT-3002 for a model that is not there, CT-3030 where scores
+    would go to others than the label holder and the engine is not "tee", CT-3031 for an unreadable record,
+    CT-3136 where nobody may receive it, CT-3165.
+    """
+
+    name: ClassVar[str] = "stability"
+    summary: ClassVar[str] = (
+        "Population stability index of the score and of every feature between two samples."
+    )
+    Parameters: ClassVar = StabilityParams
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    needs_label: ClassVar[bool] = False
+
+    def plan(self, context: PlanContext, params: StabilityParams) -> StepPlan:
+        shapes = [shape_of(context, name) for name in (params.base, params.frame)]
+        receivers = context.receiving("metrics")
+        if not receivers:
+            raise NOBODY_RECEIVES("'metrics'", step=context.step)
+        model = _model(context, params)
+        plan = StepPlan(step=context.step, component=self.name, params={})
+        if model is not None:
+            to = _learning(context)
+            plan = scores_plan(context, [(model, params.base), (model, params.frame)], to)
+        scoring = plan.statement
+        plan = with_documents(plan, _sizes(context, params))
+        return replace(
+            plan,
+            step=context.step,
+            component=self.name,
+            params=params.model_dump(mode="json"),
+            reveals=(*plan.reveals, *_reveals(context, params)),
+            results={"metrics": receivers},
+            memory=plan.memory + 6 * 8 * sum(shape.rows for shape in shapes),
+            statement=statement(scoring),
+        )
+
+    def run(self, context: RunContext, params: StabilityParams) -> None:
+        planning, model = context.planning, _model(context.planning, params)
+        score: Counted | None = None
+        if model is not None:
+            to = _learning(planning)
+            both = [score_run(context, model, frame, to) for frame in (params.base, params.frame)]
+            if both[0] is not None and both[1] is not None:
+                score = counted(both[0], both[1], params.bins, planning.min_group)
+        if context.deals_ahead:
+            return
+        found: Stabilities = {}
+        for owner in context.mine:
+            names = _columns(planning, params, owner)
+            found[owner] = []
+            for number, name in enumerate(names):
+                context.progress(number, len(names), "comparing features")
+                found[owner].append((name, compared_feature(context, params, owner, name)))
+        guarded, whole = (_of_score(planning, model, score, guarded=one) for one in (True, False))
+        parts = {}
+        for owner, columns in found.items():
+            psis = tuple(psi(counts) for _, counts in columns)
+            bins = tuple(len(counts.labels) for _, counts in columns)
+            told = guarded if owner == planning.label_holder else None
+            parts[owner] = Part(psi=psis, bins=bins, score=told)
+        told_parts = exchanged(context, _sizes(planning, params), parts, Part)
+        for party in context.receiving("metrics"):
+            document = _document(context, params, told_parts, found, party)
+            if whole is not None and party in insiders(planning):
+                document = document.model_copy(update={"score": whole})
+            context.tell("metrics", document.model_dump(mode="json"), (party,))
+
+
+def _model(context: PlanContext, params: StabilityParams) -> str | None:
+    """Name of the step whose scores are compared, if any are."""
+    if not params.score:
+        return None
+    if params.model is None and not any(isinstance(one, ScoringFacts) for one in context.models.values()):
+        return None
+    return last_model(context, params.model)
+
+
+def _learning(context: PlanContext) -> tuple[str, ...]:
+    """Who learns scores: nobody in engine tee, where they are not given out here."""
+    if context.engine == "tee":
+        return ()
+    elsewhere = [party for party in context.receivers.get("scores", ()) if party != context.label_holder]
+    if elsewhere:
+        raise SCORES_NOT_HERE(f"they would go to {', '.join(elsewhere)}", step=context.step)
+    return (context.label_holder,)
+
+
+def _columns(context: PlanContext, params: StabilityParams, owner: str) -> tuple[str, ...]:
+    return tuple(context.frames[params.base].columns.get(owner, ())) if params.features else ()
+
+
+def _sizes(context: PlanContext, params: StabilityParams) -> Sizes:
+    """Bytes of every part: of owners of features, and of the label holder where there is a score."""
+    score = _model(context, params) is not None
+    sizes = {}
+    for owner in context.parties:
+        names, scored = _columns(context, params, owner), score and owner == context.label_holder
+        if names or scored:
+            sizes[owner] = part_size(len(names), params.bins, score=scored)
+    return sizes_to(context, "metrics", sizes)
+
+
+def _reveals(context: PlanContext, params: StabilityParams) -> tuple[Reveal, ...]:
+    receivers, reveals = context.receiving("metrics"), []
+    attested = context.engine == "tee"
+    for owner in context.parties:
+        others = tuple(party for party in receivers if party != owner)
+        if (names := _columns(context, params, owner)) and others:
+            what = f"population stability index and number of bins of each feature of {owner}"
+            reveals.append(Reveal(what, others, 2 * len(names), "metrics"))
+    told = tuple(party for party in receivers if attested or party != context.label_holder)
+    if _model(context, params) is not None and told:
+        what = (
+            f"population stability index of the score, with counts by bin where each has at least "
+            f"{context.min_group} rows of both samples"
+        )
+        reveals.append(Reveal(what, told, 1 + 5 * (params.bins + 1), "metrics"))
+    return tuple(reveals)
+
+
+def _of_score(
+    planning: PlanContext, model: str | None, counts: Counted | None, *, guarded: bool
+) -> ScoreStability | None:
+    """In full, or as others may see it; None where the scores are not here."""
+    if model is None or counts is None:
+        return None
+    enough = min(int(counts.base.min()), int(counts.other.min())) >= planning.min_group
+    bins = counts.bins() if enough or not guarded else ()
+    return ScoreStability(unit=scoring_facts(planning, model).unit, psi=psi(counts), bins=bins)
+
+
+def _document(
+    context: RunContext, params: StabilityParams, parts: dict[str, Part], own: Stabilities, party: str
+) -> Stability:
+    """What a receiver is told: bins of its own columns alone. Errors: CT-3031 for parts of other columns."""
+    planning, features = context.planning, []
+    for owner in planning.parties:
+        names = _columns(planning, params, owner)
+        if owner not in parts:
+            continue
+        part = parts[owner]
+        if len(part.psi) != len(names) or len(part.bins) != len(names) or any(n < 1 for n in part.bins):
+            raise RECORD_INVALID(f"indices of other columns, from {owner}", party=owner)
+        shown = dict(own[owner]) if owner == party and owner in own else {}
+        features += _features(owner, names, part, shown)
+    holder = parts.get(planning.label_holder)
+    return Stability(
+        base=params.base,
+        frame=params.frame,
+        base_rows=planning.frames[params.base].rows,
+        rows=planning.frames[params.frame].rows,
+        model=_model(planning, params),
+        score=holder.score if holder is not None else None,
+        features=tuple(features),
+    )
+
+
+def _features(
+    owner: str, names: Sequence[str], part: Part, shown: dict[str, Counted]
+) -> list[FeatureStability]:
+    return [
+        FeatureStability(
+            party=owner,
+            column=name,
+            psi=index,
+            bins=count,
+            shown=shown[name].bins() if name in shown else (),
+        )
+        for name, index, count in zip(names, part.psi, part.bins, strict=True)
+    ]
