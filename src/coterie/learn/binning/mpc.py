@@ -40,9 +40,12 @@ def program_of(shape: FrameShape, columns: Mapping[str, Sequence[str]], slots: i
     def program(ctx: Context) -> None:
         labels = ctx.private(_LABELS, shape.label_holder, (shape.rows,), (0, 1), 0)
         with ctx.section("counting"):
-            bads = fn.concatenate(
-                [_counts(ctx, labels, owner, names, slots) for owner, names in columns.items()]
-            )
+            groups = [
+                ctx.private(_slots(owner, number), owner, labels.shape, (0, slots - 1), 0)
+                for owner, names in columns.items()
+                for number, _ in enumerate(names)
+            ]
+            bads = fn.segment_tally(labels, groups, slots)
             rows = fn.concatenate(
                 [
                     ctx.private(_rows(owner), owner, (len(names), slots), (0, MOST_ROWS), 0).secret()
@@ -62,17 +65,6 @@ def program_of(shape: FrameShape, columns: Mapping[str, Sequence[str]], slots: i
             ctx.reveal(until[own, -1], (owner,), f"all bads, to {owner}")
 
     return program
-
-
-def _counts(ctx: Context, labels: Any, owner: str, names: Sequence[str], slots: int) -> Secret:
-    """(columns, slots) bads of each slot. A sum of labels is no more than there are."""
-    target = labels.secret()
-    found = []
-    for number, _ in enumerate(names):
-        groups = ctx.private(_slots(owner, number), owner, labels.shape, (0, slots - 1), 0)
-        found.append((fn.one_hot(groups, slots).T @ target).reshape(1, slots))
-    counts: Secret = fn.concatenate(found)
-    return counts
 
 
 def _ends(ctx: Context, bads: Secret, rows: Secret, least: int) -> Bits:

@@ -57,8 +57,8 @@ def upper_tail(chi2: float, freedom: int) -> float:
         return 1.0
     if chi2 <= 0:
         return 1.0
-    half, odd = chi2 / 2, freedom % 2
+    half, odd, log_half = chi2 / 2, freedom % 2, math.log(chi2) - math.log(2)
     first = math.erfc(math.sqrt(half)) if odd else math.exp(-half)
     # terms half^k exp(-half) / gamma(k + 1), for k = 1/2, 3/2, … or 1, 2, …
     orders = [number + odd / 2 for number in range(1 - odd, freedom // 2)]
-    return min(1.0, first + sum(math.exp(k * math.log(half) - half - math.lgamma(k + 1)) for k in orders))
+    return min(1.0, first + sum(math.exp(k * log_half - half - math.lgamma(k + 1)) for k in orders))

@@ -78,7 +78,7 @@ from coterie.mpc.functions.sampling import (
     random_integers,
     random_uniform,
 )
-from coterie.mpc.functions.segments import segment_count, segment_mean, segment_sum
+from coterie.mpc.functions.segments import segment_count, segment_mean, segment_sum, segment_tally
 from coterie.mpc.functions.selection import choose, lookup, one_hot, select, table, take_along_axis
 from coterie.mpc.functions.shape import (
     broadcast_to,
@@ -164,6 +164,7 @@ __all__ = [
     "segment_count",
     "segment_mean",
     "segment_sum",
+    "segment_tally",
     "select",
     "shuffle",
     "sigmoid",

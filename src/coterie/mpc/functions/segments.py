@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,11 @@ from coterie.mpc.ranges import Interval
 from coterie.mpc.ring import fits
 from coterie.mpc.tape import WORD
 
-__all__ = ["segment_count", "segment_mean", "segment_sum"]
+__all__ = ["segment_count", "segment_mean", "segment_sum", "segment_tally"]
 
 _ZERO = Interval(0.0, 0.0)
+_CHUNK = 512
+"""Rows that are added up by themselves, before their sums are by segment."""
 _SIGNIFICANT = 20
 """Significant bits of the reciprocal of the largest count."""
 
@@ -158,3 +161,38 @@ def segment_mean(x: Operand, segments: Any, count: int) -> Secret:
     context.open(flat)
     means = context.one("private_mean", [weights, flat], operation="multiply", range=secret.range.to_list())
     return views.reshape(means, [count, *secret.shape[1:]])
+
+
+@implements()
+def segment_tally(x: Private, segments: Sequence[Private], count: int) -> Secret:
+    """One party's small whole numbers, such as flags, added up by each of several arrays of segment numbers
+    that other parties know: result[a, s] is the sum of all x[i] with segments[a][i] == s. Exact.
+
+    :param x: (n,) whole numbers from 0 to 15.
+    :param segments: arrays of (n,) whole numbers from 0 to ``count`` - 1, of other parties than x. Nobody
+        else learns them, nor how many rows a segment has.
+
+    Cost: 8 bytes for each number sent once by their owner to each other. For each array of segments N =
+    n + 511 count rows, and N / 512 sums: 2 N bytes dealt to the numbers' owner, log2 N bits for each row sent
+    to it by the segments' owner; 8 count bytes for each sum sent by that to each other, 16 bytes by each to
+    each other, 16 dealt. 4 rounds.
+    """
+    context = x.context
+    for numbers in segments:
+        _check(numbers, x.shape, count)
+    if not segments:
+        raise ShapeError("no segments")
+    context.mask(x)
+    found, vectors = [], []
+    for numbers in segments:
+        found.append(context.one("tally", [numbers, x], classes=count, width=_CHUNK))
+        (chunks,) = context.apply("own_chunks", [numbers], classes=count, width=_CHUNK)
+        vectors.append(one_hot(chunks, count))
+    (sums,) = context.truncate(views.stack(found), frac=0)
+    context.mask(*vectors)
+    context.open(sums)
+    totals = [
+        context.private_product("matmul_t", [(vector, sums[place])], (0.0, x.shape[0] * x.bound))
+        for place, vector in enumerate(vectors)
+    ]
+    return views.stack(totals)

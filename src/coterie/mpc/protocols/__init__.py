@@ -25,6 +25,7 @@ from coterie.mpc.protocols import (
     select,
     sorting,
     table,
+    tally,
     trigonometric,
     truncate,
     views,
@@ -59,6 +60,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         permutation,
         secret_permutation,
         own,
+        tally,
     )
     for protocol in module.PROTOCOLS
 }

@@ -18,6 +18,7 @@ from coterie.mpc.form import PrivateForm, Shape, ShapeError
 from coterie.mpc.protocols.permutation import inverse
 from coterie.mpc.protocols.product import PrivateProduct
 from coterie.mpc.protocols.protocol import Forms, Params, Protocol
+from coterie.mpc.protocols.tally import chunk_count, laid_out
 from coterie.mpc.ranges import Interval
 from coterie.mpc.ring import Floats, Words, as_words, encode
 from coterie.mpc.shares import Held
@@ -125,6 +126,19 @@ class OwnReciprocals(_Own):
         yield np.where(counts, 1 / np.maximum(counts, 1), 0.0)
 
 
+class OwnChunks(_Own):
+    """The class of each chunk of a layout by class: see :mod:`coterie.mpc.protocols.tally`."""
+
+    kind = "own_chunks"
+
+    def shape(self, form: PrivateForm, params: Params) -> tuple[Shape, int, Interval]:
+        count = chunk_count(form.size, params["classes"], params["width"])
+        return (count,), 0, Interval(0.0, float(params["classes"] - 1))
+
+    def parts(self, call: Call, index: Integers) -> Iterator[NDArray[Any]]:
+        yield laid_out(index.reshape(-1), call.params["classes"], call.params["width"])[1]
+
+
 class _Order(_Own):
     """Base: permutations of the rows of an array, followed by one row for each class."""
 
@@ -180,4 +194,12 @@ class PrivateMean(PrivateProduct):
         return (replace(form, range=Interval(*params["range"]).hull(Interval(0.0, 0.0)).widened(slack)),)
 
 
-PROTOCOLS = (OwnOneHot(), OwnCounts(), OwnReciprocals(), OwnOrder(), OwnEnds(), PrivateMean())
+PROTOCOLS = (
+    OwnOneHot(),
+    OwnCounts(),
+    OwnReciprocals(),
+    OwnChunks(),
+    OwnOrder(),
+    OwnEnds(),
+    PrivateMean(),
+)

@@ -154,6 +154,8 @@ def _shuffle(ctx: Any, a: Arrays) -> dict[str, Any]:
 
 SEGMENTS = RANDOM.integers(0, 6, 40)
 SEGMENTS[SEGMENTS == 3] = 1
+LONG_SEGMENTS = np.random.default_rng(8).integers([[0], [2]], [[6], [4]], (2, 1200))
+RANDOM_FLAGS = np.random.default_rng(9).integers(0, 2, 1200)
 LONG_TABLE = multiples(40, 2, seed=7)
 
 
@@ -177,6 +179,19 @@ def _sums(ctx: Any, a: Arrays) -> dict[str, Any]:
         "many": functions.segment_sum(a.x, a.many, 30),
         "of a vector": functions.segment_sum(a.x[:, 0], a.many, 30),
         "secret": functions.segment_sum(a.x, a.secret, 6),
+    }
+
+
+def _tallies(ctx: Any, a: Arrays) -> dict[str, Any]:
+    if ctx is None:
+        found = [np.bincount(one.astype(int), weights=a.x, minlength=6) for one in (a.first, a.second)]
+        return {
+            "flags": np.stack(found),
+            "small": np.bincount(a.first.astype(int), weights=a.y, minlength=9)[None],
+        }
+    return {
+        "flags": functions.segment_tally(a.x, [a.first, a.second], 6),
+        "small": functions.segment_tally(a.y, [a.first], 9),
     }
 
 
@@ -269,6 +284,16 @@ CASES = [
             "few": private(SEGMENTS % 2, frac=0, owner=1),
             "many": private(SEGMENTS, (0, 29)),
             "secret": whole(SEGMENTS, owner=1),
+        },
+    ),
+    Case(
+        "tallies by segment",
+        _tallies,
+        {
+            "x": private(RANDOM_FLAGS, (0, 1), frac=0),
+            "y": private(np.arange(1200) % 16, frac=0),
+            "first": private(LONG_SEGMENTS[0], (0, 5), frac=0, owner=1),
+            "second": private(LONG_SEGMENTS[1], (0, 5), frac=0, owner=1),
         },
     ),
     Case(
