@@ -211,7 +211,7 @@ def test_another_pipeline_of_that_name_at_a_peer(saved: Saved) -> None:
         with refused("CT-5086") as missing:
             saved.submit("score@1")
         assert missing.value.party == "payments"
-        columns = "name, 1, job, document, path, size, made"
+        columns = "name, 1, job, document, path, size, made, removed"
         with contextlib.closing(sqlite3.connect(trio.payments.home / "store.sqlite")) as store, store:
             store.execute(f"INSERT INTO pipelines SELECT '{other}', {columns} FROM pipelines")
         with refused("CT-5087") as differs:
@@ -239,3 +239,28 @@ def test_a_party_that_has_lost_its_part(saved: Saved) -> None:
             assert (view.error.code, view.error.party) == ("CT-3181", "payments")
     finally:
         file.write_bytes(whole)
+
+
+def test_whoever_removes_its_part_ends_the_use(saved: Saved) -> None:
+    """The number is not given again: another pipeline of the name is the next one."""
+    trio, identity = saved.trio, saved.pipeline.identity
+    folder = trio.payments.home / "jobs" / saved.training.id
+    (file,) = folder.glob("results/save/*.pipeline")
+    copies = [one for one in folder.rglob("*") if one.is_file() and one.read_bytes() == file.read_bytes()]
+    assert len(copies) == 2
+    trio.payments.client.remove_pipeline(identity, "the campaign is over")
+    assert not any(one.exists() for one in copies)
+    assert trio.payments.client.pipelines() == []
+    (entry,) = (one for one in trio.payments.client.ledger(kind="result") if "event" in one.body)
+    assert (entry.body["event"], entry.body["reason"]) == ("removed", "the campaign is over")
+    with refused("CT-5086") as gone:
+        saved.submit("score@1")
+    assert "removed" in str(gone.value)
+    assert gone.value.party == "payments"
+    agreement = trio.agree(components=COMPONENTS, results=RESULTS)
+    spec = trio.job(agreement, "[align, standardize, {logistic: {passes: 2}}, {save: {name: score}}]")
+    again = trio.lender.client.wait(trio.lender.client.submit(spec).id, timeout=60)
+    assert (again.state, again.error) == ("done", None)
+    ended(trio.payments.client, again.id)
+    assert [one.reference for one in trio.payments.client.pipelines()] == ["score@2"]
+    assert [one.reference for one in trio.lender.client.pipelines()] == ["score@2", "score@1"]

@@ -170,7 +170,10 @@ SENTENCES: dict[str, Callable[[Body], str]] = {
     "refusal": lambda body: f"{body['code']} {body['title']}: {body['detail']}",
     "reveal": _reveal,
     "egress": _egress,
-    "result": lambda body: f"{body['step']}: {body['name']}, {amount(body['size'])}",
+    "result": lambda body: (
+        f"{body['step']}: {body['name']}, {amount(body['size'])}"
+        + (", removed" if body.get("event") == "removed" else "")
+    ),
     "job": _job,
     "tape": _tape,
     "sealed": _sealed,

@@ -58,3 +58,15 @@ def show_pipeline(
     )
     rows = [(party, one.name, one.type) for party, own in found.columns.items() for one in own]
     table("Columns of new rows", ("party", "column", "type"), rows, apart=True)
+
+
+@app.command("remove")
+def remove_pipeline(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="name@number, or the digest.")],
+    reason: Annotated[str, typer.Option(help="For the ledger.")] = "",
+) -> None:
+    """Delete this party's part of a pipeline. Without it nobody can score by the pipeline any more."""
+    with state_of(context).client() as client:
+        client.remove_pipeline(name, reason)
+    say(f"{name} is removed. The ledger says so: coterie ledger list --kind result")

@@ -131,6 +131,13 @@ class Client(Connection):
         """:param reference: ``name@number``, its digest, or the name alone for the newest."""
         return self._get(f"/pipelines/{_part(reference)}", PipelineView)
 
+    def remove_pipeline(self, reference: str, reason: str = "") -> None:
+        """Delete this party's part of a pipeline: nobody can score by it any more.
+
+        :param reference: ``name@number`` or its digest.
+        """
+        self._call("DELETE", f"/pipelines/{_part(reference)}?reason={_part(reason)}")
+
     def sealed(self) -> list[SealedView]:
         """What this node has sealed, and what it holds of others as their host."""
         return self._list("/sealed", SealedView)

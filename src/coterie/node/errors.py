@@ -263,6 +263,13 @@ PIPELINE_OTHER = define(
     "Compare `coterie pipeline list` at both parties, and name the pipeline by its digest.",
 )
 
+PIPELINE_IN_USE = define(
+    "CT-5088",
+    Unavailable,
+    "A job that is not over uses this saved pipeline",
+    "Cancel the job first, or wait until it is over.",
+)
+
 # Key keepers
 NO_KEEPERS = define(
     "CT-5082",

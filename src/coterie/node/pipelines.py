@@ -8,13 +8,13 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from coterie.crypto import now, timestamp
+from coterie.crypto import now, timestamp, write_error
 from coterie.errors import CoterieError
-from coterie.jobs import JobSpec, Proposal, used_pipelines
+from coterie.jobs import Artefacts, JobSpec, Proposal, used_pipelines
 from coterie.learn import Pipeline, read_pipeline
 
 from .core import Core
-from .errors import PIPELINE_OTHER, PIPELINE_UNKNOWN
+from .errors import PIPELINE_IN_USE, PIPELINE_OTHER, PIPELINE_UNKNOWN
 from .jobbook import JobBook
 from .store import PipelineRow
 from .views import PipelineColumnView, PipelineView
@@ -60,6 +60,7 @@ class Pipelines:
                     path=path,
                     size=size,
                     made=timestamp(now()),
+                    removed=None,
                 )
             )
 
@@ -92,9 +93,10 @@ class Pipelines:
 
     def views(self) -> list[PipelineView]:
         """By name, the newest first."""
+        there = select(PipelineRow).where(PipelineRow.removed.is_(None))
         order = (PipelineRow.name, PipelineRow.number.desc())
         with self._core.store.session() as session:
-            rows = list(session.scalars(select(PipelineRow).order_by(*order)))
+            rows = list(session.scalars(there.order_by(*order)))
         return [_view(row) for row in rows]
 
     def show(self, reference: str) -> PipelineView:
@@ -104,6 +106,32 @@ class Pipelines:
             if found:
                 return found[0]
         return _view(self._row(reference))
+
+    async def remove(self, reference: str, reason: str) -> None:
+        """Delete this party's part, wherever the job has left it: nobody scores by the pipeline any more.
+
+        :raises CoterieError: CT-5086; CT-1120, CT-1121; CT-5088 while a job that is not over uses it.
+        """
+        row = self._row(reference)
+        for job in self._book.active():
+            using = self._book.proposal(job.id).pipelines.values()
+            if row.identity in (one.identity for one in using):
+                raise PIPELINE_IN_USE(f"'{row.name}@{row.number}' in job {job.id}")
+        (result,) = (one for one in self._book.results(row.job) if one.path == row.path)
+        body = {"job": row.job, "step": result.step, "kind": "pipeline", "name": result.name}
+        about = {"content": result.digest, "size": row.size, "event": "removed", "reason": reason[:200]}
+        await self._core.record("result", {**body, **about})
+        await asyncio.to_thread(self._delete, row, result.digest)
+        with self._core.store.session() as session:
+            session.get_one(PipelineRow, row.identity).removed = timestamp(now())
+
+    def _delete(self, row: PipelineRow, content: str) -> None:
+        """Both names of the file."""
+        for path in (Path(row.path), Artefacts(self._core.home.job(row.job) / "artefacts").path(content)):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise write_error(path, error) from error
 
     def _row(self, reference: str) -> PipelineRow:
         """Errors: CT-5086."""
@@ -117,8 +145,9 @@ class Pipelines:
             raise PIPELINE_UNKNOWN(f"'{reference[:80]}' at {self._core.name}", party=self._core.name)
         with self._core.store.session() as session:
             row = session.scalar(query)
-        if row is None:
-            raise PIPELINE_UNKNOWN(f"'{reference[:80]}' at {self._core.name}", party=self._core.name)
+        if row is None or row.removed is not None:
+            what = "" if row is None else f", where it was removed on {row.removed}"
+            raise PIPELINE_UNKNOWN(f"'{reference[:80]}' at {self._core.name}{what}", party=self._core.name)
         return row
 
 

@@ -174,6 +174,8 @@ class PipelineRow(Row):
     path: Mapped[str]
     size: Mapped[int]
     made: Mapped[str]
+    removed: Mapped[str | None]
+    """When its file was deleted. The row stays: no number is given twice."""
 
 
 class RunRow(Row):

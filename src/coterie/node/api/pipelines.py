@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 
 from coterie.node.views import PipelineView
 
-from .access import READER, services_of
+from .access import ADMIN, READER, services_of
 
 __all__ = ["routes"]
 
@@ -21,3 +23,10 @@ async def pipelines(request: Request) -> list[PipelineView]:
 @routes.get("/{reference}", dependencies=[READER])
 async def pipeline(request: Request, reference: str) -> PipelineView:
     return services_of(request).pipelines.show(reference)
+
+
+@routes.delete("/{reference}", dependencies=[ADMIN])
+async def remove_pipeline(
+    request: Request, reference: str, reason: Annotated[str, Query(max_length=300)] = ""
+) -> None:
+    await services_of(request).pipelines.remove(reference, reason)
