@@ -7,6 +7,7 @@ import itertools
 import json
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from coterie.errors import CoterieError
+from coterie.learn import COMPONENTS
+from coterie.learn.align import Align
 from coterie.learn.binning import Bins, WoeFacts
 from coterie.learn.component import StepPlan
+from coterie.learn.evaluate import Evaluate
 from coterie.learn.glm import Glm, GlmParams
 from coterie.learn.logistic import Logistic, LogisticParams, ModelFacts
+from coterie.learn.reasons import Reasons
 from coterie.learn.scorecard import Scale, Scorecard, ScorecardFacts, ScorecardParams
 from coterie.learn.scoring import score_plan
 from coterie.learn.standardize import Standardize
@@ -316,3 +322,53 @@ def test_a_card_can_be_kept_for_later_jobs(alone: Outcome) -> None:
     for wrong_facts in ({}, {**public, "order": []}, {**public, "more": 1}):
         with pytest.raises(ValueError):  # noqa: PT011
             component.facts_again(ScorecardParams(), wrong_facts)
+
+
+def test_new_rows_are_scored_by_the_saved_card(tmp_path: Path) -> None:
+    """Points, their probabilities, and reasons, of rows that no step has seen before."""
+    by_name = {one.name: one for one in COMPONENTS}
+    trained = play(tables(ROWS), steps(("save", by_name["save"], {"name": "card"})), "pipeline")
+    kept = {}
+    for party in OWNERS[2]:
+        kept[party] = tmp_path / party
+        kept[party].write_bytes(trained[party].published["pipeline/card.pipeline"])
+    again = (
+        ("align", Align(), {}),
+        ("predict", by_name["predict"], {"pipeline": "card@1"}),
+        ("reasons", Reasons(), {"frame": "all", "points": "own", "against": "mean"}),
+    )
+    new = tables(300, seed=7)
+    receivers = {"scores": ("lender",), "reasons": ("lender",)}
+    found = play(new, again, receivers=receivers, pipelines={"card@1": kept})["lender"]
+    total: pd.Series = pd.Series(float(part(trained["lender"])["start"]), new["lender"].ids.to_pylist())
+    lost = {}
+    for party in OWNERS[2]:
+        bins = {one.name: one for one in trained[party].last.models["woe"].states[party].columns}
+        for column in part(trained[party])["columns"]:
+            own = np.array([*(one["points"] for one in column["bins"]), 0.0])
+            values = own[bins[column["name"]].assign(new[party].table[column["name"]])]
+            by_id = pd.Series(values, new[party].ids.to_pylist())
+            total = total.add(by_id)
+            lost[f"{party}.{column['name']}"] = (column["mean"] - by_id).clip(lower=0)
+    expected = total.sort_index()
+    np.testing.assert_array_equal(scores(found)["points"], expected)
+    risk = Scale(600, 50, 20, 0).probabilities(expected.to_numpy())
+    np.testing.assert_allclose(scores(found)["score"], risk, rtol=1e-12)
+    table = pd.DataFrame(lost).sort_index()
+    listed = pq.read_table(io.BytesIO(found.published["reasons/reasons.parquet"])).to_pandas().set_index("id")
+    first = listed.sort_index()["reason_1"]
+    assert (first.isna() == (table.max(axis=1) == 0)).all()
+    assert (first.dropna() == table.idxmax(axis=1)[first.notna()]).all()
+
+
+def test_evaluate_measures_the_points(alone: Outcome) -> None:
+    evaluate = ("evaluate", Evaluate(), {"frame": "all", "baseline": False})
+    found = play(pooled(ROWS), steps(evaluate), "scores", "metrics")["lender"]
+    joint_metrics = json.loads(found.published["metrics/metrics.json"])["joint"]
+    table = scores(found)
+    np.testing.assert_array_equal(table["points"], scores(alone)["points"])
+    np.testing.assert_array_equal(table["score"], scores(alone)["risk"])
+    data = alone.last.datasets["lender"]
+    labels = pd.Series(data.table["bad"].to_numpy(), data.ids.to_pylist()).sort_index()
+    assert joint_metrics["auc"] == pytest.approx(roc_auc_score(labels, -table["points"]), abs=1e-12)
+    assert joint_metrics["brier"] == pytest.approx(brier_score_loss(labels, table["score"]), abs=1e-12)

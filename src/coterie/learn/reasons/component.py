@@ -39,6 +39,7 @@ class Reasons(Component[ReasonsParams]):
     summary: ClassVar[str] = "Name the features that cost each row the most points of a scorecard."
     Parameters: ClassVar = ReasonsParams
     engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    needs_label: ClassVar[bool] = False
 
     def plan(self, context: PlanContext, params: ReasonsParams) -> StepPlan:
         step = _card_step(context, params)

@@ -7,7 +7,7 @@ import numpy as np
 from coterie.learn.component import RunContext
 from coterie.learn.reasons.clear import Largest, largest, limit_of
 from coterie.learn.reasons.params import ReasonsParams
-from coterie.learn.scorecard import Card, ScorecardFacts, Units, own_units
+from coterie.learn.scorecard import Card, ScorecardFacts, own_units
 
 __all__ = ["largest_of"]
 
@@ -17,7 +17,8 @@ def largest_of(
 ) -> Largest:
     """Of each row of the frame. Errors: CT-3027 for a missing weight of evidence."""
     first = 1 + facts.places.index((owner, facts.columns[owner][0]))
-    references, limit = _references(context, facts, card, params, owner), limit_of(facts.scale)
+    names, limit = facts.columns[owner], limit_of(facts.scale)
+    references = card.references(owner, names, facts.scale, params.against)
     blocks = [
         largest(np.clip(references - units, 0, limit), params.most, first)
         for _, units in own_units(context, facts, card, owner, params.frame)
@@ -25,17 +26,3 @@ def largest_of(
     return Largest(
         np.concatenate([block.numbers for block in blocks]), np.concatenate([block.units for block in blocks])
     )
-
-
-def _references(
-    context: RunContext, facts: ScorecardFacts, card: Card, params: ReasonsParams, owner: str
-) -> Units:
-    """(features,) units that each of an owner's features is held against."""
-    names = facts.columns[owner]
-    if params.against == "best":
-        return card.most(owner, names, facts.scale)
-    frame = "train" if "train" in context.frames else "all"
-    total = np.zeros(len(names), np.int64)
-    for _, units in own_units(context, facts, card, owner, frame):
-        total += units.sum(axis=0)
-    return np.rint(total / context.frames[frame].rows).astype(np.int64)

@@ -64,7 +64,7 @@ class Scale:
         """Units of points, rounded half to even."""
         return np.asarray(np.rint(np.asarray(points) * self.per_point), np.int64)
 
-    def points(self, units: Units) -> Floats:
+    def points(self, units: Units | Floats) -> Floats:
         """In points. Exact but for the last bit of decimals."""
         return np.asarray(units / self.per_point, np.float64)
 

@@ -24,6 +24,7 @@ from coterie.learn.scorecard.statement import COEFFICIENTS, OPENED, START
 from coterie.learn.scorecard.table import columns_of
 from coterie.learn.scorecard.weights import check_woe, weights_of, woe_step
 from coterie.learn.secure import computed, needs_of, served, traced
+from coterie.learn.transform import training_of
 from coterie.mpc import Tape
 
 __all__ = ["Scorecard"]
@@ -82,7 +83,13 @@ class Scorecard(Component[ScorecardParams], SavesModel):
                 pdo=params.pdo,
                 decimals=params.decimals,
                 start=_start(facts, values[owner][1]) if owner == planning.label_holder else None,
-                columns=columns_of(facts, owner, values[owner][0], weights[owner]),
+                columns=columns_of(
+                    facts.scale,
+                    training_of(context.frames),
+                    owner,
+                    dict(zip(facts.columns.get(owner, ()), values[owner][0].tolist(), strict=True)),
+                    weights[owner],
+                ),
                 features=dict(facts.columns),
             )
             for owner in own

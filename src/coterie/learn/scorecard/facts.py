@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -89,7 +90,9 @@ class Card(BaseModel):
         found = {column.name: column.coefficient for column in self.parts[owner].columns}
         return np.array([found[name] for name in names], np.float64)
 
-    def most(self, owner: str, names: Sequence[str], scale: Scale) -> Units:
-        """(features,) the largest units of each of its columns' bins."""
-        found = {column.name: column.most for column in self.parts[owner].columns}
+    def references(
+        self, owner: str, names: Sequence[str], scale: Scale, against: Literal["best", "mean"]
+    ) -> Units:
+        """(features,) the largest units among each column's bins, or their mean over the training rows."""
+        found = {one.name: one.most if against == "best" else one.mean for one in self.parts[owner].columns}
         return scale.units_of(np.array([found[name] for name in names], np.float64))

@@ -29,6 +29,8 @@ class CardColumn(Document):
     most: float
     """The largest points of its bins."""
     least: float
+    mean: float
+    """Over the training rows, rounded as points are."""
     bins: tuple[CardBin, ...]
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
-from coterie.learn.linear import Floats
-from coterie.learn.scorecard.facts import ScorecardFacts
+from coterie.data import VerticalFrame
+from coterie.learn.linear import own_columns
+from coterie.learn.scorecard.clear import Scale
 from coterie.learn.scorecard.record import CardBin, CardColumn
+from coterie.mpc import RowBlocks
 
-__all__ = ["Weight", "columns_of"]
+__all__ = ["Weight", "Weights", "columns_of"]
 
 
 @dataclass(frozen=True)
@@ -22,32 +25,38 @@ class Weight:
     woe: float
 
 
+Weights: TypeAlias = Mapping[str, Sequence[Weight]]
+"""Bins by column."""
+
+
 def columns_of(
-    facts: ScorecardFacts, owner: str, coefficients: Floats, weights: Mapping[str, Sequence[Weight]]
+    scale: Scale, frame: VerticalFrame, owner: str, coefficients: Mapping[str, float], bins: Weights
 ) -> tuple[CardColumn, ...]:
-    """Of an owner's columns, in model order.
+    """Of an owner's columns, in the order of the coefficients.
 
-    :param coefficients: (features,) of that owner.
-    :param weights: bins of each of its columns.
+    :param frame: the training rows.
+    :param bins: of each of its columns.
     """
-    names = facts.columns.get(owner, ())
     return tuple(
-        _column(facts, name, float(coefficient), weights[name])
-        for name, coefficient in zip(names, coefficients, strict=True)
+        _column(scale, name, coefficient, bins[name], own_columns(frame, [(owner, name)]))
+        for name, coefficient in coefficients.items()
     )
 
 
-def _column(facts: ScorecardFacts, name: str, coefficient: float, weights: Sequence[Weight]) -> CardColumn:
-    scale = facts.scale
-    points = scale.points(scale.units(coefficient, np.array([one.woe for one in weights])))
-    bins = tuple(
-        CardBin(label=one.label, woe=one.woe, points=float(of) + 0.0)
-        for one, of in zip(weights, points, strict=True)
-    )
+def _column(
+    scale: Scale, name: str, coefficient: float, bins: Sequence[Weight], values: RowBlocks
+) -> CardColumn:
+    points = scale.points(scale.units(coefficient, np.array([one.woe for one in bins]))) + 0.0
+    total = sum(int(scale.units(coefficient, block).sum()) for _, block in values.blocks())
+    mean = scale.points(np.rint(total / values.shape[0])) + 0.0
     return CardColumn(
         name=name,
         coefficient=coefficient,
-        most=float(points.max()) + 0.0,
-        least=float(points.min()) + 0.0,
-        bins=bins,
+        most=float(points.max()),
+        least=float(points.min()),
+        mean=float(mean),
+        bins=tuple(
+            CardBin(label=one.label, woe=one.woe, points=of)
+            for one, of in zip(bins, points.tolist(), strict=True)
+        ),
     )
