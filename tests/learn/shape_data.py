@@ -54,9 +54,11 @@ def table(rows: int = ROWS, seed: int = 4) -> pd.DataFrame:
 
 
 def datasets(given: pd.DataFrame, parties: int = 3) -> dict[str, Dataset]:
-    """The columns at their owners; of fewer parties the last has the rest."""
+    """The columns at their owners; of fewer parties the last has the rest. Further ones are the first's."""
     owners = list(OWN)[:parties]
     own = {owner: list(OWN[owner]) for owner in owners}
+    known = [name for names in OWN.values() for name in names]
+    own[owners[0]] += [str(name) for name in given if name not in known]
     for owner in list(OWN)[parties:]:
         own[owners[-1]] += OWN[owner]
     columns = {
