@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -96,3 +97,18 @@ def test_parts_that_do_not_fit_together() -> None:
             lambda rows=rows, keys=keys: VerticalFrame(rows, {}, "lender", "default", {"lender": table}, keys)
         )
         assert got == "CT-1504"
+
+
+def test_rows_of_whom_nothing_is_known_but_their_ids() -> None:
+    """A table without a column still has rows: its owner takes part for what it receives."""
+    bare = frame(age=[1, 2, 3], default=[0, 1, 0])
+    bare = replace(bare, columns={"lender": (), "payments": ("spend",)})
+    bare = replace(bare, parts={"lender": bare.table.select([])})
+    taken = bare.take(np.array([2, 0]))
+    assert (taken.rows, taken.table.num_rows) == (2, 2)
+    assert taken.matrix([]).shape == (2, 0)
+    # The label need not be among the columns that a step leaves, where it was not before.
+    named = taken.reshaped(pa.table({"age": [1, 2]}), ["age"])
+    assert named.columns["lender"] == ("age",)
+    labelled = frame(age=[1], default=[0])
+    assert code_of(lambda: labelled.reshaped(pa.table({"age": [1]}), ["age"]))[0] == "CT-1422"

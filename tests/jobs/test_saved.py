@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from coterie.crypto import Identity
 from coterie.data import Column, DatasetSpec, inspect
 from coterie.errors import CoterieError
 from coterie.jobs import Plan, derive_plan, propose, request_of, validate_spec
 from coterie.learn import Pipeline, read_pipeline
 
 from .conftest import Bench, Recorder, make_bench, terms_for
+from .test_dealing import Desk
 
 SAVING: list[Any] = [
     "align",
@@ -139,6 +142,25 @@ def test_new_rows_without_a_label(trained: Bench, tmp_path: Path) -> None:
         assert all(f'"name":"{name}"' in drift for name in names)
     egress = {body["step"]: body for body in bench.recorders["lender"].bodies("egress")}
     assert egress["predict"]["sent"] == egress["predict"]["planned"]
+
+
+def test_scores_with_what_was_dealt_before(trained: Bench, tmp_path: Path) -> None:
+    """The dealer has no file, and plans with the public part that the request brings."""
+    homes = tmp_path / "homes"
+    homes.mkdir()
+    identities = {name: Identity.create(homes / name, name) for name in (*FEATURES, "hub")}
+    desk = Desk(predicting(trained, tmp_path, correlations="tape"), identities)
+    for name in FEATURES:
+        desk.bench.recorders[name].tapes = desk.find(name)
+    running = threading.Thread(target=desk.bench.run, args=(with_files(kept(trained)),))
+    running.start()
+    request = type(asked := desk.request(stage=1)).model_validate_json(asked.model_dump_json())
+    desk.given.update(desk.deal(desk.derive(request))[1])
+    running.join(60)
+    assert not running.is_alive()
+    assert not desk.bench.errors
+    table = pq.read_table(desk.bench.recorders["lender"].files["predict/scores.parquet"])
+    assert table.num_rows == 50
 
 
 def test_the_proposal_carries_the_public_part_alone(trained: Bench, tmp_path: Path) -> None:

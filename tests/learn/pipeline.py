@@ -57,6 +57,8 @@ class Outcome:
 def dataset(ids: Sequence[str], columns: Mapping[str, Any], label: str | None = None) -> Dataset:
     """A loaded dataset of these columns."""
     table = pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
+    if not columns:
+        table = pa.table({"rows": pa.nulls(len(ids))}).select([])
     kinds = {pa.int64(): "int", pa.float64(): "float", pa.bool_(): "bool"}
     spec = DatasetSpec(
         name="table",

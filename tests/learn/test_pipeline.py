@@ -204,6 +204,38 @@ def test_weights_of_evidence_of_new_rows(tmp_path: Path) -> None:
     assert len(set(new.values())) <= 4 * 5 * 5  # of so many bins
 
 
+CARD: Sequence[tuple[str, Mapping[str, Any]]] = (
+    *WOE[:5],
+    ("scorecard", {"base_points": 600, "pdo": 20}),
+    ("score", {}),
+    ("save", {"name": "credit"}),
+)
+
+
+def test_points_and_reasons_of_new_rows(tmp_path: Path) -> None:
+    """Each party keeps its own bins' points alone; reasons are told of new rows, too."""
+    told = {**ALL, **dict.fromkeys(("bins", "scorecard"), PARTIES), "reasons": ("lender",)}
+    outcomes = job(tables(800, 2), CARD, min_group=5, receivers=told)
+    kept = files(outcomes, tmp_path)
+    opened = {party: read_pipeline(kept[party]) for party in PARTIES}
+    assert [one.step for one in opened["lender"].pipeline.steps] == ["woe", "scorecard"]
+    for party in PARTIES:
+        card = json.loads(opened[party].part("scorecard", "model"))
+        assert list(card["parts"]) == [party]
+    before = scores(outcomes["lender"])
+    given = [("align", {}), ("predict", {"pipeline": "credit@1"}), ("reasons", {"frame": "all", "most": 2})]
+    data = tables(800, 2, label=False)
+    again = job(data, given, pipelines={"credit@1": kept}, receivers=told)["lender"]
+    found = pq.read_table(io.BytesIO(again.published["scores/scores.parquet"])).to_pydict()
+    points = dict(zip(found["id"], found["points"], strict=True))
+    assert all(points[one] == score for one, score in before.items())
+    odds = np.exp((np.array(found["points"]) - 600) / 20 * np.log(2))  # of label 0, at base odds of 1
+    base = json.loads(outcomes["lender"].published["scorecard/scorecard.scorecard.json"])["base_odds"]
+    assert np.array(found["score"]) == pytest.approx(1 / (1 + odds * base))
+    (reasons,) = (content for name, content in again.published.items() if name.endswith("reasons.parquet"))
+    assert pq.read_table(io.BytesIO(reasons)).num_rows == 800
+
+
 CLEAR: Sequence[tuple[str, Mapping[str, Any]]] = (
     ("align", {}),
     ("split", {}),
@@ -313,3 +345,29 @@ def test_new_rows_may_have_categories_that_training_had_not(tmp_path: Path) -> N
     assert income["above"] >= (values > training.max()).sum()
     assert income["below"] + income["above"] <= ((values < 30) | (values > 70)).sum()
     assert {one["name"] for one in mine["columns"]} == {"income", "debt"}
+
+
+def test_three_parties(tmp_path: Path) -> None:
+    """The third has the label and no feature; its scores need everybody's part."""
+
+    def three(rows: int, seed: int, label: bool) -> dict[str, Any]:
+        given = tables(rows, seed)
+        whole = given["lender"]
+        column = {"bad": whole.table["bad"].to_numpy()} if label else {}
+        lender = {"age": whole.table["age"].to_numpy()}
+        return {
+            "bank": dataset(whole.ids.to_pylist(), column, "bad"),
+            "lender": dataset(whole.ids.to_pylist(), lender),
+            "payments": given["payments"],
+        }
+
+    names = ("bank", *PARTIES)
+    options: dict[str, Any] = {"label_holder": "bank", "receivers": {"pipeline": names, "scores": ("bank",)}}
+    outcomes = job(three(ROWS, 1, label=True), [*TRAINING, ("score", {})], **options)
+    kept = {party: tmp_path / party for party in names}
+    for party, path in kept.items():
+        path.write_bytes(outcomes[party].published["pipeline/credit.pipeline"])
+    found = predict(kept, three(ROWS, 1, label=False), **options)
+    before, after = scores(outcomes["bank"]), scores(found["bank"])
+    assert len(after) == ROWS
+    assert all(after[one] == pytest.approx(score, abs=1e-4) for one, score in before.items())

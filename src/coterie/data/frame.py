@@ -235,8 +235,8 @@ def taken(table: pa.Table, indices: NDArray[np.int64], scratch: Scratch | None) 
     Raises CT-1120, CT-1121.
     """
     rows = pa.array(indices)
-    if not table.column_names:
-        return table.take(rows)
+    if not table.column_names:  # a table of rows without a column: Arrow would forget how many
+        return pa.table({"rows": pa.nulls(len(indices))}).select([])
     if scratch is None:
         with ThreadPoolExecutor(_CORES) as pool:
             found = pool.map(lambda name: table.column(name).take(rows), table.column_names)
