@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import sys
 import warnings
 from functools import partial
@@ -343,6 +344,17 @@ def test_rows_are_in_the_bins_that_count_them(method: str) -> None:
     again = ColumnBins.model_validate_json(found.model_dump_json())
     assert again == found
     assert np.array_equal(again.assign(pa.array(x, from_pandas=True)), index)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"missing": 9}, {"other": -2}, {"edges": [2, 1]}, {"edges": list(range(40))}]
+)
+def test_stored_bins_are_read_strictly(wrong: dict[str, Any]) -> None:
+    x, labels = drawn(500)
+    stored = binned(x, labels).model_dump(mode="json")
+    assert ColumnBins.model_validate_json(json.dumps(stored)).iv == stored["iv"]
+    with pytest.raises(ValidationError):
+        ColumnBins.model_validate_json(json.dumps(stored | wrong))
 
 
 def test_texts_are_no_numbers() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from coterie.learn.binning.mpc import inputs, merged_of, program_of
 from coterie.learn.component import Component, FrameShape, Params, PlanContext, RunContext, StepPlan
 from coterie.learn.split import Split
 from coterie.mpc import Correlations, Network, twin
+from coterie.wire import local_meshes
 
 from .pipeline import Outcome, dataset, people, run
 from .test_plan_bounds import NETWORKS, beyond
@@ -168,6 +170,70 @@ def test_few_missing_rows_are_not_told() -> None:
     few = np.where(np.arange(ROWS) < 7, np.nan, np.nan_to_num(spent))
     told = document(job((LAY, BIN), changes={"shop": {"spent": few}})["lender"], "iv/bin.iv.json")
     assert {row["column"]: row["missing_rate"] for row in told["columns"]}["spent"] is None
+
+
+def test_where_all_columns_are_each_owner_sees_its_own() -> None:
+    """In engine tee nobody sends, and one process has the columns of all."""
+    ids, own = columns()
+    given = {party: dataset(ids, own[party], "bad") for party in PARTIES}
+    told: dict[str, dict[str, bytes]] = {}
+    planning = PlanContext(
+        engine="tee",
+        step="lay",
+        parties=PARTIES,
+        dealer=None,
+        receivers={"bins": ("shop", "telecom"), "iv": ("lender", "regulator")},
+        dataset_rows=dict.fromkeys(PARTIES, ROWS),
+        columns={party: tuple(name for name in own[party] if name != "bad") for party in PARTIES},
+        label_holder="lender",
+        label="bad",
+        frames={},
+        models={},
+        guests=("regulator",),
+    )
+    (mesh,) = local_meshes(["runner"]).values()
+    frames: dict[str, Any] = {}
+    models: dict[str, Any] = {}
+
+    def publish(kind: str, file: str, content: bytes, to: tuple[str, ...]) -> None:
+        for party in to:
+            told.setdefault(party, {})[file] = content
+
+    for step, component, _ in (LAY, BIN, WOE):
+        planning.step = step
+        before = replace(planning, frames=dict(planning.frames), models=dict(planning.models))
+        params = component.Parameters()
+        plan = component.plan(planning, params)
+        assert not plan.sent
+        context = RunContext(
+            engine="tee",
+            step=step,
+            me="runner",
+            parties=PARTIES,
+            dealer=None,
+            receivers=planning.receivers,
+            mesh=mesh,
+            plan=plan,
+            planning=before,
+            id_key=bytes(32),
+            datasets=given,
+            frames=frames,
+            models=models,
+            progress=lambda done, total, what: None,
+            publish=publish,
+        )
+        with mesh.step(step, {}):
+            component.run(context, params)
+    assert {party: set(files) for party, files in told.items()} == {
+        "shop": {"bin.bins.json"},
+        "telecom": {"bin.bins.json"},
+        "lender": {"bin.iv.json"},
+        "regulator": {"bin.iv.json"},
+    }
+    joint = job((LAY, BIN), 3)
+    assert told["shop"]["bin.bins.json"] == joint["shop"].published["bins/bin.bins.json"]
+    assert told["regulator"]["bin.iv.json"] == joint["lender"].published["iv/bin.iv.json"]
+    assert frames["all"].values([("shop", "spent"), ("telecom", "calls")]).shape == (ROWS, 2)
 
 
 # -- merging on shares ---------------------------------------------------------------------------------------

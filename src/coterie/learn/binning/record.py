@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from itertools import pairwise
+from typing import Literal, Self, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from coterie.learn.documents import Document
 
@@ -68,6 +69,15 @@ class ColumnBins(Document):
     bins: tuple[Bin, ...] = Field(min_length=1)
     iv: float
     """Information value: the sum over the bins."""
+
+    @model_validator(mode="after")
+    def _names_its_bins(self) -> Self:
+        named = [self.other, self.missing, *self.categories.values(), *(index for _, index in self.special)]
+        if min(named) < NOWHERE or max(named) >= len(self.bins) or len(self.edges) >= len(self.bins):
+            raise ValueError("there are fewer bins than are named")
+        if any(low >= high for low, high in pairwise(self.edges)):
+            raise ValueError("edges ascend")
+        return self
 
     @property
     def woes(self) -> NDArray[np.float64]:
