@@ -10,6 +10,7 @@ from coterie.learn.binning import Bin, Woe
 from coterie.learn.boosting import Boosting
 from coterie.learn.cast import Cast
 from coterie.learn.clip import Clip
+from coterie.learn.compare import Compare
 from coterie.learn.component import (
     MIN_GROUP,
     Component,
@@ -31,6 +32,7 @@ from coterie.learn.component import (
 )
 from coterie.learn.correlate import Correlate, Vif
 from coterie.learn.crosstab import Crosstab
+from coterie.learn.decide import Decide
 from coterie.learn.derive import Derive
 from coterie.learn.describe import Describe
 from coterie.learn.evaluate import Evaluate
@@ -43,10 +45,11 @@ from coterie.learn.neural import Neural
 from coterie.learn.onehot import Onehot
 from coterie.learn.pipeline import Pipeline, PipelineFile, Predict, Save, read_pipeline
 from coterie.learn.reasons import Reasons
-from coterie.learn.report import Report
+from coterie.learn.report import Report, in_language
 from coterie.learn.sample import Sample
 from coterie.learn.scorecard import Scorecard
 from coterie.learn.split import Split
+from coterie.learn.stability import Stable
 from coterie.learn.standardize import Standardize
 
 __all__ = [
@@ -70,6 +73,7 @@ __all__ = [
     "Statement",
     "StepPlan",
     "attested",
+    "in_language",
     "read_pipeline",
     "synced",
 ]
@@ -99,6 +103,9 @@ _MAKING: tuple[Component[Any], ...] = (
     Scorecard(),
     Reasons(),
     Evaluate(),
+    Stable(),
+    Compare(),
+    Decide(),
 )
 _BY_NAME = {one.name: one for one in _MAKING}
 

@@ -8,7 +8,16 @@ from pydantic import Field, StringConstraints
 
 from coterie.learn.documents import Document
 
-__all__ = ["Comparison", "Exchange", "Outcome", "Reclassification", "Side", "SwapCell", "SwapSet", "Test"]
+__all__ = [
+    "Comparison",
+    "Difference",
+    "Exchange",
+    "Outcome",
+    "Reclassification",
+    "Side",
+    "SwapCell",
+    "SwapSet",
+]
 
 CUT_OFFS = 9
 TARGETS = 20
@@ -16,7 +25,7 @@ TARGETS = 20
 Name = Annotated[str, StringConstraints(max_length=64)]
 
 
-class Test(Document):
+class Difference(Document):
     """A difference that could be chance."""
 
     difference: float
@@ -61,11 +70,11 @@ class Reclassification(Document):
     """Share of the rows with 1 that go up, less share that go down."""
     nri_negatives: float
     """Share of the rows with 0 that go down, less share that go up."""
-    nri: Test
+    nri: Difference
     """Net reclassification improvement: the sum of the two."""
-    nri_continuous: Test
+    nri_continuous: Difference
     """The same where any rise of the probability is up, and any fall down."""
-    idi: Test
+    idi: Difference
     """Integrated discrimination improvement: how much further apart the mean probabilities of the two labels
     are."""
 
@@ -128,7 +137,7 @@ class Comparison(Document):
     """The model."""
     second: Side
     """What it is held against."""
-    auc: Test
+    auc: Difference
     """[DeLong et al. 1988]"""
     ks_difference: float
     reclassification: Reclassification

@@ -2,6 +2,7 @@
 
 from .baseline import baseline_scores, has_baseline
 from .component import Evaluate
+from .own import check_own, own_column
 from .params import EvaluateParams
 from .record import (
     CalibrationBand,
@@ -38,5 +39,7 @@ __all__ = [
     "Segment",
     "Segmentation",
     "baseline_scores",
+    "check_own",
     "has_baseline",
+    "own_column",
 ]

@@ -15,13 +15,14 @@ from coterie.learn.component import (
     RunContext,
     StepPlan,
 )
-from coterie.learn.errors import FRAME_MISSING, SCORES_NOT_HERE
+from coterie.learn.errors import FRAME_MISSING
 from coterie.learn.joined import give_rows
 from coterie.learn.measures import elsewhere, sent_from, share
-from coterie.learn.scoring import last_model, score_plan, score_run, scoring_facts
+from coterie.learn.scoring import last_model, learners, score_plan, score_run, scoring_facts
 
 from .baseline import has_baseline
-from .measuring import check_segments, measured_numbers, measured_record
+from .measuring import measured_numbers, measured_record
+from .own import check_own
 from .params import EvaluateParams
 from .record import Evaluation, Record, RegressionEvaluation, RegressionRecord, number_count, packed_size
 from .statement import statement
@@ -57,11 +58,8 @@ class Evaluate(Component[EvaluateParams]):
         if params.frame not in context.frames:
             raise FRAME_MISSING(f"'{params.frame}'", step=context.step)
         holder, attested = context.label_holder, context.engine == "tee"
-        others = [party for party in context.receivers.get("scores", ()) if party != holder]
-        if others and not attested:
-            raise SCORES_NOT_HERE(f"they would go to {', '.join(others)}", step=context.step)
-        check_segments(context, params)
-        learning = context.receiving("scores") if attested else (holder,)
+        check_own(context, params.frame, params.segments)
+        learning = context.receiving("scores") if attested else learners(context)
         scoring = score_plan(context, last_model(context, params.model), params.frame, learning)
         kinds: tuple[ResultKind, ...] = ("metrics", "report", "scores")
         results = {kind: context.receiving(kind) for kind in kinds}
@@ -94,8 +92,11 @@ class Evaluate(Component[EvaluateParams]):
         else:
             count = partial(measured_numbers, context, params, scores) if here else None
             share(context, TAG, RegressionRecord, sizes, count, partial(_give_numbers, context))
-        if here:
-            give_rows(context, "scores", "scores.parquet", context.frames[params.frame], {"score": scores})
+        if here and scores is not None:
+            listed = {"score": scores}
+            if facts.unit == "points":
+                listed = {"score": facts.probabilities(scores), "points": scores}
+            give_rows(context, "scores", "scores.parquet", context.frames[params.frame], listed)
 
 
 def _for_one(segments: bool, drawing: frozenset[str], record: Record, party: str) -> Record:

@@ -2,11 +2,11 @@
 
 from coterie.errors import BadInput, define
 
-__all__ = ["SEGMENT_ELSEWHERE"]
+__all__ = ["COLUMN_ELSEWHERE"]
 
-SEGMENT_ELSEWHERE = define(
+COLUMN_ELSEWHERE = define(
     "CT-3167",
     BadInput,
-    "A segment is not a column of the label holder",
+    "A parameter names a column that is not the label holder's",
     "Name columns of the label holder that the job uses, as `party.column`.",
 )

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
-
-from coterie.learn.chosen import place_of
-from coterie.learn.component import PlanContext, RunContext
-from coterie.learn.keys import rows_of
+from coterie.learn.component import RunContext
 from coterie.learn.measures import Floats, gain, tellable
 from coterie.learn.scoring import last_model, scoring_facts
 
 from .baseline import baseline_scores, has_baseline
 from .clear import measure
 from .curves import curves
-from .errors import SEGMENT_ELSEWHERE
+from .own import own_column
 from .params import EvaluateParams
 from .record import Evaluation, Record, RegressionEvaluation, RegressionRecord, Segmentation
 from .regression import measure_numbers, power_of
 from .segments import segmented
 
-__all__ = ["check_segments", "measured_numbers", "measured_record"]
-
-
-def check_segments(context: PlanContext, params: EvaluateParams) -> None:
-    """Raises CT-3167 for a segment that is no column of the label holder."""
-    holder = context.label_holder
-    known = {*context.columns.get(holder, ()), *context.frames[params.frame].columns.get(holder, ())}
-    for place in params.segments:
-        owner, name = place_of(place)
-        if owner != holder or name not in known:
-            raise SEGMENT_ELSEWHERE(f"'{place}'", step=context.step)
+__all__ = ["measured_numbers", "measured_record"]
 
 
 def measured_record(
@@ -91,16 +77,6 @@ def measured_numbers(
 def _segments(context: RunContext, params: EvaluateParams, risk: Floats) -> tuple[Segmentation, ...]:
     frame, least = context.frames[params.frame], context.planning.min_group
     return tuple(
-        segmented(place, _column(context, params.frame, place), frame.labels(), risk, least)
+        segmented(place, own_column(context, params.frame, place), frame.labels(), risk, least)
         for place in params.segments
     )
-
-
-def _column(context: RunContext, frame: str, place: str) -> pa.ChunkedArray:
-    """(rows,) as the dataset has it, whatever steps have made of it; what a step has made anew, as it is."""
-    owner, name = place_of(place)
-    rows, dataset = context.frames[frame], context.datasets[owner]
-    if name not in dataset.table.column_names:
-        return rows.column(owner, name)
-    found = rows_of(rows.keys, dataset.keyed_ids(context.id_key))
-    return dataset.table.column(name).take(pa.array(found))

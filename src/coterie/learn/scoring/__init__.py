@@ -1,12 +1,20 @@
 """Scores of rows by any model of a job, whatever made it: what steps after training build on."""
 
 from coterie.learn.scoring.facts import ScoreUnit, ScoringFacts
-from coterie.learn.scoring.scores import last_model, score_plan, score_run, scores_plan, scoring_facts
+from coterie.learn.scoring.scores import (
+    last_model,
+    learners,
+    score_plan,
+    score_run,
+    scores_plan,
+    scoring_facts,
+)
 
 __all__ = [
     "ScoreUnit",
     "ScoringFacts",
     "last_model",
+    "learners",
     "score_plan",
     "score_run",
     "scores_plan",

@@ -8,11 +8,11 @@ from functools import reduce
 
 from coterie.crypto import canonical, digest
 from coterie.learn.component import PlanContext, Reveal, RunContext, StepPlan
-from coterie.learn.errors import FRAME_MISSING, MODEL_MISSING
+from coterie.learn.errors import FRAME_MISSING, MODEL_MISSING, SCORES_NOT_HERE
 from coterie.learn.scoring.errors import SCORES_STALE
 from coterie.learn.scoring.facts import Floats, ScoringFacts
 
-__all__ = ["last_model", "score_plan", "score_run", "scores_plan", "scoring_facts"]
+__all__ = ["last_model", "learners", "score_plan", "score_run", "scores_plan", "scoring_facts"]
 
 
 def last_model(context: PlanContext, named: str | None = None) -> str:
@@ -26,6 +26,20 @@ def last_model(context: PlanContext, named: str | None = None) -> str:
     if named is None or named not in scoring:
         raise MODEL_MISSING(f"'{named}'" if named else "", step=context.step)
     return named
+
+
+def learners(context: PlanContext) -> tuple[str, ...]:
+    """Who learns the scores that a step measures and does not give out: the label holder; nobody in engine
+    tee.
+
+    Errors: CT-3030 where the agreement grants scores to others, who would get none.
+    """
+    if context.engine == "tee":
+        return ()
+    others = [party for party in context.receivers.get("scores", ()) if party != context.label_holder]
+    if others:
+        raise SCORES_NOT_HERE(f"they would go to {', '.join(others)}", step=context.step)
+    return (context.label_holder,)
 
 
 def scoring_facts(context: PlanContext, model_step: str) -> ScoringFacts:

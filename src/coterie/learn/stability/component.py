@@ -9,9 +9,9 @@ from typing import ClassVar
 from coterie.learn.binning import Sizes, exchanged, sizes_to, with_documents
 from coterie.learn.chosen import shape_of
 from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
-from coterie.learn.errors import NOBODY_RECEIVES, RECORD_INVALID, SCORES_NOT_HERE
+from coterie.learn.errors import NOBODY_RECEIVES, RECORD_INVALID
 from coterie.learn.measures import insiders
-from coterie.learn.scoring import ScoringFacts, last_model, score_run, scores_plan, scoring_facts
+from coterie.learn.scoring import ScoringFacts, last_model, learners, score_run, scores_plan, scoring_facts
 
 from .clear import Counted, counted, psi
 from .features import compared_feature
@@ -50,7 +50,7 @@ class Stable(Component[StabilityParams]):
         model = _model(context, params)
         plan = StepPlan(step=context.step, component=self.name, params={})
         if model is not None:
-            to = _learning(context)
+            to = learners(context)
             plan = scores_plan(context, [(model, params.base), (model, params.frame)], to)
         scoring = plan.statement
         plan = with_documents(plan, _sizes(context, params))
@@ -69,7 +69,7 @@ class Stable(Component[StabilityParams]):
         planning, model = context.planning, _model(context.planning, params)
         score: Counted | None = None
         if model is not None:
-            to = _learning(planning)
+            to = learners(planning)
             both = [score_run(context, model, frame, to) for frame in (params.base, params.frame)]
             if both[0] is not None and both[1] is not None:
                 score = counted(both[0], both[1], params.bins, planning.min_group)
@@ -104,16 +104,6 @@ def _model(context: PlanContext, params: StabilityParams) -> str | None:
     if params.model is None and not any(isinstance(one, ScoringFacts) for one in context.models.values()):
         return None
     return last_model(context, params.model)
-
-
-def _learning(context: PlanContext) -> tuple[str, ...]:
-    """Who learns scores: nobody in engine tee, where they are not given out here."""
-    if context.engine == "tee":
-        return ()
-    elsewhere = [party for party in context.receivers.get("scores", ()) if party != context.label_holder]
-    if elsewhere:
-        raise SCORES_NOT_HERE(f"they would go to {', '.join(elsewhere)}", step=context.step)
-    return (context.label_holder,)
 
 
 def _columns(context: PlanContext, params: StabilityParams, owner: str) -> tuple[str, ...]:
