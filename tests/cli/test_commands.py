@@ -184,6 +184,22 @@ def test_results_cannot_be_written(lender: Cli, tmp_path: Path) -> None:
     assert lender("job", "results", "last", "--to", str(tmp_path / "file")).code == "CT-1121"
 
 
+def test_reports_are_written_in_a_language(lender: Cli, payments: Cli, tmp_path: Path) -> None:
+    target = tmp_path / "report.html"
+    job = next(
+        one["id"] for one in lender("job", "list", "--json").json if one["name"] == "joint credit score"
+    )
+    for lang, tag in (("en", "en"), ("zh", "zh-CN"), ("both", "en")):
+        said = lender("job", "report", job, "--lang", lang, "-o", str(target), "--json")
+        assert said.json == {"file": str(target), "step": "report", "language": lang}
+        assert f'<html lang="{tag}" data-lang="{lang}"' in target.read_text(encoding="utf-8")
+    assert str(target) in lender("job", "report", job, "-o", str(target)).out.replace("\n", "")
+    assert lender("job", "report", job, "-o", str(tmp_path / "no" / "x.html")).code == "CT-1121"
+    assert lender("job", "report", job, "--step", "other", "-o", str(target)).code == "CT-6004"
+    assert payments("job", "report", job, "-o", str(target)).code == "CT-6004"
+    assert lender("job", "report", job, "--lang", "fr", "-o", str(target)).status == 2
+
+
 def test_agreements_are_compared(lender: Cli) -> None:
     assert "do not differ" in lender("agreement", "compare", "credit-2026", "credit-2026").out
     assert lender("agreement", "show", "nothing").code == "CT-5040"

@@ -147,6 +147,8 @@ def test_following_shows_every_party_to_the_end(walk: Walk) -> None:
 def test_results_are_downloaded_and_go_to_their_receivers(walk: Walk) -> None:
     report = walk.folder / "results" / "report" / "report.html"
     assert "<svg" in report.read_text(encoding="utf-8")
+    chinese = (walk.folder / "report.zh.html").read_text(encoding="utf-8")
+    assert '<html lang="zh-CN" data-lang="zh"' in chinese
     theirs = walk.of("payments job results").out
     assert "logistic.model" in theirs
     assert "scores" not in theirs
@@ -167,7 +169,11 @@ def test_the_audit_says_who_countersigned(walk: Walk, words: str) -> None:
 def test_the_audit_finds_the_altered_entries(walk: Walk) -> None:
     (found,) = [one for one in walk.ran if one.command.endswith("/altered") and "verify" in one.command]
     assert "NOT in order" in found.out
-    altered = (walk.folder / "altered" / "ledger.jsonl").read_text().splitlines()
-    lines = [number for number, line in enumerate(altered, 1) if '"values":0,' in line]
+    altered, whole = (
+        (walk.folder / name / "ledger.jsonl").read_text().splitlines()
+        for name in ("altered", "lender/ledger")
+    )
+    pairs = enumerate(zip(altered, whole, strict=False), 1)  # the ledger goes on
+    lines = [number for number, (one, other) in pairs if one != other]
     assert lines
     assert [int(number) for number in re.findall(r"^ +\d+ +(\d+) +changed", found.out, re.MULTILINE)] == lines

@@ -6,6 +6,12 @@ FILE_MISSING = define("CT-6001", BadInput, "The file cannot be read", "Check the
 FILE_EXISTS = define(
     "CT-6002", BadInput, "The file is there already", "Choose another path, or remove it first."
 )
+NO_SUCH_REPORT = define(
+    "CT-6004",
+    BadInput,
+    "This party has no report of the job",
+    "See what it received with `coterie job results`; a job needs a step `report`, and the party the grant.",
+)
 FILE_TOO_LARGE = define(
     "CT-6003", BadInput, "The file is too large for what it should be", "Check that it is the right file."
 )

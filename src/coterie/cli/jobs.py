@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,7 @@ from coterie.client import Client
 from coterie.crypto import atomic_write, canonical, write_error
 from coterie.node import JobView
 
+from .errors import NO_SUCH_REPORT
 from .following import follow_job, print_job
 from .output import amount, console, failure, say, short, show, state_text, table, when
 from .plans import print_plan
@@ -188,6 +191,51 @@ def results(
     rows = [(one.name, one.kind, amount(one.size), short(one.digest)) for one in found]
     title = "Results" if to is None else f"Results, now in {to}"
     table(title, ("name", "kind", ">size", "|digest"), rows)
+
+
+class Lang(StrEnum):
+    """Of a report."""
+
+    EN = "en"
+    ZH = "zh"
+    BOTH = "both"
+
+
+class WrittenReport(BaseModel):
+    """A report, written to a file."""
+
+    file: Path
+    step: str
+    language: Lang
+
+
+@app.command()
+def report(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")],
+    job: JobId = LAST,
+    lang: Annotated[Lang, typer.Option(help="In which language it opens; `both` lets the reader choose.")] = (
+        Lang.BOTH
+    ),
+    step: Annotated[
+        str | None, typer.Option(help="Of which `report` step; the last one if not given.")
+    ] = None,
+) -> None:
+    """This party's report of a job as one HTML file, in English or in Chinese."""
+    from coterie.learn import in_language  # loads more than the other commands need
+
+    state = state_of(context)
+    with state.client() as client, tempfile.TemporaryDirectory() as folder:
+        job = find(client, job)
+        found = [one.name for one in client.results(job) if one.kind == "report"]
+        wanted = [name for name in found if step in (None, name.partition("/")[0])]
+        if not wanted:
+            raise NO_SUCH_REPORT(job if step is None else f"{job}, step '{step}'")
+        page = client.download(job, wanted[-1], Path(folder)).read_bytes()
+    atomic_write(output.absolute(), in_language(page, lang.value), 0o644)
+    written = WrittenReport(file=output, step=wanted[-1].partition("/")[0], language=lang)
+    if not show(state, written):
+        say(f"{output} is the report of step '{written.step}'. Open it in a browser; it needs no network.")
 
 
 def _download(client: Client, job: str, name: str, target: Path) -> None:
