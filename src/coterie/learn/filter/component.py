@@ -60,6 +60,7 @@ class Filter(Component[FilterParams]):
         if unknown := sorted(_condition(params).names - known):
             raise COLUMN_NOT_THERE(f"'{params.party}.{unknown[0]}', in the condition", step=context.step)
         rows = planned_rows(context, list(context.frames))
+        context.scored = frozenset()  # scores that are known are of the rows before
         memory, disk = table_needs(rows, context.widest * len(context.frames) + 1)
         return StepPlan(
             step=context.step,

@@ -64,6 +64,7 @@ class Sample(Component[SampleParams]):
         shape_of(context, "all")
         names = _frames(context, params)
         rows = planned_rows(context, names)
+        context.scored = frozenset()  # scores that are known are of the rows before
         memory, disk = table_needs(rows, context.widest * len(names))
         plan = StepPlan(
             step=context.step,
