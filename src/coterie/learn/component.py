@@ -9,12 +9,29 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from coterie.crypto import canonical
+from coterie.learn.planned import (
+    BY_OWN_IDS,
+    FOR_GUESTS,
+    MIN_GROUP,
+    Earlier,
+    Engine,
+    Finding,
+    FrameShape,
+    JobFacts,
+    Measured,
+    Params,
+    PlannedTape,
+    ResultKind,
+    Reveal,
+    Statement,
+    StepPlan,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,204 +40,32 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from coterie.data import ColumnType, Dataset, Scratch, VerticalFrame
-    from coterie.mpc import Correlations, Disclosure, Network, TapeFile, TapeFiles
+    from coterie.mpc import Correlations, Network, TapeFile, TapeFiles
     from coterie.wire import Mesh
 
-Engine = Literal["clear", "tee", "mpc", "fl"]
-
-ResultKind = Literal[
-    "model",
-    "coefficients",
-    "statistics",
-    "loss",
-    "importance",
-    "shap",
-    "scores",
-    "metrics",
-    "report",
-    "common_ids",
-    "profile",
-    "correlations",
-    "bins",
-    "iv",
-    "selection",
-    "scorecard",
-    "reasons",
-    "pipeline",
+__all__ = [
+    "BY_OWN_IDS",
+    "FOR_GUESTS",
+    "MIN_GROUP",
+    "Component",
+    "Earlier",
+    "Engine",
+    "Finding",
+    "FrameShape",
+    "JobFacts",
+    "Measured",
+    "Params",
+    "PlanContext",
+    "PlannedTape",
+    "ResultKind",
+    "Reveal",
+    "RunContext",
+    "Statement",
+    "StepPlan",
+    "synced",
 ]
 
-FOR_GUESTS: frozenset[ResultKind] = frozenset(
-    {
-        "coefficients",
-        "statistics",
-        "loss",
-        "metrics",
-        "report",
-        "profile",
-        "correlations",
-        "iv",
-        "selection",
-    }
-)
-"""What engine mpc may give to a party without data in the job. The other kinds are a compute party's own:
-shares of a model, what is of its own columns, and lists by its own ids."""
-
-BY_OWN_IDS: frozenset[ResultKind] = frozenset({"scores", "shap", "common_ids", "reasons"})
-"""Lists of rows by the receiver's own ids: a party without data has none, in any engine."""
-
-MIN_GROUP = 20
-"""Fewest rows of a group that is shown, where the agreement does not say."""
-
-
-class Params(BaseModel):
-    """Base of every component's parameters: unknown names are refused, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 P = TypeVar("P", bound=Params)
-
-
-@dataclass(frozen=True)
-class Reveal:
-    """One value that becomes known to named parties beyond what each holds already."""
-
-    what: str
-    """A sentence that a lawyer can read, such as "score of each test row"."""
-    to: tuple[str, ...]
-    values: int
-    """How many numbers."""
-    kind: ResultKind | None = None
-    """The kind of result that the agreement must grant each of ``to``; None for what the protocol shows."""
-
-
-@dataclass(frozen=True)
-class FrameShape:
-    """The public facts of a vertical frame."""
-
-    rows: int
-    columns: Mapping[str, tuple[str, ...]]
-    """Feature columns by party, in model order."""
-    label_holder: str
-    label: str
-    bound: float | None = None
-    """Every feature value lies in [-bound, bound], where a step has made sure of that."""
-    apart: tuple[str, ...] = ()
-    """Columns, as ``party.column``, that their owners have beside the features: row weights of ``sample``.
-    They are used where a step names them, and nowhere else."""
-
-    @property
-    def width(self) -> int:
-        """Number of features of all parties together."""
-        return sum(len(names) for names in self.columns.values())
-
-    def with_rows(self, rows: int) -> FrameShape:
-        return replace(self, rows=rows)
-
-
-@dataclass(frozen=True)
-class Statement:
-    """What a step's protocol assumes and shows, as in the docs' list of protocols."""
-
-    protocol: str
-    adversary: str = "semi-honest"
-    threshold: str = "all but one of the compute parties"
-    helper: str | None = None
-    computational_bits: int = 128
-    statistical_bits: int = 40
-    leaks: str = "nothing beyond its output"
-
-
-@dataclass(frozen=True)
-class PlannedTape:
-    """What must be in tape files for one program of a step."""
-
-    digest: str
-    """Of the tape."""
-    corrections: Mapping[str, int]
-    """Bytes by compute party."""
-
-
-@dataclass(frozen=True)
-class StepPlan:
-    """What one step will do. All of it is public and equal at every participant."""
-
-    step: str
-    component: str
-    params: Mapping[str, Any]
-    sent: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """Payload bytes by sender, then receiver."""
-    rounds: Mapping[str, int] = field(default_factory=dict)
-    """Length of the longest chain of messages that ends at each party."""
-    reveals: tuple[Reveal, ...] = ()
-    results: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Kinds of result that the step gives, with their receivers."""
-    memory: int = 0
-    """Bytes, the largest need of any participant beyond its data."""
-    disk: int = 0
-    """Bytes that any participant puts on its own disk, at most, until the job ends."""
-    operations: int = 0
-    """Ring multiplications of the busiest participant: for the estimate of time."""
-    statement: Statement | None = None
-    choices: tuple[str, ...] = ()
-    """Where there were several protocols for an operation: which was taken, and why."""
-    disclosed: tuple[Disclosure, ...] = ()
-    """Every value that the step's programs show to anybody, as it stands on their tapes: they can show no
-    other. ``reveals`` says it in words."""
-    digest: str | None = None
-    """Of the tape, where there is one."""
-    at_most: bool = False
-    """Whether the step may end early, as its results tell: bytes and rounds are then bounds."""
-    tapes: tuple[PlannedTape, ...] = ()
-    """In the order of use, where what is dealt comes in tape files."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a step that has run took at this participant."""
-
-    sent: Mapping[str, int]
-    """Payload bytes by receiver."""
-    rounds: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class JobFacts:
-    """What is public of the job as a whole: for reports."""
-
-    id: str
-    title: str
-    agreement: str
-    """The agreement's name and digest, as people know it."""
-    steps: tuple[StepPlan, ...] = ()
-    """The plans of all steps, those that ran with the sizes they had."""
-    measured: Mapping[str, Measured] = field(default_factory=dict)
-    """By step that has run, beside its plan."""
-    simulated: tuple[str, ...] = ()
-    """The platforms of engine tee, where all of them only pretend to be one."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A document that a step has given to a party: what its report is made of."""
-
-    step: str
-    component: str
-    kind: ResultKind
-    document: Mapping[str, Any]
-    """Plain values, as in the JSON file that the party got."""
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """A step of the job that is planned already."""
-
-    step: str
-    component: str
-    params: Params
-    before: Mapping[str, FrameShape]
-    """The frames before it."""
 
 
 @dataclass
