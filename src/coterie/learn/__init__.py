@@ -48,6 +48,7 @@ from coterie.learn.reasons import Reasons
 from coterie.learn.report import Report, in_language
 from coterie.learn.sample import Sample
 from coterie.learn.scorecard import Scorecard
+from coterie.learn.select import Select
 from coterie.learn.split import Split
 from coterie.learn.stability import Stable
 from coterie.learn.standardize import Standardize
@@ -96,6 +97,7 @@ _MAKING: tuple[Component[Any], ...] = (
     Standardize(),
     Bin(),
     Woe(),
+    Select(),
     Logistic(),
     Glm(),
     Boosting(),

@@ -1,6 +1,6 @@
 """Correlations and variance inflation factors over all parties' columns."""
 
-from coterie.learn.correlate.component import Correlate, Vif, correlation_plan, correlation_run
+from coterie.learn.correlate.component import Correlate, Vif
 from coterie.learn.correlate.params import CorrelateParams, VifParams
 from coterie.learn.correlate.record import Correlations, InflationFactors
 from coterie.learn.correlate.task import Task, task_of
@@ -13,7 +13,5 @@ __all__ = [
     "Task",
     "Vif",
     "VifParams",
-    "correlation_plan",
-    "correlation_run",
     "task_of",
 ]

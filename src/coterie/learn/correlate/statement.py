@@ -2,18 +2,13 @@
 
 from coterie.learn.component import Statement
 
-__all__ = ["CLEAR", "CORRELATIONS", "FACTORS", "MPC_CORRELATIONS", "MPC_FACTORS"]
+__all__ = ["CORRELATIONS", "FACTORS", "MPC_CORRELATIONS", "MPC_FACTORS"]
 
 CORRELATIONS = "correlation of each pair of columns"
 FACTORS = "variance inflation factor of each column"
 
 DEALER = "a dealer that gives out correlated randomness and colludes with no compute party"
 
-CLEAR = Statement(
-    protocol="one party computes on data that it has itself",
-    adversary="none: one party has all data",
-    threshold="one party",
-)
 MPC_CORRELATIONS = Statement(
     protocol="additive shares in Z_2^64; each owner brings its columns to mean 0 and length 1, alone; "
     "products of two owners' columns by a dealer's correlated randomness",

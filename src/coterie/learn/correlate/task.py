@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +11,14 @@ from coterie.errors import CoterieError
 from coterie.learn.chosen import ColumnsOf, chosen, shape_of
 from coterie.learn.component import FrameShape, PlanContext, RunContext
 from coterie.learn.correlate.errors import TOO_FEW_COLUMNS
-from coterie.learn.correlate.own import unit_columns
+from coterie.learn.correlate.mpc import CORRELATIONS, correlations, matrix_of, own_inputs
+from coterie.learn.correlate.own import own_block, unit_columns
 from coterie.learn.correlate.params import CorrelateParams, VifParams
 from coterie.learn.errors import NOBODY_RECEIVES
-from coterie.learn.linear import Floats
+from coterie.learn.linear import Floats, need_all_here
+from coterie.mpc import Program
 
-__all__ = ["Task", "own_columns", "task_of"]
+__all__ = ["Task", "all_columns", "own_columns", "task_of"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,32 @@ class Task:
     def places(self) -> tuple[str, ...]:
         """As ``party.column``."""
         return tuple(f"{owner}.{name}" for owner, names in self.columns.items() for name in names)
+
+    @property
+    def pairs(self) -> int:
+        """Of columns."""
+        return self.width * (self.width - 1) // 2
+
+    def memory(self, context: PlanContext) -> int:
+        """Bytes of an owner's columns on their way."""
+        return 4 * 8 * self.shape.rows * context.widest
+
+    def program(self) -> Program:
+        """Reveals the correlations to ``to``."""
+        return correlations(self.shape.rows, self.widths, self.to)
+
+    def inputs(self, context: RunContext) -> Mapping[str, Floats]:
+        """This party's own. Errors: those of :func:`own_columns`."""
+        return own_inputs(context.me, own_columns(context, self))
+
+    def told(self, revealed: Mapping[str, Floats]) -> Floats | None:
+        """(width, width), at who is told."""
+        found = revealed.get(CORRELATIONS)
+        return None if found is None else matrix_of(found, self.widths)
+
+    def in_clear(self, context: RunContext) -> Floats:
+        """(width, width), where all columns are. Errors: CT-3052, and those of :func:`own_columns`."""
+        return own_block(all_columns(context, self))
 
 
 def task_of(
@@ -81,3 +110,11 @@ def own_columns(context: RunContext, task: Task) -> Floats | None:
         except CoterieError as error:
             raise error.at(party=owner, step=context.step) from None
     return np.hstack(found) if found else None
+
+
+def all_columns(context: RunContext, task: Task) -> Floats:
+    """(rows, width). Errors: CT-3052 where some are not here."""
+    need_all_here(context, task.columns)
+    found = own_columns(context, task)
+    assert found is not None
+    return found

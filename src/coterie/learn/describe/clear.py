@@ -76,8 +76,8 @@ def guarded_profile(
 ) -> ColumnProfile:
     """For everybody else. Errors: CT-3028."""
     place = _place(party, name, values)
-    missing = None if 0 < place.missing < group else place.missing
     present = place.rows - place.missing
+    missing = None if 0 < place.missing < group or 0 < present < group else place.missing
     if place.type == "text":
         found = _counts(values) if present >= group else []
         shown, other = _merged_categories(found, group)

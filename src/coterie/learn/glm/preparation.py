@@ -62,6 +62,12 @@ class Block:
         """(width + 1, width): weights to coefficients, and to what is taken from the intercept."""
         return np.vstack([self.turn, self.shift @ self.turn])
 
+    def units(self) -> Floats:
+        """(width, width): A^−1 with columns brought to length 1, as rows: from F to the given columns, each
+        in units of its spread."""
+        away = np.linalg.inv(self.turn)
+        return np.asarray((away / np.linalg.norm(away, axis=0)).T)
+
 
 @dataclass(frozen=True)
 class Label:

@@ -235,6 +235,7 @@ def inputs(me: str, own: Own, formats: Formats) -> dict[str, Floats | RowBlocks]
         given[f"lasso of {me}"] = own.block.lasso * design.share
         given[f"way back of {me}"] = given[f"coarse way back of {me}"] = own.block.back()
         given[f"turn of {me}"] = own.block.turn
+        given[f"units of {me}"] = own.block.units()
     if own.label is not None:
         logarithm = own.label.exponent * np.log(2.0)
         given["scale of the label"] = np.array([float(own.label.exponent), location_of(own)])

@@ -17,6 +17,7 @@ from coterie.learn.glm.mpc.formats import (
     Formats,
 )
 from coterie.learn.glm.mpc.inference import statistics
+from coterie.learn.glm.mpc.information import INFORMATION, MOMENTS, information
 from coterie.learn.glm.mpc.inputs import Roles, declare_piece, declare_small
 from coterie.learn.glm.mpc.losses import losses
 from coterie.learn.glm.mpc.rows import RowWork, owners_parts
@@ -55,6 +56,8 @@ class Part:
     coefficients_to: tuple[str, ...] = ()
     loss_to: tuple[str, ...] = ()
     statistics_to: tuple[str, ...] = ()
+    information_to: tuple[str, ...] = ()
+    """Of the logistic family, trained by "newton" without penalty."""
 
 
 def training(formats: Formats, roles: Roles, part: Part) -> Program:
@@ -188,8 +191,13 @@ class _Training:
         ctx = self.ctx
         model = self._coefficients()
         told = self._statistics() if self.part.statistics_to else {}
+        if self.part.information_to:
+            matrix, moments = information(ctx, self.formats, self.works[0], self.weights)
         ctx.check()
         ctx.keep(model, MODEL)
+        if self.part.information_to:
+            ctx.reveal(matrix, self.part.information_to, INFORMATION)
+            ctx.reveal(moments, self.part.information_to, MOMENTS)
         for name, values in told.items():
             ctx.reveal(values, self.part.statistics_to, name)
         if self.part.coefficients_to:
