@@ -38,7 +38,7 @@ def measure(work: Work, folder: Path, truth: Mapping[str, float]) -> Run:
     for name, result in results.items():
         if result["planned"] != result["sent"] or result["rounds"][0] != result["rounds"][1]:
             raise RuntimeError(f"{name} sent {result['sent']}, and had planned {result['planned']}")
-    found = {row["column"]: row["iv"] for row in results["lender"]["iv"]["columns"]}
+    found = {column["name"]: column["iv"] for column in results["shop"]["bins"]["columns"]}
     return Run(
         side=SIDE,
         seconds=max(results[name]["seconds"] for name in ours_party.PARTIES),

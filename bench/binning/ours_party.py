@@ -101,7 +101,7 @@ def measured(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]
         "planned": {peer: count for peer, count in plan.sent.get(name, {}).items() if count},
         "sent": {peer: count.sent for peer, count in traffic.items() if count.sent},
         "rounds": [plan.rounds.get(name, 0), depth],
-        "iv": json.loads(published["iv"]) if "iv" in published else None,
+        "bins": json.loads(published["bins"]) if "bins" in published else None,
     }
 
 

@@ -89,16 +89,18 @@ def run(
     dealer: str | None = None,
     receivers: Mapping[str, tuple[str, ...]] | None = None,
     min_group: int = MIN_GROUP,
+    guests: tuple[str, ...] = (),
     pipelines: Mapping[str, Mapping[str, Path]] | None = None,
 ) -> dict[str, Outcome]:
     """Plan and run the steps at all participants; the first failure is raised after all have ended.
 
+    :param guests: receivers without data; the dealer may be one of them.
     :param pipelines: saved ones: under which name, and where each party has its file.
     """
     saved = {
         name: read_pipeline(next(iter(files.values()))).pipeline for name, files in (pipelines or {}).items()
     }
-    names = [*datasets, *([dealer] if dealer else [])]
+    names = list(dict.fromkeys([*datasets, *([dealer] if dealer else []), *guests]))
     facts: dict[tuple[int, str], dict[str, int]] = {}
     plans: dict[tuple[int, str], StepPlan] = {}
     barrier = threading.Barrier(len(names))
@@ -120,6 +122,7 @@ def run(
             frames={},
             models={},
             min_group=min_group,
+            guests=guests,
             types={party: {c.name: c.type for c in one.spec.columns} for party, one in datasets.items()},
             job="ab" * 16,
             agreement="sha256:" + "cd" * 32,
@@ -178,7 +181,7 @@ def run(
                 assert depth == plan.rounds.get(name, 0)
             outcome.contexts[step], outcome.plans[step] = context, plan
             if component.ends_stage:
-                if name != dealer:
+                if name in datasets:
                     facts[number, name] = component.facts(context)
                 barrier.wait()
                 told = [facts[number, party] for party in datasets]

@@ -165,6 +165,16 @@ def test_the_label_holder_is_told_nothing_of_others_bins() -> None:
     assert all(set(row) == {"party", "column", "iv", "bins", "missing_rate"} for row in told)
 
 
+@pytest.mark.parametrize("guests", [("regulator",), ("hub", "regulator")])
+def test_receivers_without_data_get_information_values_alone(guests: tuple[str, ...]) -> None:
+    receivers = {"bins": (*PARTIES, *guests), "iv": ("lender", *guests)}
+    joint = job((LAY, BIN, WOE), 3, receivers=receivers, guests=guests)
+    for guest in guests:
+        assert set(joint[guest].published) == {"iv/bin.iv.json"}
+        assert joint[guest].published == {"iv/bin.iv.json": joint["lender"].published["iv/bin.iv.json"]}
+    assert "iv/bin.iv.json" not in joint["shop"].published
+
+
 def test_few_missing_rows_are_not_told() -> None:
     spent = columns()[1]["shop"]["spent"]
     few = np.where(np.arange(ROWS) < 7, np.nan, np.nan_to_num(spent))

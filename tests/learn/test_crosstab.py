@@ -82,6 +82,13 @@ def test_no_cell_is_small() -> None:
         assert min(min(cell["goods"], cell["bads"]) for cell in one["cells"]) >= 30
 
 
+def test_receivers_without_data_get_measures_alone() -> None:
+    receivers = {"bins": PARTIES, "correlations": ("regulator",)}
+    joint = job((LAY, ("c", Crosstab(), {})), receivers=receivers, guests=("regulator",))
+    assert set(joint["regulator"].published) == {"correlations/c.correlations.json"}
+    assert set(joint["shop"].published) == {"bins/c.bins.json"}
+
+
 def test_a_constant_column_is_independent() -> None:
     changes = {"shop": {"tariff": ["one"] * 600}}
     _, told = documents(job((LAY, ("c", Crosstab(), {})), receivers=TELLING, changes=changes)["lender"])

@@ -129,7 +129,7 @@ def _table(context: RunContext, owner: str, bins: Bins) -> IvTable:
         return ColumnIv(
             party=owner,
             column=column.name,
-            iv=column.iv,
+            iv=column.iv_told,
             bins=len(column.bins),
             missing_rate=column.missing_rows / column.rows if told else None,
         )

@@ -21,6 +21,8 @@ Kind: TypeAlias = Literal["number", "category"]
 Special: TypeAlias = float | str
 Indices: TypeAlias = NDArray[np.int16]
 
+TOLD = 4
+"""Decimals of information values that others than a column's owner are told."""
 NOWHERE = -1
 """The bin of a value that has none: nothing like it was among the training rows."""
 
@@ -80,6 +82,11 @@ class ColumnBins(Document):
         return self
 
     @property
+    def iv_told(self) -> float:
+        """What others are told of it: of all its digits, counts of few bins could be guessed."""
+        return round(self.iv, TOLD)
+
+    @property
     def woes(self) -> NDArray[np.float64]:
         """(bins + 1,): of each bin, and 0 at the end, which is where :data:`NOWHERE` points to."""
         return np.array([*(one.woe for one in self.bins), 0.0])
@@ -133,6 +140,7 @@ class ColumnIv(Document):
     party: str
     column: str
     iv: float
+    """To four decimals."""
     bins: int
     missing_rate: float | None
     """Null where fewer rows are missing, or are there, than the smallest group that may be shown."""
