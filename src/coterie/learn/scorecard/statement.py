@@ -13,8 +13,8 @@ OPENED = Statement(
 SUMS = Statement(
     protocol="additive sharing in Z_2^64 of each owner's own sum of points, zero-shared reveal of their sum",
     helper=HELPER,
-    leaks="nothing beyond its output; where one other party has few features, what is left of the sum without "
-    "the receiver's own points tells the bins of its rows",
+    leaks="nothing beyond its output; where one other party has few features, what is left of the sum "
+    "without the receiver's own points tells the bins of its rows",
 )
 COEFFICIENTS = "coefficients of its own features, and so the points of their bins"
 START = "the intercept, and so the points that every row starts with"
