@@ -19,6 +19,7 @@ from coterie.jobs import Plan, derive_plan, propose, request_of, validate_spec
 from coterie.learn import Pipeline, read_pipeline
 
 from .conftest import Bench, Recorder, make_bench, terms_for
+from .joint import asked
 from .test_dealing import Desk
 
 SAVING: list[Any] = [
@@ -301,3 +302,16 @@ def test_saving_needs_receivers_and_a_model(tmp_path: Path) -> None:
     bench = make_bench(tmp_path, steps=["align", "fill", "save"], results=RESULTS)
     with pytest.raises(CoterieError, match=r"^CT-3002 "):
         planned(bench)
+
+
+def test_not_in_engine_tee_yet(trained: Bench) -> None:
+    owners = ("lender", "payments")
+    results = {"pipeline": owners, "scores": owners}
+    proposal, terms = asked(["align", "fill", "logistic", "save"], owners, results=results)
+    with pytest.raises(CoterieError, match=r"^CT-3186 "):
+        derive_plan(proposal, terms)
+    steps = ["align", {"predict": {"pipeline": "credit@1"}}]
+    proposal, terms = asked(steps, owners, results=results)
+    proposal = proposal.model_copy(update={"pipelines": {"credit@1": saved(trained)}})
+    with pytest.raises(CoterieError, match=r"^CT-3186 "):
+        derive_plan(proposal, terms)

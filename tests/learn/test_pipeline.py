@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from coterie.errors import CoterieError
 from coterie.learn import COMPONENTS, read_pipeline
@@ -371,3 +372,48 @@ def test_three_parties(tmp_path: Path) -> None:
     before, after = scores(outcomes["bank"]), scores(found["bank"])
     assert len(after) == ROWS
     assert all(after[one] == pytest.approx(score, abs=1e-4) for one, score in before.items())
+
+
+class Odd(Component[Params]):
+    """Says that all values are small, and has nothing to say of other rows."""
+
+    name: ClassVar[str] = "odd"
+    summary: ClassVar[str] = "Odd."
+    Parameters: ClassVar = Params
+    engines: ClassVar[frozenset[Engine]] = frozenset({"mpc"})
+
+    def plan(self, context: PlanContext, params: Params) -> StepPlan:
+        for name, shape in context.frames.items():
+            context.frames[name] = replace(shape, bound=8.0)
+        return StepPlan(step=context.step, component=self.name, params={})
+
+    def run(self, context: RunContext, params: Params) -> None:
+        """Nothing."""
+
+
+def test_what_cannot_be_made_again_is_not_saved() -> None:
+    given = [*TRAINING[:3], ("odd", {}), *TRAINING[4:]]
+    with pytest.raises(CoterieError, match=r"^CT-3185 .*'odd'"):
+        run(
+            tables(ROWS, 1),
+            [(name, {**BY_NAME, "odd": Odd()}[name], params) for name, params in given],
+            label="bad",
+            label_holder="lender",
+            dealer="hub",
+            receivers=ALL,
+        )
+
+
+def test_new_rows_with_a_label_can_be_measured(trained: Any) -> None:
+    """The scores that `predict` gave are not computed again: `evaluate` sends nothing for them."""
+    _, kept = trained
+    data = tables(NEW, 12)
+    given = [("align", {}), ("predict", {"pipeline": "credit@1"}), ("evaluate", {"frame": "all"})]
+    receivers = {**ALL, "metrics": ("lender",)}
+    outcomes = job(data, given, pipelines={"credit@1": kept}, receivers=receivers)
+    found = scores(outcomes["lender"])
+    label = dict(zip(data["lender"].ids.to_pylist(), data["lender"].table["bad"].to_pylist(), strict=True))
+    metrics = json.loads(next(v for k, v in outcomes["lender"].published.items() if k.startswith("metrics/")))
+    area = roc_auc_score([label[one] for one in found], list(found.values()))
+    assert metrics["joint"]["auc"] == pytest.approx(area, abs=1e-9)
+    assert not any(outcomes["lender"].plans["evaluate"].sent.get(party) for party in PARTIES)

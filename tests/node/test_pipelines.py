@@ -248,6 +248,10 @@ def test_whoever_removes_its_part_ends_the_use(saved: Saved) -> None:
     (file,) = folder.glob("results/save/*.pipeline")
     copies = [one for one in folder.rglob("*") if one.is_file() and one.read_bytes() == file.read_bytes()]
     assert len(copies) == 2
+    waiting = saved.submit(identity, approval="{lender: automatic, payments: person}")
+    with refused("CT-5088"):
+        trio.payments.client.remove_pipeline(identity)
+    trio.payments.client.refuse(waiting, "no")
     trio.payments.client.remove_pipeline(identity, "the campaign is over")
     assert not any(one.exists() for one in copies)
     assert trio.payments.client.pipelines() == []

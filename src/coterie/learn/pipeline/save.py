@@ -112,7 +112,10 @@ class Save(Component[SaveParams]):
         for earlier, after in _with_shape_after(context, model):
             component = self._components.get(earlier.component)
             repeats = isinstance(component, Repeats)
-            if after is None or (not repeats and after.columns == shape.columns):
+            if after is None:
+                continue
+            same = dict(after.columns) == dict(shape.columns) and after.bound == shape.bound
+            if same and not repeats:
                 continue
             left = tuple(Left(party=party, columns=names) for party, names in after.columns.items())
             one = _step(earlier, component, left=left)
