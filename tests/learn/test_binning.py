@@ -173,6 +173,11 @@ def test_no_partition_has_a_higher_information_value(
     )
 
 
+def test_neighbours_of_one_rate_are_one_bin() -> None:
+    goods, bads = np.array([30, 60, 90, 10, 20]), np.array([10, 20, 30, 40, 80])
+    assert optimal(goods, bads, Limits(5, 0), "ascending") == [0, 3]
+
+
 # -- chimerge ------------------------------------------------------------------------------------------------
 
 

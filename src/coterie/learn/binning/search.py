@@ -15,6 +15,9 @@ from .params import Trend
 
 __all__ = ["Limits", "chimerge", "optimal"]
 
+_EQUAL = 1e-12
+"""Information values that differ by less are equal: neighbours of one rate are not told apart by rounding."""
+
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -104,9 +107,11 @@ def _best(goods: Integers, bads: Integers, limits: Limits, sign: int) -> tuple[f
                 best = highest[usable - 1, :-1] + gain[start, start + offset]
                 value[start, start + offset, 1:] = best
                 before[start, start + offset, 1:] = order[where[usable - 1, :-1]]
-    start, bins = divmod(int(np.argmax(value[:, -1])), count)
-    if not np.isfinite(value[start, -1, bins]):
+    by_count = value[:, -1].max(axis=0)
+    if not np.isfinite(by_count).any():
         return 0.0, [0]
+    bins = int(np.argmax(by_count >= by_count.max() - _EQUAL))  # the fewest of equally good ones
+    start = int(np.argmax(value[:, -1, bins]))
     found, last, starts, k = float(value[start, -1, bins]), n - 1, [start], bins
     while k:
         previous = int(before[starts[0], last, k])
