@@ -4,6 +4,7 @@ for them must lie within the approved one, or the job is refused then.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import example, given, settings
@@ -158,3 +159,41 @@ def test_a_bound_of_glm_has_room_for_other_number_formats(
     bound, need = (around(rows, network, correlations, count) for rows in (most, max(fewer, 100)))
     bound.exact = False
     assert not beyond(Glm().plan(need, params), Glm().plan(bound, params))
+
+
+@given(
+    rows=st.sampled_from((300, 5000, 100_000)),
+    most=st.lists(st.integers(1, 20), min_size=2, max_size=3),
+    share=st.floats(0, 1),
+    network=st.sampled_from(NETWORKS),
+    correlations=st.sampled_from(("stream", "tape")),
+    params=st.one_of(
+        st.builds(LogisticParams, passes=st.just(2)),
+        st.sampled_from(FAMILIES).flatmap(newton),
+        st.sampled_from(FAMILIES).flatmap(minibatch),
+    ),
+)
+@example(1000, [10, 1], 0.0, Network(0.05, 1.25e7), "tape", GlmParams(family="linear", iterations=2))
+@settings(max_examples=12, deadline=None)
+def test_fewer_columns_need_no_more(
+    rows: int,
+    most: list[int],
+    share: float,
+    network: Network | None,
+    correlations: Correlations,
+    params: LogisticParams | GlmParams,
+) -> None:
+    """As where a step encodes categories: it plans with the most columns that there can be."""
+    plans = []
+    for part in (share, 1.0):
+        columns = {
+            party: tuple(f"{party}{number}" for number in range(max(1, int(width * part))))
+            for party, width in zip(COLUMNS, most, strict=False)
+        }
+        columns["lender"] += ("income",)
+        context = around(rows, network, correlations, len(most))
+        context.frames = {name: replace(one, columns=columns) for name, one in context.frames.items()}
+        context.exact = part < 1
+        component = Logistic() if isinstance(params, LogisticParams) else Glm()
+        plans.append(component.plan(context, params))  # type: ignore[arg-type]
+    assert not beyond(*plans)

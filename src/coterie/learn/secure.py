@@ -18,6 +18,8 @@ __all__ = ["computed", "needs_of", "served", "traced", "with_room"]
 
 ROOM = 8
 """An eighth."""
+LEAST = 8192
+"""Bytes: of few columns the sums are as large as all the rest."""
 
 
 def traced(program: Program, context: PlanContext, to: Iterable[str] = ()) -> Tape:
@@ -59,16 +61,17 @@ def needs_of(tape: Tape) -> dict[str, Any]:
 
 
 def with_room(needs: dict[str, Any]) -> dict[str, Any]:
-    """The same with an eighth more of rounds and bytes: what bounds a step for fewer rows, where its number
-    formats follow the rows. With other formats sums are rounded at other places, some more or some fewer."""
+    """The same with an eighth more of rounds and bytes, and some bytes for what does not grow with the rows:
+    what bounds a step for fewer rows or columns, where its number formats follow them. With other formats
+    sums are rounded at other places, some more or some fewer."""
 
-    def more(counts: Mapping[str, int]) -> dict[str, int]:
-        return {name: count + -(-count // ROOM) for name, count in counts.items()}
+    def more(counts: Mapping[str, int], least: int = 0) -> dict[str, int]:
+        return {name: count + -(-count // ROOM) + least * (count > 0) for name, count in counts.items()}
 
     return needs | {
-        "sent": {source: more(targets) for source, targets in needs["sent"].items()},
+        "sent": {source: more(targets, LEAST) for source, targets in needs["sent"].items()},
         "rounds": more(needs["rounds"]),
-        "tapes": tuple(replace(tape, corrections=more(tape.corrections)) for tape in needs["tapes"]),
+        "tapes": tuple(replace(tape, corrections=more(tape.corrections, LEAST)) for tape in needs["tapes"]),
     }
 
 

@@ -6,7 +6,7 @@ NOT_CATEGORICAL = define(
     "CT-3121",
     BadInput,
     "A column of decimal numbers has no categories",
-    "`cast` the column to `int` or `category` first, or leave it a number.",
+    "Put a `cast` to `int` or `category` before this step, or leave the column a number.",
 )
 ONE_GROUP = define(
     "CT-3122",
