@@ -23,6 +23,7 @@ from coterie.learn.linear import turned
 from coterie.mpc import Correlations as Dealing
 from coterie.mpc import Network, twin
 
+from .in_tee import in_tee
 from .learners import DATA, credit
 from .pipeline import Outcome, dataset, people, run
 from .test_logistic import Frames
@@ -222,6 +223,21 @@ def test_the_columns_of_one_party_alone() -> None:
     assert np.array(told(outcomes["lender"])["matrix"]) == pytest.approx(want, abs=1e-6)
     outcomes = looked(Vif(), given, ("lender", "payments"), {"columns": names})
     assert told(outcomes["lender"])["vif"] == pytest.approx([1 / (1 - want[0, 1] ** 2)] * 2, rel=1e-4)
+
+
+@pytest.mark.parametrize("component", [Correlate(), Vif()])
+def test_receivers_without_data_and_engine_tee(component: Any) -> None:
+    given, guests = tables(), ("hub", "regulator")
+    outcomes = looked(component, given, PARTIES, to=guests, guests=guests)
+    assert told(outcomes["hub"]) == told(outcomes["regulator"])
+    assert not any(outcomes[party].published for party in PARTIES)
+    ids = people(400)[0]
+    data = {name: dataset(ids, given[name], label="bad" if name == "lender" else None) for name in PARTIES}
+    files, _ = in_tee(data, (("look", component, {}),), {"correlations": ("telecom", "regulator")})
+    assert set(files) == {"telecom", "regulator"}
+    inside, shared = json.loads(files["telecom"]["look.correlations.json"]), told(outcomes["hub"])
+    values = "matrix" if isinstance(component, Correlate) else "vif"
+    assert np.array(inside[values]) == pytest.approx(np.array(shared[values]), rel=1e-3, abs=1e-5)
 
 
 def refusal(

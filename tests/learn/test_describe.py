@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from coterie.errors import CoterieError
 from coterie.learn.describe import ColumnProfile, Describe, DescribeParams, Profile
 from coterie.learn.describe.clear import guarded_profile, whole_profile
+from coterie.learn.describe.component import _checked
 from coterie.learn.describe.record import packed_size
 from coterie.learn.documents import pack
 
+from .in_tee import in_tee
 from .learners import DATA, credit
 from .pipeline import Outcome, dataset, people, run
 from .test_logistic import Frames
@@ -255,3 +257,34 @@ def test_refusals() -> None:
     with pytest.raises(CoterieError) as caught:
         whole(np.array([1.0, np.inf]))
     assert caught.value.code == "CT-3028"
+
+
+@pytest.mark.parametrize("guests", [("regulator",), ("hub", "regulator")])
+def test_receivers_without_data_see_what_is_guarded(guests: tuple[str, ...]) -> None:
+    outcomes = described(2, {"profile": guests}, guests=guests)
+    assert not outcomes["lender"].published
+    for guest in guests:
+        lines = told(outcomes[guest])
+        assert set(lines) == {"lender.age", "payments.flow", "payments.job"}
+        assert not any(line["whole"] for line in lines.values())
+
+
+def test_where_all_columns_are_each_owner_sees_its_own_in_full() -> None:
+    ids, given = tables()
+    data = {name: dataset(ids, given[name], label="bad" if name == "lender" else None) for name in PARTIES}
+    files, _ = in_tee(data, (("look", Describe(), {}),), {"profile": ("telecom", "regulator")})
+    assert set(files) == {"telecom", "regulator"}
+    for reader, own in files.items():
+        document = json.loads(own["look.profile.json"])
+        assert {one["party"] for one in document["columns"]} == set(PARTIES)
+        assert all(one["whole"] == (one["party"] == reader) for one in document["columns"])
+
+
+def test_what_another_party_sends_is_checked() -> None:
+    line = guarded(np.arange(100.0), group=20)
+    received = Profile(frame="all", min_group=20, columns=(line,))
+    assert _checked(received, "lender", ("x",)) == [line]
+    for owner, names in (("payments", ("x",)), ("lender", ("y",)), ("lender", ("x", "y"))):
+        with pytest.raises(CoterieError) as caught:
+            _checked(received, owner, names)
+        assert caught.value.code == "CT-3031"

@@ -5,25 +5,34 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from hypothesis import given as drawn
+from hypothesis import settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from coterie.errors import CoterieError
-from coterie.learn.binning import Bin, Woe
+from coterie.learn.binning import Bin, BinsFacts, Woe
+from coterie.learn.component import FrameShape
 from coterie.learn.glm import Glm, Information
 from coterie.learn.select import Select, Selection, SelectParams
 from coterie.learn.select.clear import Evidence, choose
 from coterie.learn.select.record import Feature, selection_size
 from coterie.learn.select.stepwise import p_value, walk
 from coterie.learn.standardize import Standardize
+from coterie.mpc import Correlations as Dealing
+from coterie.mpc import Network
 
+from .in_tee import in_tee
 from .pipeline import Outcome, dataset, people, run
 from .test_logistic import Frames
+from .test_plan_bounds import NETWORKS, around, beyond
 
 PARTIES = ("lender", "payments", "telecom")
 GRANTS = ("iv", "profile", "correlations", "statistics", "coefficients", "selection")
@@ -302,8 +311,8 @@ def test_two_and_three_parties_choose_as_one_would(count: int) -> None:
 
 def test_steps_after_it_work_with_what_stays() -> None:
     given = without(tables(1000), "holes")
-    params = {"max_correlation": 0.7, "stepwise": "both", "p_enter": 0.01, "p_remove": 0.01}
-    after = (("glm", Glm(), {"family": "logistic"}),)
+    params = {"max_correlation": 0.7, "stepwise": "both", "p_enter": 0.01, "p_remove": 0.01, "iterations": 5}
+    after = (("glm", Glm(), {"family": "logistic", "iterations": 4}),)
     outcomes = selected(given, PARTIES, params, SCALED, after)
     found = features(outcomes["lender"])
     assert {name for name, one in found.items() if one.kept} >= {"a", "d"}
@@ -395,3 +404,108 @@ def test_refusals() -> None:
     assert refusal({"max_correlation": 0.5}, few, before=()).code == "CT-3138"
     missing = {"b": np.where(rows < 50, np.nan, rows)}
     assert refusal({"max_vif": 5.0}, missing, before=()).code == "CT-3027"
+
+
+RECEIVERS = dict.fromkeys((*GRANTS, "bins"), PARTIES)
+
+
+@drawn(
+    exponent=st.floats(8, 17),
+    below=st.sampled_from((1.0, 0.5, 0.2)),
+    network=st.sampled_from(NETWORKS),
+    correlations=st.sampled_from(("stream", "tape")),
+    count=st.sampled_from((2, 3)),
+    kept=st.sets(st.sampled_from(("age", "income", "flow", "calls")), min_size=1),
+    params=st.builds(
+        SelectParams,
+        max_missing=st.sampled_from((None, 0.5)),
+        max_correlation=st.sampled_from((None, 0.7)),
+        stepwise=st.sampled_from((None, "forward")),
+        iterations=st.just(4),
+        most=st.just(2),
+    ),
+)
+@settings(max_examples=10, deadline=None)
+def test_fewer_rows_or_columns_need_no_more(
+    exponent: float,
+    below: float,
+    network: Network | None,
+    correlations: Dealing,
+    count: int,
+    kept: set[str],
+    params: SelectParams,
+) -> None:
+    most = int(2**exponent)
+    bound, need = (around(rows, network, correlations, count) for rows in (most, max(100, int(most * below))))
+    bound.exact = False
+    for context in (bound, need):
+        context.receivers = RECEIVERS
+        context.models = {"bin": BinsFacts(dict(context.columns), 20)}
+    for name, shape in list(need.frames.items()):
+        columns = {p: tuple(c for c in names if c in kept) for p, names in shape.columns.items()}
+        need.frames[name] = replace(shape, columns=columns if any(columns.values()) else shape.columns)
+    for context in (bound, need):
+        context.frames["all"] = context.frames["train"]
+    assert not beyond(Select().plan(need, params), Select().plan(bound, params))
+
+
+def test_many_features_are_told_in_several_numbers() -> None:
+    context = around(1000, None, "stream", 2)
+    names = tuple(f"c{number}" for number in range(70))
+    shape = FrameShape(1000, {"lender": names[:40], "payments": names[40:]}, "lender", "bad")
+    context.frames = {"all": shape, "train": shape}
+    random = np.random.default_rng(0)
+    kept = tuple((random.random(70) < 0.5).tolist())
+
+    class Left:
+        models: ClassVar = {"train": kept}
+        step = "train"
+
+    facts = Select().facts(Left())  # type: ignore[arg-type]
+    assert list(facts) == ["features.0", "features.1", "features.2"]
+    assert all(0 <= one < 1 << 32 for one in facts.values())
+    Select().apply_facts(context, facts)
+    left = context.frames["train"].columns
+    assert (*left["lender"], *left["payments"]) == tuple(
+        name for name, one in zip(names, kept, strict=True) if one
+    )
+
+
+@pytest.mark.parametrize("guests", [("regulator",), ("hub", "regulator")])
+def test_receivers_without_data_are_told_why(guests: tuple[str, ...]) -> None:
+    receivers = dict.fromkeys(GRANTS, ("lender",)) | {"bins": PARTIES[:2], "selection": guests}
+    params = {"min_iv": 0.02, "max_missing": 0.5, "max_correlation": 0.7}
+    outcomes = selected(tables(600), PARTIES[:2], params, receivers=receivers, guests=guests)
+    for guest in guests:
+        assert set(outcomes[guest].published) == {"selection/select.selection.json"}
+        assert all(one.value is None for one in features(outcomes[guest]).values())
+    assert not outcomes["lender"].published.get("selection/select.selection.json")
+
+
+def test_where_all_columns_are_nobody_needs_to_see_what_it_chooses_by() -> None:
+    """In engine tee nobody sends, and one process has the columns of all."""
+    given = tables(600)
+    params = {"min_iv": 0.02, "max_missing": 0.5, "max_correlation": 0.7, "max_vif": 3.0}
+    params |= {"stepwise": "backward"}
+    told, frames = in_tee(
+        {name: dataset_of(given, name) for name in PARTIES},
+        (*BINNED, ("select", Select(), params)),
+        {"selection": ("payments", "regulator"), "iv": ("payments",)},
+    )
+    assert set(told) == {"payments", "regulator"}
+    found = {
+        reader: Selection.model_validate_json(files["select.selection.json"])
+        for reader, files in told.items()
+    }
+    alone = features(selected(pooled(given, PARTIES), ("lender",), params)["lender"])
+    for one, other in zip(found["payments"].features, found["regulator"].features, strict=True):
+        assert one.kept == other.kept == alone[one.column].kept
+        assert other.value is None
+        assert (one.value is None) == (one.reason not in ("low_iv", "high_iv"))
+    left = {name for columns in frames["all"].columns.values() for name in columns}
+    assert left == {name for name, one in alone.items() if one.kept}
+
+
+def dataset_of(given: Tables, name: str) -> Any:
+    ids = people(len(given["lender"]["bad"]))[0]
+    return dataset(ids, given[name], label="bad" if name == "lender" else None)

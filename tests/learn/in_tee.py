@@ -1,0 +1,85 @@
+"""A pipeline in engine tee: one process has the columns of all owners, and nobody sends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from coterie.data import Dataset, VerticalFrame
+from coterie.learn.align import Align
+from coterie.learn.component import Finding, PlanContext, RunContext, synced
+from coterie.wire import local_meshes
+
+from .pipeline import ID_KEY, Steps
+
+
+def in_tee(
+    data: Mapping[str, Dataset],
+    steps: Steps,
+    receivers: Mapping[str, tuple[str, ...]],
+    *,
+    label: str = "bad",
+    holder: str = "lender",
+    min_group: int = 20,
+) -> tuple[dict[str, dict[str, bytes]], Mapping[str, VerticalFrame]]:
+    """What was given, by receiver and file, and the frames in the end; rows are aligned before."""
+    readers = {party for to in receivers.values() for party in to}
+    planning = PlanContext(
+        engine="tee",
+        step="",
+        parties=tuple(data),
+        dealer=None,
+        receivers=receivers,
+        dataset_rows={party: one.rows for party, one in data.items()},
+        columns={
+            party: tuple(c for c in one.table.column_names if c != label) for party, one in data.items()
+        },
+        label_holder=holder,
+        label=label,
+        frames={},
+        models={},
+        guests=tuple(sorted(readers - set(data))),
+        min_group=min_group,
+    )
+    told: dict[str, dict[str, bytes]] = {}
+
+    def publish(kind: str, file: str, content: bytes, to: tuple[str, ...]) -> None:
+        for party in to:
+            assert party in plan.results[kind]
+            told.setdefault(party, {})[file] = content
+
+    (mesh,) = local_meshes(["runner"]).values()
+    frames: dict[str, Any] = {}
+    models: dict[str, Any] = {}
+    findings: dict[str, list[Finding]] = {}
+    for step, component, given in (("align", Align(), {}), *steps):
+        planning.step = step
+        before = replace(planning, frames=dict(planning.frames), models=dict(planning.models))
+        params = component.Parameters.model_validate(given)
+        plan = component.plan(planning, params)
+        assert not plan.sent
+        frames.update(synced(frames, before.frames))
+        context = RunContext(
+            engine="tee",
+            step=step,
+            me="runner",
+            parties=tuple(data),
+            dealer=None,
+            receivers=receivers,
+            mesh=mesh,
+            plan=plan,
+            planning=before,
+            id_key=ID_KEY,
+            datasets=data,
+            frames=frames,
+            models=models,
+            progress=lambda done, total, what: None,
+            publish=publish,
+            findings=findings,
+        )
+        with mesh.step(step, {}):
+            component.run(context, params)
+        if component.ends_stage:
+            component.apply_facts(planning, component.facts(context))
+    return told, frames
