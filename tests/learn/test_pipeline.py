@@ -417,3 +417,19 @@ def test_new_rows_with_a_label_can_be_measured(trained: Any) -> None:
     area = roc_auc_score([label[one] for one in found], list(found.values()))
     assert metrics["joint"]["auc"] == pytest.approx(area, abs=1e-9)
     assert not any(outcomes["lender"].plans["evaluate"].sent.get(party) for party in PARTIES)
+
+
+def test_features_that_were_left_out(tmp_path: Path) -> None:
+    """`select` chooses once: new rows have the same features, whatever their values."""
+    given = [*WOE[:3], ("select", {"drop": ["payments.ratio"]}), *WOE[3:]]
+    told = {**ALL, "bins": PARTIES, "selection": ("lender",)}
+    outcomes = job(tables(800, 2), given, min_group=5, receivers=told)
+    kept = files(outcomes, tmp_path)
+    found = read_pipeline(kept["payments"])
+    assert [one.step for one in found.pipeline.steps] == ["select", "woe", "logistic"]
+    assert [one.name for one in found.pipeline.columns[1].columns] == ["flow", "ratio"]
+    assert found.pipeline.steps[0].left[1].columns == ("flow",)
+    assert ("select", "state") not in found.parts
+    before = scores(outcomes["lender"])
+    again = scores(predict(kept, tables(800, 2, label=False))["lender"])
+    assert all(again[one] == pytest.approx(score, abs=1e-4) for one, score in before.items())

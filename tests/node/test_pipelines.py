@@ -17,6 +17,7 @@ import pytest
 
 from coterie.ledger import verify
 from coterie.node import JobView, PipelineView
+from tests.cli.conftest import call
 from tests.node.conftest import Daemon, Trio, ended, refused
 
 COMPONENTS = """
@@ -126,6 +127,18 @@ def test_both_have_a_part_of_the_same_pipeline(saved: Saved, tmp_path: Path) -> 
     for daemon in (saved.trio.lender, saved.trio.payments):
         (file,) = (daemon.home / "jobs" / saved.training.id).glob("results/save/*.pipeline")
         assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_the_command_line_says(saved: Saved) -> None:
+    home = ("--home", str(saved.trio.payments.home), "pipeline")
+    listed, shown = call(*home, "list"), call(*home, "show", "score")
+    assert (listed.status, shown.status) == (0, 0)
+    assert "score@1" in listed.out
+    assert saved.pipeline.identity in shown.out
+    assert all(name in shown.out for name in ("age", "flow", "ratio", "bad of lender", "standardize"))
+    assert call(*home, "show", "score@1", "--json").json["identity"] == saved.pipeline.identity
+    assert call(*home, "show", "none").code == "CT-5086"
+    assert call("--home", str(saved.trio.hub.home), "pipeline", "list").out.startswith("No pipelines yet.")
 
 
 def standardized(trio: Trio) -> tuple[dict[str, float], dict[str, float]]:
