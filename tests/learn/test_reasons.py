@@ -196,8 +196,8 @@ def test_reasons_go_to_receivers_alone() -> None:
     assert [(one.to, one.values) for one in plan.disclosed] == [(("bureau",), 400)]
 
 
-def card_of(rows: int, network: Any, count: int) -> Any:
-    context = around(rows, network, "stream", count)
+def card_of(rows: int, network: Any, count: int, correlations: Any = "stream") -> Any:
+    context = around(rows, network, correlations, count)
     context.receivers = {"reasons": ("lender",)}
     context.models["card"] = ScorecardFacts(context.columns, Scale(600, 50, 20, 0), "glm", "woe")
     return context
@@ -208,14 +208,15 @@ def card_of(rows: int, network: Any, count: int) -> Any:
     share=st.floats(0.01, 1, exclude_max=True),
     network=st.sampled_from(NETWORKS),
     count=st.sampled_from((2, 3)),
+    correlations=st.sampled_from(("stream", "tape")),
     params=st.builds(ReasonsParams, most=st.integers(1, 5), points=st.sampled_from(("none", "own", "all"))),
 )
 @settings(max_examples=25, deadline=None)
 def test_fewer_rows_need_no_more(
-    most_rows: int, share: float, network: Any, count: int, params: ReasonsParams
+    most_rows: int, share: float, network: Any, count: int, correlations: Any, params: ReasonsParams
 ) -> None:
     def plan(rows: int) -> StepPlan:
-        return Reasons().plan(card_of(rows, network, count), params)
+        return Reasons().plan(card_of(rows, network, count, correlations), params)
 
     assert not beyond(plan(max(100, int(most_rows * share))), plan(most_rows))
 

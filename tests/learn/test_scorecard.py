@@ -293,16 +293,26 @@ def test_what_the_steps_before_must_have_left(models: Mapping[str, Any], code: s
     share=st.floats(0.01, 1, exclude_max=True),
     network=st.sampled_from(NETWORKS),
     count=st.sampled_from((2, 3)),
+    correlations=st.sampled_from(("stream", "tape")),
 )
 @settings(max_examples=20, deadline=None)
-def test_fewer_rows_need_no_more(most: int, share: float, network: Any, count: int) -> None:
+def test_fewer_rows_need_no_more(
+    most: int, share: float, network: Any, count: int, correlations: Any
+) -> None:
     def plan(rows: int) -> StepPlan:
-        context = around(rows, network, "stream", count)
+        context = around(rows, network, correlations, count)
         facts = ScorecardFacts(context.columns, Scale(600, 50, 20, 0), "glm", "woe")
         context.models["card"] = facts
         return score_plan(context, "card", "test", ("lender",))
 
     assert not beyond(plan(max(100, int(most * share))), plan(most))
+
+
+def test_fewer_features_need_no_more() -> None:
+    bound = planned({"woe": WOE, "logistic": LOGISTIC})
+    for left in ({"lender": ("age",), "payments": ("flow",)}, {"payments": ("flow",)}, {"lender": ("age",)}):
+        need = planned({"woe": WOE, "logistic": ModelFacts(left, 20, 40.0, LogisticParams())})
+        assert not beyond(need, bound)
 
 
 def test_a_card_can_be_kept_for_later_jobs(alone: Outcome) -> None:
