@@ -29,7 +29,23 @@ NAMES = re.compile(
 """What others named, on the usual page."""
 TERMS = {
     *("Coterie", "AUC", "KS", "Gini", "Brier", "DeLong", "Wilson", "AIC", "IV", "WOE", "PSI", "VIF", "PDO"),
-    *("RMSE", "MAE", "MAPE", "Pearson", "Spearman", "MiB", "KiB", "GiB", "ROC", "CSI", "Tweedie"),
+    *(
+        "Cram",
+        "NRI",
+        "IDI",
+        "LGD",
+        "RMSE",
+        "MAE",
+        "MAPE",
+        "Pearson",
+        "Spearman",
+        "MiB",
+        "KiB",
+        "GiB",
+        "ROC",
+        "CSI",
+        "Tweedie",
+    ),
 }
 """Words that Chinese risk analysts use as they are."""
 

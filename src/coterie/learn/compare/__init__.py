@@ -2,6 +2,15 @@
 
 from .component import Compare
 from .params import CompareParams
-from .record import Comparison
+from .record import Comparison, Difference, Exchange, Outcome, SwapCell, SwapSet
 
-__all__ = ["Compare", "CompareParams", "Comparison"]
+__all__ = [
+    "Compare",
+    "CompareParams",
+    "Comparison",
+    "Difference",
+    "Exchange",
+    "Outcome",
+    "SwapCell",
+    "SwapSet",
+]

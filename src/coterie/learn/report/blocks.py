@@ -25,6 +25,7 @@ __all__ = [
     "Note",
     "Section",
     "Table",
+    "columns_of",
 ]
 
 
@@ -60,7 +61,12 @@ class Column:
     title: Text | str
     style: str = "text"
     """"n" for numbers, "name" for names of columns, "keep" for what is not broken, "draw" for drawings,
-    "soft" for remarks, "strong"."""
+    "list" for lists, "soft" for remarks, "strong"."""
+
+
+def columns_of(titles: Sequence[Text | str], styles: Sequence[str]) -> tuple[Column, ...]:
+    """Of a table."""
+    return tuple(Column(title, style) for title, style in zip(titles, styles, strict=True))
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,8 @@ class Beside:
     """Two blocks side by side where there is room."""
 
     blocks: tuple[Block, ...]
+    style: str = ""
+    """"chart" for a drawing and the table of what it shows."""
     kind: ClassVar[str] = "beside"
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from coterie.learn.component import Finding
 from coterie.learn.report.facts import PageFacts
-from coterie.learn.report.sections import Reading, sections, summary
+from coterie.learn.report.sections import Reading, on_top, sections
 from coterie.learn.report.texts import LANGUAGES, TAGS, Language, T, Text, foreign
 
 __all__ = ["render"]
@@ -51,7 +51,7 @@ def render(facts: PageFacts, findings: tuple[Finding, ...], language: Language) 
         frame={"kicker": KICKER.format(party=facts.reader), "contents": CONTENTS},
         subtitle=None,
         head=_head(facts),
-        summary=summary(reading),
+        summary=on_top(reading),
         sections=sections(reading),
         footer=FOOTER.format(title=facts.title, job=facts.job, made=facts.made, reader=facts.reader),
         style=_style(),

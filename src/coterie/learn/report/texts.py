@@ -53,7 +53,7 @@ def T(en: str, zh: str) -> Text:  # noqa: N802 - a mark beside every text, as sh
 
 def joined(items: list[Text] | tuple[Text, ...]) -> Text:
     """A list in a sentence."""
-    return Text(Markup(", ").join(one.en for one in items), Markup("、").join(one.zh for one in items))
+    return Text(Markup("; ").join(one.en for one in items), Markup("；").join(one.zh for one in items))
 
 
 def _side(value: Any, language: Literal["en", "zh"]) -> Any:

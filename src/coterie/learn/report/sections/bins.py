@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from coterie.learn.binning import Bins, ColumnBins, IvTable
-from coterie.learn.report.blocks import Bar, Block, Column, Detail, Figure, Figures, Key, Note, Section, Table
+from coterie.learn.report.blocks import (
+    Bar,
+    Beside,
+    Block,
+    Detail,
+    Figure,
+    Figures,
+    Key,
+    Note,
+    Section,
+    Table,
+    columns_of,
+)
 from coterie.learn.report.charts import Axis, Bars, Line, Plot, axis
 from coterie.learn.report.numbers import count, number, percent, share, signed
+from coterie.learn.report.sections.labels import bin_label
 from coterie.learn.report.sections.reading import Reading
 from coterie.learn.report.texts import T, Text
 
@@ -16,7 +29,7 @@ TITLE_IV = T("Information value", "信息值 IV")
 MINE = T(
     "Bins of your own columns, with the counts that the job has told you. Their limits and names are yours "
     "alone.",
-    "本方数据列的分箱及本任务告知的计数。切分点与类别名称仅本方可见。",
+    "本方数据列的分箱、证据权重 WOE 与信息值 IV，及本任务告知的计数。切分点与类别名称仅本方可见。",
 )
 HEAD = (
     T("#", "序号"),
@@ -26,9 +39,8 @@ HEAD = (
     T("With 0", "好样本"),
     T("With 1", "坏样本"),
     T("Rate of 1", "违约率"),
-    T("WOE", "证据权重 WOE"),
-    T("", ""),
-    T("IV", "信息值 IV"),
+    T("WOE", "WOE"),
+    T("IV", "IV"),
 )
 OF_COLUMN = T("IV {iv} · {count} bins · {method}", "IV {iv} · {count} 箱 · {method}")
 METHODS = {
@@ -41,7 +53,6 @@ NUMBER = T("number of the bin", "分箱序号")
 SHARE = T("share of rows", "样本占比")
 RATE = T("rate of label 1", "违约率")
 ROWS_KEY = T("share of rows", "样本占比")
-MISSING = T("missing", "缺失")
 FEATURE = T("Feature", "特征")
 OWNER = T("Owner", "所有者")
 BINS = T("Bins", "分箱数")
@@ -81,27 +92,25 @@ def bins(reading: Reading) -> Section | None:
 
 def _column(column: ColumnBins, *, drawn: bool) -> Detail:
     rows = max(1, column.rows)
-    most = max((abs(one.woe) for one in column.bins), default=0.0) or 1.0
     lines = [
         (
             place,
-            MISSING if one.label == "missing" else one.label,
+            bin_label(one.label),
             count(one.rows),
             percent(one.rows / rows),
             count(one.goods),
             count(one.bads),
             percent(one.rate, 2),
             signed(one.woe, 3),
-            Bar(abs(one.woe) / most, "joint" if one.woe >= 0 else "alone"),
             number(one.iv),
         )
         for place, one in enumerate(column.bins, 1)
     ]
-    styles = ("n", "name", "n", "n", "n", "n", "n", "n", "draw", "n")
-    table = Table(tuple(map(Column, HEAD, styles)), lines)
+    table = Table(columns_of(HEAD, ("n", "name", "n", "n", "n", "n", "n", "n", "n")), lines)
     method: Text | str = METHODS.get(column.method, column.method)
     remark = OF_COLUMN.format(iv=number(column.iv, 3), count=len(column.bins), method=method)
-    return Detail(column.name, (*((_plot(column),) if drawn else ()), table), remark)
+    shown = Beside((_plot(column), table), "chart") if drawn else table
+    return Detail(column.name, (shown,), remark)
 
 
 def _plot(column: ColumnBins) -> Figures:
@@ -147,4 +156,4 @@ def values(reading: Reading) -> Section | None:
     ]
     titles = (T("#", "序号"), FEATURE, OWNER, T("IV", "IV"), T("", ""), STRENGTH, BINS, MISSING_RATE)
     styles = ("n", "name", "keep", "n", "draw", "soft", "n", "n")
-    return Section("iv", TITLE_IV, (Table(tuple(map(Column, titles, styles)), lines), Note(IV_NOTE)))
+    return Section("iv", TITLE_IV, (Table(columns_of(titles, styles), lines), Note(IV_NOTE)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coterie.learn.evaluate import Evaluation, Metrics, Point, RegressionEvaluation, ScoreBin, Segmentation
-from coterie.learn.report.blocks import Bar, Block, Column, Detail, Figure, Figures, Key, Table
+from coterie.learn.report.blocks import Bar, Block, Column, Detail, Figure, Figures, Key, Table, columns_of
 from coterie.learn.report.charts import Line, Plot, Whisker, axis
 from coterie.learn.report.numbers import count, number, percent, short, signed
 from coterie.learn.report.texts import T, Text
@@ -76,7 +76,7 @@ def _bins(bins: tuple[ScoreBin, ...]) -> Table:
     ]
     titles = (BIN, SCORES, ROWS, POSITIVES, RATE, T("", ""), LIFT, PRECISION, RECALL, F1)
     styles = ("n", "n", "n", "n", "n", "draw", "n", "n", "n", "n")
-    return Table(tuple(map(Column, titles, styles)), lines, ADDED)
+    return Table(columns_of(titles, styles), lines, ADDED)
 
 
 BY_COLUMN = T("By {column}", "按 {column} 分群")
@@ -111,7 +111,7 @@ def _segments(of: Segmentation) -> Table:
     titles = (SEGMENT, ROWS, PREDICTED, OBSERVED, T("AUC", "AUC"), T("", ""), T("KS", "KS 值"))
     styles = ("name", "n", "n", "n", "n", "draw", "n")
     return Table(
-        tuple(map(Column, titles, styles)),
+        columns_of(titles, styles),
         lines,
         INTERVALS.format(low=number(scale[0], 2), high=number(scale[1], 2)),
     )

@@ -18,7 +18,7 @@ TITLE = T("How good the score is", "模型表现")
 TITLE_OF = T("How good the score of “{model}” is", "模型表现：{model}")
 ON = T(
     "Model “{model}” on the {rows} rows of: {frame}.",
-    "模型“{model}”在 {frame} 上的表现，共 {rows} 个样本。",
+    "模型“{model}”在{frame}上的表现，共 {rows} 个样本。",
 )
 UNSEEN = T(
     "Model “{model}” on the {rows} test rows, which training did not see.",

@@ -160,7 +160,7 @@ def learned(reading: Reading) -> Section | None:
         lines.append((party.name, party.role, Items(tuple(found)) if found else NOTHING))
     if not lines:
         return None
-    columns = (Column(PARTY, "strong"), Column(ROLE), Column(KNEW))
+    columns = (Column(PARTY, "strong"), Column(ROLE), Column(KNEW, "list"))
     return Section("learned", TITLE_LEARNED, (Table(columns, lines),))
 
 

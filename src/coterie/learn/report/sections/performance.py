@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from coterie.learn.evaluate import Curves, Metrics
-from coterie.learn.report.blocks import Bar, Block, Cell, Column, Figure, Figures, Key, Table
+from coterie.learn.report.blocks import Bar, Block, Cell, Column, Figure, Figures, Key, Table, columns_of
 from coterie.learn.report.charts import Axis, Bars, Dots, Gap, Line, Mark, Plot, Steps, axis
 from coterie.learn.report.numbers import count, number, percent, share, signed
 from coterie.learn.report.texts import T, Text
@@ -373,7 +373,7 @@ def tables(of: Measured) -> tuple[Block, ...]:
         for band in of.joint.calibration
     ]
     return (
-        Table(tuple(map(Column, LIFT_HEAD, styles)), lift, LIFT_TABLE),
+        Table(columns_of(LIFT_HEAD, styles), lift, LIFT_TABLE),
         Table(
             (*(Column(title, "n") for title in CALIBRATION_HEAD), Column(LIES, "soft")),
             calibration,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coterie.learn.describe import ColumnProfile, Profile
-from coterie.learn.report.blocks import Block, Column, Detail, Figure, Figures, Note, Table
+from coterie.learn.report.blocks import Block, Column, Detail, Figure, Figures, Note, Table, columns_of
 from coterie.learn.report.charts import Plot, Steps, axis
 from coterie.learn.report.numbers import count, percent, share, short
 from coterie.learn.report.sections.job import frame_name
@@ -56,9 +56,7 @@ def profiles(reading: Reading) -> tuple[Block, ...]:
     """For each step: a table of all columns, histograms, categories."""
     blocks: list[Block] = []
     for _, document in reading.documents("describe", "profile", Profile):
-        inner: list[Block] = [
-            Table(tuple(map(Column, HEAD, STYLES)), [_line(one) for one in document.columns])
-        ]
+        inner: list[Block] = [Table(columns_of(HEAD, STYLES), [_line(one) for one in document.columns])]
         if not all(one.whole for one in document.columns):
             inner.append(Note(PARTLY.format(least=count(document.min_group))))
         drawn = [_plot(one) for one in document.columns if one.histogram][:MOST_PLOTS]

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from coterie.learn.reasons import ReasonsSummary
-from coterie.learn.report.blocks import Bar, Block, Card, Cards, Column, Detail, Note, Section, Table
+from coterie.learn.report.blocks import (
+    Bar,
+    Block,
+    Card,
+    Cards,
+    Column,
+    Detail,
+    Note,
+    Section,
+    Table,
+    columns_of,
+)
 from coterie.learn.report.numbers import count, number, percent, signed
 from coterie.learn.report.sections.job import frame_name
+from coterie.learn.report.sections.labels import bin_label
 from coterie.learn.report.sections.reading import Reading
 from coterie.learn.report.texts import T, Text, joined
 from coterie.learn.scorecard import CardColumn, CardPart
@@ -42,13 +54,12 @@ ABOUT = T(
     "coefficient {coefficient} · {least} to {most} points",
     "系数 {coefficient} · {least} 至 {most} 分",
 )
-MISSING = T("missing", "缺失")
 TITLE_REASONS = T("Reasons", "拒绝原因")
 REASONS = T(
     "How often a feature is the first, the second, … reason why a row of {frame} has fewer points than it "
     "could "
     "({against}); {without} of {rows} rows have no reason.",
-    "在 {frame} 中，各特征作为第一、第二……扣分原因的样本数（{against}）；{rows} 个样本中有 {without} 个无扣"
+    "在{frame}中，各特征作为第一、第二……扣分原因的样本数（{against}）；{rows} 个样本中有 {without} 个无扣"
     "分原因。",
 )
 AGAINST = {
@@ -101,14 +112,14 @@ def _column(column: CardColumn, part: CardPart) -> Detail:
     span = (column.most - column.least) or 1.0
     lines = [
         (
-            MISSING if one.label == "missing" else one.label,
+            bin_label(one.label),
             signed(one.woe, 3),
             _points(one.points, part),
             Bar((one.points - column.least) / span),
         )
         for one in column.bins
     ]
-    table = Table(tuple(map(Column, HEAD, ("name", "n", "n", "draw"))), lines)
+    table = Table(columns_of(HEAD, ("name", "n", "n", "draw")), lines)
     about = ABOUT.format(
         coefficient=signed(column.coefficient),
         least=_points(column.least, part),
