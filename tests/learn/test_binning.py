@@ -7,6 +7,7 @@ import json
 import sys
 import warnings
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ with warnings.catch_warnings():
     import scorecardpy
 
 LEAST = 20
+DATA = Path(__file__).parents[3] / "shared" / "data"
 
 
 def code_of(call: Any) -> str:
@@ -108,6 +110,39 @@ def test_optimal_bins_are_those_of_optbinning(trend: str, shape: str, seed: int)
     assert [one.woe for one in found.bins] == pytest.approx(usual["WoE"].astype(float).tolist(), abs=1e-12)
     assert [one.iv for one in found.bins] == pytest.approx(usual["IV"].astype(float).tolist(), abs=1e-12)
     assert found.iv == pytest.approx(oracle.binning_table.iv, abs=1e-12)
+
+
+def test_bins_of_a_real_table_are_those_of_optbinning() -> None:
+    """Give Me Some Credit: missing values, long tails, counts of which most are 0."""
+    path = DATA / "give_me_some_credit" / "cs-training.csv.gz"
+    if not path.exists():
+        pytest.skip("the shared data is not here")
+    table = pd.read_csv(path)
+    labels = table["SeriousDlqin2yrs"].to_numpy(np.int8)
+    for name in (
+        "age",
+        "MonthlyIncome",
+        "DebtRatio",
+        "NumberOfDependents",
+        "NumberOfTime30-59DaysPastDueNotWorse",
+    ):
+        values = table[name].to_numpy(np.float64)
+        found = binned(values, labels)
+        cuts = np.unique(np.nanquantile(values, np.arange(1, 20) / 20))
+        best: dict[float, list[float]] = {}
+        for trend in ("ascending", "descending"):
+            oracle = OptimalBinning(
+                user_splits=cuts[cuts > np.nanmin(values)],
+                monotonic_trend=trend,
+                max_n_bins=6,
+                min_bin_size=0.05,
+                min_bin_n_event=LEAST,
+                min_bin_n_nonevent=LEAST,
+            ).fit(values, labels)
+            quietly(oracle.binning_table.build)
+            best[oracle.binning_table.iv] = oracle.splits.tolist()
+        assert found.iv == pytest.approx(max(best), abs=1e-12), name
+        assert list(found.edges) == best[max(best)], name
 
 
 def test_quantile_bins_missing_and_special_ones_are_weighed_as_optbinning_does() -> None:
