@@ -1,0 +1,229 @@
+"""Each kind of document has its chapter, which says what the document says and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from coterie.learn.component import Finding
+
+from . import report_more as more
+from .report_material import HOSTILE, LENDER, evaluation, finding
+from .report_page import page
+
+WORDS: list[tuple[Callable[[], Any], str, tuple[str, ...]]] = [
+    (more.described, "Data", ("whole number", "44.31", "6.1%", "(not told)", "20,000", "all others")),
+    (more.crossed, "Columns against the label", ("812.4", "0.310", "900.5", "24.00%")),
+    (more.binned, "Bins", ("IV 0.967 · 6 bins · optimal", "[0.35, 0.7)", "20,622", "+1.454", "missing")),
+    (more.binned, "Information value", ("0.8700", "very strong: look twice", "0.0090", "none")),
+    (more.correlated, "Correlations", ("Pearson correlation", "above 1000", "redundant", "−.68", "13.40")),
+    (
+        more.selected,
+        "Selected features",
+        ("3 of 5 features stay", "correlates with payments.late_90", "0.93"),
+    ),
+    (more.carded, "Scorecard", ("600", "50 : 1", "312", "coefficient −0.8300 · 9 to 62 points", "+1.454")),
+    (more.carded, "Reasons", ("12,000", "210 of 36,000 rows have no reason", "against the best bin")),
+    (more.stable, "Stability", ("PSI 0.0048 · stable", "0.2700", "changed", "to be watched", "33,600")),
+    (more.compared, "Comparison", ("AUC (DeLong test)", "+0.0412", "[+0.0310, +0.0514]", "< 0.0001", "+91")),
+    (more.decided, "Decision", ("From 540 points rows are approved, below 500", "69.4%", "2.08%", "60,000")),
+]
+
+
+def told(made: Any) -> tuple[Finding, ...]:
+    return (made,) if isinstance(made, Finding) else made
+
+
+@pytest.mark.parametrize(("make", "title", "words"), WORDS, ids=[title for _, title, _ in WORDS])
+def test_a_chapter_says_what_its_document_says(
+    make: Callable[[], Any], title: str, words: tuple[str, ...]
+) -> None:
+    without, shown = page(()), page(told(make()))
+    assert title in shown.headings
+    assert title in without.headings or title == "Data" or title not in without.text()
+    for word in words:
+        assert word in shown.text(), word
+    assert sum(word not in without.text() for word in words) >= len(words) - 2
+
+
+def test_one_of_each_makes_a_whole_report() -> None:
+    shown = page(more.everything(), "both")
+    assert len(shown.headings) == 15
+    assert set(shown.ids.values()) == {1}
+    assert {link[1:] for link in shown.links} <= set(shown.ids)
+    assert len(shown.source.encode()) < 400_000
+    assert shown.source == page(more.everything(), "both").source
+
+
+def test_no_english_is_left_in_any_chapter() -> None:
+    text = page(more.everything(), "zh", label="label", title="标题").text()
+    known = {
+        "utilization",
+        "age",
+        "dependents",
+        "late",
+        "debt",
+        "ratio",
+        "income",
+        "region",
+        "north",
+        "column",
+    }
+    steps = {
+        "align",
+        "logistic",
+        "evaluate",
+        "glm",
+        "scorecard",
+        "label",
+        "title",
+        "lender",
+        "payments",
+        "hub",
+    }
+    terms = {
+        *(
+            "Coterie",
+            "AUC",
+            "KS",
+            "Gini",
+            "Brier",
+            "DeLong",
+            "Wilson",
+            "AIC",
+            "IV",
+            "WOE",
+            "PSI",
+            "VIF",
+            "PDO",
+        ),
+        *("Pearson", "Cram", "NRI", "IDI", "LGD", "MiB", "KiB", "ROC", "UTC", "mpc", "credit", "sha"),
+    }
+    left = set(re.findall(r"[A-Za-z]{2,}", re.sub(r"\b[0-9a-f]{8,}\b", "", text)))
+    assert left - known - steps - terms == set()
+
+
+def test_the_summary_has_the_decision_and_how_many_features_stay() -> None:
+    text = page(more.everything()).text()
+    summary = text[: text.index("Participant")]
+    assert "That approves 69.4% of the rows, with a default rate of 2.08%" in summary
+    assert "Features 3 selected of 10 columns in the job" in summary
+    assert "AUC 0.8384" in summary
+
+
+def hostile(one: Finding) -> Finding:
+    """The same document with other names in it."""
+    text = json.dumps(one.document)
+    for name in ("utilization", "late_90", "column_1", "region", "north", "[0.1, 0.35)", "income"):
+        text = text.replace(name, (name[:6] + HOSTILE).replace('"', '\\"'))
+    return replace(one, step=HOSTILE, document=json.loads(text))
+
+
+def test_foreign_names_are_text_in_every_chapter() -> None:
+    shown = page(tuple(map(hostile, more.everything())), "both")
+    assert shown.tags["script"] == 0
+    assert "<script" not in shown.source
+    assert shown.text().count("<script>alert('1')</script>") > 25
+
+
+def test_a_long_map_of_correlations_stays_readable() -> None:
+    wide = page(more.correlated(70))
+    assert len(wide.source) < 700_000
+    assert "lender.column_69" in wide.text()
+    assert wide.text().count("−.") < 70 * 35  # numbers are in small maps alone
+    most = page(more.correlated(130))
+    assert most.tags["svg"] == 0
+    assert "Strongest pairs" in most.text()
+
+
+def test_of_a_guarded_record_the_page_says_so() -> None:
+    assert "are coarse" not in page(evaluation()).text()
+    assert "fewer than 20 rows of either label" in page(evaluation(least=20)).text()
+
+
+def test_parts_of_the_rows() -> None:
+    numbers, drawn = evaluation()
+    segment = {"rows": 3000, "positives": 210, "rate": 0.07, "predicted": 0.068, "ks": 0.41}
+    segments = [
+        {**segment, "name": "north", "auc": 0.81, "auc_low": 0.78, "auc_high": 0.84},
+        {**segment, "name": "other", "auc": None, "auc_low": None, "auc_high": None, "ks": None},
+    ]
+    document = {**numbers.document, "segments": [{"column": "lender.region", "segments": segments}]}
+    text = page((replace(numbers, document=document), drawn)).text()
+    assert "By lender.region" in text
+    assert "north 3,000 6.80% 7.00% 0.8100" in text
+    assert "all others 3,000" in text
+
+
+def test_numbers_of_a_label_that_is_no_class() -> None:
+    document = {
+        "version": 1,
+        "task": "regression",
+        "model": "glm",
+        "frame": "test",
+        "guarded": False,
+        "joint": {
+            "rows": 900,
+            "mean": 3.2,
+            "predicted_mean": 3.1,
+            "mse": 0.49,
+            "rmse": 0.7,
+            "mae": 0.5,
+            "r2": 0.61,
+            "mape": None,
+            "variance_power": 1.0,
+            "deviance": 0.8,
+            "deviance_explained": 0.4,
+            "bands": [
+                {
+                    "band": n,
+                    "rows": 90,
+                    "predicted": 5.0 / n,
+                    "observed": 5.1 / n,
+                    "score_low": 0.1,
+                    "score_high": 9,
+                }
+                for n in range(1, 11)
+            ],
+        },
+        "baseline": None,
+        "rmse_gain": None,
+    }
+    shown = page((finding("evaluate", "metrics", document),))
+    for words in ("Root mean squared error", "0.61", "Predicted and observed mean by band"):
+        assert words in shown.text()
+    assert f"What this job has told {LENDER}" in shown.text()
+
+
+def test_decisions_whose_volumes_are_not_told() -> None:
+    one = more.decided()
+    small = replace(one, document={**one.document, "zones": [], "bands": [], "guarded": True})
+    text = page((small,)).text()
+    assert "From 540 points" in text
+    assert "Volumes are not told" in text
+    risk = {"unit": "probability", "approve": 0.05, "refuse": 0.05}
+    text = page((replace(one, document={**one.document, **risk}),)).text()
+    assert "Below a probability of label 1 of 5.00% rows are approved, from there they are refused" in text
+
+
+@pytest.mark.parametrize(
+    ("rows", "more_"),
+    [
+        (2, {}),
+        (40, {}),
+        (300, {"ties": 1}),
+        (300, {"ties": 3}),
+        (3000, {"shift": 6.0}),
+        (3000, {"shift": -9.0}),
+    ],
+    ids=["two rows", "few rows", "two scores", "four scores", "rare label", "common label"],
+)
+def test_odd_scores_make_a_page_too(rows: int, more_: dict[str, Any]) -> None:
+    shown = page(evaluation(rows, **more_))
+    assert shown.tags["svg"] >= 6
+    assert not re.search(r"\bnan\b|\binf\b", shown.text())
