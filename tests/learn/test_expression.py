@@ -137,6 +137,26 @@ def test_results_that_are_missing_alone_are_counted() -> None:
     assert of("b / a", table).to_pylist() == [None, 1.0, None, None]
 
 
+def test_numbers_at_the_edges() -> None:
+    least, large = -(2**63), 2**62
+    table = pa.table({"a": [1, large, None, least], "b": [1e300, None, 2.0, 0.0]})
+    wanted = {
+        "a // 3": [0, large // 3, None, least // 3],
+        "a % 3": [1, large % 3, None, least % 3],
+        "a // -1": [-1, -large, None, None],
+        "a * 1.5": [1.5, large * 1.5, None, least * 1.5],
+        "a < b": [True, None, None, True],
+        "b * b": [None, None, 4.0, 0.0],
+        "a == 1 or isnull(b)": [True, True, None, False],
+        "5 % 0 + b": [None] * 4,
+        "7 // 2 + b": [1e300, None, 5.0, 3.0],
+        "where(true, 1, 2) + a * 0": [1, 1, None, 1],
+    }
+    assert {text: of(text, table).to_pylist() for text in wanted} == wanted
+    for text in ("-a", "abs(a)", "a + a", "a ** 2", "round(b, 15)"):
+        assert refused(text, table).code == "CT-3117"
+
+
 @pytest.mark.parametrize(
     ("text", "character"),
     [

@@ -128,9 +128,11 @@ class PlanContext:
 
     @property
     def widest(self) -> int:
-        """Feature columns of whoever holds the most: of one party; in engine tee of all together."""
-        widths = [len(names) for names in self.columns.values()]
-        return sum(widths) if self.engine == "tee" else max(widths, default=0)
+        """Feature columns of whoever holds the most, in the datasets or in a frame: of one party; in engine
+        tee of all together."""
+        spread = (self.columns, *(shape.columns for shape in self.frames.values()))
+        widths = ([len(names) for names in columns.values()] for columns in spread)
+        return max(sum(one) if self.engine == "tee" else max(one, default=0) for one in widths)
 
     def receiving(self, kind: ResultKind) -> tuple[str, ...]:
         """Who gets results of that kind where a step makes them: the parties with data, then the guests, to

@@ -85,10 +85,10 @@ class Transform(Component[P], Repeats, Generic[P, S]):
         if "all" not in context.frames:
             raise FRAME_MISSING("'all'", step=context.step)
         self.check(context, params)
-        rows = context.frames["all"].rows
-        memory, disk = table_needs(rows, context.widest * len(context.frames))
         for name, shape in context.frames.items():
             context.frames[name] = self.shape(shape, params)
+        rows = context.frames["all"].rows
+        memory, disk = table_needs(rows, context.widest * len(context.frames))
         return StepPlan(
             step=context.step,
             component=self.name,

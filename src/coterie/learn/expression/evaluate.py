@@ -16,6 +16,7 @@ from .values import (
     INT,
     TRUTH,
     Datum,
+    as_float,
     common,
     compared,
     divided,
@@ -111,16 +112,16 @@ def _folded(sign: str, left: Datum, right: Datum, position: int) -> Datum:
     if sign in ("/", "//", "%"):
         return divided(sign, a, b)
     if FLOAT in (a.type, b.type):
-        return finite(_FLOATS[sign](a.cast(FLOAT), b.cast(FLOAT)))
+        return finite(_FLOATS[sign](as_float(a), as_float(b)))
     return _whole(_ARITHMETIC[sign], (a, b), position)
 
 
 def _whole(function: Callable[..., Datum], values: Iterable[Datum], position: int) -> Datum:
-    """Whole numbers. Errors: CT-3117 beyond 64 bits."""
+    """Errors: CT-3117 beyond 64 bits."""
     try:
         return function(*values)
     except pa.ArrowInvalid:
-        raise EXPRESSION_UNFIT(f"character {position}: a value beyond whole numbers of 64 bits") from None
+        raise EXPRESSION_UNFIT(f"character {position}: a value beyond 64 bits") from None
 
 
 def _member(value: Datum, among: tuple[bool | int | float | str, ...], position: int) -> Datum:
@@ -149,7 +150,7 @@ def _applied(name: str, values: list[Datum], position: int) -> Datum:
 def _numeric(name: str, values: list[Datum], position: int) -> Datum:
     first = values[0]
     if name in _SMOOTH:
-        return finite(_SMOOTH[name](first.cast(FLOAT)))
+        return finite(_SMOOTH[name](as_float(first)))
     if name == "**":
         return _power(first, values[1], position)
     if name in ("abs", "neg"):
@@ -157,13 +158,12 @@ def _numeric(name: str, values: list[Datum], position: int) -> Datum:
         return _whole(function, (first,), position)
     if name == "round" and len(values) == 2:
         digits = values[1].as_py()
-        if first.type == INT:
-            return _whole(lambda one: pc.round(one, digits), (first,), position)
-        return finite(pc.round(first, digits))
+        rounded = _whole(lambda one: pc.round(one, digits), (first,), position)
+        return rounded if first.type == INT else finite(rounded)
     return floored(name, first, position)
 
 
 def _power(base: Datum, exponent: Datum, position: int) -> Datum:
     if base.type == INT and exponent.type == INT and exponent.as_py() >= 0:
         return _whole(pc.power_checked, (base, exponent), position)
-    return finite(pc.power(base.cast(FLOAT), exponent.cast(FLOAT)))
+    return finite(pc.power(as_float(base), as_float(exponent)))

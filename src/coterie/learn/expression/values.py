@@ -18,6 +18,7 @@ from .errors import EXPRESSION_UNFIT
 
 __all__ = [
     "Datum",
+    "as_float",
     "common",
     "compared",
     "divided",
@@ -69,9 +70,14 @@ def number(value: Datum, position: int, to: pa.DataType | None = None) -> Datum:
     """A value to compute with: truth values are 0 and 1. Errors: CT-3117 for a text."""
     if value.type == TEXT:
         raise EXPRESSION_UNFIT(f"character {position}: a text where a number is needed")
-    if to is not None:
-        return value if value.type == to else value.cast(to)
+    if to == FLOAT:
+        return as_float(value)
     return value.cast(INT) if value.type == TRUTH else value
+
+
+def as_float(value: Datum) -> Datum:
+    """A number as float64: whole numbers beyond 2^53 are rounded."""
+    return pc.cast(value, FLOAT, safe=False)
 
 
 def need_truth(value: Datum, position: int) -> Datum:
@@ -106,14 +112,15 @@ def divided(sign: str, left: Datum, right: Datum) -> Datum:
     ``/`` gives floats; the others whole numbers of whole numbers.
     """
     if sign == "/" or FLOAT in (left.type, right.type):
-        a, b = (value.cast(FLOAT) for value in (left, right))
+        a, b = as_float(left), as_float(right)
         if sign == "/":
             return finite(pc.divide(a, b))
         whole = finite(pc.floor(pc.divide(a, b)))
         if sign == "//":
             return whole
         return finite(_by_numpy(np.mod, a, b, whole))
-    with_result = pc.and_(pc.not_equal(right, 0), pc.not_equal(left, _LEAST))
+    beyond = pc.and_(pc.equal(left, _LEAST), pc.equal(right, -1))
+    with_result = pc.and_(pc.not_equal(right, 0), pc.invert(beyond))
     safe = pc.if_else(pc.equal(right, 0), pa.scalar(1, INT), right)
     whole = pc.if_else(with_result, pa.scalar(0, INT), pa.scalar(None, INT))
     return _by_numpy(np.floor_divide if sign == "//" else np.mod, left, safe, whole)

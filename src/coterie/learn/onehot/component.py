@@ -84,7 +84,6 @@ class Onehot(Transform[OnehotParams, Encoder]):
         told = tuple(party for party in context.receiving("profile") if party in owners)
         plan = replace(
             plan,
-            memory=plan.memory + context.frames["all"].rows * 8 * params.most * len(params.columns),
             reveals=_reveals(context, params, told),
             results={"profile": told} if told else {},
         )

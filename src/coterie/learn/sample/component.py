@@ -111,7 +111,7 @@ class Sample(Component[SampleParams]):
 
 def _frames(context: PlanContext, params: SampleParams) -> list[str]:
     """Errors: CT-3001."""
-    if params.frame is None:
+    if params.frame in (None, "all"):  # the others have some of its rows
         return list(context.frames)
     shape_of(context, params.frame)
     return [params.frame]

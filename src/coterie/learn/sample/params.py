@@ -32,7 +32,7 @@ class SampleParams(Params):
     salt: str = Field("", max_length=64)
     """Another text gives other rows."""
     frame: FrameName | None = None
-    """The frame that is sampled; every frame if it is not given."""
+    """The frame that is sampled, such as "train"; every frame if it is not given, or is "all"."""
     share: float = Field(0.5, gt=0, lt=1)
     """Of ``weights``: the weight of the training rows with label 1, of the weight of all."""
     column: ColumnName = "sample_weight"
