@@ -151,11 +151,14 @@ def _test(difference: float, error: float) -> Difference:
 
 
 def swapped(pair: Pair, approval: float, least: int) -> SwapSet | None:
-    """Whom either score approves at its highest cut with at most that share of the rows.
+    """Whom either score approves at its highest cut with at most that share of the rows; others are told of
+    the cuts between cells that are nearest to it.
 
     :param least: None is given where one of the four groups has fewer rows of either label.
     """
     approved = [_approved(pair.labels, scores, approval, least) for scores in (pair.first, pair.second)]
+    if approved[0] is None or approved[1] is None:
+        return None
     groups = (
         approved[0] & approved[1],
         approved[0] & ~approved[1],
@@ -172,12 +175,17 @@ def swapped(pair: Pair, approval: float, least: int) -> SwapSet | None:
     )
 
 
-def _approved(labels: Labels, scores: Floats, approval: float, least: int) -> NDArray[np.bool_]:
+def _approved(labels: Labels, scores: Floats, approval: float, least: int) -> NDArray[np.bool_] | None:
     counts = tally(labels, scores)
     if least:
         counts = coarse(counts, least)
     share = np.cumsum(counts.sizes[::-1]) / counts.rows
-    groups = int(np.count_nonzero(share <= approval + 1e-12))
+    if not least:
+        groups = int(np.count_nonzero(share <= approval + 1e-12))
+    elif len(share) > 1:
+        groups = int(np.argmin(np.abs(share[:-1] - approval))) + 1
+    else:
+        return None
     if not groups:
         return np.zeros(len(labels), np.bool_)
     return np.asarray(scores <= counts.tops[::-1][groups - 1])

@@ -74,7 +74,10 @@ def tally(labels: Labels, scores: Floats) -> Tally:
 
 def coarse(counts: Tally, least: int) -> Tally:
     """Neighbouring groups taken together, from the highest score down, into cells with at least ``least``
-    rows of either label; what is left at the low end joins the last cell. One cell where there are fewer."""
+    rows of either label; what is left at the low end joins the last cell. One cell where there are fewer.
+    Without a least number, groups stay what they are."""
+    if least < 1:
+        return counts
     positives, negatives = np.cumsum(counts.positives), np.cumsum(counts.negatives)
     ends: list[int] = []
     seen = np.zeros(2, np.int64)
