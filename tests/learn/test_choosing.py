@@ -155,6 +155,8 @@ def test_one_frame_alone() -> None:
         assert whole(after, name).equals(whole(before, name))
     assert set(whole(after, "train").index) < set(whole(before, "train").index)
     assert refusal(GIVEN, (draw(frame="train"),)).code == "CT-3001"
+    every = play(GIVEN, (SPLIT, draw(frame="all"), keep("lender", "age > 20")))
+    assert set(whole(every, "train").index) < set(whole(every, "all").index)
 
 
 def test_weights_give_label_one_its_share_and_show_no_label() -> None:

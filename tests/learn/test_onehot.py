@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,13 @@ import pyarrow as pa
 import pytest
 from sklearn.preprocessing import OneHotEncoder
 
+from coterie.data import Scratch, VerticalFrame
 from coterie.errors import CoterieError
 from coterie.learn.derive import Derive
 from coterie.learn.fill import Fill
 from coterie.learn.onehot import Onehot, OnehotParams, OnehotProfile
 from coterie.learn.onehot.clear import Encoder, encoded, fit
-from coterie.learn.onehot.component import OnehotFacts
+from coterie.learn.onehot.component import OnehotFacts, told_counts
 from coterie.learn.split import Split
 from coterie.learn.standardize import Standardize
 
@@ -218,3 +220,48 @@ def test_an_impossible_number_of_columns_is_refused() -> None:
         with pytest.raises(CoterieError) as caught:
             Onehot().apply_facts(planning, {"columns.0": count})
         assert caught.value.code == "CT-3123"
+
+
+def test_an_impossible_number_from_a_peer_is_refused() -> None:
+    class Peer:
+        def recv_bytes(self, tag: str, size: int) -> bytes:
+            return bytes([200, 0] * (size // 2))
+
+    class Mesh:
+        def to(self, party: str) -> Peer:
+            return Peer()
+
+    class Context:
+        parties = ("lender", "payments")
+        mesh = Mesh()
+        step = "onehot"
+
+    params = OnehotParams(columns=("payments.job",))
+    with pytest.raises(CoterieError) as caught:
+        told_counts(Context(), params, {"lender": Encoder(columns={})})  # type: ignore[arg-type]
+    assert (caught.value.code, caught.value.party) == ("CT-3123", "payments")
+
+
+def test_long_tables_lie_on_disk(tmp_path: Path) -> None:
+    given = table(300).dropna()
+    scratch = Scratch(tmp_path, rows=1)
+    plain = pa.table({name: pa.chunked_array([given[name].tolist()]) for name in ("age", "job", "bad")})
+    frame = VerticalFrame(
+        len(given),
+        {"lender": ("age", "job")},
+        "lender",
+        "bad",
+        {"lender": plain},
+        np.zeros((len(given), 32), np.uint8),
+        scratch,
+    )
+    params = OnehotParams(columns=("lender.job",))
+    state = Encoder(columns={"job": fit("job", plain["job"], params, 1)})
+    found = Onehot().transform(frame, params, state)
+    assert found.columns["lender"] == ("age", "job#1", "job#2", "job#3", "job#4")
+    assert "job" not in found.table.column_names
+    assert found.labels().tolist() == given.bad.tolist()
+    assert found.matrix(("job#1",))[:, 0].tolist() == (given.job == "clerk").astype(float).tolist()
+    assert any(tmp_path.iterdir()) is False  # files without names
+    later = found.take(np.arange(5))
+    assert later.table["job#1"].to_pylist() == (given.job == "clerk").astype(int).tolist()[:5]

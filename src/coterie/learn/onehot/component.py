@@ -126,7 +126,7 @@ class Onehot(Transform[OnehotParams, Encoder]):
     ) -> Callable[[FrameShape], Mapping[str, tuple[str, ...]]]:
         for owner, state in states.items():
             context.tell("profile", _profile(owner, state, params).model_dump(mode="json"), to=(owner,))
-        counts = _told_counts(context, params, states)
+        counts = told_counts(context, params, states)
         return lambda shape: _encoded_columns(shape, counts)
 
     def facts(self, context: RunContext) -> dict[str, int]:
@@ -173,7 +173,7 @@ def _encoded_columns(shape: FrameShape, counts: Mapping[str, int]) -> dict[str, 
     return {owner: _encoded_names(names, owner, counts) for owner, names in shape.columns.items()}
 
 
-def _told_counts(context: RunContext, params: OnehotParams, states: Mapping[str, Encoder]) -> dict[str, int]:
+def told_counts(context: RunContext, params: OnehotParams, states: Mapping[str, Encoder]) -> dict[str, int]:
     """Number of columns that came of each, at whosever it is. Errors: CT-3123."""
     counts = {
         f"{owner}.{name}": learnt.width
