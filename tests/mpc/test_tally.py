@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from coterie.errors import CoterieError
 from coterie.mpc import Context, functions, trace, twin
 from coterie.mpc.protocols.packing import pack_low
-from coterie.mpc.protocols.tally import Tally, chunk_count, laid_out
+from coterie.mpc.protocols.tally import Tally, chunk_classes, chunk_count, laid_out
 
 from .rig import DEALER, NAMES, play
 
@@ -34,7 +34,7 @@ def program(n: int, count: int, arrays: int = 1, high: float = 1.0) -> Any:
 @given(st.integers(1, 12), st.integers(1, 9), st.lists(st.integers(0, 11), max_size=60))
 def test_every_row_has_one_place_in_a_chunk_of_its_class(classes: int, width: int, drawn: list[int]) -> None:
     index = np.array(drawn, np.int64) % classes
-    rows, of_chunks = laid_out(index, classes, width)
+    rows, of_chunks = laid_out(index, classes, width), chunk_classes(index, classes, width)
     assert len(of_chunks) == chunk_count(len(index), classes, width)
     assert sorted(rows) == list(range(width * len(of_chunks)))
     for place, row in enumerate(rows):

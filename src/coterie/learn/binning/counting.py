@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -27,6 +29,7 @@ from .statement import CLEAR, counts_statement
 
 __all__ = ["Counted", "Places", "count_plan", "count_run"]
 
+_CORES = min(8, os.cpu_count() or 1)
 Places: TypeAlias = Mapping[str, tuple[str, ...]]
 """Columns by owner."""
 
@@ -129,13 +132,16 @@ def _labels(frame: VerticalFrame, least: int) -> NDArray[np.int8]:
 def _grouped(
     context: RunContext, frame: VerticalFrame, owner: str, names: Sequence[str], params: BinParams
 ) -> list[Groups]:
-    found = []
-    for number, name in enumerate(names):
-        context.progress(number, len(names), f"grouping by columns of {owner}")
+    def group(name: str) -> Groups:
         special = params.special.get(f"{owner}.{name}", ())
         try:
-            column = frame.column(owner, name)
-            found.append(grouped(name, column, params, special, context.planning.min_group))
+            return grouped(name, frame.column(owner, name), params, special, context.planning.min_group)
         except CoterieError as error:
             raise error.at(party=owner, step=context.step) from None
+
+    found = []
+    with ThreadPoolExecutor(_CORES) as pool:
+        for number, one in enumerate(pool.map(group, names)):
+            context.progress(number, len(names), f"grouping by columns of {owner}")
+            found.append(one)
     return found

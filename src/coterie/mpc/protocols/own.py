@@ -18,7 +18,7 @@ from coterie.mpc.form import PrivateForm, Shape, ShapeError
 from coterie.mpc.protocols.permutation import inverse
 from coterie.mpc.protocols.product import PrivateProduct
 from coterie.mpc.protocols.protocol import Forms, Params, Protocol
-from coterie.mpc.protocols.tally import chunk_count, laid_out
+from coterie.mpc.protocols.tally import chunk_classes, chunk_count
 from coterie.mpc.ranges import Interval
 from coterie.mpc.ring import Floats, Words, as_words, encode
 from coterie.mpc.shares import Held
@@ -136,7 +136,7 @@ class OwnChunks(_Own):
         return (count,), 0, Interval(0.0, float(params["classes"] - 1))
 
     def parts(self, call: Call, index: Integers) -> Iterator[NDArray[Any]]:
-        yield laid_out(index.reshape(-1), call.params["classes"], call.params["width"])[1]
+        yield chunk_classes(index.reshape(-1), call.params["classes"], call.params["width"])
 
 
 class _Order(_Own):

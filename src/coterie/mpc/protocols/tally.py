@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from coterie.mpc.party import Party
     from coterie.mpc.twin import Twin
 
-__all__ = ["MOST", "PROTOCOLS", "chunk_count", "laid_out"]
+__all__ = ["MOST", "PROTOCOLS", "chunk_classes", "chunk_count", "laid_out"]
 
 Integers = NDArray[np.int64]
 Halves = NDArray[np.uint16]
@@ -57,11 +57,15 @@ def chunk_count(rows: int, classes: int, width: int) -> int:
     return (rows + classes * (width - 1)) // width
 
 
-def laid_out(index: Integers, classes: int, width: int) -> tuple[Integers, Integers]:
-    """The row at each place, with rows beyond the last one to fill up; and the class of each chunk.
+def chunk_classes(index: Integers, classes: int, width: int) -> Integers:
+    """The class of each chunk of a layout; of those beyond the last class's, which are empty, 0."""
+    chunks = -(-np.bincount(index, minlength=classes) // width)
+    empty = chunk_count(index.size, classes, width) - int(chunks.sum())
+    return np.pad(np.repeat(np.arange(classes), chunks), (0, empty))
 
-    Chunks beyond the last class's are empty, and of class 0.
-    """
+
+def laid_out(index: Integers, classes: int, width: int) -> Integers:
+    """The row at each place, with rows beyond the last one to fill up."""
     count = chunk_count(index.size, classes, width)
     sizes = np.bincount(index, minlength=classes)
     chunks = -(-sizes // width)
@@ -70,7 +74,7 @@ def laid_out(index: Integers, classes: int, width: int) -> tuple[Integers, Integ
     rows = np.full(count * width, -1, np.int64)
     rows[np.arange(index.size) + np.repeat(first - ahead, sizes)] = order
     rows[rows < 0] = np.arange(index.size, rows.size)
-    return rows, np.pad(np.repeat(np.arange(classes), chunks), (0, count - chunks.sum()))
+    return rows
 
 
 class Tally(Protocol):
@@ -130,7 +134,7 @@ class Tally(Protocol):
         segments, numbers = values
         if party.me == _owner(call, 0):
             order = draw(party.book, party.me, instruction.ids[0], length, f"{call.tag} permutation")
-            rows, _ = laid_out(as_words(segments.own).view(np.int64), call.params["classes"], width)
+            rows = laid_out(as_words(segments.own).view(np.int64), call.params["classes"], width)
             places = inverse(order)[rows]
             self._publish(party, call, places)
             masked = np.zeros(length, np.uint16)
@@ -158,7 +162,7 @@ class Tally(Protocol):
     @staticmethod
     def _sums(call: Call, values: Sequence[NDArray[Any]]) -> Words:
         segments, numbers = (value.astype(np.int64) for value in values)
-        rows, _ = laid_out(segments, call.params["classes"], call.params["width"])
+        rows = laid_out(segments, call.params["classes"], call.params["width"])
         every = np.append(numbers, np.zeros(rows.size - numbers.size, np.int64))
         sums: Words = every[rows].reshape(-1, call.params["width"]).sum(1).astype(np.uint64)
         return sums
