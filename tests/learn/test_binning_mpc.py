@@ -344,8 +344,16 @@ def test_values_without_a_bin_are_neutral_or_refused() -> None:
     assert caught.value.code == "CT-3106"
 
 
-def planned(rows: int, network: Network | None, correlations: Correlations, **params: Any) -> StepPlan:
-    columns = {"lender": ("age",), "shop": ("x", "y"), "telecom": ("calls",)}
+SOME = {"lender": ("age",), "shop": ("x", "y"), "telecom": ("calls",)}
+
+
+def planned(
+    rows: int,
+    network: Network | None,
+    correlations: Correlations,
+    columns: Mapping[str, tuple[str, ...]] = SOME,
+    **params: Any,
+) -> StepPlan:
     context = PlanContext(
         engine="mpc",
         step="bin",
@@ -370,14 +378,24 @@ def planned(rows: int, network: Network | None, correlations: Correlations, **pa
     st.sampled_from(NETWORKS),
     st.sampled_from(("stream", "tape")),
     st.integers(2, 20),
+    st.integers(0, 40),
+    st.integers(0, 40),
 )
 @settings(max_examples=25, deadline=None)
-def test_fewer_rows_need_no_more(
-    most: int, share: float, network: Network | None, correlations: Correlations, prebins: int
+def test_fewer_rows_and_columns_need_no_more(
+    most: int,
+    share: float,
+    network: Network | None,
+    correlations: Correlations,
+    prebins: int,
+    width: int,
+    fewer: int,
 ) -> None:
     given = {"prebins": prebins, "categories": 4}
-    need = planned(max(50, int(most * share)), network, correlations, **given)
-    assert not beyond(need, planned(most, network, correlations, **given))
+    wide = SOME | {"shop": tuple(f"c{number}" for number in range(width))}
+    narrow = wide | {"shop": wide["shop"][: min(width, fewer)]}
+    need = planned(max(50, int(most * share)), network, correlations, narrow, **given)
+    assert not beyond(need, planned(most, network, correlations, wide, **given))
 
 
 def test_rows_beyond_the_number_format_are_refused() -> None:

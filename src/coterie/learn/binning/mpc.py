@@ -112,7 +112,7 @@ def _enough(
 
     bad = between(bads)
     good = ctx.within(between(rows) - bad, (0, MOST_ROWS))
-    few = fn.less(fn.concatenate([bad, good], 1), least)
+    few = fn.less(fn.concatenate([bad, good], 1), least, many=True)
     count = len(before)
     return fn.logical_and(fn.logical_not(few[:, :count]), fn.logical_not(few[:, count:]))
 
