@@ -74,9 +74,7 @@ def fit(name: str, column: pa.ChunkedArray, params: OnehotParams, fewest: int) -
     other = params.other and rest > 0
     first = int(params.drop == "first")
     if not kept or len(kept) + (rest > 0) < 2 or len(kept) - first + other < 1:
-        raise ONE_GROUP(
-            f"'{name}', of {len(counted)} different values, with groups of at least {fewest} rows"
-        )
+        raise ONE_GROUP(f"'{name}', with groups of at least {fewest} rows")
     return Categories(
         known=tuple(one for one, _ in kept),
         rows=(*(rows for _, rows in kept), rest),

@@ -64,7 +64,7 @@ def _times(name: str, column: pa.ChunkedArray) -> NDArray[np.int64] | NDArray[np
         raise NO_ORDER(f"'{name}' is true or false")
     times = times_of(column, None)
     if times.null_count:
-        raise NO_ORDER(f"'{name}': {times.null_count} of {len(times)} rows have no ISO date")
+        raise NO_ORDER(f"'{name}' has rows without an ISO date")
     found: NDArray[np.int64] = times.to_numpy()
     return found
 
