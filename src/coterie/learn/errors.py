@@ -81,7 +81,7 @@ NOT_CLASSIFIED = define(
     "CT-3033",
     BadInput,
     "The scores of this model are no probabilities",
-    "Measure models of labels 0 and 1: `logistic`, `glm` of the family `logistic`, `boosting` and "
+    "Name a model of labels 0 and 1: `logistic`, `glm` of the family `logistic`, `boosting` and "
     "`neural` of labels that are `binary`.",
 )
 SCORES_NOT_HERE = define(
