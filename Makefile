@@ -22,13 +22,17 @@ NAME ?= logistic
 SOURCES := $(shell find src kernels/src -not -path '*/__pycache__*' -not -name '*.so') \
 	pyproject.toml README.md LICENSE $(MANIFEST) kernels/Cargo.lock
 
-.PHONY: help demo test bench lint format imports docs install develop lock clean
+.PHONY: help demo example test bench lint format imports docs install develop lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: install $(STAMPS)/demo ## train a joint credit score of two parties on real data, by mpc and in a simulated TEE; results in build/demo
 	$(BIN)/python examples/credit_score/demo.py
+
+example: NAME = credit_scorecard
+example: install $(STAMPS)/demo ## run one example, e.g. make example NAME=credit_scorecard; results in build/examples
+	$(BIN)/python -m examples.$(NAME).run
 
 test: install $(STAMPS)/test ## install what tests need and run them all, in two processes
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

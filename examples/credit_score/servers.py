@@ -15,7 +15,7 @@ from coterie.client import Client
 from coterie.errors import CoterieError
 
 COTERIE = Path(sys.executable).with_name("coterie")
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 
 
 class StartError(RuntimeError):
