@@ -18,7 +18,7 @@ from coterie.errors import CoterieError
 from coterie.jobs import derive_plan, parse_spec, parts_of, validate_spec
 from coterie.learn.component import FOR_GUESTS
 
-from .conftest import STEPS, Bench
+from .conftest import STEPS, Bench, make_bench
 from .measures import of_all_rows
 from .test_dealing import PARTIES, Desk
 
@@ -45,10 +45,11 @@ def documents(made: Bench, party: str) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def supervised(bench: Make) -> Bench:
-    """A job whose results go to a regulator, too."""
-    made = bench(
+@pytest.fixture(scope="module")
+def supervised(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """A job whose results go to a regulator, too; done."""
+    made = make_bench(
+        tmp_path_factory.mktemp("supervised"),
         parties=REGULATOR,
         receivers=("regulator",),
         results=granted("lender", "payments", "regulator"),

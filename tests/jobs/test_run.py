@@ -17,14 +17,15 @@ from coterie.jobs.errors import CANCELLED
 from coterie.jobs.plan import Planner
 from coterie.learn import Reveal, Statement
 
-from .conftest import STEPS, Bench, terms_for
+from .conftest import STEPS, Bench, make_bench, terms_for
 
 Make = Callable[..., Bench]
 
 
-@pytest.fixture
-def ran(bench: Make) -> Bench:
-    made = bench()
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """A job that is done."""
+    made = make_bench(tmp_path_factory.mktemp("ran"))
     made.run()
     assert not made.errors, made.errors
     return made
@@ -214,10 +215,10 @@ def test_a_party_without_any_column(bench: Make) -> None:
         derive_plan(made.proposal.model_copy(update={"spec": spec}), made.terms)
 
 
-def test_work_is_wiped_and_the_journal_is_whole(ran: Bench, tmp_path: Path) -> None:
+def test_work_is_wiped_and_the_journal_is_whole(ran: Bench) -> None:
     for name in ran.recorders:
-        assert not (tmp_path / name / "work").exists()
-        lines = (tmp_path / name / "journal.jsonl").read_text().splitlines()
+        assert not (ran.folder / name / "work").exists()
+        lines = (ran.folder / name / "journal.jsonl").read_text().splitlines()
         events = [json.loads(line)["event"] for line in lines]
         assert events[0] == "start"
         assert events[-1] == "done"
