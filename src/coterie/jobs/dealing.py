@@ -7,7 +7,7 @@ own copy of the agreement, like every participant, and deals just that.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -153,7 +153,8 @@ def _deal_step(
     progress: Callable[[str, int, int, str], None],
 ) -> None:
     """The dealer's side of a step, with nobody there."""
-    planning = derived.planner.planned[name]
+    # A copy: a run notes in it what is scored, and a stage can be dealt again.
+    planning = replace(derived.planner.planned[name])
     plan = derived.stage.step(name)
     context = RunContext(
         engine=planning.engine,
