@@ -25,7 +25,7 @@ _SHOWN = 64
 def counted(groups: Groups, labels: NDArray[np.int8], least: int) -> Merged:
     """The counts of a column's groups, where labels and column are in one place."""
     bads = np.bincount(groups.slots[labels == 1], minlength=len(groups.rows))
-    return merge(groups.rows, bads, least)
+    return merge(groups.counted, bads, least)
 
 
 def values_of(goods: Integers, bads: Integers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

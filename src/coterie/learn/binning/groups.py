@@ -3,12 +3,17 @@
 Every column has as many *slots*, so that a plan tells nothing of it. Of numbers they are, in this order:
 missing, special values, quantiles or ranges from low to high, and empty ones. Of texts: categories from the
 most frequent one, all others, empty ones, special values, missing. Groups that are too small are merged along
-this order: see :mod:`coterie.learn.binning.merging`.
+this order: those with too few rows here, those with too few goods or bads on shares, see
+:mod:`coterie.learn.binning.merging`.
+
+Where a merged group ends is told to the owner, and it ends where enough is together. Were a single row
+counted at a slot of its own, an end there would show that row's label.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -33,9 +38,9 @@ class Groups:
     name: str
     kind: Kind
     slots: Slots
-    """(rows,) of each row."""
+    """(rows,) at which slot each row is counted: its own, or where that has too few rows a neighbour's."""
     rows: NDArray[np.int64]
-    """(slots,) how many rows each has."""
+    """(slots,) how many rows each has itself."""
     missing: int
     """Its slot."""
     special: tuple[tuple[Special, int], ...]
@@ -47,6 +52,11 @@ class Groups:
     """In the order of their slots."""
     other: int | None = None
     """Slot of all other categories, where there are any."""
+
+    @cached_property
+    def counted(self) -> NDArray[np.int64]:
+        """(slots,) how many rows are counted at each: none, or enough where all together are."""
+        return np.bincount(self.slots, minlength=len(self.rows))
 
     @property
     def apart(self) -> NDArray[np.bool_]:
@@ -61,17 +71,34 @@ def grouped(
 ) -> Groups:
     """The groups of one column.
 
-    :param least: rows of a category that is told apart, at least.
+    :param least: rows of a category that is told apart, and rows that are counted at one slot, at least.
 
     Errors: CT-3028 for an infinite number, CT-3104 for a special value of another type.
     """
     if is_number(column.type):
         if any(isinstance(value, str) for value in special):
             raise SPECIAL_UNFIT(f"'{name}' has numbers")
-        return _of_numbers(name, numbers_of(column), params, tuple(float(value) for value in special))
+        numbers = tuple(float(value) for value in special)
+        return _together(_of_numbers(name, numbers_of(column), params, numbers), least)
     if any(not isinstance(value, str) for value in special):
         raise SPECIAL_UNFIT(f"'{name}' has texts")
-    return _of_texts(name, column, params, special, least)
+    return _together(_of_texts(name, column, params, special, least), least)
+
+
+def _together(groups: Groups, least: int) -> Groups:
+    """With slots of too few rows counted at the next one that has enough with them; at the last such one
+    where none follows."""
+    places = np.arange(len(groups.rows), dtype=np.uint8)
+    start = seen = 0
+    end = None
+    for slot, rows in enumerate(groups.rows.tolist()):
+        seen += rows
+        if seen >= least:
+            places[start : slot + 1] = slot
+            start, seen, end = slot + 1, 0, slot
+    if seen and end is not None:
+        places[start:] = end
+    return replace(groups, slots=places[groups.slots])
 
 
 def _of_numbers(name: str, values: Floats, params: BinParams, special: tuple[float, ...]) -> Groups:

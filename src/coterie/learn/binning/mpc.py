@@ -129,7 +129,7 @@ def inputs(
     if labels is not None:
         own[_LABELS] = labels.astype(np.float64)
     for owner, columns in groups.items():
-        own[_rows(owner)] = np.array([one.rows for one in columns], np.float64)
+        own[_rows(owner)] = np.array([one.counted for one in columns], np.float64)
         for number, one in enumerate(columns):
             own[_slots(owner, number)] = _blocks(one.slots)
     return own
@@ -146,7 +146,7 @@ def merged_of(owner: str, groups: Sequence[Groups], revealed: Mapping[str, NDArr
     found = []
     for one, here, until, total in zip(groups, ends, bads, every, strict=True):
         counts = np.append(np.rint(until), np.rint(total)).astype(np.int64)
-        found.append(cut(one.rows, counts, np.append(np.flatnonzero(here) + 1, len(one.rows))))
+        found.append(cut(one.counted, counts, np.append(np.flatnonzero(here) + 1, len(one.rows))))
     return found
 
 
