@@ -16,7 +16,7 @@ from coterie.learn.logistic import Logistic, LogisticParams
 from coterie.learn.neural import Neural, NeuralParams
 from coterie.learn.scoring import score_run, scoring_facts
 
-__all__ = ["baseline_scores", "has_baseline"]
+__all__ = ["baseline_scores", "has_baseline", "may_have_baseline"]
 
 Trainable: TypeAlias = LogisticParams | GlmParams | BoostingParams | NeuralParams
 
@@ -24,9 +24,14 @@ Trainable: TypeAlias = LogisticParams | GlmParams | BoostingParams | NeuralParam
 def has_baseline(context: PlanContext, model: str, *, wanted: bool = True) -> bool:
     """Whether the label holder can train a model of that kind alone: it needs own features, and somebody
     else's to compare with."""
-    facts = scoring_facts(context, model)
-    alone = isinstance(facts.training, Trainable) and bool(facts.columns.get(context.label_holder))
-    return wanted and alone and len(context.parties) > 1
+    own = scoring_facts(context, model).columns.get(context.label_holder)
+    return bool(own) and may_have_baseline(context, model, wanted=wanted)
+
+
+def may_have_baseline(context: PlanContext, model: str, *, wanted: bool = True) -> bool:
+    """The same before it is known which features are left when the model is trained."""
+    trainable = isinstance(scoring_facts(context, model).training, Trainable)
+    return wanted and trainable and len(context.parties) > 1
 
 
 def baseline_scores(context: RunContext, model: str, frame: str) -> NDArray[np.float64]:

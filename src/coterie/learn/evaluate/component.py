@@ -20,7 +20,7 @@ from coterie.learn.joined import give_rows
 from coterie.learn.measures import elsewhere, sent_from, share
 from coterie.learn.scoring import last_model, learners, score_plan, score_run, scoring_facts
 
-from .baseline import has_baseline
+from .baseline import has_baseline, may_have_baseline
 from .measuring import measured_numbers, measured_record
 from .own import check_own
 from .params import EvaluateParams
@@ -127,7 +127,9 @@ def _record_sizes(context: PlanContext, params: EvaluateParams) -> dict[str, int
 
 def _reveals(context: PlanContext, params: EvaluateParams) -> tuple[Reveal, ...]:
     given = _sizes_of(context, params)
-    of_whom = "the model and of the label holder's own model" if given["baseline"] else "the model"
+    # Of a plan that is approved before features are selected: the words are those of the plan that runs.
+    beside = may_have_baseline(context, last_model(context, params.model), wanted=params.baseline)
+    of_whom = "the model and of the label holder's own model" if beside else "the model"
     segments = f", apart by values of {', '.join(params.segments)}" if given["segments"] else ""
     texts: dict[ResultKind, str] = {
         "metrics": f"measures of {of_whom}, with tables by band{segments}",
