@@ -55,7 +55,7 @@ class Groups:
 
     @cached_property
     def counted(self) -> NDArray[np.int64]:
-        """(slots,) how many rows are counted at each: none, or enough where all together are."""
+        """(slots,) how many rows are counted at each: none, or enough, where all together are."""
         return np.bincount(self.slots, minlength=len(self.rows))
 
     @property
@@ -90,13 +90,13 @@ def _together(groups: Groups, least: int) -> Groups:
     where none follows."""
     places = np.arange(len(groups.rows), dtype=np.uint8)
     start = seen = 0
-    end = None
+    end = len(places) - 1
     for slot, rows in enumerate(groups.rows.tolist()):
         seen += rows
         if seen >= least:
             places[start : slot + 1] = slot
             start, seen, end = slot + 1, 0, slot
-    if seen and end is not None:
+    if seen:
         places[start:] = end
     return replace(groups, slots=places[groups.slots])
 
