@@ -44,7 +44,8 @@ class Align(Component[AlignParams]):
     """Finds the common rows of the parties' datasets by keyed id hashes and makes the frame "all" of them.
 
     In engine ``mpc`` two to five parties intersect their ids (:mod:`coterie.psi`). In engines ``clear`` and
-    ``tee`` all hashes are in one place, those of any number of owners, and the common rows come in their order.
+    ``tee`` all hashes are in one place, those of any number of owners, and the common rows come in their
+    order.
 
     Errors: CT-3010 for more than five parties in engine ``mpc``, CT-3011 for fewer than two common rows.
     """
