@@ -15,6 +15,7 @@ from coterie.errors import CoterieError
 from coterie.learn.align import Align
 from coterie.learn.component import PlanContext, RunContext, StepPlan
 from coterie.learn.evaluate import Evaluate
+from coterie.learn.filter import Filter
 from coterie.learn.logistic import Logistic
 from coterie.learn.scoring import ScoreUnit, ScoringFacts, last_model, score_plan, score_run, scoring_facts
 from coterie.learn.standardize import Standardize
@@ -72,6 +73,28 @@ def test_scores_of_other_rows_are_not_taken_for_these() -> None:
     with pytest.raises(CoterieError) as caught:
         score_run(replace(context, frames={"all": fewer}), "first", "all", ("lender",))
     assert caught.value.code == "CT-3165"
+
+
+def test_rows_that_are_left_are_scored_again() -> None:
+    ids, random = people(300, 8)
+    x = random.normal(size=(2, 300))
+    bad = (random.random(300) < 1 / (1 + np.exp(1 - x.sum(axis=0)))).astype(int)
+    given = {
+        "lender": dataset(ids, {"age": x[0], "bad": bad}, label="bad"),
+        "payments": dataset(ids, {"flow": x[1]}),
+    }
+    steps = (
+        ("align", Align(), {}),
+        ("standardize", Standardize(), {}),
+        ("model", Logistic(), {"passes": 2}),
+        ("one", Evaluate(), {"frame": "all", "baseline": False}),
+        ("filter", Filter(), {"party": "payments", "where": "flow > 0"}),
+        ("two", Evaluate(), {"frame": "all", "baseline": False}),
+    )
+    outcomes = run(given, steps, label="bad", label_holder="lender", dealer="hub", receivers=ALL, min_group=5)
+    assert outcomes["hub"].plans["two"].digest is not None
+    found = outcomes["lender"].last.scores["model", "all"]
+    assert len(found) == outcomes["lender"].last.frames["all"].rows < 300
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class Cuts:
             precision=hits / (hits + false),
             recall=hits / positives,
             false_positive_rate=false / negatives,
-            f1=float(self.f1[group]),
+            f1=2 * hits / (hits + false + positives),
         )
 
     def best_f1(self) -> Point:
