@@ -20,6 +20,8 @@ from pydantic import ValidationError
 from coterie.errors import CoterieError
 from coterie.learn.binning import Bin, BinsFacts, Woe
 from coterie.learn.component import FrameShape
+from coterie.learn.correlate import Correlate
+from coterie.learn.describe import Describe
 from coterie.learn.glm import Glm, Information
 from coterie.learn.select import Select, Selection, SelectParams
 from coterie.learn.select.clear import Evidence, choose
@@ -329,6 +331,18 @@ def test_steps_after_it_work_with_what_stays() -> None:
     chosen = [name for name, one in found.items() if one.kept]
     fit = sm.Logit(table["bad"], sm.add_constant(table[chosen])).fit(disp=0)
     assert all(fit.pvalues[name] < 0.01 for name in chosen)
+
+
+def test_a_party_may_be_left_without_features() -> None:
+    after = (
+        ("correlate", Correlate(), {}),
+        ("describe", Describe(), {}),
+        ("again", Select(), {"max_vif": 5.0, "most": 1}),
+    )
+    gone = tuple(f"payments.{name}" for name in tables(2)["payments"])
+    outcomes = selected(tables(400), PARTIES[:2], {"drop": gone}, BINNED, after)
+    assert outcomes["payments"].contexts["describe"].planning.frames["all"].columns["payments"] == ()
+    assert outcomes["payments"].frames["all"].columns == {"lender": ("a",), "payments": ()}
 
 
 def test_who_is_told_what() -> None:
