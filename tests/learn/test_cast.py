@@ -134,7 +134,7 @@ def test_mixed_types_are_counted_or_missing() -> None:
     assert error.code == "CT-3119"
     assert f"'late': 7 of {ROWS} rows" in str(error)
     assert "unknown" not in str(error)
-    found = whole(play(mixed, (step({"payments.late": "int"}, invalid="null"),)))
+    found = whole(play(mixed, (step({"payments.late": "int"}, invalid="missing"),)))
     assert found.late.isna().sum() == 7
     assert set(found.late.dropna()) == {3}
 

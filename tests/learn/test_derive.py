@@ -72,10 +72,10 @@ def test_later_steps_rely_on_no_bound_of_new_columns() -> None:
     assert outcomes["hub"].last.planning.frames["all"].bound is None
 
 
-@pytest.mark.parametrize("missing", ["error", "null"])
-def test_results_that_are_missing_alone(missing: str) -> None:
-    steps = (step({"payments.odd": "1 / late"}, missing=missing),)
-    if missing == "null":
+@pytest.mark.parametrize("undefined", ["error", "missing"])
+def test_results_that_are_missing_alone(undefined: str) -> None:
+    steps = (step({"payments.odd": "1 / late"}, undefined=undefined),)
+    if undefined == "missing":
         found = whole(play(GIVEN, steps))
         assert found.odd.isna().sum() == ((GIVEN.late == 0) | GIVEN.late.isna()).sum()
         return

@@ -6,5 +6,5 @@ NOT_CASTABLE = define(
     "CT-3119",
     BadInput,
     "Values cannot be read in the type asked for",
-    "Mend the values, choose another type or date format, or set `invalid: null`.",
+    "Mend the values, choose another type or date format, or set `invalid: missing`.",
 )

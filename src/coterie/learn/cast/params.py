@@ -53,5 +53,5 @@ class CastParams(Params):
 
     columns: dict[Place, Target] = Field(min_length=1, max_length=1000)
     """By column, as ``party.column``, what becomes of it."""
-    invalid: Literal["error", "null"] = "error"
+    invalid: Literal["error", "missing"] = "error"
     """What to do with values that cannot be read so: end the job, or leave them missing."""

@@ -48,7 +48,7 @@ class ClipParams(Limits):
 
     columns: tuple[Place, ...] | None = Field(None, min_length=1, max_length=10_000)
     """Those of these names; if it is not given, all features that are numbers."""
-    each: dict[Place, Limits] = Field(default_factory=dict, max_length=1000)
+    each: dict[Place, Limits] = Field({}, max_length=1000)
     """Columns with limits of their own."""
 
     @model_validator(mode="after")

@@ -58,7 +58,7 @@ class Derive(Transform[DeriveParams, NothingLearnt]):
     def transform(self, frame: VerticalFrame, params: DeriveParams, state: NothingLearnt) -> VerticalFrame:  # noqa: ARG002
         owner = frame.owner
         made = {name: params.columns[f"{owner}.{name}"] for name in owned(sorted(params.columns), owner)}
-        new = derived(frame.table, made, strict=params.missing == "error")
+        new = derived(frame.table, made, strict=params.undefined == "error")
         features = _features(frame.columns[owner], owner, params)
         return relaid(frame, features, new, owned(params.drop, owner))
 

@@ -6,5 +6,5 @@ RESULT_MISSING = define(
     "CT-3118",
     BadInput,
     "An expression has no result for rows that have all of its columns",
-    "Guard the division or the logarithm with `where`, or set `missing: null`.",
+    "Guard the division or the logarithm with `where`, or set `undefined: missing`.",
 )

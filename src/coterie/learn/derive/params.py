@@ -19,7 +19,7 @@ class DeriveParams(Params):
 
     columns: dict[Place, ExpressionText] = Field(min_length=1, max_length=200)
     """New column, as ``party.column``, and what it is computed of: that party's own columns."""
-    missing: Literal["error", "null"] = "error"
+    undefined: Literal["error", "missing"] = "error"
     """What to do where all columns of an expression have a value and the result has none, as after a division
     by 0: end the job, or leave it missing."""
     drop: tuple[Place, ...] = Field((), max_length=1000)

@@ -42,7 +42,7 @@ class FillChoice(Params):
 class FillParams(FillChoice):
     """What a job may choose of ``fill``."""
 
-    columns: dict[Place, FillChoice] = Field(default_factory=dict, max_length=1000)
+    columns: dict[Place, FillChoice] = Field({}, max_length=1000)
     """Columns, as ``party.column``, that are filled in their own way; nothing of the step's choice holds for
     them."""
     keep: tuple[Place, ...] = Field((), max_length=10_000)
