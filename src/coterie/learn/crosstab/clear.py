@@ -12,6 +12,9 @@ from .record import Association, Cell, Crosstab
 
 __all__ = ["associated", "table"]
 
+DIGITS = 3
+"""Of the statistic that is told."""
+
 
 def table(party: str, bins: ColumnBins) -> Crosstab:
     """The groups of a column, with what independence would give."""
@@ -31,10 +34,13 @@ def table(party: str, bins: ColumnBins) -> Crosstab:
 
 
 def associated(crosstab: Crosstab) -> Association:
-    """Pearson (1900), Cramér (1946): of a column with one group 0, with p-value 1."""
+    """Pearson (1900), Cramér (1946): of a column with one group 0, with p-value 1.
+
+    All of it is of the rounded statistic: from all its digits others could find out the counts of few groups.
+    """
     found = np.array([[cell.goods, cell.bads] for cell in crosstab.cells], np.float64)
     expected = np.outer(found.sum(1), found.sum(0)) / found.sum()
-    chi2 = float(((found - expected) ** 2 / expected).sum())
+    chi2 = float(f"{((found - expected) ** 2 / expected).sum():.{DIGITS}g}")
     freedom = len(found) - 1
     return Association(
         party=crosstab.party,
@@ -43,7 +49,7 @@ def associated(crosstab: Crosstab) -> Association:
         chi2=chi2,
         freedom=freedom,
         p_value=upper_tail(chi2, freedom),
-        cramers_v=math.sqrt(chi2 / found.sum()),
+        cramers_v=min(1.0, math.sqrt(chi2 / found.sum())),
     )
 
 

@@ -71,9 +71,9 @@ class CrosstabOf(Component[CrosstabParams]):
             context.tell("bins", one.model_dump(mode="json"), to=(owner,))
         every = exchanged(context, _sizes(context.planning, columns), own, Associations)
         for owner, told in every.items():
-            if {(one.party, one.column) for one in told.columns} != {
+            if [(one.party, one.column) for one in told.columns] != [
                 (owner, name) for name in columns[owner]
-            }:
+            ]:
                 raise RECORD_INVALID(f"associations of other columns, from {owner}", party=owner)
         context.tell("correlations", lambda: _joined(context.step, every).model_dump(mode="json"))
 

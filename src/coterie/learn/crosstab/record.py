@@ -47,7 +47,7 @@ class Association(Document):
     column: str
     groups: int
     chi2: float
-    """Pearson's statistic, without a correction."""
+    """Pearson's statistic, without a correction: to three digits, and the rest is made of it."""
     freedom: int
     p_value: float
     cramers_v: float

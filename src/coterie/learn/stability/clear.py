@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 
 from .record import LABEL, StabilityBin
 
-__all__ = ["Counted", "compared", "counted", "counted_codes", "psi"]
+__all__ = ["Counted", "compared", "counted", "counted_codes", "psi", "psi_told"]
+
+TOLD = 4
+"""Decimals of indices that others are told, who could find out counts of few bins from all of them."""
 
 CATEGORIES = 20
 """Categories that are bins of their own."""
@@ -62,6 +65,11 @@ class Counted:
 def psi(counts: Counted) -> float:
     """The index of all bins together."""
     return float(counts.parts.sum())
+
+
+def psi_told(counts: Counted) -> float:
+    """What others than who has the rows are told of it."""
+    return round(psi(counts), TOLD)
 
 
 def compared(base: pa.ChunkedArray, other: pa.ChunkedArray, bins: int, least: int) -> Counted:

@@ -13,7 +13,7 @@ from coterie.learn.errors import NOBODY_RECEIVES, RECORD_INVALID
 from coterie.learn.measures import insiders
 from coterie.learn.scoring import ScoringFacts, last_model, learners, score_run, scores_plan, scoring_facts
 
-from .clear import Counted, counted, psi
+from .clear import Counted, counted, psi, psi_told
 from .features import compared_feature
 from .params import StabilityParams
 from .record import FeatureStability, Part, ScoreStability, Stability, part_size
@@ -85,7 +85,7 @@ class Stable(Component[StabilityParams]):
         guarded, whole = (_of_score(planning, model, score, guarded=one) for one in (True, False))
         parts = {}
         for owner, columns in found.items():
-            psis = tuple(psi(counts) for _, counts in columns)
+            psis = tuple(psi_told(counts) for _, counts in columns)
             bins = tuple(len(counts.labels) for _, counts in columns)
             told = guarded if owner == planning.label_holder else None
             parts[owner] = Part(psi=psis, bins=bins, score=told)
@@ -147,7 +147,8 @@ def _of_score(
         return None
     enough = min(int(counts.base.min()), int(counts.other.min())) >= planning.min_group
     bins = counts.bins() if enough or not guarded else ()
-    return ScoreStability(unit=scoring_facts(planning, model).unit, psi=psi(counts), bins=bins)
+    index = psi_told(counts) if guarded else psi(counts)
+    return ScoreStability(unit=scoring_facts(planning, model).unit, psi=index, bins=bins)
 
 
 def _document(

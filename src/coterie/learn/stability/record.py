@@ -49,6 +49,7 @@ class FeatureStability(Document):
     party: Annotated[str, StringConstraints(max_length=64)]
     column: Annotated[str, StringConstraints(max_length=128)]
     psi: float
+    """To four decimals."""
     bins: int = Field(ge=1)
     """How many there are."""
     shown: tuple[StabilityBin, ...] = Field((), max_length=SHOWN)
