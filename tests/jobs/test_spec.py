@@ -66,6 +66,11 @@ def test_an_oversized_file_is_refused() -> None:
         parse_spec("# " + "x" * 300_000 + GOOD)
 
 
+def test_dates_are_texts() -> None:
+    text = GOOD.replace("test: 0.25", "method: time, by: lender.day, since: 2026-01-31")
+    assert parse_spec(text).steps[1].params["since"] == "2026-01-31"
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused_by_a_code(text: str) -> None:
     with contextlib.suppress(CoterieError):
