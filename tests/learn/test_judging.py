@@ -9,20 +9,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from coterie.errors import CoterieError
 from coterie.learn.align import Align
 from coterie.learn.compare import Compare, Comparison
+from coterie.learn.component import StepPlan
 from coterie.learn.decide import Decide, Decided
 from coterie.learn.evaluate import Evaluate, Evaluation
 from coterie.learn.glm import Glm
-from coterie.learn.logistic import Logistic
+from coterie.learn.logistic import Logistic, LogisticParams
 from coterie.learn.split import Split
 from coterie.learn.stability import Stability, Stable
 from coterie.learn.standardize import Standardize
 
 from .pipeline import Outcome, dataset, people, run
+from .test_plan_bounds import NETWORKS, around, beyond
 
 ROWS = 2400
 BEFORE = (("align", Align(), {}), ("split", Split(), {"test": 0.5}), ("standardize", Standardize(), {}))
@@ -344,3 +348,37 @@ def test_features_alone_are_compared_without_a_model() -> None:
     assert found["score"] is None
     assert [bool(one["shown"]) for one in found["features"]] == [False] * 3 + [True] * 2
     assert set(outcomes["hub"].plans["stability"].sent) == {"lender"}
+
+
+def judging(rows: int, network: Any, count: int) -> list[StepPlan]:
+    """Plans of a job that has trained on so many rows."""
+    context = around(rows, network, "stream", count)
+    context.step = "weaker"
+    Logistic().plan(context, LogisticParams(passes=1))
+    context.step = "logistic"
+    Logistic().plan(context, LogisticParams(passes=1))
+    plans = []
+    for step, component, params in (
+        ("stability", Stable(), {}),
+        ("compare", Compare(), {}),
+        ("other", Compare(), {"against": "weaker"}),
+        ("decide", Decide(), {"max_bad_rate": 0.1}),
+        ("evaluate", Evaluate(), {}),
+    ):
+        context.step = step
+        plans.append(component.plan(context, component.Parameters.model_validate(params)))  # type: ignore[arg-type]
+    return plans
+
+
+@given(
+    most=st.integers(200, 1 << 20),
+    share=st.floats(0.01, 1, exclude_max=True),
+    network=st.sampled_from(NETWORKS),
+    count=st.sampled_from((2, 3)),
+)
+@settings(max_examples=15)
+def test_fewer_rows_need_no_more(most: int, share: float, network: Any, count: int) -> None:
+    plans = (judging(rows, network, count) for rows in (max(100, int(most * share)), most))
+    for need, bound in zip(*plans, strict=True):
+        assert not beyond(need, bound)
+        assert (need.results, need.statement) == (bound.results, bound.statement)
