@@ -58,8 +58,8 @@ class Cast(Transform[CastParams, NothingLearnt]):
                 given = frame.column(owner, name)
                 for new, column in cast(name, given, params.columns[f"{owner}.{name}"]):
                     lost = pc.sum(pc.and_(pc.is_valid(given), pc.is_null(column))).as_py() or 0
-                    if lost and params.invalid == "error":
-                        raise NOT_CASTABLE(f"'{name}': {lost} of {frame.rows} rows")
+                    if lost and params.invalid == "error":  # how often is not told: errors go to all parties
+                        raise NOT_CASTABLE(f"'{name}'")
                     yield new, column
 
         return relaid(frame, _features(frame.columns[owner], owner, params), columns(), own)

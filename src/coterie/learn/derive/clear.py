@@ -24,6 +24,8 @@ def derived(
     """
     for name, text in expressions.items():
         column, lost = evaluated(parsed(text, f"'{name}'"), table)
-        if lost and strict:
-            raise RESULT_MISSING(f"'{name}': {lost} of {table.num_rows} rows")
+        if (
+            lost and strict
+        ):  # how often is not told: errors go to all parties, and it could be asked of anything
+            raise RESULT_MISSING(f"'{name}'")
         yield name, column
