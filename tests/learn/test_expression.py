@@ -194,6 +194,7 @@ def test_numbers_at_the_edges() -> None:
         ("12ab + a", 1),
         ("a and in b", 7),
         ("a + `\n`", 5),
+        ("where(a > 1, '" + "x" * 257 + "', job)", 14),  # which would stand in every row
     ],
 )
 def test_what_cannot_be_read_is_refused_at_its_place(text: str, character: int | None) -> None:

@@ -85,23 +85,16 @@ class _Reading:
                     value = _folded(sign, value, self.of(operand), position)
                 return value
             case Chain(operands, signs, position):
-                values = [self.of(operand) for operand in operands]
-                holds = [
-                    compared(sign, values[place], values[place + 1], position)
-                    for place, sign in enumerate(signs)
-                ]
-                return _all(holds)
+                left, result = self.of(operands[0]), None
+                for sign, operand in zip(signs, operands[1:], strict=True):
+                    right = self.of(operand)
+                    holds = compared(sign, left, right, position)
+                    left, result = right, holds if result is None else pc.and_kleene(result, holds)
+                return result
             case Membership(value, among, position):
                 return _member(self.of(value), among, position)
             case Operation(name, arguments, position):
                 return _applied(name, [self.of(one) for one in arguments], position)
-
-
-def _all(holds: list[Datum]) -> Datum:
-    result = holds[0]
-    for one in holds[1:]:
-        result = pc.and_kleene(result, one)
-    return result
 
 
 def _folded(sign: str, left: Datum, right: Datum, position: int) -> Datum:

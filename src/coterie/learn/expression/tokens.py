@@ -14,6 +14,9 @@ __all__ = ["LONGEST", "Token", "tokens"]
 LONGEST = 2000
 """Characters of an expression."""
 
+LONGEST_TEXT = 256
+"""Characters of a text in it, which may come to stand in every row."""
+
 Kind = Literal["number", "text", "name", "quoted", "symbol", "end"]
 
 _TOKEN = re.compile(
@@ -61,6 +64,10 @@ def tokens(text: str) -> Iterator[Token]:
         word = match[kind]
         if kind in ("text", "quoted"):
             word = word[1:-1]
+        if kind == "text" and len(word) > LONGEST_TEXT:
+            raise EXPRESSION_INVALID(
+                f"character {match.start(kind) + 1}: a text of more than {LONGEST_TEXT} characters"
+            )
         yield Token(kind, word, match.start(kind) + 1)  # type: ignore[arg-type] # the groups' names are the kinds
         if kind == "end":
             return
