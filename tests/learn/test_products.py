@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -17,3 +19,14 @@ def test_products_in_pieces_are_the_products(rows: int, width: int) -> None:
     block, matrix = random.normal(size=(rows, width)), random.normal(size=(width, 3))
     np.testing.assert_allclose(gram(block), np.einsum("ni,nj->ij", block, block), atol=1e-9)
     np.testing.assert_allclose(turned(block, matrix), np.einsum("ni,ij->nj", block, matrix), atol=1e-9)
+
+
+def test_many_columns_take_little_memory() -> None:
+    block = np.random.default_rng(1).normal(size=(3000, 300))
+    tracemalloc.start()
+    try:
+        gram(block)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 6 * block.nbytes

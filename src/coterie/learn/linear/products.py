@@ -14,13 +14,35 @@ __all__ = ["gram", "turned"]
 
 _ALONE = 1 << 18
 """Multiplications from which on OpenBLAS takes several threads."""
+_TILE = 128
+"""Columns of a piece. Of many columns, pieces would be of one row each, and their products larger than all
+rows."""
+_HELD = 1 << 21
+"""Numbers in the products of pieces that are there at once."""
 
 
 def gram(block: Floats) -> Floats:
     """(width, width): ``block.T @ block``."""
-    pieces, rest = _pieces(block, block.shape[1])
-    whole: Floats = np.matmul(pieces.transpose(0, 2, 1), pieces).sum(axis=0)
-    return whole + rest.T @ rest
+    tiles = [slice(start, start + _TILE) for start in range(0, block.shape[1], _TILE)]
+    whole = np.empty((block.shape[1], block.shape[1]))
+    for number, left in enumerate(tiles):
+        for right in tiles[number:]:
+            whole[left, right] = _product(block[:, left], block[:, right])
+            whole[right, left] = whole[left, right].T
+    return whole
+
+
+def _product(left: Floats, right: Floats) -> Floats:
+    """``left.T @ right``."""
+    size = left.shape[1] * right.shape[1]
+    ours, own_rest = _pieces(left, right.shape[1])
+    theirs, their_rest = _pieces(right, left.shape[1])
+    whole: Floats = own_rest.T @ their_rest
+    held = max(1, _HELD // max(1, size))
+    for start in range(0, len(ours), held):
+        part = slice(start, start + held)
+        whole += np.matmul(ours[part].transpose(0, 2, 1), theirs[part]).sum(axis=0)
+    return whole
 
 
 def turned(block: Floats, matrix: Floats) -> Floats:
