@@ -119,9 +119,8 @@ def test_two_parties_train_what_one_would(family: str) -> None:
     assert found(alone["lender"]) == pytest.approx(wanted(case), rel=1e-6)
 
 
-@pytest.mark.parametrize("parties", [3, 4, 5])
-def test_up_to_five_parties_compute(parties: int) -> None:
-    case = made("poisson", rows=300, owners=parties)
+def test_five_parties_compute() -> None:
+    case = made("poisson", rows=300, owners=5)
     assert found(train(case)["lender"]) == pytest.approx(wanted(case), rel=2e-3, abs=2e-4)
 
 
@@ -133,7 +132,6 @@ def test_up_to_five_parties_compute(parties: int) -> None:
         ("logistic", {}, {"class_weight": "balanced"}, {}),
         ("logistic", {"weights": True}, {"class_weight": (1.0, 3.0)}, {}),
         ("poisson", {"offset": True, "weights": True}, {}, {"weights_at": "lender"}),
-        ("tweedie", {"offset": True}, {}, {"offset_at": "lender"}),
         ("linear", {"offset": True, "weights": True}, {}, {"offset_at": "lender"}),
         ("gamma", {}, {"hessian_rows": 200, "iterations": 12}, {}),
         ("gamma", {}, {"solver": "minibatch", "passes": 3, "batch_rows": 100, "learning_rate": 0.3}, {}),
@@ -323,7 +321,13 @@ def test_plans_follow_the_parameters_and_are_equal() -> None:
     case = made("poisson", rows=200)
     digests = [
         train(case, params)["hub"].plans["glm"].digest
-        for params in ({}, {}, {"iterations": 7}, {"l2": 0.1}, {"solver": "minibatch", "passes": 2})
+        for params in (
+            {"iterations": 2},
+            {"iterations": 2},
+            {"iterations": 3},
+            {"iterations": 2, "l2": 0.1},
+            {"solver": "minibatch", "passes": 1},
+        )
     ]
     assert digests[0] == digests[1]
     assert len(set(digests)) == 4
