@@ -151,7 +151,7 @@ def parse_spec(text: str) -> JobSpec:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
             # A few hundred bytes of them stand for gigabytes.
             raise SPEC_INVALID("aliases are not used here")
-        value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe one
+        value = _Loader(text).get_single_data()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise SPEC_INVALID(f"not YAML{f' at line {mark.line + 1}' if mark else ''}") from error
