@@ -87,6 +87,9 @@ CHINESE = {
     "either, and how many in all": (
         "{owner} 自有各列每组中的好、坏样本数（每组好、坏样本均不少于 {least}）及总数"
     ),
+    "what these counts and those of {steps} differ by, which may be of one row": (
+        "上述计数与步骤 {steps} 的计数之差，可能只涉及一个样本"
+    ),
     "chi-squared statistic, p-value and Cramér's V of each column and the label, number of groups": (
         "各列与标签的卡方统计量、p 值与 Cramér's V，以及分组数"
     ),
@@ -105,6 +108,37 @@ CHINESE = {
     "the points of each row, summed over all features": "每个样本的总分（全部特征之和）",
     "the features that cost each row the most points, in order": "每个样本扣分最多的特征（按顺序）",
     "the points that each of these features costs the row": "上述各特征对应的扣分值",
+    "which rows are for the test, the same share of every group of {column}": (
+        "哪些样本用于测试（按 {column} 各组等比例）"
+    ),
+    "which rows are for the test, the latest by {column}": "哪些样本用于测试（{column} 最晚的部分）",
+    "the points of each row, summed over all features of '{frame}' by '{model}'": (
+        "“{frame}”中每个样本按“{model}”的总分（全部特征之和）"
+    ),
+    "the score of each row of '{frame}' by '{model}'": "“{frame}”中每个样本按“{model}”的评分",
+    "which features stay": "保留哪些特征",
+    "why each feature stays or goes, with what was held against the threshold": (
+        "各特征保留或剔除的原因，及与阈值比较的取值"
+    ),
+    "share of missing values of each feature of another party": "其他参与方各特征的缺失率",
+    "correlation of each pair of features": "每两个特征之间的相关系数",
+    "matrix of information of a logistic fit with all features": "含全部特征的逻辑回归信息矩阵",
+    "that matrix times the coefficients, each feature in units of its spread": (
+        "该矩阵与系数的乘积（各特征以其离散程度为单位）"
+    ),
+    "population stability index and number of bins of each feature of {owner}": (
+        "{owner} 各特征的群体稳定性指数 PSI 与分箱数"
+    ),
+    "population stability index of the score, with counts by bin where each has at least {least} rows of "
+    "both samples": ("评分的群体稳定性指数 PSI；两个样本各箱均不少于 {least} 个样本时含各箱计数"),
+    "measures of the model beside the label holder's own model: order, reclassification, approvals and "
+    "losses": ("模型与标签方自有模型的对比：排序能力、重分类、通过率与损失"),
+    "measures of the model beside {other}: order, reclassification, approvals and losses": (
+        "模型与 {other} 的对比：排序能力、重分类、通过率与损失"
+    ),
+    "cut-offs of the score, and counts of rows by decision and score band, in none fewer than {least} of "
+    "either "
+    "label": "评分阈值，以及按决策与分数段的样本数（好、坏样本均不少于 {least}）",
 }
 """By the English of the components' reveals, with places for what differs."""
 

@@ -12,8 +12,10 @@ from coterie.learn.report.texts import T, Text
 __all__ = ["summary"]
 
 RANKS = T(
-    "A row with label 1 scores higher than a row with label 0 in <b>{auc}</b> of all pairs{rest}",
-    "任取一个标签为 1 的样本与一个标签为 0 的样本，前者得分更高的概率为 <b>{auc}</b>{rest}",
+    "Model <b>{model}</b>: a row with label 1 scores higher than a row with label 0 in <b>{auc}</b> of all "
+    "pairs{rest}",
+    "模型 <b>{model}</b>：任取一个标签为 1 的样本与一个标签为 0 的样本，前者得分更高的概率为 <b>{auc}</b>"
+    "{rest}",
 )
 NO_BASELINE = T(".", "。")
 BASELINE = T(
@@ -90,7 +92,7 @@ def _sentence(reading: Reading, of: Evaluation) -> Text:
         rest = BASELINE.format(
             holder=reading.facts.label_holder, alone=percent(of.baseline.auc), verdict=said
         )
-    first = RANKS.format(auc=percent(of.joint.auc), rest=rest)
+    first = RANKS.format(model=of.model, auc=percent(of.joint.auc), rest=rest)
     top = of.joint.lift[0]
     more = TOP.format(rows=percent(top.cumulative_rows, 0), caught=percent(top.cumulative_positives, 0))
     return Text(first.en + more.en, first.zh + more.zh)
