@@ -25,7 +25,6 @@ from .scratch import Scratch, in_memory
 
 __all__ = ["VerticalFrame", "laid", "taken"]
 
-_NOTHING = pa.table({})
 _CORES = min(8, os.cpu_count() or 1)
 _ROWS = 1 << 16
 """Rows of a column that are numbers in memory at once."""
@@ -222,7 +221,8 @@ class VerticalFrame:
         return self.parts[owner]
 
     def _complete_label(self) -> pa.ChunkedArray:
-        if self.label not in self.parts.get(self.label_holder, _NOTHING).column_names:
+        held = self.parts.get(self.label_holder)
+        if held is None or self.label not in held.column_names:
             raise LABEL_ELSEWHERE(f"column '{self.label}' is at {self.label_holder}")
         values = self.column(self.label_holder, self.label)
         if values.null_count:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
+
+from coterie.agreement import Engine, ResultKind
 
 if TYPE_CHECKING:
     from coterie.mpc import Disclosure
@@ -27,29 +29,6 @@ __all__ = [
     "Reveal",
     "Statement",
     "StepPlan",
-]
-
-Engine = Literal["clear", "tee", "mpc", "fl"]
-
-ResultKind = Literal[
-    "model",
-    "coefficients",
-    "statistics",
-    "loss",
-    "importance",
-    "shap",
-    "scores",
-    "metrics",
-    "report",
-    "common_ids",
-    "profile",
-    "correlations",
-    "bins",
-    "iv",
-    "selection",
-    "scorecard",
-    "reasons",
-    "pipeline",
 ]
 
 FOR_GUESTS: frozenset[ResultKind] = frozenset(

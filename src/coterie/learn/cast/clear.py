@@ -17,8 +17,8 @@ EXACT = 2.0**53
 """Up to here every whole float64 is the number that was meant."""
 _WHOLE = r"^[+-]?[0-9]{1,18}$"
 _DECIMAL = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?$"
-_TRUE = pa.array(["true", "t", "yes", "y", "1"], pa.large_string())
-_FALSE = pa.array(["false", "f", "no", "n", "0"], pa.large_string())
+_TRUE = ("true", "t", "yes", "y", "1")
+_FALSE = ("false", "f", "no", "n", "0")
 
 
 def cast(name: str, column: pa.ChunkedArray, target: Target) -> Iterator[tuple[str, pa.ChunkedArray]]:
@@ -82,7 +82,7 @@ def _bool(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column
     if _kind(column) == "text":
         texts = pc.utf8_lower(_trimmed(column))
-        true, false = pc.is_in(texts, _TRUE), pc.is_in(texts, _FALSE)
+        true, false = (pc.is_in(texts, pa.array(words, texts.type)) for words in (_TRUE, _FALSE))
     else:
         true, false = pc.equal(column, 1), pc.equal(column, 0)
     return _where(pc.or_(true, false), true)
