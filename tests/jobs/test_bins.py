@@ -87,9 +87,11 @@ def test_the_plan_says_what_each_learns(bench: Make) -> None:
     made = bench(steps=STEPS, results=GRANTED)
     plan = derive_plan(made.proposal, made.terms)
     steps = {step.step: step for step in plan.steps}
-    owner, receivers = steps["bin"].reveals
+    owner, differences, receivers = steps["bin"].reveals
     assert (owner.to, owner.kind) == (("payments",), "bins")
     assert "none fewer than 20 of either, and how many in all" in owner.what
+    assert (differences.to, differences.kind) == (("payments",), "bins")
+    assert "these counts and those of 'crosstab'" in differences.what
     assert (receivers.to, receivers.kind) == (("lender",), "iv")
     assert {one.to for one in steps["bin"].disclosed} == {("payments",)}
     assert steps["woe"].reveals == ()

@@ -8,6 +8,7 @@ from .facts import BinsFacts, WoeFacts, bins_facts, bins_here, chosen
 from .params import BinParams, ColumnPath, WoeParams
 from .record import NOWHERE, Bins, ColumnBins, ColumnIv, IvTable
 from .record import Bin as ColumnBin
+from .statement import subtracted
 from .weigh import Woe
 
 __all__ = [
@@ -36,5 +37,6 @@ __all__ = [
     "final",
     "owners_may_see",
     "sizes_to",
+    "subtracted",
     "with_documents",
 ]

@@ -25,6 +25,7 @@ from .exchange import Sizes, exchanged, sizes_to, with_documents
 from .facts import BinsFacts, chosen
 from .params import BinParams
 from .record import Bins, ColumnBins, ColumnIv, IvTable, iv_size
+from .statement import subtracted
 
 __all__ = ["Bin", "owners_may_see"]
 
@@ -145,7 +146,8 @@ def _joined(context: RunContext, tables: list[IvTable]) -> IvTable:
 
 
 def _reveals(context: PlanContext, columns: Places, params: BinParams) -> tuple[Reveal, ...]:
-    least, reveals = context.min_group, []
+    least = context.min_group
+    reveals: list[Reveal] = []
     kind: ResultKind = "bins"
     seen = context.receiving(kind)
     for owner, names in columns.items():
@@ -154,7 +156,8 @@ def _reveals(context: PlanContext, columns: Places, params: BinParams) -> tuple[
                 f"how many rows with each label are in each bin of {owner}'s own columns, in none fewer than "
                 f"{least} of either, and how many in all"
             )
-            reveals.append(Reveal(text, (owner,), 2 * len(names) * params.slots, kind))
+            values = 2 * len(names) * params.slots
+            reveals += [Reveal(text, (owner,), values, kind), *subtracted(context, owner, values)]
     to = context.receiving("iv")
     if to:
         text = "information value, number of bins and share of missing values of each binned column"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from coterie.learn.component import PlanContext, Statement
+from collections.abc import Sequence
 
-__all__ = ["CLEAR", "WOE", "counts_statement"]
+from coterie.learn.component import PlanContext, Reveal, Statement
+
+__all__ = ["CLEAR", "WOE", "counts_statement", "subtracted"]
+
+COUNTING = frozenset({"bin", "crosstab"})
+"""Components that show an owner counts of labels by group of its columns."""
 
 CLEAR = Statement(
     protocol="counts where all columns are",
@@ -29,3 +34,25 @@ def counts_statement(context: PlanContext) -> Statement:
         leaks="nothing beyond its output: the label holder learns neither cut points nor groups nor counts, "
         "the owner of a column no row's label",
     )
+
+
+def subtracted(context: PlanContext, owner: str, values: int) -> tuple[Reveal, ...]:
+    """What an owner can subtract from what earlier steps have shown it: groups that overlap, or the same ones
+    of other rows, differ by fewer rows than any of them has.
+
+    :param values: that this step shows it.
+    """
+    before = [
+        f"'{one.step}'"
+        for one in context.earlier
+        if one.component in COUNTING and _counts(one.params.model_dump().get("columns", ()), owner)
+    ]
+    if not before:
+        return ()
+    text = f"what these counts and those of {', '.join(before)} differ by, which may be of one row"
+    return (Reveal(text, (owner,), values, "bins"),)
+
+
+def _counts(columns: Sequence[str], owner: str) -> bool:
+    """Whether a step that names these columns looks at an owner's; all where it names none."""
+    return not columns or any(name.startswith(f"{owner}.") for name in columns)

@@ -17,6 +17,7 @@ from coterie.learn.binning import (
     final,
     owners_may_see,
     sizes_to,
+    subtracted,
     with_documents,
 )
 from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
@@ -108,14 +109,16 @@ def _joined(step: str, every: Mapping[str, Associations]) -> Associations:
 
 
 def _reveals(context: PlanContext, columns: Places, params: CrosstabParams) -> tuple[Reveal, ...]:
-    least, slots, reveals = context.min_group, params.as_bins().slots, []
+    least, slots = context.min_group, params.as_bins().slots
+    reveals: list[Reveal] = []
     for owner, names in columns.items():
         if owner in context.receiving("bins") and (context.engine == "tee" or owner != context.label_holder):
             text = (
                 f"how many rows with each label are in each group of {owner}'s own columns, in none fewer "
                 f"than {least} of either, and how many in all"
             )
-            reveals.append(Reveal(text, (owner,), 2 * len(names) * slots, "bins"))
+            values = 2 * len(names) * slots
+            reveals += [Reveal(text, (owner,), values, "bins"), *subtracted(context, owner, values)]
     to = context.receiving("correlations")
     if to:
         text = "chi-squared statistic, p-value and Cramér's V of each column and the label, number of groups"
