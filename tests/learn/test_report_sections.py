@@ -108,6 +108,16 @@ def test_no_english_is_left_in_any_chapter() -> None:
     assert left - known - steps - terms == set()
 
 
+def test_two_selections_are_told_apart_by_their_steps() -> None:
+    first = more.selected()
+    plain = [{**one, "value": None, "threshold": None} for one in first.document["features"]]
+    second = replace(first, step="again", document={**first.document, "features": plain})
+    text = page((first, second)).text()
+    assert "Step select" in text
+    assert "Step again" in text
+    assert text.count("Threshold") == 1  # where nothing was judged, or may be seen, there is no column of it
+
+
 def test_the_summary_has_the_decision_and_how_many_features_stay() -> None:
     text = page(more.everything()).text()
     summary = text[: text.index("Participant")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coterie.learn.report.blocks import Block, Cell, Note, Section, Table, columns_of
+from coterie.learn.report.blocks import Block, Cell, Detail, Note, Section, Table, columns_of
 from coterie.learn.report.numbers import count, short
 from coterie.learn.report.sections.reading import Reading
 from coterie.learn.report.texts import T, Text
@@ -12,6 +12,7 @@ from coterie.learn.select import Feature, Selection
 
 __all__ = ["kept_features", "selection"]
 
+STEP = T("Step {step}", "步骤 {step}")
 TITLE = T("Selected features", "特征筛选")
 SAYS = T(
     "{kept} of {all} features stay. A value is shown where the reader may see results of its kind.",
@@ -52,28 +53,36 @@ def kept_features(reading: Reading) -> int | None:
 def selection(reading: Reading) -> Section | None:
     """A table for each step: what stayed first."""
     blocks: list[Block] = []
-    for _, document in _found(reading):
+    found = _found(reading)
+    for step, document in found:
         features = sorted(document.features, key=lambda one: not one.kept)
         kept = sum(one.kept for one in features)
-        blocks += [Note(SAYS.format(kept=count(kept), all=count(len(features)))), _table(features)]
+        said = Note(SAYS.format(kept=count(kept), all=count(len(features))))
+        inner: tuple[Block, ...] = (said, _table(features))
+        blocks += inner if len(found) == 1 else (Detail(STEP.format(step=step), inner),)
     return Section("selection", TITLE, tuple(blocks)) if blocks else None
 
 
 def _table(features: list[Feature]) -> Table:
+    judged = any(one.value is not None or one.threshold is not None for one in features)
     lines: list[Sequence[Cell]] = [
         (
             one.column,
             one.party,
             STAYS if one.kept else GOES,
             _reason(one),
-            None if one.value is None else short(one.value),
-            None if one.threshold is None else short(one.threshold),
+            *(_numbers(one) if judged else ()),
         )
         for one in features
     ]
-    titles = (FEATURE, OWNER, FATE, REASON, VALUE, THRESHOLD)
-    styles = ("name", "keep", "keep", "soft", "n", "n")
-    return Table(columns_of(titles, styles), lines)
+    columns = columns_of((FEATURE, OWNER, FATE, REASON), ("name", "keep", "keep", "soft"))
+    more = columns_of((VALUE, THRESHOLD), ("n", "n")) if judged else ()
+    return Table((*columns, *more), lines)
+
+
+def _numbers(one: Feature) -> tuple[str | None, str | None]:
+    value, threshold = (None if number is None else short(number) for number in (one.value, one.threshold))
+    return value, threshold
 
 
 def _reason(one: Feature) -> Text:

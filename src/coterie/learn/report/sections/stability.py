@@ -26,11 +26,11 @@ __all__ = ["stability"]
 
 TITLE = T("Stability", "稳定性")
 SAYS = T(
-    "{frame} ({rows} rows) against {base} ({base_rows} rows). A population stability index below 0.1 is "
+    "Now: {frame} ({rows}). Before: {base} ({base_rows}). A population stability index below 0.1 is "
     "stable, from "
     "0.25 the population has changed.",
-    "{frame}（{rows} 个样本）对比{base}（{base_rows} 个样本）。群体稳定性指数 PSI 低于 0.1 为稳定，0.25 及"
-    "以上表示客群已显著变化。",
+    "当前：{frame}（{rows}）；基准：{base}（{base_rows}）。群体稳定性指数 PSI 低于 0.1 为稳定，"
+    "0.25 及以上表示客群已显著变化。",
 )
 SCORE = T("Score", "评分")
 PSI_OF = T("PSI {psi} · {word}", "PSI {psi} · {word}")
