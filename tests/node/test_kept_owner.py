@@ -21,8 +21,8 @@ from coterie.tee import KEEPER_MODULE, RUNNER_MODULE, Roots, Sandbox, record_pat
 from coterie.tee.evidence.attest.home import SimulatedHome
 from tests.cli.conftest import call
 from tests.images import why_not
+from tests.node.attested_job import TEE
 from tests.node.conftest import BEHAVIOUR, COMMON, CUSTOMERS, TERMS, Daemon, ended, refused, write_tables
-from tests.node.test_attested_jobs import TEE
 
 JOB = """\
 name: with an owner that is offline

@@ -17,8 +17,8 @@ from coterie.crypto import canonical
 from coterie.errors import CoterieError
 from coterie.jobs import RunRecord, check_run, replay
 from coterie.tee import Roots
+from tests.node.attested_job import JOB, agree
 from tests.node.conftest import Trio, ended
-from tests.node.test_attested_jobs import JOB, agree
 
 ROOTS = Roots(profile="development")
 

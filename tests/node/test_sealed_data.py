@@ -18,9 +18,9 @@ from coterie.node import proposals
 from coterie.node.messages import Ok, SealAnswer, SealedDropped
 from coterie.node.sealings import Sealings
 from coterie.tee import KeyStore, open_in_memory, peek
+from tests.node.attested_job import JOB, agree
 from tests.node.conftest import Daemon, Trio, ended, refused
 from tests.node.test_agreements import as_peer
-from tests.node.test_attested_jobs import JOB, agree
 
 
 def sealed_entries(daemon: Daemon, event: str) -> list[dict[str, object]]:

@@ -176,15 +176,9 @@ def test_a_receiver_that_says_no(four: Four) -> None:
         assert (view.state, view.error.code, view.error.party) == ("refused", "CT-5053", "telecom")
 
 
-def test_a_receiver_may_ask_for_the_job(four: Four) -> None:
-    job = four.telecom.client.submit(four.job(four.agree()))
-    assert job.initiator == "telecom"
-    four.telecom.client.approve(job.id)
-    assert four.telecom.client.wait(job.id, timeout=60).state == "done"
-    assert {one.kind for one in four.telecom.client.results(job.id)} == {"coefficients"}
-    without = four.job(four.agree(), more="")
+def test_who_would_receive_nothing_may_not_ask_for_the_job(four: Four) -> None:
     with refused("CT-5054"):
-        four.telecom.client.submit(without)
+        four.telecom.client.submit(four.job(four.agree(), more=""))
 
 
 def test_a_receiver_that_fails_ends_the_job_everywhere(four: Four) -> None:
@@ -200,26 +194,18 @@ def test_a_receiver_that_fails_ends_the_job_everywhere(four: Four) -> None:
         assert (view.state, view.error.code, view.error.party) == ("failed", "CT-5060", "telecom")
 
 
-def test_a_party_deals_and_receives(four: Four, tmp_path: Path) -> None:
-    """No hub, no outsider: the third party is the dealer, and approves as a party does."""
+def test_a_party_asks_deals_and_receives(four: Four, tmp_path: Path) -> None:
+    """No hub, no outsider: the third party asks for the job, is the dealer, and approves as a party does."""
     agreement = four.agree(dealer="telecom")
     assert not agreement.terms["services"]
-    job = four.lender.client.submit(four.job(agreement))
+    job = four.telecom.client.submit(four.job(agreement))
+    assert job.initiator == "telecom"
     four.telecom.client.approve(job.id)
     done = four.lender.client.wait(job.id, timeout=60)
     assert [one.party for one in done.participants] == ["lender", "payments", "telecom"]
     four.telecom.client.wait(job.id, timeout=10)
     ours, theirs = (results(one, job.id, tmp_path) for one in (four.lender, four.telecom))
     assert theirs == {"coefficients": ours["coefficients"]}
-    four.check_account(job.id, {"lender", "payments", "telecom"})
-
-
-def test_a_party_deals_and_receives_nothing(four: Four) -> None:
-    agreement = four.agree(dealer="telecom", telecom="automatic")
-    job = four.lender.client.submit(four.job(agreement, more="", steps="[align, split]"))
-    assert four.lender.client.wait(job.id, timeout=60).state == "done"
-    four.telecom.client.wait(job.id, timeout=10)
-    assert not four.telecom.client.results(job.id)
     four.check_account(job.id, {"lender", "payments", "telecom"})
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from coterie.tee.evidence.attest.swtpm import TOOLS
-from tests.node.attested.search import everything, found, values
+from tests.node.attested.search import everything, found, left_in_clear, values
 from tests.node.attested.world import BOTH, COMMON, LONG, ROWS, WORK, World
 from tests.tee.runner.test_killed import holding
 
@@ -72,9 +72,9 @@ def test_a_host_with_a_software_tpm(five: World) -> None:
 
 
 @on_a_tpm
-def test_no_software_tpm_outlives_the_run(five: World) -> None:
+def test_a_killed_worker_of_the_host_leaves_no_tpm_and_nothing_in_clear(five: World) -> None:
     five.settle()
-    before = set(tpms())
+    before, since = set(tpms()), time.time()
     owners = ("lender", "telecom")
     agreement = five.agree(owners, host="telecom", platform="swtpm")
     job = five.submit(agreement, LONG, owners=owners)
@@ -87,3 +87,4 @@ def test_no_software_tpm_outlives_the_run(five: World) -> None:
         assert time.monotonic() < deadline, "a TPM is left over"
         time.sleep(0.05)
     five.settle()
+    assert left_in_clear(five, job.id, since) == []

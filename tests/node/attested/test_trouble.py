@@ -59,20 +59,6 @@ def test_a_killed_runner(five: World, agreement: AgreementView) -> None:
     assert told.step == "stage-release"
 
 
-def test_a_killed_worker_of_the_host(five: World, agreement: AgreementView) -> None:
-    since = time.time()
-    with five.working(agreement) as job:
-        os.kill(five.hub.worker(), signal.SIGKILL)
-        over(five, job, "CT-5060", "hub", since)
-
-
-def test_a_killed_worker_of_an_owner(five: World, agreement: AgreementView) -> None:
-    since = time.time()
-    with five.working(agreement) as job:
-        os.kill(five.payments.worker(), signal.SIGKILL)
-        over(five, job, "CT-5060", "payments", since)
-
-
 def test_a_killed_host_comes_back(five: World, agreement: AgreementView) -> None:
     since = time.time()
     with five.working(agreement) as job:
@@ -80,14 +66,6 @@ def test_a_killed_host_comes_back(five: World, agreement: AgreementView) -> None
             five.failed(job, "CT-5061", "hub", "lender", "payments", seconds=SECONDS)
             five.settle()
         over(five, job, "CT-5061", "hub", since)
-
-
-def test_a_killed_owner_comes_back(five: World, agreement: AgreementView) -> None:
-    since = time.time()
-    with five.working(agreement) as job:
-        with killed(five.payments):
-            five.failed(job, "CT-5061", "payments", "lender", "hub", seconds=SECONDS)
-        over(five, job, "CT-5061", "payments", since)
 
 
 def test_an_owner_that_is_killed_while_it_uploads(five: World) -> None:

@@ -1,13 +1,11 @@
-"""Jobs of engine tee between daemons: the hub hosts the attested runner, on a simulated platform."""
+"""Jobs of engine tee of the trio: the hub hosts the attested runner, on a simulated platform."""
 
 from __future__ import annotations
-
-import json
 
 from coterie.crypto import now
 from coterie.node import AgreementView
 from coterie.tee.evidence.attest.home import SimulatedHome
-from tests.node.conftest import Trio, ended
+from tests.node.conftest import Trio
 
 TEE = """\
 tee:
@@ -25,7 +23,6 @@ engine: tee
 datasets: {{lender: customers, payments: behaviour}}
 steps: {steps}
 """
-LOGISTIC = "[align, split, fill, standardize, logistic, evaluate]"
 
 
 def agree(trio: Trio, measurement: str, **changes: str) -> AgreementView:
@@ -36,15 +33,3 @@ def agree(trio: Trio, measurement: str, **changes: str) -> AgreementView:
     trio.lender.client.offer_agreement(draft.id)
     trio.lender.client.sign_agreement(draft.id)
     return trio.payments.client.sign_agreement(draft.id)
-
-
-def test_a_joint_score_from_sealed_data_to_sealed_results(trio: Trio, measurement: str) -> None:
-    agreement = agree(trio, measurement)
-    job = trio.lender.client.submit(JOB.format(agreement=agreement.id, steps=LOGISTIC))
-    over = ended(trio.lender.client, job.id, 60)
-    assert over.state == "done", over.error
-    for daemon in trio.all:
-        kinds = [entry.kind for entry in daemon.client.ledger(job=job.id)]
-        print(daemon.name, kinds)
-        print(sorted(result.name for result in daemon.client.job(job.id).results))
-    print(json.dumps(over.model_dump(), indent=1)[:2000])
