@@ -54,9 +54,15 @@ def await_entry(daemon: Daemon, event: str, file: str) -> dict[str, object]:
         time.sleep(0.05)
 
 
-def test_data_is_sealed_once_and_deleted_with_proof(trio: Trio, measurement: str) -> None:
-    agreement = agree(trio, measurement).id
-    run_align(trio, agreement)
+@pytest.fixture(scope="module")
+def agreement(trio: Trio, measurement: str) -> str:
+    """An agreement under which a job has run; the last of its tests revokes it."""
+    agreed = agree(trio, measurement).id
+    run_align(trio, agreed)
+    return agreed
+
+
+def test_data_is_sealed_once_and_deleted_with_proof(trio: Trio, agreement: str) -> None:
     run_align(trio, agreement)
     (own,) = (one for one in trio.lender.client.sealed() if one.agreement == agreement)
     assert (own.dataset, own.whose, own.rows) == ("lender/customers", "own", 300)
@@ -83,21 +89,7 @@ def test_data_is_sealed_once_and_deleted_with_proof(trio: Trio, measurement: str
     assert held(trio, agreement)["lender"] != own.file
 
 
-def test_with_the_agreement_ends_what_was_sealed_for_it(trio: Trio, measurement: str) -> None:
-    agreement = agree(trio, measurement).id
-    run_align(trio, agreement)
-    files = held(trio, agreement)
-    trio.payments.client.revoke_agreement(agreement, "enough")
-    for owner in (trio.lender, trio.payments):
-        await_entry(owner, "deletion proven", files[owner.name])
-        assert not [one for one in owner.client.sealed() if one.agreement == agreement]
-        assert not (owner.home / "keys" / f"{files[owner.name]}.json").exists()
-    assert held(trio, agreement) == {}
-
-
-def test_a_host_deletes_what_it_holds_and_its_owner_hears_of_it(trio: Trio, measurement: str) -> None:
-    agreement = agree(trio, measurement).id
-    run_align(trio, agreement)
+def test_a_host_deletes_what_it_holds_and_its_owner_hears_of_it(trio: Trio, agreement: str) -> None:
     file = held(trio, agreement)["payments"]
     trio.hub.client.remove_sealed(file)
     assert await_entry(trio.payments, "deletion proven", file)["host"] == "hub"
@@ -107,9 +99,7 @@ def test_a_host_deletes_what_it_holds_and_its_owner_hears_of_it(trio: Trio, meas
     assert held(trio, agreement)["payments"] == file
 
 
-def test_a_container_holds_what_the_agreement_grants_and_no_more(trio: Trio, measurement: str) -> None:
-    agreement = agree(trio, measurement).id
-    run_align(trio, agreement)
+def test_a_container_holds_what_the_agreement_grants_and_no_more(trio: Trio, agreement: str) -> None:
     place = trio.lender.home / "sealed" / agreement.removeprefix("sha256:")[:16] / "customers.sealed"
     key = KeyStore(trio.lender.home / "keys").key(peek(place))
     assert columns_in(place, key) == ["customer", "bad", "age"]  # the table has `secret` too
@@ -120,10 +110,8 @@ def columns_in(container: Path, key: bytes) -> list[str]:
         return pq.read_schema(io.BytesIO(open_in_memory(file, key)[1])).names
 
 
-def test_a_proof_of_what_was_never_sealed_for_the_sender_is_refused(trio: Trio, measurement: str) -> None:
+def test_a_proof_of_what_was_never_sealed_for_the_sender_is_refused(trio: Trio, agreement: str) -> None:
     """Whoever can reach this node must not fill its ledger; and a proof that comes twice is one."""
-    agreement = agree(trio, measurement).id
-    run_align(trio, agreement)
     file = held(trio, agreement)["lender"]
     body = {"event": "deleted", "owner": "lender", "file": file, "root": "r", "dataset": "lender/customers"}
     moment = timestamp(now())
@@ -145,6 +133,16 @@ def test_a_proof_of_what_was_never_sealed_for_the_sender_is_refused(trio: Trio, 
     for _ in range(2):
         send(trio.hub)
     assert len(sealed_entries(trio.lender, "deletion proven")) == before + 1
+
+
+def test_with_the_agreement_ends_what_was_sealed_for_it(trio: Trio, agreement: str) -> None:
+    files = held(trio, agreement)
+    trio.payments.client.revoke_agreement(agreement, "enough")
+    for owner in (trio.lender, trio.payments):
+        await_entry(owner, "deletion proven", files[owner.name])
+        assert not [one for one in owner.client.sealed() if one.agreement == agreement]
+        assert not (owner.home / "keys" / f"{files[owner.name]}.json").exists()
+    assert held(trio, agreement) == {}
 
 
 def test_a_key_that_cannot_be_removed_is_not_called_destroyed() -> None:
