@@ -38,4 +38,4 @@ def test_a_job_loads_what_its_components_name(steps: tuple[str, ...], loaded: st
 
 def test_components_name_what_is_installed() -> None:
     named = {name for one in components().values() for name in one.libraries}
-    assert named == {"xgboost", "sklearn.neural_network"}
+    assert named == {"xgboost", "sklearn.neural_network", "jinja2"}

@@ -205,6 +205,8 @@ def test_everybody_has_the_record_of_the_run_and_it_holds(scored: Scored) -> Non
     assert {one.assurance for one in checked.claims.values()} == {"simulated"}
     assert {output.receivers for output in record.receipt.outputs} == {
         ("lender",),
+        ("payments",),  # its own page
+        ("telecom",),
         ("lender", "telecom"),
         ("payments", "telecom"),
         ("lender", "payments", "telecom"),
