@@ -237,3 +237,13 @@ def test_a_document_that_is_none_is_a_bug_that_names_the_step() -> None:
     with pytest.raises(CoterieError) as caught:
         render(facts(), tuple(broken), "en")
     assert (caught.value.code, caught.value.step) == ("CT-3178", "evaluate")
+
+
+def test_a_band_number_without_end_is_refused() -> None:
+    """The label holder's document is drawn by the others: an axis of 10^15 places would never be finished."""
+    (metrics,) = (one for one in evaluation() if one.kind == "metrics")
+    document: Any = json.loads(json.dumps(metrics.document))
+    document["joint"]["lift"][0]["band"] = 10**15
+    with pytest.raises(CoterieError) as caught:
+        render(facts(), (replace(metrics, document=document),), "en")
+    assert (caught.value.code, caught.value.step) == ("CT-3178", "evaluate")

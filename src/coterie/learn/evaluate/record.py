@@ -45,7 +45,7 @@ Step = Annotated[str, StringConstraints(max_length=64)]
 class LiftBand(Document):
     """One band of rows of about equal number, the highest scores first."""
 
-    band: int = Field(ge=1)
+    band: int = Field(ge=1, le=BANDS)
     rows: int = Field(ge=1)
     positives: int = Field(ge=0)
     score_low: float
@@ -101,7 +101,7 @@ class RatePoint(Document):
 class ScoreBin(Document):
     """One bin of the score, the highest scores first, with what a cut at its lower end does."""
 
-    bin: int = Field(ge=1)
+    bin: int = Field(ge=1, le=BANDS)
     rows: int = Field(ge=1)
     positives: int = Field(ge=0)
     rate: float
@@ -205,7 +205,7 @@ class Evaluation(Document):
 class RegressionBand(Document):
     """One band of rows of about equal number, the highest scores first."""
 
-    band: int = Field(ge=1)
+    band: int = Field(ge=1, le=BANDS)
     rows: int = Field(ge=1)
     predicted: float
     """Mean score."""
