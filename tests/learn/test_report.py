@@ -247,3 +247,10 @@ def test_a_band_number_without_end_is_refused() -> None:
     with pytest.raises(CoterieError) as caught:
         render(facts(), (replace(metrics, document=document),), "en")
     assert (caught.value.code, caught.value.step) == ("CT-3178", "evaluate")
+
+
+@pytest.mark.parametrize("frame", ["train", "{model.__class__}"])
+def test_measures_of_other_rows_than_the_test_rows(frame: str) -> None:
+    (metrics,) = (one for one in evaluation() if one.kind == "metrics")
+    shown = page((replace(metrics, document={**metrics.document, "frame": frame}),))
+    assert ("training" if frame == "train" else frame) in shown.text()

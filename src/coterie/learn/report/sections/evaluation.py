@@ -91,9 +91,9 @@ def _of_numbers(of: RegressionEvaluation) -> tuple[Block, ...]:
 
 def _of_classes(reading: Reading, step: str, of: Evaluation) -> tuple[Block, ...]:
     both = measured(reading, step, of)
-    about = UNSEEN if of.frame == "test" else ON.format(frame=frame_name(of.frame))
-    rows = count(of.joint.rows)
-    blocks: list[Block] = [Note(about.format(model=of.model, rows=rows)), measures(both)]
+    said = {"model": of.model, "rows": count(of.joint.rows)}
+    about = UNSEEN.format(**said) if of.frame == "test" else ON.format(**said, frame=frame_name(of.frame))
+    blocks: list[Block] = [Note(about), measures(both)]
     if of.baseline is not None:
         blocks.append(Note(ALONE.format(holder=reading.facts.label_holder)))
     blocks += [curves_of(both), *tables(both), *cuts(of.joint), *segments(of)]
