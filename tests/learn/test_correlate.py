@@ -117,7 +117,7 @@ def test_correlations_are_those_of_pandas(count: int, method: Any) -> None:
     for reader in ("lender", "payments"):
         found = told(outcomes[reader])
         assert found["columns"] == list(want.columns)
-        assert np.array(found["matrix"]) == pytest.approx(want.to_numpy(), abs=2e-6)
+        assert np.array(found["matrix"]) == pytest.approx(want.to_numpy(), abs=2**-15)
         assert np.diag(found["matrix"]).tolist() == [1.0] * len(want)
         assert np.array(found["matrix"]).tolist() == np.array(found["matrix"]).T.tolist()
     assert not outcomes["hub"].published
@@ -134,7 +134,7 @@ def test_spearman_is_also_scipys() -> None:
     given = tables()
     found = told(looked(Correlate(), given, ("lender", "payments"), {"method": "spearman"})["lender"])
     want = scipy.stats.spearmanr(joined(given, ("lender", "payments"))).statistic
-    assert np.array(found["matrix"]) == pytest.approx(want, abs=2e-6)
+    assert np.array(found["matrix"]) == pytest.approx(want, abs=2**-15)
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="no data sets beside the project")
@@ -149,7 +149,7 @@ def test_all_rows_of_real_data_with_values_far_out_and_missing_ones() -> None:
     table = joined(given, ("lender", "payments"))
     found = told(looked(Correlate(), given, ("lender", "payments"), {"missing": "mean"})["lender"])
     want = table.fillna(table.mean()).corr().to_numpy()
-    assert np.array(found["matrix"]) == pytest.approx(want, abs=1e-5)
+    assert np.array(found["matrix"]) == pytest.approx(want, abs=2**-15)
 
 
 def statsmodels_factors(table: pd.DataFrame) -> list[float]:
@@ -220,7 +220,7 @@ def test_the_columns_of_one_party_alone() -> None:
     given, names = tables(), ("payments.flow", "payments.late")
     outcomes = looked(Correlate(), given, ("lender", "payments"), {"columns": names})
     want = np.corrcoef(given["payments"]["flow"], given["payments"]["late"])
-    assert np.array(told(outcomes["lender"])["matrix"]) == pytest.approx(want, abs=1e-6)
+    assert np.array(told(outcomes["lender"])["matrix"]) == pytest.approx(want, abs=2**-15)
     outcomes = looked(Vif(), given, ("lender", "payments"), {"columns": names})
     assert told(outcomes["lender"])["vif"] == pytest.approx([1 / (1 - want[0, 1] ** 2)] * 2, rel=1e-4)
 
@@ -237,7 +237,7 @@ def test_receivers_without_data_and_engine_tee(component: Any) -> None:
     assert set(files) == {"telecom", "regulator"}
     inside, shared = json.loads(files["telecom"]["look.correlations.json"]), told(outcomes["hub"])
     values = "matrix" if isinstance(component, Correlate) else "vif"
-    assert np.array(inside[values]) == pytest.approx(np.array(shared[values]), rel=1e-3, abs=1e-5)
+    assert np.array(inside[values]) == pytest.approx(np.array(shared[values]), rel=1e-3, abs=2**-15)
 
 
 def refusal(

@@ -114,7 +114,7 @@ def pair(rows: int = 3000) -> Pair:
 def test_reclassification_is_the_papers() -> None:
     """Pencina et al. (2008), equations 5 to 10, by brute force over rows."""
     both, cuts = pair(), (0.05, 0.1, 0.2)
-    found = reclassified(both, cuts, shown=True)
+    found = reclassified(both, cuts)
     new, old = (sum((scores >= cut).astype(int) for cut in cuts) for scores in (both.first, both.second))
     ones, zeros = both.labels == 1, both.labels == 0
     up = [np.mean(new[rows] > old[rows]) for rows in (ones, zeros)]
@@ -344,3 +344,17 @@ def test_parameters_of_decisions_that_do_not_fit(params: dict[str, Any]) -> None
 def test_parameters_that_do_not_fit(kind: Any, params: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         kind(**params)
+
+
+def test_others_are_told_moves_in_multiples_of_the_smallest_group() -> None:
+    """One row that moves is none to them; the label holder sees it."""
+    labels = np.repeat([1, 0], [100, 300]).astype(np.int8)
+    second = np.full(400, 0.3)
+    first = second.copy()
+    first[0] = 0.7
+    pair = Pair(labels, first, second, np.ones(400))
+    assert reclassified(pair, (0.5,)).nri_positives == pytest.approx(0.01)
+    told = reclassified(pair, (0.5,), 20)
+    assert (told.nri_positives, told.nri_continuous.difference, told.positives) == (0.0, 0.0, ())
+    first[:31] = 0.7
+    assert reclassified(pair, (0.5,), 20).nri_positives == pytest.approx(0.4)

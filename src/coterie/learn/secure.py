@@ -14,10 +14,10 @@ from coterie.errors import CoterieError
 from coterie.learn.component import PlanContext, PlannedTape, RunContext
 from coterie.mpc import Inputs, Outputs, Program, Tape, TapeFile, TapeFiles, deal, deal_ahead, run, trace
 
-__all__ = ["computed", "needs_of", "served", "traced", "with_room"]
+__all__ = ["computed", "covering", "needs_of", "served", "traced", "with_room"]
 
-ROOM = 8
-"""An eighth."""
+ROOM = 4
+"""A quarter."""
 LEAST = 8192
 """Bytes: of few columns the sums are as large as all the rest."""
 
@@ -61,7 +61,7 @@ def needs_of(tape: Tape) -> dict[str, Any]:
 
 
 def with_room(needs: dict[str, Any]) -> dict[str, Any]:
-    """The same with an eighth more of rounds and bytes, and some bytes for what does not grow with the rows:
+    """The same with a quarter more of rounds and bytes, and some bytes for what does not grow with the rows:
     what bounds a step for fewer rows or columns, where its number formats follow them. With other formats
     sums are rounded at other places, some more or some fewer."""
 
@@ -72,6 +72,24 @@ def with_room(needs: dict[str, Any]) -> dict[str, Any]:
         "sent": {source: more(targets, LEAST) for source, targets in needs["sent"].items()},
         "rounds": more(needs["rounds"]),
         "tapes": tuple(replace(tape, corrections=more(tape.corrections, LEAST)) for tape in needs["tapes"]),
+    }
+
+
+def covering(needs: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """The same with rounds and bytes that are enough for those of ``others`` as well: of a step of as many
+    programs, among the same participants."""
+
+    def most(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+        return {name: max(counts.get(name, 0), more.get(name, 0)) for name in {**counts, **more}}
+
+    sent, more = needs["sent"], others["sent"]
+    pairs = zip(needs["tapes"], others["tapes"], strict=True)
+    return needs | {
+        "sent": {source: most(sent.get(source, {}), more.get(source, {})) for source in sent | more},
+        "rounds": most(needs["rounds"], others["rounds"]),
+        "tapes": tuple(
+            replace(one, corrections=most(one.corrections, other.corrections)) for one, other in pairs
+        ),
     }
 
 

@@ -37,7 +37,7 @@ SCORE: list[Any] = [
     {"neural": {"epochs": 3}},
     "report",
 ]
-"""Every component that there is."""
+"""Those that train, and what they need; the others are in `test_analyst`."""
 
 
 def trained(epochs: int) -> list[Any]:
@@ -222,7 +222,7 @@ class World:
             "attempts": 2,
         }
         for name, value in changes.items():
-            known = {*given, "dealer", "dealer_tee"}
+            known = {*given, "dealer", "dealer_tee", "min_group"}
             target = given if name in known else tee if name in {*tee, "min_interval"} else None
             assert target is not None, name
             target[name] = value

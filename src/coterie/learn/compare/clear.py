@@ -54,7 +54,7 @@ def compared(pair: Pair, names: tuple[str, str], params: CompareParams, least: i
             difference=better.auc, low=better.low, high=better.high, z=better.z, p_value=better.p_value
         ),
         ks_difference=sides[0].ks - sides[1].ks,
-        reclassification=reclassified(pair, params.cut_offs, shown=not least),
+        reclassification=reclassified(pair, params.cut_offs, least),
         swap=swapped(pair, params.approval, least),
         at_equal_approval=tuple(
             Exchange(
@@ -91,11 +91,11 @@ def _side(name: str, labels: Labels, scores: Floats) -> Side:
     )
 
 
-def reclassified(pair: Pair, cut_offs: tuple[float, ...], *, shown: bool) -> Reclassification:
+def reclassified(pair: Pair, cut_offs: tuple[float, ...], least: int = 0) -> Reclassification:
     """Net reclassification and integrated discrimination improvement with their standard errors
     [Pencina, D'Agostino, D'Agostino, Vasan 2008, Statistics in Medicine 27; 2011, ibid. 30].
 
-    :param shown: whether with the two tables of counts.
+    :param least: for others than the label holder: counts are told in so many, and without the two tables.
     """
     edges, classes = np.array(cut_offs), len(cut_offs) + 1
     old, new = (np.searchsorted(edges, scores, side="right") for scores in (pair.second, pair.first))
@@ -104,15 +104,15 @@ def reclassified(pair: Pair, cut_offs: tuple[float, ...], *, shown: bool) -> Rec
         np.bincount(old[rows] * classes + new[rows], minlength=classes**2).reshape(classes, classes)
         for rows in (ones, ~ones)
     ]
-    by_class = _net(np.sign(new - old), ones)
+    by_class = _net(np.sign(new - old), ones, least)
     return Reclassification(
         cut_offs=cut_offs,
-        positives=_rows(tables[0]) if shown else (),
-        negatives=_rows(tables[1]) if shown else (),
+        positives=() if least else _rows(tables[0]),
+        negatives=() if least else _rows(tables[1]),
         nri_positives=by_class[0],
         nri_negatives=by_class[1],
         nri=by_class[2],
-        nri_continuous=_net(np.sign(pair.first - pair.second), ones)[2],
+        nri_continuous=_net(np.sign(pair.first - pair.second), ones, least)[2],
         idi=_idi(pair.first - pair.second, ones),
     )
 
@@ -121,12 +121,18 @@ def _rows(table: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(int(count) for count in row) for row in table)
 
 
-def _net(moves: NDArray[np.integer] | Floats, ones: NDArray[np.bool_]) -> tuple[float, float, Difference]:
+def _net(
+    moves: NDArray[np.integer] | Floats, ones: NDArray[np.bool_], least: int
+) -> tuple[float, float, Difference]:
     """:param moves: (rows,) 1 for up, -1 for down, 0 for the same."""
+
+    def share(count: float, rows: NDArray[np.integer] | Floats) -> float:
+        return (round(count / least) * least if least else count) / len(rows)
+
     of_ones, of_zeros = moves[ones], -moves[~ones]
-    up, down = float(np.mean(of_ones)), float(np.mean(of_zeros))
-    error = math.sqrt(np.mean(of_ones != 0) / len(of_ones) + np.mean(of_zeros != 0) / len(of_zeros))
-    return up, down, _test(up + down, error)
+    up, down = share(float(of_ones.sum()), of_ones), share(float(of_zeros.sum()), of_zeros)
+    spread = [share(np.count_nonzero(one), one) / len(one) for one in (of_ones, of_zeros)]
+    return up, down, _test(up + down, math.sqrt(sum(spread)))
 
 
 def _idi(rises: Floats, ones: NDArray[np.bool_]) -> Difference:

@@ -30,8 +30,8 @@ FACTORS = "variance inflation factors"
 
 COLUMN_FRAC = 29
 """Of columns: they are stored in 32 bits."""
-TOLD_FRAC = 24
-"""Of correlations that are revealed."""
+TOLD_FRAC = 16
+"""Of correlations that are revealed: more digits would tell joint counts of columns of few values."""
 SLACK = 1.001
 """Of rounding."""
 MATRIX_FRAC = 26

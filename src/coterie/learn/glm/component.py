@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -42,7 +42,7 @@ from coterie.learn.linear import (
     need_all_here,
     place_of,
 )
-from coterie.learn.secure import with_room
+from coterie.learn.secure import covering, with_room
 from coterie.mpc import Outputs
 
 __all__ = ["Glm"]
@@ -101,7 +101,8 @@ class Glm(Component[GlmParams], SavesLinear):
         bound = task.formats.coefficient_bound
         context.models[context.step] = ModelFacts(task.columns, secure.COEFFICIENT_FRAC, bound, params)
         needs = needs_of_parts(context, _parts(context, task), task.formats, task.roles)
-        needs = needs if context.exact else with_room(needs)
+        if not context.exact:
+            needs = with_room(covering(needs, _needs_of_full_batches(context, task) or needs))
         return replace(plan, **needs, reveals=_reveals(context, task), statement=MPC)
 
     def run(self, context: RunContext, params: GlmParams) -> None:
@@ -113,6 +114,18 @@ class Glm(Component[GlmParams], SavesLinear):
                 _run_clear(context, task)
         except CoterieError as error:
             raise error.at(party=context.me, step=context.step) from None
+
+
+def _needs_of_full_batches(context: PlanContext, task: _Task) -> dict[str, Any] | None:
+    """Of fewer rows that are cut into fewer and larger batches, whose sums may be rounded once more: of as
+    many whole batches as there can be. None where that is nothing else."""
+    rows, size = task.shape.rows, task.numbers.params.batch_rows
+    whole = rows // size * size
+    if task.numbers.params.solver != "minibatch" or whole in (0, rows):
+        return None
+    numbers = design(whole, task.numbers.widths, task.numbers.params)
+    fewer = replace(task, shape=task.shape.with_rows(whole), numbers=numbers)
+    return needs_of_parts(context, _parts(context, fewer), fewer.formats, fewer.roles)
 
 
 def _task(context: PlanContext, params: GlmParams) -> _Task:

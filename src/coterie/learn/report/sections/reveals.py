@@ -93,7 +93,10 @@ CHINESE = {
     "chi-squared statistic, p-value and Cramér's V of each column and the label, number of groups": (
         "各列与标签的卡方统计量、p 值与 Cramér's V，以及分组数"
     ),
-    "correlation of each pair of columns": "每两列之间的相关系数",
+    (
+        "correlation of each pair of columns; where one row lies far out in a column, its correlations tell "
+        "the other columns' values in that row"
+    ): "每两列之间的相关系数；若某列存在极端离群行，相关系数会反映该行其他列的取值",
     "variance inflation factor of each column": "各列的方差膨胀因子 VIF",
     "which rows fulfil a condition on columns of {owner}": "哪些样本满足关于 {owner} 数据列的条件",
     "which rows fulfil a condition on columns of {owner}, the label among them": (
