@@ -191,7 +191,12 @@ def test_others_are_told_groups_of_the_agreed_size(count: int, step: str) -> Non
         return
     assert guarded.auc == whole.auc
     assert (guarded.reclassification.positives, guarded.reclassification.negatives) == ((), ())
-    assert guarded.reclassification.nri == whole.reclassification.nri
+    positives = guarded.reclassification.nri_positives * guarded.positives
+    assert positives / 20 == pytest.approx(round(positives / 20))
+    assert guarded.reclassification.nri_positives == pytest.approx(
+        whole.reclassification.nri_positives, abs=10 / guarded.positives
+    )
+    assert guarded.reclassification.idi == whole.reclassification.idi
     for cell in (guarded.swap.both, guarded.swap.swapped_in) if guarded.swap else ():
         assert not cell.rows or min(cell.positives, cell.rows - cell.positives) >= 20
 

@@ -29,7 +29,7 @@ STEPS: list[dict[str, Any]] = [
     {"minmax": {}},
     {"bin": {"method": "quantile", "bins": 3}},
     {"woe": {}},
-    {"select": {"drop": ["lender.level"]}},
+    {"select": {"drop": ["lender.level", "payments.busy#1"], "min_iv": 0.0001}},
     {"vif": {}},
     {"glm": {"family": "logistic"}},
     {"scorecard": {}},
@@ -69,7 +69,7 @@ def worked(five: World) -> Scored:
     every = sorted({kind for kinds in KINDS.values() for kind in kinds})
     results = [{"kind": kind, "to": [party for party in KINDS if kind in KINDS[party]]} for kind in every]
     agreement = five.agree(
-        PARTIES, owners=("lender", "payments"), components=components, results=results, min_group=5
+        PARTIES, owners=("lender", "payments"), components=components, results=results, min_group=2
     )
     job = five.submit(agreement, STEPS, receivers=["telecom"])
     five.done(job, *EVERYBODY)

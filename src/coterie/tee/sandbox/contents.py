@@ -31,7 +31,9 @@ START: Final = f"{ROOT}/start.pyc"
 RUNNER_MODULE: Final = "coterie.jobs.attested.runner"
 """What runs jobs: its ``main`` is called in the sandbox. It lies in a room above, and is only named here."""
 
-BASE: Final = (*("numpy", "pyarrow", "cryptography", "rfc8785", "cbor2", "dcap-qvl", "pydantic", "pyyaml"),)
+BASE: Final = (
+    *("numpy", "pyarrow", "cryptography", "rfc8785", "cbor2", "dcap-qvl", "pydantic", "pyyaml", "markupsafe"),
+)
 REPORTS: Final = ("jinja2",)
 LEARNERS: Final = ("scikit-learn", "threadpoolctl", "xgboost-cpu", "xgboost")
 
