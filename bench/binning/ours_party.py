@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from bench import machine
 from bench.participants import DEALER, meet, mesh
+from bench.step import context_of
 from coterie.data import VerticalFrame
-from coterie.learn import FrameShape, PlanContext, RunContext
+from coterie.learn import FrameShape, PlanContext
 from coterie.learn.binning import Bin, BinParams
 from coterie.wire import LinkMesh
 
@@ -70,24 +71,7 @@ def measured(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]
     facts = planning(spec["rows"], spec["columns"])
     idle = machine.resident()
     frames = {} if name == DEALER else {"all": frame(name, facts, Path(spec["folder"]))}
-    published: dict[str, bytes] = {}
-    context = RunContext(
-        engine="mpc",
-        step=STEP,
-        me=name,
-        parties=PARTIES,
-        dealer=DEALER,
-        receivers=facts.receivers,
-        mesh=links,
-        plan=plan,
-        planning=facts,
-        id_key=bytes(32),
-        datasets={},
-        frames=frames,
-        models={},
-        progress=lambda _done, _total, _what: None,
-        publish=lambda kind, _, content, __: published.__setitem__(kind, content),
-    )
+    context, published = context_of(plan, facts, name, links, frames)
     meet(links, "begin")
     began = time.perf_counter()
     with links.step(STEP, plan.sent.get(name, {})):

@@ -19,10 +19,11 @@ import pyarrow as pa
 
 from bench import machine
 from bench.large.work import Work, column, label
-from bench.logistic.ours_party import PARTIES, STEP, params, planning
+from bench.logistic.ours_party import STEP, params, planning
 from bench.participants import DEALER, meet, mesh
+from bench.step import context_of
 from coterie.data import Scratch, VerticalFrame
-from coterie.learn import PlanContext, RunContext
+from coterie.learn import PlanContext
 from coterie.learn.logistic import Logistic
 from coterie.wire import LinkMesh
 
@@ -60,25 +61,15 @@ def train(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]:
     scratch = Scratch(Path(spec["scratch"]) / name)
     frames = {} if name == DEALER else {"all": frame(work, name, facts, folder, scratch)}
     loaded = machine.peak()
-    published: dict[str, bytes] = {}
     marks: dict[str, float] = {}
     """When each section of the program began."""
-    context = RunContext(
-        engine="mpc",
-        step=STEP,
-        me=name,
-        parties=PARTIES,
-        dealer=DEALER,
-        receivers=facts.receivers,
-        mesh=links,
-        plan=plan,
-        planning=facts,
-        id_key=bytes(32),
-        datasets={},
-        frames=frames,
-        models={},
-        progress=lambda _done, _total, what: marks.setdefault(what, time.perf_counter()) and None,
-        publish=lambda kind, _, content, __: published.__setitem__(kind, content),
+    context, published = context_of(
+        plan,
+        facts,
+        name,
+        links,
+        frames,
+        lambda what: marks.setdefault(what, time.perf_counter()),
         scratch=scratch,
         memory=spec["memory"],
     )

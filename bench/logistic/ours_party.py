@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from bench import machine, profile
 from bench.participants import DEALER, meet, mesh
+from bench.step import context_of
 from coterie.data import VerticalFrame
-from coterie.learn import FrameShape, PlanContext, RunContext, StepPlan
+from coterie.learn import FrameShape, PlanContext, StepPlan
 from coterie.learn.logistic import Logistic, LogisticParams
 from coterie.wire import LinkMesh
 
@@ -77,7 +78,6 @@ def train(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]:
     idle = machine.resident()
     frames = {} if name == DEALER else {"all": frame(name, facts, Path(spec["folder"]))}
     loaded = machine.resident()
-    published: dict[str, bytes] = {}
     marks: dict[str, float] = {}
     """When each section of the program began."""
 
@@ -93,22 +93,8 @@ def train(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]:
             spent.update(clocks.end())
         marks[section] = time.perf_counter()
 
-    context = RunContext(
-        engine="mpc",
-        step=STEP,
-        me=name,
-        parties=PARTIES,
-        dealer=DEALER,
-        receivers=facts.receivers,
-        mesh=links,
-        plan=plan,
-        planning=planning(spec["rows"], spec["widths"], spec["bound"]),
-        id_key=bytes(32),
-        datasets={},
-        frames=frames,
-        models={},
-        progress=lambda _done, _total, what: mark(what),
-        publish=lambda kind, _, content, __: published.__setitem__(kind, content),
+    context, published = context_of(
+        plan, planning(spec["rows"], spec["widths"], spec["bound"]), name, links, frames, mark
     )
     meet(links, "begin")
     began = time.perf_counter()

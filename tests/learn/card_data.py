@@ -18,9 +18,9 @@ from coterie.learn.joined import give_rows
 from coterie.learn.reasons import Reasons
 from coterie.learn.scorecard import Scorecard
 from coterie.learn.scoring import score_plan, score_run, scoring_facts
-from coterie.wire import local_meshes
 
-from .pipeline import ID_KEY, Outcome, Steps, dataset, people, run
+from .in_tee import run_in_tee
+from .pipeline import Outcome, Steps, dataset, people, run
 
 OWNERS = {
     2: {"lender": ("age", "income"), "bureau": ("calls", "delays", "region")},
@@ -142,60 +142,5 @@ def whole(parties: int) -> Outcome:
 @functools.cache
 def attested() -> tuple[RunContext, Published]:
     """In the TEE."""
-    return in_tee(tables(ROWS), steps(*EVERYTHING), "scores", "reasons")
-
-
-def in_tee(data: Mapping[str, Dataset], pipeline: Steps, *kinds: str) -> tuple[RunContext, Published]:
-    """Run it where the columns of all are, which no party is. What was given, by kind, then receiver."""
-    receivers = to_all(data, *kinds)
-    planning = PlanContext(
-        engine="tee",
-        step="",
-        parties=tuple(data),
-        dealer=None,
-        receivers=receivers,
-        dataset_rows={party: one.rows for party, one in data.items()},
-        columns={
-            party: tuple(c for c in one.table.column_names if c != "bad") for party, one in data.items()
-        },
-        label_holder="lender",
-        label="bad",
-        frames={},
-        models={},
-    )
-    given: Published = {}
-
-    def publish(kind: str, file: str, content: bytes, to: tuple[str, ...]) -> None:
-        for party in to:
-            given.setdefault(kind, {}).setdefault(party, {})[file] = content
-
-    (mesh,) = local_meshes(["runner"]).values()
-    context: RunContext | None = None
-    for step, component, params in pipeline:
-        planning.step = step
-        before = replace(planning, frames=dict(planning.frames), models=dict(planning.models))
-        chosen = component.Parameters.model_validate(params)
-        plan = component.plan(planning, chosen)
-        context = RunContext(
-            engine="tee",
-            step=step,
-            me="runner",
-            parties=tuple(data),
-            dealer=None,
-            receivers=receivers,
-            mesh=mesh,
-            plan=plan,
-            planning=before,
-            id_key=ID_KEY,
-            datasets=data,
-            frames={} if context is None else context.frames,
-            models={} if context is None else context.models,
-            findings={} if context is None else context.findings,
-            progress=lambda done, total, what: None,
-            publish=publish,
-        )
-        component.run(context, chosen)
-        if component.ends_stage:
-            component.apply_facts(planning, component.facts(context))
-    assert context is not None
-    return context, given
+    data = tables(ROWS)
+    return run_in_tee(data, steps(*EVERYTHING), to_all(data, "scores", "reasons"))

@@ -13,8 +13,11 @@ from coterie.wire import local_meshes
 
 from .pipeline import ID_KEY, Steps
 
+Given = dict[str, dict[str, dict[str, bytes]]]
+"""Files by kind, then receiver."""
 
-def in_tee(
+
+def run_in_tee(
     data: Mapping[str, Dataset],
     steps: Steps,
     receivers: Mapping[str, tuple[str, ...]],
@@ -22,8 +25,8 @@ def in_tee(
     label: str = "bad",
     holder: str = "lender",
     min_group: int = 20,
-) -> tuple[dict[str, dict[str, bytes]], Mapping[str, VerticalFrame]]:
-    """What was given, by receiver and file, and the frames in the end; rows are aligned before."""
+) -> tuple[RunContext, Given]:
+    """The context of the last step, and what was given."""
     readers = {party for to in receivers.values() for party in to}
     planning = PlanContext(
         engine="tee",
@@ -42,21 +45,22 @@ def in_tee(
         guests=tuple(sorted(readers - set(data))),
         min_group=min_group,
     )
-    told: dict[str, dict[str, bytes]] = {}
+    given: Given = {}
 
     def publish(kind: str, file: str, content: bytes, to: tuple[str, ...]) -> None:
         for party in to:
             assert party in plan.results[kind]
-            told.setdefault(party, {})[file] = content
+            given.setdefault(kind, {}).setdefault(party, {})[file] = content
 
     (mesh,) = local_meshes(["runner"]).values()
     frames: dict[str, Any] = {}
     models: dict[str, Any] = {}
     findings: dict[str, list[Finding]] = {}
-    for step, component, given in (("align", Align(), {}), *steps):
+    context: RunContext | None = None
+    for step, component, written in steps:
         planning.step = step
         before = replace(planning, frames=dict(planning.frames), models=dict(planning.models))
-        params = component.Parameters.model_validate(given)
+        params = component.Parameters.model_validate(written)
         plan = component.plan(planning, params)
         assert not plan.sent
         frames.update(synced(frames, before.frames))
@@ -82,4 +86,24 @@ def in_tee(
             component.run(context, params)
         if component.ends_stage:
             component.apply_facts(planning, component.facts(context))
-    return told, frames
+    assert context is not None
+    return context, given
+
+
+def in_tee(
+    data: Mapping[str, Dataset],
+    steps: Steps,
+    receivers: Mapping[str, tuple[str, ...]],
+    *,
+    label: str = "bad",
+    holder: str = "lender",
+    min_group: int = 20,
+) -> tuple[dict[str, dict[str, bytes]], Mapping[str, VerticalFrame]]:
+    """What was given, by receiver and file, and the frames in the end; rows are aligned before."""
+    aligned = (("align", Align(), {}), *steps)
+    context, given = run_in_tee(data, aligned, receivers, label=label, holder=holder, min_group=min_group)
+    told: dict[str, dict[str, bytes]] = {}
+    for by_party in given.values():
+        for party, files in by_party.items():
+            told.setdefault(party, {}).update(files)
+    return told, context.frames

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,9 @@ from coterie.data import Dataset, VerticalFrame
 from coterie.errors import CoterieError
 from coterie.learn.align import Align
 from coterie.learn.clip import Clip
-from coterie.learn.component import PlanContext, RunContext
-from coterie.wire import local_meshes
 
-from .pipeline import ID_KEY, Outcome, Steps, dataset, people, run
+from . import in_tee as tee
+from .pipeline import Outcome, Steps, dataset, people, run
 
 ROWS = 600
 OWN = {
@@ -112,55 +110,5 @@ def in_tee(
 ) -> tuple[Mapping[str, VerticalFrame], dict[str, dict[str, bytes]]]:
     """Frames where the columns of all owners are, and what was given, by receiver."""
     data = datasets(given)
-    planning = PlanContext(
-        engine="tee",
-        step="",
-        parties=tuple(data),
-        dealer=None,
-        receivers={"profile": tuple(data)},
-        dataset_rows={party: one.rows for party, one in data.items()},
-        columns={
-            party: tuple(c for c in one.table.column_names if c != "bad") for party, one in data.items()
-        },
-        label_holder="lender",
-        label="bad",
-        frames={},
-        models={},
-    )
-    told: dict[str, dict[str, bytes]] = {}
-
-    def publish(kind: str, file: str, content: bytes, to: tuple[str, ...]) -> None:
-        for party in to:
-            told.setdefault(party, {})[file] = content
-
-    (mesh,) = local_meshes(["runner"]).values()
-    frames: dict[str, Any] = {}
-    models: dict[str, Any] = {}
-    for step, component, given_params in (ALIGN, *steps):
-        planning.step = step
-        before = replace(planning, frames=dict(planning.frames), models=dict(planning.models))
-        params = component.Parameters.model_validate(given_params)
-        plan = component.plan(planning, params)
-        assert not plan.sent
-        context = RunContext(
-            engine="tee",
-            step=step,
-            me="runner",
-            parties=tuple(data),
-            dealer=None,
-            receivers=planning.receivers,
-            mesh=mesh,
-            plan=plan,
-            planning=before,
-            id_key=ID_KEY,
-            datasets=data,
-            frames=frames,
-            models=models,
-            progress=lambda done, total, what: None,
-            publish=publish,
-        )
-        with mesh.step(step, {}):
-            component.run(context, params)
-        if component.ends_stage:
-            component.apply_facts(planning, component.facts(context))
+    told, frames = tee.in_tee(data, steps, {"profile": tuple(data)})
     return frames, told
