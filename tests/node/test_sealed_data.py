@@ -31,8 +31,9 @@ def sealed_entries(daemon: Daemon, event: str) -> list[dict[str, object]]:
 
 def run_align(trio: Trio, agreement: str) -> None:
     job = trio.lender.client.submit(JOB.format(agreement=agreement, steps="[align]"))
-    over = ended(trio.lender.client, job.id, 60)
-    assert over.state == "done", over.error
+    for daemon in (trio.lender, trio.payments, trio.hub):
+        over = ended(daemon.client, job.id, 60)
+        assert over.state == "done", over.error
 
 
 def held(trio: Trio, agreement: str) -> dict[str, str]:
