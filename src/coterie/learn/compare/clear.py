@@ -131,7 +131,7 @@ def _net(
 
     of_ones, of_zeros = moves[ones], -moves[~ones]
     up, down = share(float(of_ones.sum()), of_ones), share(float(of_zeros.sum()), of_zeros)
-    spread = [share(np.count_nonzero(one), one) / len(one) for one in (of_ones, of_zeros)]
+    spread = [share(int(np.count_nonzero(one)), one) / len(one) for one in (of_ones, of_zeros)]
     return up, down, _test(up + down, math.sqrt(sum(spread)))
 
 
