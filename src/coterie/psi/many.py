@@ -43,6 +43,7 @@ Krawczyk, "Round-optimal password-protected secret sharing" (2014), for 2HashDH.
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -125,7 +126,7 @@ def align_many(
     return session.run()
 
 
-class _Session:
+class _Session(ABC):
     """One run at one party."""
 
     def __init__(
@@ -152,8 +153,9 @@ class _Session:
         self._tag_width = tag_bytes(self._asked, sum(rows[party] for party in self._answerers))
         self._done, self._total = 0, 0
 
+    @abstractmethod
     def run(self) -> Alignment:
-        raise NotImplementedError
+        """Do this party's part."""
 
     def _advance(self, rows: int, what: str) -> None:
         self._done += rows

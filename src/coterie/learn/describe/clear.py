@@ -27,6 +27,11 @@ from coterie.learn.errors import NOT_FINITE
 
 __all__ = ["guarded_profile", "whole_profile"]
 
+DIGITS = 4
+"""Significant ones, of values that others than the owner are told."""
+_MOST = 1.797e308
+"""The largest float64 of so many."""
+
 Floats = NDArray[np.float64]
 TypeName = Literal["int", "float", "bool", "text"]
 
@@ -95,11 +100,28 @@ def guarded_profile(
     return place.profile(
         whole=False,
         missing=missing,
-        distinct=_distinct(numbers),
+        distinct=_distinct(numbers) if _varies(numbers, group) else None,
         **_moments(moved),
-        quantiles=_quantiles(numbers, params.quantiles, group),
-        histogram=_histogram(moved, params.bins, group),
+        quantiles=tuple(_short_of(one) for one in _quantiles(numbers, params.quantiles, group)),
+        histogram=_histogram(moved, params.bins, group, (_short(moved[0]), _short(moved[-1]))),
     )
+
+
+def _varies(numbers: Floats, group: int) -> bool:
+    """Whether none, or enough rows have another value than the most frequent one: how many different ones
+    there are would else tell that some do."""
+    ends = np.flatnonzero(np.diff(numbers, append=np.inf))
+    others = len(numbers) - int(np.diff(ends, prepend=-1).max())
+    return others == 0 or others >= group
+
+
+def _short(value: float) -> float:
+    """What others are told of a value: a quantile to the last digit is the value of a row."""
+    return min(max(float(f"{value:.{DIGITS}g}"), -_MOST), _MOST)
+
+
+def _short_of(told: Quantile) -> Quantile:
+    return told if told.value is None else Quantile(share=told.share, value=_short(told.value))
 
 
 def _place(party: str, name: str, values: pa.ChunkedArray) -> _Place:
@@ -191,9 +213,14 @@ def _between(numbers: Floats, place: float) -> float:
     return left * (1 - part) + float(numbers[low + 1]) * part  # no difference, which could leave float64
 
 
-def _histogram(numbers: Floats, bins: int, group: int) -> Histogram:
-    """Of sorted numbers. Neighbouring cells are merged until each has ``group`` rows at least."""
-    low, high = float(numbers[0]), float(numbers[-1])
+def _histogram(
+    numbers: Floats, bins: int, group: int, ends_at: tuple[float, float] | None = None
+) -> Histogram:
+    """Of sorted numbers. Neighbouring cells are merged until each has ``group`` rows at least.
+
+    :param ends_at: the outermost edges, where they are not the smallest and the largest number.
+    """
+    low, high = ends_at or (float(numbers[0]), float(numbers[-1]))
     parts = np.linspace(0, 1, bins + 1)
     edges = np.unique(np.clip(low * (1 - parts) + high * parts, low, high))
     if len(edges) < 2:
