@@ -23,6 +23,7 @@ TOGETHER = ("node/attested", "node", "cli", "tee/runner", "tee/keeper", "tee/ima
 """Folders whose tests share daemons or images: one process runs them, where there are several."""
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say what belongs together; the longest first, so that all processes end at about the same time."""
     here = Path(__file__).parent
