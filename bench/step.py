@@ -43,7 +43,7 @@ def context_of(
         datasets={},
         frames=dict(frames),
         models={},
-        progress=lambda _done, _total, what: heard(what) and None,
+        progress=lambda _done, _total, what, **_: heard(what) and None,
         publish=lambda kind, _, content, __: published.__setitem__(kind, content),
         **more,
     )

@@ -41,7 +41,7 @@ class Recorder:
     """What was waited for outside of the links."""
     tapes: Callable[[Binding], TapeFile | None] = lambda binding: None
 
-    def progress(self, step: str, done: int, total: int, what: str) -> None:
+    def progress(self, step: str, done: int, total: int, what: str, unit: str | None = None) -> None:
         if what.startswith("waiting"):
             self.waited.append(what)
         if step == self.cancel_at and self.cancelled is not None:

@@ -162,7 +162,7 @@ def test_what_a_step_showed_and_sent_before_it_failed_is_in_the_ledger(bench: Ma
     made = bench()
     lender = made.recorders["lender"]
 
-    def progress(step: str, done: int, total: int, what: str) -> None:
+    def progress(step: str, done: int, total: int, what: str, unit: str | None = None) -> None:
         if what == "measuring":  # the scores are here already
             raise CANCELLED("by the operator")
 
@@ -236,7 +236,7 @@ def test_a_job_that_holds_nothing_in_memory_is_the_same(
     made, usual, seen = bench(), auc(ran), []
     lender = made.recorders["lender"]
 
-    def progress(step: str, done: int, total: int, what: str) -> None:
+    def progress(step: str, done: int, total: int, what: str, unit: str | None = None) -> None:
         assert not list((tmp_path / "lender" / "work").glob("*"))
         seen.append(Path("/proc/self/maps").read_text().count(f" {tmp_path}/lender/work/"))
 

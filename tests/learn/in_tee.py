@@ -78,7 +78,7 @@ def run_in_tee(
             datasets=data,
             frames=frames,
             models=models,
-            progress=lambda done, total, what: None,
+            progress=lambda done, total, what, **_: None,
             publish=publish,
             findings=findings,
         )

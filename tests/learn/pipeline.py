@@ -159,7 +159,7 @@ def run(
                 datasets={name: datasets[name]} if name in datasets else {},
                 frames=frames,
                 models=models,
-                progress=lambda done, total, what: None,
+                progress=lambda done, total, what, **_: None,
                 publish=_publisher(name, plan, outcome),
                 findings=findings,
                 scores=scores,

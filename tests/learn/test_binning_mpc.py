@@ -229,7 +229,7 @@ def test_where_all_columns_are_each_owner_sees_its_own() -> None:
             datasets=given,
             frames=frames,
             models=models,
-            progress=lambda done, total, what: None,
+            progress=lambda done, total, what, **_: None,
             publish=publish,
         )
         with mesh.step(step, {}):

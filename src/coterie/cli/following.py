@@ -17,7 +17,7 @@ from coterie.crypto import now, parse_timestamp
 from coterie.errors import CoterieError
 from coterie.node import JobView, ParticipantView
 
-from .output import amount, console, drawn_table, facts, short, state_text, table, when
+from .output import amount, console, drawn_table, duration, facts, short, state_text, table, when
 
 __all__ = ["follow_job", "print_job"]
 
@@ -129,8 +129,19 @@ def _place(view: JobView, one: ParticipantView) -> str:
 
 
 def _doing(one: ParticipantView) -> str:
-    """What the worker says of its step, where that is more than the step's name."""
-    return one.what or "" if one.state == "running" and one.what not in ("done", one.step) else ""
+    """What the worker says of its step, where that is more than the step's name; how fast, and how long."""
+    if one.state != "running" or one.what in ("done", one.step):
+        return ""
+    return ", ".join(word for word in (one.what or "", *_speed(one)) if word)
+
+
+def _speed(one: ParticipantView) -> Iterator[str]:
+    if one.rate:
+        # Below one in a second, people count how long one takes.
+        seconds = "" if one.rate >= 1 else f"1 in {duration(round(1 / one.rate))}"
+        yield f"{one.unit}: {seconds}" if seconds else f"{one.rate:,.0f} {one.unit}/s"
+    if one.left is not None:
+        yield f"{duration(one.left)} left"
 
 
 def _bar(one: ParticipantView) -> Table | str:

@@ -24,6 +24,7 @@ __all__ = [
     "cell",
     "console",
     "drawn_table",
+    "duration",
     "facts",
     "failure",
     "note",
@@ -176,6 +177,17 @@ def short(digest: str | None) -> str:
 def when(time: str | None) -> str:
     """A time in UTC as people read it."""
     return "" if time is None else time.removesuffix("Z").replace("T", " ")
+
+
+def duration(seconds: int) -> str:
+    """A time span as people read it: of its two largest units."""
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    if seconds < 86400:
+        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+    return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
 
 
 def amount(count: float) -> str:

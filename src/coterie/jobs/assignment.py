@@ -92,8 +92,9 @@ class Assignment(_Record):
 class Host(Protocol):
     """What a worker needs of the process around it."""
 
-    def progress(self, step: str, done: int, total: int, what: str) -> None:
-        """Tell how far ``step`` is. MUST raise the coded error where the job was cancelled."""
+    def progress(self, step: str, done: int, total: int, what: str, *, unit: str | None = None) -> None:
+        """Tell how far ``step`` is, as :class:`coterie.learn.Progress` says. MUST raise the coded error where
+        the job was cancelled."""
 
     def ledger(self, kind: str, body: Mapping[str, Any]) -> None:
         """Write to the party's ledger. MUST return only once the entry is on disk."""

@@ -170,7 +170,7 @@ def _deal_step(
         datasets={},
         frames={},
         models={},
-        progress=lambda done, total, what: progress(name, done, total, what),
+        progress=lambda done, total, what, **_: progress(name, done, total, what),
         publish=_publish_nothing,
         tapes=files,
     )

@@ -218,7 +218,7 @@ class _Run:
             scratch=self._scratch,
             findings=self._findings,
             scores=self._scores,
-            progress=lambda done, total, what: self._progress(step.step, done, total, what),
+            progress=lambda done, total, what, **_: self._progress(step.step, done, total, what),
             publish=lambda kind, name, content, to: self._publish(step, kind, name, content, to),
             job=JobFacts(
                 id=self.approved.job,

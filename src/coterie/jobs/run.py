@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -245,7 +246,7 @@ class _Run:
             models=self._models,
             scratch=self._scratch,
             memory=self._memory,
-            progress=lambda done, total, what: self._host.progress(step.step, done, total, what),
+            progress=partial(self._host.progress, step.step),
             publish=lambda kind, name, content, _: self._publish(step, kind, name, content),
             findings=self._findings,
             scores=self._scores,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -57,6 +57,7 @@ __all__ = [
     "Params",
     "PlanContext",
     "PlannedTape",
+    "Progress",
     "ResultKind",
     "Reveal",
     "RunContext",
@@ -66,6 +67,18 @@ __all__ = [
 ]
 
 P = TypeVar("P", bound=Params)
+
+
+class Progress(Protocol):
+    """How a step says how far it is."""
+
+    def __call__(self, done: int, total: int, what: str, *, unit: str | None = None) -> None:
+        """``done`` of ``total``; raises when the job was cancelled.
+
+        :param what: what is being done, in a few words.
+        :param unit: what is counted, in the plural, where one takes about as long as another: rows, trees.
+            Then people are told how many there are in a second, and the time that is left.
+        """
 
 
 @dataclass
@@ -165,8 +178,8 @@ class RunContext:
     frames: MutableMapping[str, VerticalFrame]
     models: MutableMapping[str, Any]
     """What is here of each model, by step name."""
-    progress: Callable[[int, int, str], None]
-    """``progress(done, total, what)``; raises when the job was cancelled."""
+    progress: Progress
+    """Tells how far the step is."""
     publish: Callable[[str, str, bytes, tuple[str, ...]], None]
     """``publish(kind, file name, content, receivers)``: keeps a result for receivers who are served here.
     Components call :meth:`give`."""

@@ -99,6 +99,9 @@ class Progress(Record):
     what: str | None
     done: int
     total: int
+    unit: str | None = None
+    rate: float | None = None
+    left: int | None = None
     waiting: tuple[WaitingView, ...] = ()
 
 

@@ -258,6 +258,12 @@ class ParticipantView(View):
     what: str | None = Field(default=None, max_length=200)
     done: int = 0
     total: int = 0
+    unit: str | None = Field(default=None, max_length=32)
+    """What ``done`` and ``total`` count, where one takes about as long as another: rows, trees."""
+    rate: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Of these in a second, over the last seconds; None as long as too little is known."""
+    left: int | None = Field(default=None, ge=0)
+    """Seconds that the step needs at this rate."""
     waiting: tuple[WaitingView, ...] = Field(default=(), max_length=64)
     updated: str | None = Field(default=None, max_length=64)
 

@@ -29,6 +29,7 @@ from .accepted import accepted_signer
 from .errors import NODE_STOPPED, WORKER_UNREADABLE
 from .failures import failure_of, log_unexpected
 from .home import tape_place
+from .pace import Pace
 from .pipe import (
     LIMIT,
     PREFIX,
@@ -116,13 +117,15 @@ class WorkerHost:
         self._answers: dict[int, Ack] = {}
         self._answered = threading.Condition(self._lock)
         self._last = Progress(step=None, what="starting", done=0, total=1)
+        self._pace = Pace()
         self._reported: Progress | None = None
         self._stopped: CoterieError | None = None
 
-    def progress(self, step: str, done: int, total: int, what: str) -> None:
+    def progress(self, step: str, done: int, total: int, what: str, *, unit: str | None = None) -> None:
         """Keep it for the next report. :raises CoterieError: why the node has stopped the job."""
         with self._lock:
-            self._last = Progress(step=step, what=what[:200], done=done, total=total)
+            self._pace.took(step, done, total, unit)
+            self._last = Progress(step=step, what=what[:200], done=done, total=total, unit=unit)
             stopped = self._stopped
         if stopped is not None:
             raise stopped
@@ -198,7 +201,8 @@ class WorkerHost:
             for one in self._mesh.waiting()
         )
         with self._lock:
-            present = self._last.model_copy(update={"waiting": waiting})
+            speed = self._pace.speed()._asdict()
+            present = self._last.model_copy(update={"waiting": waiting, **speed})
             if present == self._reported:
                 return
             self._reported = present

@@ -112,7 +112,8 @@ class Align(Component[AlignParams]):
         if not peers:
             return dict(zip(hashes, common_rows(list(hashes.values())), strict=True))
         rows = _rows(context.planning)
-        found = psi.align_many(context.mesh, rows, hashes[context.me], progress=context.progress)
+        progress = partial(context.progress, unit="rows")
+        found = psi.align_many(context.mesh, rows, hashes[context.me], progress=progress)
         return {context.me: found.indices}
 
     def facts(self, context: RunContext) -> dict[str, int]:

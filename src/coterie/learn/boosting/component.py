@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -161,7 +162,7 @@ def _trained(context: RunContext, params: BoostingParams) -> BoostedTrees:
         params,
         held,
         look="loss" in context.plan.results,
-        progress=context.progress,
+        progress=partial(context.progress, unit="trees"),
     )
     context.tell("loss", {"metric": params.library_metric, "loss": fitted.history})
     made = Made(

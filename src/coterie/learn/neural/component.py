@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -112,7 +113,7 @@ def _trained(context: RunContext, params: NeuralParams) -> Network:
     if params.early_stopping is not None:
         held = clear.HeldBack(features[back], scaled[back])
         features, scaled = features[rows], scaled[rows]
-    fitted = clear.fit(features, scaled, params, held, context.progress)
+    fitted = clear.fit(features, scaled, params, held, partial(context.progress, unit="epochs"))
     context.tell("loss", {"loss": fitted.history})
     made = Made(
         library=sklearn.__version__,
