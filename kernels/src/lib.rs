@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 mod angles;
 mod arrays;
+mod buckets;
 mod chunks;
 mod cpu;
 mod dcf;
@@ -14,10 +15,13 @@ mod exponential;
 mod fixed;
 mod guard;
 mod hashing;
+mod items;
 mod limits;
 mod matmul;
 mod nodes;
 mod octaves;
+mod okvs;
+mod okvs_peel;
 mod packed;
 mod planes;
 mod prg;
@@ -27,6 +31,7 @@ mod ristretto;
 mod rows;
 mod simd;
 mod spans;
+mod tags;
 mod tiles;
 mod tree;
 mod trig;
@@ -42,13 +47,16 @@ fn _kernels(module: &Bound<'_, PyModule>) -> PyResult<()> {
     exponential::register(module)?;
     guard::register(module)?;
     hashing::register(module)?;
+    items::register(module)?;
     limits::register(module)?;
     matmul::register(module)?;
     nodes::register(module)?;
     octaves::register(module)?;
+    okvs::register(module)?;
     prg::register(module)?;
     ring::register(module)?;
     ristretto::register(module)?;
+    tags::register(module)?;
     trig::register(module)?;
     Ok(())
 }

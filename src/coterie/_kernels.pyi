@@ -355,6 +355,45 @@ def octave_scale(
     """A party's shares of 4^(T + 7) x and of T, shape (n, 2), where T is 0 to 7, ``count`` is T + ρ modulo
     16, and ``opened`` is x + λ."""
 
+# Items, tags and the oblivious key-value store of set intersection
+#
+# Items, keys and values are rows of 16 bytes, shape (n, 16). A ``session`` is 16 bytes that nobody knew when
+# the items were chosen.
+
+def item_hash(items: Bytes, session: bytes) -> Bytes:
+    """H of each item, shape (n, 16): as good as random for distinct items, to whoever does not ask for it."""
+
+def oprf_tags(v: Bytes, items: Bytes, session: bytes) -> Bytes:
+    """Ho: BLAKE3, under a key derived of the session, of each row of ``v`` followed by the item; shape (n, 32)."""
+
+def bucket_of(items: Bytes, session: bytes, buckets: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many items fall into each of ``buckets`` (1 to 65536), shape (buckets,); and the rows in order of
+    their buckets, ascending within a bucket, shape (n,)."""
+
+def sort_tags(tags: Bytes) -> NDArray[np.int64]:
+    """The rows of tags, shape (n, w) with w 1 to 16, ascending as byte strings; shape (n,). Equal ones keep
+    their order."""
+
+def match_tags(own: Bytes, theirs: Bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Own and their rows of the common tags, ascending as byte strings.
+
+    Shapes (n, w) and (m, w), w 1 to 16. ``ValueError`` where a common tag occurs twice in a list.
+    """
+
+def okvs_cells(keys: int) -> int:
+    """Cells of the table of so many keys (at most 2^40)."""
+
+def okvs_encode(keys: Bytes, values: Bytes, session: bytes, random: bytes) -> Bytes:
+    """A table in which these keys have these values, shape (okvs_cells(n), 16).
+
+    Values of keys are sums of some cells. Of all such tables a random one, by ``random`` (32 bytes, for this
+    call alone): so where the values are uniform the table is, whatever the keys. ``ArithmeticError`` where
+    there is none: keys repeat, or, with a probability below 2^-40, are unlucky.
+    """
+
+def okvs_decode(table: Bytes, keys: Bytes, session: bytes, of: int) -> Bytes:
+    """The values of any keys, shape (m, 16), in a table of ``of`` keys; of others sums of cells, too."""
+
 # Keyed hashes and Ristretto255
 
 def keyed_hashes(ids: Iterable[bytes] | tuple[Bytes, NDArray[np.int64]], key: bytes) -> Bytes:

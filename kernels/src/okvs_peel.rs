@@ -1,0 +1,178 @@
+//! One cluster of an oblivious key-value store: keys are peeled off, what remains is solved by elimination.
+
+use crate::items::Item;
+
+/// Sparse cells of a key, one of each segment.
+pub const SEGMENTS: usize = 3;
+/// Cells of which a key may use any subset.
+pub const DENSE: usize = 64;
+
+/// All sums of each eight of the dense cells.
+pub struct Sums([[u128; 256]; DENSE / 8]);
+
+impl Sums {
+    /// Of these cells.
+    pub fn new(cells: &[Item]) -> Self {
+        let mut sums = [[0; 256]; DENSE / 8];
+        for (sums, cells) in sums.iter_mut().zip(cells.chunks(8)) {
+            for (k, cell) in cells.iter().enumerate() {
+                let cell = u128::from_le_bytes(*cell);
+                for low in 0..1 << k {
+                    sums[(1 << k) + low] = sums[low] ^ cell;
+                }
+            }
+        }
+        Sums(sums)
+    }
+
+    /// The sum of the cells of these bits.
+    #[inline(always)]
+    pub fn at(&self, bits: u64) -> u128 {
+        let mut sum = 0;
+        for (sums, byte) in self.0.iter().zip(bits.to_le_bytes()) {
+            sum ^= sums[usize::from(byte)];
+        }
+        sum
+    }
+}
+
+/// What a cluster's work needs; kept for the next one.
+#[derive(Default)]
+pub struct Space {
+    places: Vec<[u16; SEGMENTS]>,
+    dense: Vec<u64>,
+    values: Vec<u128>,
+    /// For each cell: how many keys have it, and above all their numbers' exclusive or.
+    cells: Vec<u32>,
+    /// Cells with one key.
+    alone: Vec<u16>,
+    /// Peeled keys, and the cell that each was alone in.
+    order: Vec<[u16; 2]>,
+}
+
+impl Space {
+    /// Forgets the keys.
+    pub fn clear(&mut self) {
+        self.places.clear();
+        self.dense.clear();
+        self.values.clear();
+    }
+
+    /// One more key.
+    #[inline(always)]
+    pub fn add(&mut self, places: [u16; SEGMENTS], dense: u64, value: u128) {
+        self.places.push(places);
+        self.dense.push(dense);
+        self.values.push(value);
+    }
+
+    /// Gives the keys their values in a table of random cells. `None` where there is no such table.
+    pub fn encode(&mut self, table: &mut [Item]) -> Option<()> {
+        let sparse = table.len() - DENSE;
+        // More keys than cells depend on each other; and numbers of keys have 16 bits.
+        if self.places.len() >= table.len() || self.places.len() > usize::from(u16::MAX) {
+            return None;
+        }
+        self.peel(sparse);
+        if self.order.len() < self.places.len() {
+            self.solve(table)?;
+        }
+        let sums = Sums::new(&table[sparse..]);
+        for [key, cell] in self.order.iter().rev() {
+            let key = usize::from(*key);
+            let mut value = self.values[key] ^ sums.at(self.dense[key]);
+            for place in self.places[key] {
+                value ^= u128::from_le_bytes(table[usize::from(place)]);
+            }
+            let cell = &mut table[usize::from(*cell)];
+            *cell = (u128::from_le_bytes(*cell) ^ value).to_le_bytes();
+        }
+        Some(())
+    }
+
+    fn peel(&mut self, sparse: usize) {
+        self.cells.clear();
+        self.cells.resize(sparse, 0);
+        for (key, places) in self.places.iter().enumerate() {
+            for place in places {
+                let cell = &mut self.cells[usize::from(*place)];
+                *cell = (*cell ^ (key as u32) << 16) + 1;
+            }
+        }
+        self.alone.clear();
+        let ones = self
+            .cells
+            .iter()
+            .zip(0..)
+            .filter(|(cell, _)| **cell as u16 == 1);
+        self.alone.extend(ones.map(|(_, place)| place));
+        self.order.clear();
+        while let Some(alone) = self.alone.pop() {
+            let cell = self.cells[usize::from(alone)];
+            if cell as u16 != 1 {
+                continue;
+            }
+            let key = (cell >> 16) as u16;
+            self.order.push([key, alone]);
+            for place in self.places[usize::from(key)] {
+                let cell = &mut self.cells[usize::from(place)];
+                *cell = (*cell ^ u32::from(key) << 16) - 1;
+                if *cell as u16 == 1 {
+                    self.alone.push(place);
+                }
+            }
+        }
+    }
+
+    /// Changes the dense cells so that keys that were never alone have their values.
+    fn solve(&mut self, table: &mut [Item]) -> Option<()> {
+        let (sparse, dense) = table.split_at_mut(table.len() - DENSE);
+        if self.places.len() - self.order.len() > DENSE {
+            return None;
+        }
+        let mut left = vec![true; self.places.len()];
+        for [key, _] in &self.order {
+            left[usize::from(*key)] = false;
+        }
+        let sums = Sums::new(dense);
+        let mut solved: Vec<Row> = Vec::new();
+        for key in (0..left.len()).filter(|key| left[*key]) {
+            let mut cells = self.dense[key];
+            let mut sum = self.values[key] ^ sums.at(cells);
+            for place in self.places[key] {
+                sum ^= u128::from_le_bytes(sparse[usize::from(place)]);
+            }
+            for row in &solved {
+                if cells >> row.pivot & 1 == 1 {
+                    cells ^= row.cells;
+                    sum ^= row.sum;
+                }
+            }
+            if cells == 0 {
+                return None;
+            }
+            let pivot = cells.trailing_zeros();
+            for row in &mut solved {
+                if row.cells >> pivot & 1 == 1 {
+                    row.cells ^= cells;
+                    row.sum ^= sum;
+                }
+            }
+            solved.push(Row { pivot, cells, sum });
+        }
+        // No pivot is in another row: each gets its row's sum, and the other cells stay as they are.
+        for Row { pivot, sum, .. } in solved {
+            let cell = &mut dense[pivot as usize];
+            *cell = (u128::from_le_bytes(*cell) ^ sum).to_le_bytes();
+        }
+        Some(())
+    }
+}
+
+/// What the sum of some dense cells has to change by.
+struct Row {
+    /// One of the cells that is in no other row.
+    pivot: u32,
+    cells: u64,
+    sum: u128,
+}
