@@ -9,6 +9,7 @@ mod arrays;
 mod buckets;
 mod chunks;
 mod cpu;
+mod cuckoo;
 mod dcf;
 mod dealt;
 mod exponential;
@@ -43,6 +44,7 @@ mod wide;
 fn _kernels(module: &Bound<'_, PyModule>) -> PyResult<()> {
     chunks::register(module)?;
     cpu::register(module)?;
+    cuckoo::register(module)?;
     dcf::register(module)?;
     exponential::register(module)?;
     guard::register(module)?;

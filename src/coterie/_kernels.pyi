@@ -394,6 +394,15 @@ def okvs_encode(keys: Bytes, values: Bytes, session: bytes, random: bytes) -> By
 def okvs_decode(table: Bytes, keys: Bytes, session: bytes, of: int) -> Bytes:
     """The values of any keys, shape (m, 16), in a table of ``of`` keys; of others sums of cells, too."""
 
+# Cuckoo tables
+
+def cuckoo_places(cells: NDArray[np.int64], bins: int) -> NDArray[np.uint32]:
+    """Which of its three cells (n, 3) each item has, 0 to 2, shape (n,), so that no two items have one cell.
+
+    Cells are 0 to ``bins`` - 1. Raises ``ArithmeticError`` where no placement exists, and never else. Runs on
+    one core, in time linear in n where items are few against cells.
+    """
+
 # Keyed hashes and Ristretto255
 
 def keyed_hashes(ids: Iterable[bytes] | tuple[Bytes, NDArray[np.int64]], key: bytes) -> Bytes:

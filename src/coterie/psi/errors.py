@@ -39,3 +39,4 @@ NO_TABLE = define(
     "No table could be made of the rows, by a rare chance",
     "Start the job again. If it happens again, report it.",
 )
+BAD_NUMBERS = define("CT-2040", Bug, "Numbers to be shared are not those of the rows", "Report it.")
