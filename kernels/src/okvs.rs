@@ -13,6 +13,8 @@ use crate::prg::Stream;
 
 /// Keys of a cluster, on average at least, where there are several.
 const CLUSTER: u64 = 24_576;
+/// Keys up to which the size of a table is proven to be enough.
+const PROVEN: f64 = 4096.0;
 /// The most keys that a store can have.
 const MOST_KEYS: u64 = 1 << 40;
 /// Keys that a core deals to clusters.
@@ -33,12 +35,10 @@ struct Shape {
 
 impl Shape {
     fn of(keys: u64) -> Self {
-        let clusters = (keys / CLUSTER).max(1);
-        let most = most_keys(keys, clusters);
-        let segment = (1.2218 * most + 6.5 * most.sqrt()) / 3.0;
+        let clusters = clusters(keys);
         Shape {
             clusters,
-            segment: segment.ceil() as u64 + 8,
+            segment: segment(most_keys(keys, clusters)),
         }
     }
 
@@ -51,7 +51,18 @@ impl Shape {
     }
 }
 
-/// Keys of the fullest cluster, at most.
+/// 1, 2, 3, 4, 6, 8, 12, ...: in such steps a table of more keys is never the smaller one.
+fn clusters(keys: u64) -> u64 {
+    let most = (keys / CLUSTER).max(1);
+    let power = 1 << most.ilog2();
+    if most >= power + power / 2 {
+        power + power / 2
+    } else {
+        power
+    }
+}
+
+/// Keys of the fullest cluster, but for a chance of 2^-42.
 fn most_keys(keys: u64, clusters: u64) -> f64 {
     let mean = keys as f64 / clusters as f64;
     if clusters == 1 {
@@ -60,6 +71,17 @@ fn most_keys(keys: u64, clusters: u64) -> f64 {
     let bits = 42 + clusters.next_power_of_two().ilog2();
     let l = f64::from(bits) * std::f64::consts::LN_2;
     mean + l / 3.0 + (l * l / 9.0 + 2.0 * l * mean).sqrt()
+}
+
+/// Cells of each segment of a cluster of so many keys.
+fn segment(keys: f64) -> u64 {
+    let proven = |keys: f64| (2.0 * keys / 3.0 + 12.0).min(0.51 * keys + 45.0);
+    let cells = if keys <= PROVEN {
+        proven(keys)
+    } else {
+        ((1.2218 * keys + 6.75 * keys.sqrt()) / 3.0 + 8.0).max(proven(PROVEN))
+    };
+    cells.ceil() as u64
 }
 
 /// Where a key's value is.
