@@ -11,6 +11,25 @@ from coterie.psi.hidden import (
     string_bits,
 )
 from coterie.psi.many import align_many
+from coterie.psi.prepared import (
+    LOOKUP_ROUNDS_ASKER,
+    LOOKUP_ROUNDS_OWNER,
+    STATEMENT_LOOKUP,
+    LookupCost,
+    Question,
+    TableKey,
+    answer,
+    ask,
+    lookup_cost,
+)
+from coterie.psi.prepared_making import prepare
+from coterie.psi.prepared_table import (
+    PreparedTable,
+    TableBinding,
+    TableHead,
+    peek_table,
+    take_table,
+)
 from coterie.psi.protocol import align
 from coterie.psi.rows import CHUNK, Alignment
 from coterie.psi.statement import (
@@ -27,24 +46,39 @@ from coterie.psi.statement import (
 
 __all__ = [
     "CHUNK",
+    "LOOKUP_ROUNDS_ASKER",
+    "LOOKUP_ROUNDS_OWNER",
     "MOST_PARTIES",
     "STATEMENT",
     "STATEMENT_HIDDEN",
+    "STATEMENT_LOOKUP",
     "STATEMENT_MANY",
     "Alignment",
     "Cost",
     "CostHidden",
     "CostMany",
     "Given",
+    "LookupCost",
+    "PreparedTable",
     "ProtocolStatement",
+    "Question",
+    "TableBinding",
+    "TableHead",
+    "TableKey",
     "Taken",
     "align",
     "align_many",
+    "answer",
+    "ask",
     "asker",
     "circuit_receive",
     "circuit_send",
     "cost",
     "cost_hidden",
     "cost_many",
+    "lookup_cost",
+    "peek_table",
+    "prepare",
     "string_bits",
+    "take_table",
 ]

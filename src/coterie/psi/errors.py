@@ -40,3 +40,66 @@ NO_TABLE = define(
     "Start the job again. If it happens again, report it.",
 )
 BAD_NUMBERS = define("CT-2040", Bug, "Numbers to be shared are not those of the rows", "Report it.")
+BUCKET_FULL = define(
+    "CT-2020",
+    Unavailable,
+    "More rows fell into one bucket than it has room for, by a rare chance",
+    "Start the job again: rows are dealt into buckets anew. If it happens again, report it.",
+)
+NOT_COMMITTED = define(
+    "CT-2021",
+    PeerMisbehaved,
+    "A peer opened something else than it had committed to",
+    "Ask the peer's operator: an honest node never does this.",
+)
+FALSE_CLAIM = define(
+    "CT-2022",
+    PeerMisbehaved,
+    "A peer named common rows that it cannot have found",
+    "Ask the peer's operator: an honest node never does this.",
+)
+DISORDERED = define(
+    "CT-2023",
+    PeerMisbehaved,
+    "A peer's tags are not in their order",
+    "Ask the peer's operator: an honest node never does this.",
+)
+TABLE_UNREADABLE = define(
+    "CT-2030",
+    BadInput,
+    "This is no prepared table",
+    "Take the file that `coterie lookup prepare` wrote at the party that owns the ids.",
+)
+TABLE_CUT = define(
+    "CT-2031", BadInput, "A prepared table is cut off", "Copy it again from the party that prepared it."
+)
+TABLE_ALTERED = define(
+    "CT-2032",
+    BadInput,
+    "A prepared table was altered",
+    "Copy it again from the party that prepared it; if it stays wrong, ask that party's operator.",
+)
+TABLE_OTHER = define(
+    "CT-2033",
+    BadInput,
+    "A prepared table is for something else",
+    "Ask its owner for the table of this dataset under this agreement.",
+)
+WRONG_KEY = define(
+    "CT-2034",
+    PeerMisbehaved,
+    "The owner of a prepared table did not use the table's key",
+    "Ask the peer's operator: its answers say nothing about the table, and none was used.",
+)
+ROWS_CHANGED = define(
+    "CT-2035",
+    BadInput,
+    "There are not as many ids as were said",
+    "Register the dataset again, so that its number of rows is the present one, and prepare the table again.",
+)
+NO_SUCH_METHOD = define(
+    "CT-2024",
+    BadInput,
+    "No protocol of set intersection does what is asked for",
+    "Take method auto or oprf for two parties, or security semi-honest.",
+)

@@ -58,10 +58,11 @@ def align(
     hashes: NDArray[np.uint8],
     peer_rows: int,
     *,
+    to: str | None = None,
     progress: Progress | None = None,
     chunk: int = CHUNK,
     random: RandomBytes = secrets.token_bytes,
-) -> Alignment:
+) -> Alignment | None:
     """Find the rows that this party and ``peer`` have in common. The peer calls it at the same time.
 
     Reveals to each party which of its own rows are common, and the other's number of rows; see ``STATEMENT``.
@@ -69,10 +70,13 @@ def align(
 
     :param hashes: shape (n, 32), uint8: the keyed hash of each row's id. Equal ids have equal hashes at both.
     :param peer_rows: the peer's number of rows, as the plan says.
+    :param to: the party that alone learns the result: only its points come back, and only it compares. None
+        for both.
     :param progress: called as ``progress(done, total, what)``, in rows worked on; may raise to cancel.
     :param chunk: rows of a message; the same at both parties.
     :param random: the source of secret randomness: anything but the operating system's makes a run insecure.
-    :returns: own row numbers in an order that is the same at both parties, and random.
+    :returns: own row numbers in an order that is the same at both parties, and random; None at a party that
+        does not learn the result.
 
     Errors: CT-2001 (a party has no rows), CT-2002 (two own rows have one id; nothing was sent), CT-2003 (the
     peer sent no group elements), CT-2004 (the peer's rows are not distinct), CT-2005 (the peer found other
@@ -83,10 +87,13 @@ def align(
     check_distinct(hashes)
     session = _Session(mesh.to(peer), hashes, peer_rows, progress, chunk, random)
     order = session.send_points()
-    theirs = session.answer_points()
+    theirs = session.answer_points(send=to != mesh.me)
+    if to == peer:
+        return None
     own = session.receive_tags()
     matches = session.match(own, theirs)
-    session.confirm(matches)
+    if to is None:
+        session.confirm(matches)
     return Alignment(order[matches.own])
 
 
@@ -124,13 +131,14 @@ class _Session:
             self._advance(end - start, "blinding own rows")
         return order
 
-    def answer_points(self) -> NDArray[np.uint8]:
-        """Blind the peer's points a second time and return the tags; these tags."""
+    def answer_points(self, *, send: bool) -> NDArray[np.uint8]:
+        """Blind the peer's points a second time and return the tags to it, if it may know; these tags."""
         tags = np.empty((self._peer_rows, self._width), dtype=np.uint8)
         for start, end in chunks(self._peer_rows, self._chunk):
             points = self._channel.recv_array("psi/points", np.uint8, (end - start, POINT_BYTES))
             tags[start:end] = self._tags(points, start)
-            self._channel.send_array("psi/tags", tags[start:end])
+            if send:
+                self._channel.send_array("psi/tags", tags[start:end])
             self._advance(end - start, "blinding the peer's rows")
         return tags
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from coterie.psi.errors import BAD_CALL, NO_ROWS
 from coterie.psi.store import cells
@@ -14,7 +15,16 @@ POINT_BYTES = 32
 HASH_BYTES = 32
 """Of a row's id."""
 
+ITEM_BYTES = 16
+"""Of what stands for a row where symmetric protocols work on it: the first half of its hash."""
+
 DIGEST_BYTES = 32
+
+HELLO_BYTES = 36
+"""Of what two parties say first: a contribution to the session, and which run they could go on with."""
+
+BEGIN_BYTES = 4
+"""Of what they tell a dealer: the bucket to begin with."""
 
 SEED_BYTES = 32
 
@@ -60,6 +70,27 @@ STATEMENT = ProtocolStatement(
 other has them.
 """
 
+STATEMENT_OPRF = ProtocolStatement(
+    protocol="set intersection by an oblivious function from vector oblivious linear evaluation (RR22)",
+    adversary="semi-honest",
+    threshold="one of the two parties",
+    helper=None,
+    # Of the base oblivious transfers, see STATEMENT.
+    computational_bits=125,
+    statistical_bits=STATISTICAL_BITS,
+    leaks=STATEMENT.leaks,
+)
+
+STATEMENT_MALICIOUS = replace(
+    STATEMENT_OPRF,
+    adversary="malicious",
+    leaks=(
+        STATEMENT.leaks
+        + ". A party that does not follow the protocol can keep common rows from the other, and end the run; "
+        "the one that finds the common rows may ask for about a third more ids than it has told of"
+    ),
+)
+
 STATEMENT_MANY = ProtocolStatement(
     protocol="oblivious Diffie-Hellman functions on Ristretto255 and shares of zero in oblivious stores",
     adversary="semi-honest",
@@ -74,6 +105,14 @@ STATEMENT_MANY = ProtocolStatement(
     ),
 )
 """Of three to five parties. The last is what the result tells whoever puts another's rows among its own."""
+
+
+def dealt(statement: ProtocolStatement) -> ProtocolStatement:
+    """The same with correlations from a dealer."""
+    helper = (
+        "a dealer that follows the protocol and is in league with neither party; it learns numbers of rows"
+    )
+    return replace(statement, helper=helper)
 
 
 @dataclass(frozen=True)
@@ -101,20 +140,24 @@ def tag_bytes(rows_a: int, rows_b: int) -> int:
     return -(-((rows_a - 1).bit_length() + (rows_b - 1).bit_length() + STATISTICAL_BITS) // 8)
 
 
-def cost(rows_a: int, rows_b: int) -> Cost:
+def cost(rows_a: int, rows_b: int, to: Literal["a", "b"] | None = None) -> Cost:
     """Bytes and rounds of :func:`coterie.psi.align` between parties with these numbers of rows.
 
     Independent of the data, of how many rows are common, and of the size of chunks.
+
+    :param to: which of the two alone learns the result; None for both.
+
     Errors: CT-2001 (a party has no rows).
     """
     if rows_a < 1 or rows_b < 1:
         raise NO_ROWS(f"{rows_a} and {rows_b} rows")
     width = tag_bytes(rows_a, rows_b)
+    digest = 0 if to else DIGEST_BYTES
     return Cost(
-        a_to_b=POINT_BYTES * rows_a + width * rows_b + DIGEST_BYTES,
-        b_to_a=POINT_BYTES * rows_b + width * rows_a + DIGEST_BYTES,
-        rounds_a=ROUNDS,
-        rounds_b=ROUNDS,
+        a_to_b=POINT_BYTES * rows_a + (width * rows_b if to != "a" else 0) + digest,
+        b_to_a=POINT_BYTES * rows_b + (width * rows_a if to != "b" else 0) + digest,
+        rounds_a=ROUNDS if to is None else 2 if to == "a" else 1,
+        rounds_b=ROUNDS if to is None else 2 if to == "b" else 1,
         multiplications=rows_a + rows_b,
         # While matching: both lists of tags twice, and their sort keys and orders. That is more than the
         # points that wait to be acknowledged or read. What a chunk takes is the constant.

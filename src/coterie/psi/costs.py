@@ -1,0 +1,116 @@
+"""What an intersection by an oblivious pseudo-random function takes: exact bytes and rounds, from public
+sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from coterie._kernels import okvs_cells
+from coterie.psi import dealt, oprf, vole
+from coterie.psi.buckets import Buckets
+from coterie.psi.method import Method
+from coterie.psi.statement import BEGIN_BYTES, DIGEST_BYTES, HELLO_BYTES, STATISTICAL_BITS
+
+MALICIOUS_TAG_BYTES = 16
+"""So that a sender cannot find two rows with one tag: 2^64 work, as for any hash of 128 bits that must not be
+found twice by who has a key of its own in it; see ``by_oprf.py``."""
+
+_MEMORY_PER_CELL = 260
+"""Bytes at the receiver while it expands correlations: noise and sums of both vectors, table and its
+masks."""
+_MEMORY_PER_ROW = 96
+"""Of the whole set: items, orders, row numbers."""
+
+
+@dataclass
+class Clock:
+    """Counts bytes, and the depth of each party as its mesh does, along the messages of a protocol."""
+
+    sent: dict[str, dict[str, int]] = field(default_factory=dict)
+    depths: dict[str, int] = field(default_factory=dict)
+
+    def messages(self, *messages: tuple[str, str, int]) -> None:
+        """Messages (sender, receiver, bytes) that are sent before any of them is received."""
+        arrive = []
+        for sender, receiver, size in messages:
+            peers = self.sent.setdefault(sender, {})
+            peers[receiver] = peers.get(receiver, 0) + size
+            arrive.append((receiver, self.depths.get(sender, 0) + 1))
+        for receiver, depth in arrive:
+            self.depths[receiver] = max(self.depths.get(receiver, 0), depth)
+
+
+def tag_bytes(cut: Buckets, method: Method) -> int:
+    """Bytes of a tag: so many bits that rows of a bucket that differ have one tag with probability below
+    2^-40, in all buckets together; rounded up.
+    """
+    if method.security == "malicious":
+        return MALICIOUS_TAG_BYTES
+    receiver, sender = ((size - 1).bit_length() for size in cut.sizes)
+    return -(-(receiver + sender + (cut.count - 1).bit_length() + STATISTICAL_BITS) // 8)
+
+
+def cut_of(method: Method, receiver_rows: int, sender_rows: int) -> Buckets:
+    """How the sets of the two are cut into buckets."""
+    most = () if method.bucket_rows is None else (method.bucket_rows,)
+    return Buckets.of(receiver_rows, sender_rows, *most)
+
+
+def count_oprf(clock: Clock, method: Method, receiver: str, sender: str, items: int) -> None:
+    """The messages by which the receiver gets the function of its items."""
+    malicious = method.security == "malicious"
+    cells = okvs_cells(items)
+    if method.dealer is not None:
+        given, taken = dealt.dealt_bytes(cells)
+        clock.messages((method.dealer, sender, given), (method.dealer, receiver, taken))
+    else:
+        count_vole(clock, receiver, sender, cells, malicious=malicious)
+    if malicious:
+        clock.messages((sender, receiver, oprf.COMMITMENT_BYTES))
+    clock.messages((receiver, sender, oprf.CELL_BYTES * cells + (oprf.COIN_BYTES if malicious else 0)))
+    if malicious:
+        clock.messages((sender, receiver, 2 * oprf.COIN_BYTES))
+
+
+def count_vole(clock: Clock, receiver: str, sender: str, cells: int, *, malicious: bool) -> None:
+    """The messages of a silent evaluation: the sender gives, the receiver takes."""
+    names = {"giver": sender, "taker": receiver}
+    for turn in vole.vole_turns(cells, malicious=malicious):
+        clock.messages(
+            *((names[who], names["taker" if who == "giver" else "giver"], size) for who, size in turn)
+        )
+
+
+def count_pair(
+    clock: Clock, method: Method, receiver: tuple[str, int], sender: tuple[str, int], *, tell_both: bool
+) -> None:
+    """All messages of :func:`coterie.psi.by_oprf.align_by_oprf`."""
+    (one, asked), (other, answering) = receiver, sender
+    cut = cut_of(method, asked, answering)
+    width = tag_bytes(cut, method)
+    clock.messages((one, other, HELLO_BYTES), (other, one, HELLO_BYTES))
+    if method.dealer is not None:
+        clock.messages((one, method.dealer, BEGIN_BYTES), (other, method.dealer, BEGIN_BYTES))
+    for _ in range(cut.count):
+        count_oprf(clock, method, one, other, cut.sizes[0])
+        clock.messages((other, one, width * cut.sizes[1]))
+        if tell_both:
+            clock.messages((one, other, -(-cut.sizes[1] // 8) + DIGEST_BYTES))
+
+
+def memory_of(method: Method, receiver_rows: int, sender_rows: int) -> int:
+    """Bytes at the party that needs more, at most, beyond the hashes given and the indices returned."""
+    cut = cut_of(method, receiver_rows, sender_rows)
+    bucket = _MEMORY_PER_CELL * okvs_cells(cut.sizes[0]) + 160 * cut.sizes[1]
+    return bucket + _MEMORY_PER_ROW * max(receiver_rows, sender_rows) + (8 << 20)
+
+
+def operations_of(cut: Buckets) -> int:
+    """About as many ring multiplications as take the same time, for the estimate."""
+    return cut.count * (600 * (okvs_cells(cut.sizes[0]) + cut.sizes[1]) + 2 * 10**8)
+
+
+def total(clock: Clock, parties: Iterable[str]) -> Mapping[str, int]:
+    """Bytes that each of these sends."""
+    return {party: sum(clock.sent.get(party, {}).values()) for party in parties}
