@@ -36,6 +36,8 @@ mod tags;
 mod tiles;
 mod tree;
 mod trig;
+mod voprf;
+mod voprf_proof;
 mod walk;
 mod wide;
 
@@ -60,5 +62,7 @@ fn _kernels(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ristretto::register(module)?;
     tags::register(module)?;
     trig::register(module)?;
+    voprf::register(module)?;
+    voprf_proof::register(module)?;
     Ok(())
 }

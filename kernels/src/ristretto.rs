@@ -21,7 +21,7 @@ use crate::arrays::{contiguous, finished, fresh, refuse};
 use crate::hashing::{WIDTH, bytes32};
 
 /// One hash or one encoded element.
-type Row = [u8; WIDTH];
+pub type Row = [u8; WIDTH];
 
 /// Separates these hashes from those of any other protocol (RFC 9380, sections 3.1 and 8.10).
 const DOMAIN: &[u8] = b"coterie-psi-v1-ristretto255_XMD:SHA-512_R255MAP_RO_";
@@ -30,11 +30,11 @@ const DOMAIN: &[u8] = b"coterie-psi-v1-ristretto255_XMD:SHA-512_R255MAP_RO_";
 const PIECE: usize = 128;
 
 /// 1/2 modulo the order of the group, which is an odd prime.
-static HALF: LazyLock<Scalar> = LazyLock::new(|| Scalar::from(2u8).invert());
+pub static HALF: LazyLock<Scalar> = LazyLock::new(|| Scalar::from(2u8).invert());
 
 /// expand_message_xmd with SHA-512 (RFC 9380, section 5.3.1), filling `out`: 1 to 255 · 64 bytes. The tag must
 /// be at most 255 bytes.
-fn expand_message(message: &[u8], domain: &[u8], out: &mut [u8]) {
+pub fn expand_message(message: &[u8], domain: &[u8], out: &mut [u8]) {
     const BLOCK: usize = 128;
     debug_assert!(domain.len() <= 255 && !out.is_empty() && out.len() <= 255 * 64);
     let length = (out.len() as u16).to_be_bytes();
@@ -71,7 +71,7 @@ fn hash_to_group(message: &[u8]) -> RistrettoPoint {
 }
 
 /// The element that these bytes encode; None for the identity and for what encodes no element.
-fn decode(row: &Row) -> Option<RistrettoPoint> {
+pub fn decode(row: &Row) -> Option<RistrettoPoint> {
     let element = CompressedRistretto(*row).decompress()?;
     (!element.is_identity()).then_some(element)
 }
@@ -123,7 +123,7 @@ fn multiply(
 }
 
 /// A canonical scalar that is not zero.
-fn scalar_of(value: &Bound<'_, PyAny>) -> PyResult<Zeroizing<Scalar>> {
+pub fn scalar_of(value: &Bound<'_, PyAny>) -> PyResult<Zeroizing<Scalar>> {
     let mut bytes = bytes32("scalar", value)?;
     let scalar = Option::<Scalar>::from(Scalar::from_canonical_bytes(bytes)).map(Zeroizing::new);
     bytes.zeroize();
@@ -135,7 +135,10 @@ fn scalar_of(value: &Bound<'_, PyAny>) -> PyResult<Zeroizing<Scalar>> {
 }
 
 /// An array of shape (n, 32).
-fn rows_of<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<PyReadonlyArrayDyn<'py, u8>> {
+pub fn rows_of<'py>(
+    name: &str,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<PyReadonlyArrayDyn<'py, u8>> {
     let array = contiguous::<u8>(name, value)?;
     match array.shape() {
         [_, WIDTH] => Ok(array),

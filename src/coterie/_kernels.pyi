@@ -428,3 +428,37 @@ def ristretto_mul(points: Bytes, scalar: bytes) -> Bytes:
 
 def ristretto_scalar(random64: bytes) -> bytes:
     """A uniform scalar other than zero, 32 bytes, from 64 uniformly random bytes."""
+
+# The verifiable oblivious pseudorandom function of RFC 9497, ristretto255-SHA512
+
+def voprf_key(seed: bytes, info: bytes) -> tuple[bytes, bytes]:
+    """DeriveKeyPair: the secret scalar and the public element, 32 bytes each, of a seed of 32 bytes."""
+
+def voprf_scalars(random: Bytes) -> Bytes:
+    """Uniform scalars other than zero, shape (n, 32), of (n, 64) uniformly random bytes."""
+
+def voprf_blind(inputs: Bytes, blinds: Bytes) -> Bytes:
+    """Blind: each input of (n, w) hashed to the group, times its scalar of (n, 32); shape (n, 32).
+
+    1 to 65535 bytes in a row. Raises ``ValueError`` that names the first blind that is no scalar or zero.
+    """
+
+def voprf_finalize(inputs: Bytes, blinds: Bytes, answers: Bytes, width: int) -> Bytes:
+    """Finalize, without the proof: the first ``width`` of 64 bytes of each input's value; shape (n, width).
+
+    Raises ``ValueError`` that names the first row of the answers, (n, 32), that is not the canonical encoding of
+    an element or encodes the identity.
+    """
+
+def voprf_evaluate(inputs: Bytes, secret: bytes, width: int) -> Bytes:
+    """Evaluate: what :func:`voprf_finalize` gives, by the holder of the secret."""
+
+def voprf_prove(secret: bytes, blinded: Bytes, answers: Bytes, random: bytes) -> bytes:
+    """GenerateProof: 64 bytes, which prove that each answer is its blinded element times the secret.
+
+    1 to 65536 rows of (n, 32). ``random`` is a fresh uniform scalar: whoever sees two proofs of one has the
+    secret. Raises ``ValueError`` that names the first row that is no element or the identity.
+    """
+
+def voprf_verify(public: bytes, blinded: Bytes, answers: Bytes, proof: bytes) -> bool:
+    """VerifyProof: whether the proof of 64 bytes holds. False, too, where any of it is no element or scalar."""

@@ -70,6 +70,11 @@ class Draft:
             raise write_error(self._path, error) from error
         self._file = os.fdopen(descriptor, "wb")
 
+    @property
+    def path(self) -> Path:
+        """Where it lies until it is published, to be read again once it is settled."""
+        return self._temporary
+
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Append."""
         try:

@@ -1,0 +1,198 @@
+//! The proof of RFC 9497, section 2.2, that many elements were multiplied by one secret, the one of a known key.
+//!
+//! What is proved about is public, so that checking takes variable time; the secret is used in constant time.
+
+use curve25519_dalek::ristretto::RistrettoPoint;
+use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::VartimeMultiscalarMul;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use rayon::prelude::*;
+use sha2::{Digest, Sha512};
+
+use crate::arrays::refuse;
+use crate::hashing::{WIDTH, bytes32};
+use crate::ristretto::{Row, decode, rows_of, scalar_of};
+use crate::voprf::{OUTPUT, PIECE, append, domain, hash_to_scalar, no_element};
+
+/// Elements of a proof at most: it numbers them in two bytes.
+const MOST_PROVED: usize = 1 << 16;
+
+/// Elements that are added up on one thread.
+const SUMMED: usize = 1024;
+
+/// The messages of a proof: the seed of the weights, and the weight of each pair of elements.
+fn weights(public: &Row, blinded: &[Row], answers: &[Row]) -> Vec<Scalar> {
+    let mut message = Vec::new();
+    append(&mut message, public);
+    append(&mut message, &domain(b"Seed-"));
+    let seed = Sha512::digest(&message);
+    let tag = domain(b"HashToScalar-");
+    blinded
+        .par_iter()
+        .zip(answers)
+        .enumerate()
+        .with_min_len(PIECE)
+        .map(|(number, (blinded, answer))| {
+            let mut message = Vec::with_capacity(160);
+            append(&mut message, &seed);
+            message.extend((number as u16).to_be_bytes());
+            append(&mut message, blinded);
+            append(&mut message, answer);
+            message.extend(b"Composite");
+            hash_to_scalar(&message, &tag)
+        })
+        .collect()
+}
+
+/// The sum of weighted elements, all of them public; or the first row that is no element.
+fn weighted_sum(weights: &[Scalar], rows: &[Row]) -> Result<RistrettoPoint, usize> {
+    let parts: Result<Vec<RistrettoPoint>, usize> = weights
+        .par_chunks(SUMMED)
+        .zip(rows.par_chunks(SUMMED))
+        .enumerate()
+        .map(|(piece, (weights, rows))| {
+            let mut points = Vec::with_capacity(rows.len());
+            for (row, bytes) in rows.iter().enumerate() {
+                points.push(decode(bytes).ok_or(piece * SUMMED + row)?);
+            }
+            Ok(RistrettoPoint::vartime_multiscalar_mul(weights, points))
+        })
+        .collect();
+    Ok(parts?.into_iter().sum())
+}
+
+/// The challenge of a proof.
+fn challenge(public: &Row, elements: [RistrettoPoint; 4]) -> Scalar {
+    let mut message = Vec::with_capacity(256);
+    append(&mut message, public);
+    for element in elements {
+        append(&mut message, element.compress().as_bytes());
+    }
+    message.extend(b"Challenge");
+    hash_to_scalar(&message, &domain(b"HashToScalar-"))
+}
+
+/// GenerateProof, with the random scalar given.
+fn prove(
+    secret: &Scalar,
+    blinded: &[Row],
+    answers: &[Row],
+    random: &Scalar,
+) -> Result<[u8; OUTPUT], usize> {
+    let public = RistrettoPoint::mul_base(secret).compress().to_bytes();
+    let composite = weighted_sum(&weights(&public, blinded, answers), blinded)?;
+    let challenge = challenge(
+        &public,
+        [
+            composite,
+            composite * secret,
+            RistrettoPoint::mul_base(random),
+            composite * random,
+        ],
+    );
+    let response = random - challenge * secret;
+    let mut proof = [0; OUTPUT];
+    proof[..WIDTH].copy_from_slice(challenge.as_bytes());
+    proof[WIDTH..].copy_from_slice(response.as_bytes());
+    Ok(proof)
+}
+
+/// VerifyProof. What is no element or no scalar proves nothing.
+fn verify(public: &Row, blinded: &[Row], answers: &[Row], proof: &[u8; OUTPUT]) -> bool {
+    let (claimed, response) = proof.split_at(WIDTH);
+    let scalar = |bytes: &[u8]| {
+        let bytes = bytes.try_into().ok()?;
+        Option::<Scalar>::from(Scalar::from_canonical_bytes(bytes))
+    };
+    let (Some(claimed), Some(response), Some(key)) =
+        (scalar(claimed), scalar(response), decode(public))
+    else {
+        return false;
+    };
+    let weights = weights(public, blinded, answers);
+    let (Ok(composite), Ok(answer)) = (
+        weighted_sum(&weights, blinded),
+        weighted_sum(&weights, answers),
+    ) else {
+        return false;
+    };
+    let expected = challenge(
+        public,
+        [
+            composite,
+            answer,
+            RistrettoPoint::vartime_double_scalar_mul_basepoint(&claimed, &key, &response),
+            RistrettoPoint::vartime_multiscalar_mul([response, claimed], [composite, answer]),
+        ],
+    );
+    expected == claimed
+}
+
+fn bytes_of<const N: usize>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<[u8; N]> {
+    let Ok(bytes) = value.cast::<PyBytes>() else {
+        return Err(PyTypeError::new_err(format!("{name} must be bytes")));
+    };
+    match bytes.as_bytes().try_into() {
+        Ok(array) => Ok(array),
+        Err(_) => refuse(format!(
+            "{name} must be {N} bytes, not {}",
+            bytes.as_bytes().len()
+        )),
+    }
+}
+
+/// The pairs of a proof: as many answers as blinded elements, and at least one.
+fn check_pairs(blinded: usize, answers: usize) -> PyResult<()> {
+    if blinded != answers || !(1..=MOST_PROVED).contains(&blinded) {
+        return refuse(format!(
+            "{blinded} blinded elements and {answers} answers: both must be as many, from 1 to {MOST_PROVED}"
+        ));
+    }
+    Ok(())
+}
+
+/// GenerateProof: that each answer is the secret times the blinded element.
+#[pyfunction]
+fn voprf_prove<'py>(
+    py: Python<'py>,
+    secret: &Bound<'py, PyAny>,
+    blinded: &Bound<'py, PyAny>,
+    answers: &Bound<'py, PyAny>,
+    random: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let (secret, random) = (scalar_of(secret)?, scalar_of(random)?);
+    let (blinded, answers) = (rows_of("blinded", blinded)?, rows_of("answers", answers)?);
+    let (blinded, _) = blinded.as_slice()?.as_chunks::<WIDTH>();
+    let (answers, _) = answers.as_slice()?.as_chunks::<WIDTH>();
+    check_pairs(blinded.len(), answers.len())?;
+    match py.detach(|| prove(&secret, blinded, answers, &random)) {
+        Ok(proof) => Ok(PyBytes::new(py, &proof)),
+        Err(row) => no_element("blinded", row),
+    }
+}
+
+/// VerifyProof.
+#[pyfunction]
+fn voprf_verify(
+    py: Python<'_>,
+    public: &Bound<'_, PyAny>,
+    blinded: &Bound<'_, PyAny>,
+    answers: &Bound<'_, PyAny>,
+    proof: &Bound<'_, PyAny>,
+) -> PyResult<bool> {
+    let public = bytes32("public", public)?;
+    let proof = bytes_of::<OUTPUT>("proof", proof)?;
+    let (blinded, answers) = (rows_of("blinded", blinded)?, rows_of("answers", answers)?);
+    let (blinded, _) = blinded.as_slice()?.as_chunks::<WIDTH>();
+    let (answers, _) = answers.as_slice()?.as_chunks::<WIDTH>();
+    check_pairs(blinded.len(), answers.len())?;
+    Ok(py.detach(|| verify(&public, blinded, answers, &proof)))
+}
+
+/// Adds this file's functions to the module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(voprf_prove, module)?)?;
+    module.add_function(wrap_pyfunction!(voprf_verify, module)?)
+}
