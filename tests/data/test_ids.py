@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coterie.data import Column, CsvSource, DatasetSpec, IdRule, keyed_ids, load
-from coterie.data.ids import normalise
+from coterie.data.rules import normalise
 from coterie.errors import CoterieError
 
 from .conftest import refusal

@@ -66,7 +66,7 @@ def test_an_absolute_path_stays() -> None:
         ("[trim, upper]", "[trim, rot13]", ["line 5", "id_rule.1"]),
         ("type: float", "type: double", ["line 9", "columns.1.type"]),
         ("nullable: true", "nullable: 1", ["line 10", "columns.1.nullable"]),
-        ("role: id", "role: feature", ["exactly one", "id"]),
+        ("role: id", "role: feature", ["1 to 8 columns", "id"]),
         ("type: text, role: id", "type: float, role: id", ["line 7", "'id'", "int or text"]),
         ("role: id", "role: id, nullable: true", ["line 7", "nullable"]),
         ("name: no", "name: id", ["'id'", "twice"]),

@@ -4,7 +4,7 @@ A detail names a column, a line and the kind of a value, and never a value itsel
 parties. Names of columns that the owner did not declare stay out of it too.
 """
 
-from coterie.errors import BadInput, Bug, Unavailable, define
+from coterie.errors import BadInput, Bug, PeerIncompatible, Unavailable, define
 
 SPEC_INVALID = define(
     "CT-1401",
@@ -18,7 +18,7 @@ SOURCE_MISSING = define(
     "CT-1410", BadInput, "No such data file", "Correct the path in the dataset description."
 )
 SOURCE_NOT_A_FILE = define(
-    "CT-1411", BadInput, "The data path is not a file", "Name a file, not a folder or device."
+    "CT-1411", BadInput, "The data path is not a file", "Name a file, or a folder of files, not a device."
 )
 SOURCE_UNREADABLE = define(
     "CT-1412",
@@ -45,6 +45,12 @@ TABLE_TOO_LARGE = define(
     "The table is larger than this node can load",
     "Give the node more memory, or fewer rows.",
 )
+FOLDER_INVALID = define(
+    "CT-1419",
+    BadInput,
+    "A folder of data files cannot be used",
+    "Leave just the files of one table in the folder.",
+)
 
 COLUMN_MISSING = define(
     "CT-1420", BadInput, "A declared column is not in the data", "Correct the name or take the column out."
@@ -57,6 +63,12 @@ COLUMN_UNDECLARED = define(
 )
 HEADER_REPEATED = define(
     "CT-1423", BadInput, "The header line comes again inside the data", "Take the second header line out."
+)
+PARTS_DIFFER = define(
+    "CT-1425",
+    BadInput,
+    "The files of a folder do not have the same columns",
+    "Write the named file again as the first one is.",
 )
 
 WRONG_TYPE = define(
@@ -81,14 +93,42 @@ NOT_NUMERIC = define(
     "Encode the column first, or leave it out.",
 )
 
-ID_DUPLICATE = define("CT-1440", BadInput, "Two rows have the same id", "Remove or merge the duplicate rows.")
-ID_NULL = define("CT-1441", BadInput, "A row has no id", "Give every row an id, or remove it.")
+ID_DUPLICATE = define(
+    "CT-1440",
+    BadInput,
+    "Two rows have the same id",
+    "Remove or merge the duplicate rows, or declare `duplicates: first`.",
+)
+ID_NULL = define(
+    "CT-1441",
+    BadInput,
+    "A row has no id",
+    "Give every row an id, remove it, or declare `missing_ids: skip`.",
+)
 KEY_INVALID = define("CT-1442", Bug, "The key of the id hashes is not 32 bytes", "Report it.")
+ID_NONE = define(
+    "CT-1444",
+    BadInput,
+    "No row has an id",
+    "Look at the id columns and their rules, and add the dataset again.",
+)
+ID_COLUMNS_DIFFER = define(
+    "CT-1446",
+    PeerIncompatible,
+    "The parties' ids are made of different numbers of columns, so that none would match",
+    "Agree on the id columns, in one order, and register the datasets with them.",
+)
 ROWS_DIFFER = define(
     "CT-1450",
     BadInput,
     "A dataset has another number of rows than its owner has told",
     "Register the dataset as it is now, seal that, and submit the job again.",
+)
+SOURCE_CHANGED = define(
+    "CT-1451",
+    Unavailable,
+    "The data file has changed while it was in use",
+    "Submit the job again when the file is whole; replace files by renaming new ones.",
 )
 
 LABEL_NULL = define("CT-1501", BadInput, "A row has no label", "Remove the rows without a label.")

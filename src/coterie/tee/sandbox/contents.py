@@ -33,6 +33,7 @@ RUNNER_MODULE: Final = "coterie.jobs.attested.runner"
 
 BASE: Final = (
     *("numpy", "pyarrow", "cryptography", "rfc8785", "cbor2", "dcap-qvl", "pydantic", "pyyaml", "markupsafe"),
+    "phonenumberslite",
 )
 REPORTS: Final = ("jinja2",)
 LEARNERS: Final = ("scikit-learn", "threadpoolctl", "xgboost-cpu", "xgboost")
@@ -48,6 +49,7 @@ _LEFT_OUT: Final = (
     *("sklearn/datasets/images/*", "sklearn/datasets/descr/*", "scipy/datasets/*", "xgboost/spark/*"),
     *("__pycache__/*", "pyarrow/libarrow*.so", "pyarrow/libarrow*.so.*.*", "pyarrow/_pyarrow_cpp_tests*"),
     *("numpy/distutils/*", "scipy/io/_fast_matrix_market/*", "pydantic/v1/*", "xgboost/testing/*"),
+    "phonenumbers/shortdata/region_*",
 )
 _STANDARD_LEFT_OUT: Final = (
     *("test/*", "*/test/*", "*/tests/*", "idlelib/*", "tkinter/*", "turtledemo/*", "turtle.py", "lib2to3/*"),
