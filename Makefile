@@ -102,7 +102,7 @@ $(STAMPS)/coterie: $(STAMPS)/locked $(SOURCES)
 	fi
 	@touch $@
 
-# Wants Python 3.11: the peer that `make bench` compares with has no wheels for newer ones.
+# Wants Python 3.11: a peer that `make bench` compares with has no wheels for newer ones.
 LOCK_VENV := build/venvs/lock
 COMPILE := env -u PIP_FIND_LINKS CUSTOM_COMPILE_COMMAND="make lock" $(LOCK_VENV)/bin/pip-compile --quiet \
 	--generate-hashes --strip-extras --allow-unsafe \
@@ -117,6 +117,7 @@ lock: ## renew the pinned, hashed lock files (add UPGRADE=--upgrade for newer ve
 	$(COMPILE) $(UPGRADE) -o $(LOCKS)/build.txt $(LOCKS)/build.in
 	$(COMPILE) $(UPGRADE) -o $(LOCKS)/lock.txt $(LOCKS)/lock.in
 	$(COMPILE) $(UPGRADE) -o $(LOCKS)/bench-spu.txt $(LOCKS)/bench-spu.in
+	$(COMPILE) $(UPGRADE) -o $(LOCKS)/bench-openmined.txt $(LOCKS)/bench-openmined.in
 
 clean: ## remove everything that was built, .venv included
 	rm -rf build dist $(VENV) kernels/target .pytest_cache .mypy_cache .ruff_cache .hypothesis

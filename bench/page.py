@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +97,6 @@ def _line(record: Mapping[str, Any], error: float) -> str:
 
 
 def _section(name: str, records: Records, details: Mapping[str, Any], pictures: Path) -> str:
-    picture = pictures / f"speed-{name}.svg"
-    drawn = plots.draw(records, picture)
     module = importlib.import_module(f"bench.{name}")
     in_table = getattr(module, "NOTES_IN_TABLE", False)
     columns = [name for name in COLUMNS if any(record[name] is not None for record in records)]
@@ -110,7 +108,11 @@ def _section(name: str, records: Records, details: Mapping[str, Any], pictures: 
         "",
         module.METHOD,
         "",
-        *((f"![{name}]({pictures.name}/{picture.name})", "") if drawn else ()),
+        *(
+            line
+            for one in _drawn(name, records, pictures)
+            for line in (f"![{name}]({pictures.name}/{one.name})", "")
+        ),
         "| " + " | ".join(columns) + " |",
         "|---" * len(columns) + "|",
     ]
@@ -119,6 +121,16 @@ def _section(name: str, records: Records, details: Mapping[str, Any], pictures: 
     ]
     notes = [] if in_table else _notes(records)
     return "\n".join([*lines, "", *notes, *([""] if notes else [])])
+
+
+def _drawn(name: str, records: Records, pictures: Path) -> list[Path]:
+    """Pictures of a benchmark: those that it draws itself, otherwise bars of seconds."""
+    draw: Callable[[Records, Path], list[Path]] | None
+    draw = getattr(importlib.import_module(f"bench.{name}"), "pictures", None)
+    if draw:
+        return draw(records, pictures)
+    picture = pictures / f"speed-{name}.svg"
+    return [picture] if plots.draw(records, picture) else []
 
 
 def _notes(records: Records) -> list[str]:

@@ -53,7 +53,7 @@ def mesh(spec: dict[str, Any], name: str) -> tuple[LinkMesh, socket.socket]:
         if peer != name
     }
     listener = socket.create_server(("127.0.0.1", spec["ports"][name]))
-    near = tuple(peers) if name == DEALER else (DEALER,)
+    near = [peer for peer in peers if DEALER in (name, peer)]
     links = LinkMesh(identity, spec["job"], peers, windows=dict.fromkeys(near, DEALER_WINDOW))
 
     def accept() -> None:

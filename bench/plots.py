@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,16 @@ def draw(records: Records, path: Path) -> bool:
     limits = [record for record in records if str(record["peer"]).startswith("limit of")]
     if not shown and not limits:
         return False
+    save(lambda: _parts(limits) if limits else _times(shown), path)
+    return True
+
+
+def save(draw_figure: Callable[[], Figure], path: Path) -> None:
+    """Write a figure, drawn in the style of all pictures: the same bytes for the same content."""
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "coterie", "font.size": 9}):
-        figure = _parts(limits) if limits else _times(shown)
+        figure = draw_figure()
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format="svg", metadata={"Date": None}, bbox_inches="tight")
-    return True
 
 
 def _times(records: Records) -> Figure:

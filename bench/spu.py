@@ -1,7 +1,7 @@
 """The secure processing unit, 0.9.5, beside which Coterie is measured: a process for each party, brpc links.
 
 SEMI2K between two parties (its default: correlations from the first party, who is trusted with them), ABY3
-among three.
+among three; of its set intersections those of two parties.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bench.processes import Done, free_ports, run_together
 from bench.shaper import Shaper, shaped
 
 VERSION = "0.9.5"
-PARTIES = {"SEMI2K": 2, "ABY3": 3}
+PARTIES = {"SEMI2K": 2, "ABY3": 3, "RR22": 2, "KKRT": 2, "ECDH": 2}
 SECONDS = 1800
 
 

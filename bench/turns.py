@@ -25,20 +25,21 @@ T = TypeVar("T", bound=Timed)
 def in_turn(name: str, sides: Mapping[str, Callable[[], list[T]]], turns: int) -> tuple[list[T], str | None]:
     """Measure each side, ``turns`` times, one after the other.
 
-    :param sides: by name. Those whose names begin with "spu" are left out once their peer is missing.
-    :returns: all measurements, and why a peer has none.
+    :param sides: by name. Those of a peer that is missing, by the first word of their names, are left out.
+    :returns: all measurements, and why peers have none.
     """
     runs: list[T] = []
-    missing = None
+    missing: dict[str, str] = {}
     for turn in range(turns):
         for side, measure in sides.items():
-            if missing and side.startswith("spu"):
+            peer = side.partition(" ")[0]
+            if peer in missing:
                 continue
             try:
                 found = measure()
             except PeerMissing as reason:
-                missing = f"not measured: {reason}"
-                print(missing, flush=True)
+                missing[peer] = f"not measured: {reason}"
+                print(missing[peer], flush=True)
                 continue
             runs += found
             load = os.getloadavg()[0]
@@ -46,7 +47,7 @@ def in_turn(name: str, sides: Mapping[str, Callable[[], list[T]]], turns: int) -
                 print(
                     f"{name} turn {turn + 1}: {run.side}: {run.seconds:.4f} s (load {load:.1f})", flush=True
                 )
-    return runs, missing
+    return runs, "; ".join(missing.values()) or None
 
 
 def by_side(runs: Sequence[T], ours: str) -> tuple[list[T], dict[str, list[T]]]:
