@@ -48,7 +48,13 @@ class VerticalFrame:
     parts: Mapping[str, pa.Table]
     """Columns here, by owner: (rows, features and, of its holder, the label), in the common row order."""
     keys: NDArray[np.uint8]
-    """(rows, 32): keyed hashes of the common ids. Equal at all parties."""
+    """(rows, 32): keyed hashes of the common ids; of rows that not all parties have, bytes that tell nobody
+    of the ids. All different, and equal at all parties."""
+    places: Mapping[str, NDArray[np.int64]] = field(default_factory=dict, repr=False, compare=False)
+    """(rows,) by owner whose columns are here: the row's number in the owner's dataset; -1 where it has no
+    such row, and its columns are null."""
+    common: NDArray[np.bool_] | None = field(default=None, repr=False, compare=False)
+    """(rows,) whether all parties have the row; None where they have every row. Equal at all parties."""
     scratch: Scratch | None = field(default=None, repr=False, compare=False)
     """Where long tables that are made of this one lie; None for memory."""
 
@@ -60,6 +66,14 @@ class VerticalFrame:
         for table in self.parts.values():
             if table.num_rows != self.rows:
                 raise FRAME_INVALID(f"{self.rows} rows, but a table of {table.num_rows}")
+        for array in (*self.places.values(), *([] if self.common is None else [self.common])):
+            if array.shape != (self.rows,):
+                raise FRAME_INVALID(f"{self.rows} rows, but places of shape {array.shape}")
+
+    @property
+    def common_rows(self) -> int:
+        """How many of the rows all parties have."""
+        return self.rows if self.common is None else int(self.common.sum())
 
     @property
     def owner(self) -> str:
@@ -119,7 +133,9 @@ class VerticalFrame:
         """The rows from ``start`` up to ``stop``, without a copy."""
         parts = {owner: table.slice(start, stop - start) for owner, table in self.parts.items()}
         keys = self.keys[start:stop]
-        return replace(self, rows=len(keys), parts=parts, keys=keys)
+        places = {owner: rows[start:stop] for owner, rows in self.places.items()}
+        common = None if self.common is None else self.common[start:stop]
+        return replace(self, rows=len(keys), parts=parts, keys=keys, places=places, common=common)
 
     def target(self) -> NDArray[np.float64]:
         """The label as (rows,) numbers.
@@ -148,7 +164,10 @@ class VerticalFrame:
     def take(self, indices: NDArray[np.int64]) -> VerticalFrame:
         """The rows of those numbers, in that order."""
         parts = {owner: taken(table, indices, self.scratch) for owner, table in self.parts.items()}
-        return replace(self, rows=len(indices), parts=parts, keys=self.keys.take(indices, axis=0))
+        keys = self.keys.take(indices, axis=0)
+        places = {owner: rows.take(indices) for owner, rows in self.places.items()}
+        common = None if self.common is None else self.common.take(indices)
+        return replace(self, rows=len(indices), parts=parts, keys=keys, places=places, common=common)
 
     def with_columns(
         self, values: Mapping[str, NDArray[np.float64]] | Iterable[tuple[str, NDArray[np.float64]]]

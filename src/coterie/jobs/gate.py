@@ -22,5 +22,5 @@ def check_common_rows(
     :raises CoterieError: CT-4015.
     """
     for frame in (planned.get("all"), frames.get("all")):
-        if frame is not None and frame.rows < terms.min_rows:
-            raise TOO_FEW_COMMON(f"{frame.rows}, and the agreement asks for {terms.min_rows}")
+        if frame is not None and frame.common_rows < terms.min_rows:
+            raise TOO_FEW_COMMON(f"{frame.common_rows}, and the agreement asks for {terms.min_rows}")

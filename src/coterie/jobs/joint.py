@@ -237,4 +237,4 @@ class _Run:
         self._check_common_rows()
         rows = min((dataset.rows for dataset in self._datasets.values()), default=0)
         common = self._frames.get("all")
-        self._publish_result(step.step, kind, name, content, to, common.rows if common else rows)
+        self._publish_result(step.step, kind, name, content, to, common.common_rows if common else rows)

@@ -1,4 +1,4 @@
-"""Rows by their keyed id hashes.
+"""Rows by their keyed id hashes, and by their places in an owner's dataset.
 
 Hashes are spread evenly, so their first 8 bytes, as numbers, nearly always tell them apart: those are sorted
 and searched, and whole hashes are compared once. Where a table has two that begin alike, all of it is
@@ -8,11 +8,16 @@ sorted by whole hashes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-__all__ = ["common_rows", "hash_order", "rows_of"]
+if TYPE_CHECKING:
+    from coterie.data import VerticalFrame
+
+__all__ = ["common_rows", "hash_order", "own_rows", "rows_of"]
 
 Rows = NDArray[np.int64]
 
@@ -59,6 +64,15 @@ def rows_of(keys: NDArray[np.uint8], hashes: NDArray[np.uint8]) -> Rows:
     if not there.all():
         raise ValueError("a key is not among the hashes")
     return rows
+
+
+def own_rows(frame: VerticalFrame, owner: str) -> pa.Int64Array:
+    """(rows,) the number of each row in that owner's dataset; null where it has no such row.
+
+    :param frame: with that owner's columns, made of those of ``align``.
+    """
+    places = frame.places[owner]
+    return pa.array(places, mask=places < 0)
 
 
 def _found(keys: NDArray[np.uint8], hashes: NDArray[np.uint8]) -> tuple[Rows, NDArray[np.bool_]]:

@@ -84,6 +84,8 @@ class FrameShape:
     label: str
     bound: float | None = None
     """Every feature value lies in [-bound, bound], where a step has made sure of that."""
+    common: int | None = None
+    """How many of the rows all parties have, at most; None where they have every row."""
     apart: tuple[str, ...] = ()
     """Columns, as ``party.column``, that their owners have beside the features: row weights of ``sample``.
     They are used where a step names them, and nowhere else."""
@@ -93,8 +95,13 @@ class FrameShape:
         """Number of features of all parties together."""
         return sum(len(names) for names in self.columns.values())
 
+    @property
+    def common_rows(self) -> int:
+        return self.rows if self.common is None else self.common
+
     def with_rows(self, rows: int) -> FrameShape:
-        return replace(self, rows=rows)
+        common = None if self.common is None else min(self.common, rows)
+        return replace(self, rows=rows, common=common)
 
 
 @dataclass(frozen=True)

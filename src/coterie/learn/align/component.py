@@ -1,4 +1,4 @@
-"""``align``: the rows that all parties have, in one order."""
+"""``align``: the rows that all parties have, in one order; or these, and the others of one party."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyarrow import csv
 
 from coterie import psi
-from coterie.data import Dataset, VerticalFrame, table_needs, taken
+from coterie.data import Dataset, table_needs
 from coterie.learn.component import (
     Component,
     Engine,
@@ -27,6 +27,8 @@ from coterie.learn.component import (
 from coterie.learn.errors import TOO_FEW_COMMON, TOO_MANY_PARTIES
 from coterie.learn.keys import common_rows
 
+from .frames import frame_of, left_of
+from .method import method_of, rows_by_party
 from .params import AlignParams
 from .statement import statement
 
@@ -34,8 +36,8 @@ __all__ = ["Align"]
 
 FEWEST = 2
 """With one common row, every sum over the rows is that row."""
-_BYTES_PER_ROW = 64
-"""Hashes of the own ids, and those of the common rows."""
+_BYTES_PER_ROW = 80
+"""Hashes of the own ids, and of the frame's rows their keys and places."""
 _OPERATIONS = 12_000
 """Ring multiplications that take as long as one multiplication on the curve, for the estimate of time."""
 
@@ -47,7 +49,12 @@ class Align(Component[AlignParams]):
     ``tee`` all hashes are in one place, those of any number of owners, and the common rows come in their
     order.
 
-    Errors: CT-3010 for more than five parties in engine ``mpc``, CT-3011 for fewer than two common rows.
+    With ``join: left`` the other rows of one party follow the common ones. The other parties' columns are
+    null there, all of them, whichever party lacks the row; and these parties learn of such rows how many
+    there are, which they know from the plan.
+
+    Errors: CT-3010 for more than five parties in engine ``mpc``, CT-3011 for fewer than two common rows,
+    CT-3220, CT-3221.
     """
 
     name: ClassVar[str] = "align"
@@ -62,8 +69,11 @@ class Align(Component[AlignParams]):
         parties = context.parties
         if context.engine == "mpc" and len(parties) > psi.MOST_PARTIES:
             raise TOO_MANY_PARTIES(f"{len(parties)} parties: {', '.join(parties)}", step=context.step)
-        rows = min(context.dataset_rows[party] for party in parties)
-        context.frames["all"] = FrameShape(rows, dict(context.columns), context.label_holder, context.label)
+        common, left = min(context.dataset_rows[party] for party in parties), left_of(context, params)
+        shape = FrameShape(common, dict(context.columns), context.label_holder, context.label)
+        if left is not None:
+            shape = replace(shape, rows=context.dataset_rows[left], common=common)
+        context.frames["all"] = shape
         told, everybody = context.receiving("common_ids"), context.everybody
         # The dataset's own table, and the common rows of it.
         memory, disk = table_needs(max(context.dataset_rows.values()), 2 * (context.widest + 1))
@@ -72,34 +82,22 @@ class Align(Component[AlignParams]):
             component=self.name,
             params=params.model_dump(mode="json"),
             rounds=dict.fromkeys(everybody, 0),
-            reveals=_reveals(context, told, rows),
+            reveals=_reveals(context, told, common),
             results={"common_ids": told} if told else {},
             memory=_BYTES_PER_ROW * max(context.dataset_rows.values()) + memory,
             disk=disk,
         )
-        return _between(plan, context) if context.engine == "mpc" else plan
+        return _between(plan, context, params, left) if context.engine == "mpc" else plan
 
-    def run(self, context: RunContext, params: AlignParams) -> None:  # noqa: ARG002
+    def run(self, context: RunContext, params: AlignParams) -> None:
         if not context.computes:
             return
         hashes = {owner: context.datasets[owner].keyed_ids(context.id_key) for owner in context.mine}
         rows = self._common(context, hashes)
-        first = context.mine[0]
-        if len(rows[first]) < FEWEST:
-            raise TOO_FEW_COMMON(f"{len(rows[first])} common", party=context.me, step=context.step)
-        planning = context.planning
-        context.frames["all"] = VerticalFrame(
-            rows=len(rows[first]),
-            columns=dict(planning.columns),
-            label_holder=planning.label_holder,
-            label=planning.label,
-            parts={
-                owner: taken(context.datasets[owner].table, common, context.scratch)
-                for owner, common in rows.items()
-            },
-            keys=hashes[first].take(rows[first], axis=0),
-            scratch=context.scratch,
-        )
+        count = len(rows[context.mine[0]])
+        if count < FEWEST:
+            raise TOO_FEW_COMMON(f"{count} common", party=context.me, step=context.step)
+        context.frames["all"] = frame_of(context, params, hashes, rows)
         for owner, common in rows.items():
             listed = partial(_listed, context.datasets[owner], common)
             context.give("common_ids", "common_ids.csv", listed, to=(owner,))
@@ -111,16 +109,20 @@ class Align(Component[AlignParams]):
         peers = [party for party in context.parties if party not in hashes]
         if not peers:
             return dict(zip(hashes, common_rows(list(hashes.values())), strict=True))
-        rows = _rows(context.planning)
-        progress = partial(context.progress, unit="rows")
+        rows, progress = rows_by_party(context.planning), partial(context.progress, unit="rows")
         found = psi.align_many(context.mesh, rows, hashes[context.me], progress=progress)
         return {context.me: found.indices}
 
     def facts(self, context: RunContext) -> dict[str, int]:
-        return {"rows.all": context.frames["all"].rows}
+        frame = context.frames["all"]
+        told = {"rows.all": frame.rows}
+        return told if frame.common is None else {**told, "rows.common": frame.common_rows}
 
     def apply_facts(self, context: PlanContext, facts: Mapping[str, int]) -> None:
-        context.frames["all"] = context.frames["all"].with_rows(facts["rows.all"])
+        shape = context.frames["all"].with_rows(facts["rows.all"])
+        if shape.common is not None:
+            shape = replace(shape, common=facts["rows.common"])
+        context.frames["all"] = shape
 
 
 def _listed(dataset: Dataset, rows: NDArray[np.int64]) -> bytes:
@@ -144,14 +146,9 @@ def _reveals(context: PlanContext, told: tuple[str, ...], rows: int) -> tuple[Re
     return tuple(reveals)
 
 
-def _rows(context: PlanContext) -> dict[str, int]:
-    """Rows of the parties' datasets, in the order of the agreement."""
-    return {party: context.dataset_rows[party] for party in context.parties}
-
-
-def _between(plan: StepPlan, context: PlanContext) -> StepPlan:
+def _between(plan: StepPlan, context: PlanContext, params: AlignParams, left: str | None) -> StepPlan:
     """The plan with the messages of the intersection between the parties."""
-    rows = _rows(context)
+    rows, method = rows_by_party(context), method_of(context, params)
     cost = psi.cost_many(rows)
     return replace(
         plan,
@@ -159,5 +156,6 @@ def _between(plan: StepPlan, context: PlanContext) -> StepPlan:
         rounds={**plan.rounds, **dict.fromkeys(rows, cost.rounds)},
         memory=plan.memory + cost.memory,
         operations=cost.multiplications * _OPERATIONS,
-        statement=statement(len(rows)),
+        statement=statement(method, left),
+        choices=(method.choice,),
     )

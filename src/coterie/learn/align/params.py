@@ -1,9 +1,34 @@
-"""Parameters of ``align``: none yet."""
+"""Parameters of ``align``."""
 
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from coterie.crypto import PartyName
 from coterie.learn.component import Params
 
 __all__ = ["AlignParams"]
 
 
 class AlignParams(Params):
-    """``align`` has no choices yet."""
+    """What a job may choose of ``align``."""
+
+    join: Literal["inner", "left"] = "inner"
+    """``inner``: the rows that all parties have. ``left``: these, then the other rows of one party, in which
+    the others' columns have no value."""
+    left: PartyName | None = None
+    """Of ``join: left``: whose rows all stay; the label holder's if not given."""
+    method: Literal["auto", "oprf", "dh"] = "auto"
+    """How two parties find their common rows in engine ``mpc``: by Diffie-Hellman on a curve (``dh``), or by
+    an oblivious function made of vector OLE (``oprf``). ``auto`` takes what is faster for their sizes and
+    their network; the plan says which, and why."""
+    security: Literal["semi-honest", "malicious"] = "semi-honest"
+    """Against whom: a party that follows the protocol and looks at what it gets, or one that does not."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.left is not None and self.join != "left":
+            raise ValueError("give 'left' with join 'left', and only then")
+        return self

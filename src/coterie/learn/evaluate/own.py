@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from coterie.learn.chosen import place_of
 from coterie.learn.component import PlanContext, RunContext
-from coterie.learn.keys import rows_of
+from coterie.learn.keys import own_rows
 
 from .errors import COLUMN_ELSEWHERE
 
@@ -31,5 +31,4 @@ def own_column(context: RunContext, frame: str, place: str) -> pa.ChunkedArray:
     rows, dataset = context.frames[frame], context.datasets[owner]
     if name not in dataset.table.column_names:
         return rows.column(owner, name)
-    found = rows_of(rows.keys, dataset.keyed_ids(context.id_key))
-    return dataset.table.column(name).take(pa.array(found))
+    return dataset.table.column(name).take(own_rows(rows, owner))

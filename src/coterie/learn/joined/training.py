@@ -17,7 +17,7 @@ from coterie.data import VerticalFrame
 from coterie.learn.component import FrameShape, PlanContext, ResultKind, RunContext
 from coterie.learn.errors import EMPTY_PART, FRAME_MISSING
 from coterie.learn.joined.errors import LEARNER_MISSING
-from coterie.learn.keys import rows_of
+from coterie.learn.keys import own_rows
 from coterie.learn.linear import NO_FEATURES, need_all_here
 from coterie.learn.split import is_test
 
@@ -108,11 +108,13 @@ def give_rows(
 
 def _listed(context: RunContext, owner: str, frame: VerticalFrame, columns: Mapping[str, Any]) -> bytes:
     dataset = context.datasets[owner]
-    rows = rows_of(frame.keys, dataset.keyed_ids(context.id_key))
-    ids = dataset.ids.take(pa.array(rows))
+    rows = own_rows(frame, owner)
+    ids = dataset.ids.take(rows)
     table = pa.Table.from_arrays(
         [ids, *(pa.array(values) for values in columns.values())], [dataset.spec.id.name, *columns]
     )
+    if rows.null_count:  # of other parties' rows the owner has no id to tell them by
+        table = table.filter(rows.is_valid())
     content = io.BytesIO()
     pq.write_table(table, content)
     return content.getvalue()
