@@ -355,6 +355,15 @@ def octave_scale(
     """A party's shares of 4^(T + 7) x and of T, shape (n, 2), where T is 0 to 7, ``count`` is T + ρ modulo
     16, and ``opened`` is x + λ."""
 
+# Cuckoo tables
+
+def cuckoo_places(cells: NDArray[np.int64], bins: int) -> NDArray[np.uint32]:
+    """Which of its three cells (n, 3) each item has, 0 to 2, shape (n,), so that no two items have one cell.
+
+    Cells are 0 to ``bins`` - 1. Raises ``ArithmeticError`` where no placement exists, and never else. Runs on
+    one core, in time linear in n where items are few against cells.
+    """
+
 # Items, tags and the oblivious key-value store of set intersection
 #
 # Items, keys and values are rows of 16 bytes, shape (n, 16). A ``session`` is 16 bytes that nobody knew when
@@ -393,15 +402,6 @@ def okvs_encode(keys: Bytes, values: Bytes, session: bytes, random: bytes) -> By
 
 def okvs_decode(table: Bytes, keys: Bytes, session: bytes, of: int) -> Bytes:
     """The values of any keys, shape (m, 16), in a table of ``of`` keys; of others sums of cells, too."""
-
-# Cuckoo tables
-
-def cuckoo_places(cells: NDArray[np.int64], bins: int) -> NDArray[np.uint32]:
-    """Which of its three cells (n, 3) each item has, 0 to 2, shape (n,), so that no two items have one cell.
-
-    Cells are 0 to ``bins`` - 1. Raises ``ArithmeticError`` where no placement exists, and never else. Runs on
-    one core, in time linear in n where items are few against cells.
-    """
 
 # Keyed hashes and Ristretto255
 
@@ -462,3 +462,63 @@ def voprf_prove(secret: bytes, blinded: Bytes, answers: Bytes, random: bytes) ->
 
 def voprf_verify(public: bytes, blinded: Bytes, answers: Bytes, proof: bytes) -> bool:
     """VerifyProof: whether the proof of 64 bytes holds. False, too, where any of it is no element or scalar."""
+
+# The field GF(2^128), modulo x^128 + x^7 + x^2 + x + 1: 16 bytes, bit i of the little-endian number belongs to x^i
+
+def gf128_scale(x: Bytes, by: bytes) -> Bytes:
+    """Each element of x, shape (n, 16), times ``by``."""
+
+def gf128_scale_add(x: Bytes, by: bytes, y: Bytes) -> Bytes:
+    """``x * by + y``, for x and y of shape (n, 16)."""
+
+def gf128_mul(x: Bytes, y: Bytes) -> Bytes:
+    """``x * y``, element by element, for x and y of shape (n, 16)."""
+
+def gf128_polynomial(x: Bytes, at: bytes) -> bytes:
+    """The sum of ``x[i] * at**i``, for x of shape (n, 16)."""
+
+def gf128_powers(base: bytes, exponents: Words) -> Bytes:
+    """``base ** exponents``, shape (n, 16), for exponents of shape (n,)."""
+
+# Correlations between two parties from few keys
+
+def endemic_choose(choices: Bytes, random: Bytes) -> tuple[Bytes, Bytes]:
+    """The first message of key transfers (Masny, Rindal 2019): two elements each, shape (n, 2, 32), and secrets,
+    shape (n, 32), of choices (n,), 0 or 1, and of random bytes (n, 128). Choices are used in constant time.
+    """
+
+def endemic_give(elements: Bytes, scalar: bytes) -> Bytes:
+    """The elements of both keys of each transfer, shape (n, 2, 32).
+
+    Raises ``ValueError`` that names the first transfer with what is no element or the identity.
+    """
+
+def endemic_take(secrets: Bytes, point: bytes) -> Bytes:
+    """The element of the chosen key of each transfer, shape (n, 32). Raises ``ValueError`` where the giver's
+    ``point`` is no element or the identity.
+    """
+
+def ggm_trees(roots: Bytes, width: int, session: bytes) -> tuple[Bytes, Bytes]:
+    """Trees of seeds: the leaves, shape (n, width, 16), of roots (n, 16), and the sums of each level's left and
+    right children, shape (n, depth, 2, 16), where 2^depth is the first power of two from ``width`` on, at least 2.
+    """
+
+def ggm_punctured(points: Words, sums: Bytes, totals: Bytes, width: int, session: bytes) -> Bytes:
+    """Those leaves without the ones at ``points``, shape (n,), of the sums (n, depth, 16) of the sides on which
+    those leaves are not. In the place of a lacking leaf stands the tree's row of ``totals`` (n, 16) plus the sum
+    of all other leaves.
+    """
+
+def correlate_columns(seeds: Bytes, offsets: Bytes, blocks: int) -> tuple[Bytes, Bytes]:
+    """Of the streams r_x of a group's 16 seeds, (n, 16, 16): their sum u, shape (n, blocks, 16), and, for each
+    bit b of four, the sum of those for which bit b of ``x ^ offset`` is set, shape (4 n, blocks, 16).
+    """
+
+def columns_to_rows(columns: Bytes) -> Bytes:
+    """The bits of 128 columns, (128, n, 16), as 128 n rows, shape (128 n, 16)."""
+
+def columns_combine(columns: Bytes) -> Bytes:
+    """The sum of ``x**i * columns[i]`` for columns (128, n, 16) of elements of GF(2^128); shape (n, 16)."""
+
+def code_compress(vector: Bytes, n: int, seed: bytes) -> Bytes:
+    """The map of an expand-convolute code: of (N, 16) the shorter (n, 16), linear over GF(2^128) and its bits."""

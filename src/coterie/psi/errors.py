@@ -103,3 +103,27 @@ NO_SUCH_METHOD = define(
     "No protocol of set intersection does what is asked for",
     "Take method auto or oprf for two parties, or security semi-honest.",
 )
+BAD_TRANSFER = define(
+    "CT-2010",
+    PeerMisbehaved,
+    "A peer sent what is no element of the group in oblivious transfers",
+    "Ask the peer's operator: an honest node never does this.",
+)
+BAD_SEEDS = define(
+    "CT-2011",
+    PeerMisbehaved,
+    "The seeds of a peer do not fit together",
+    "Ask the peer's operator: an honest node never does this.",
+)
+BAD_CORRECTIONS = define(
+    "CT-2012",
+    PeerMisbehaved,
+    "The corrections of a peer are not those of one vector",
+    "Ask the peer's operator: an honest node never does this.",
+)
+BAD_TREES = define(
+    "CT-2013",
+    PeerMisbehaved,
+    "The trees of a peer do not fit its products",
+    "Ask the peer's operator: an honest node never does this.",
+)
