@@ -161,7 +161,7 @@ def bad_files(folder: Path) -> Iterator[tuple[str, str]]:
         (folder / name).write_bytes(content)
         yield name, code
     yield "nothing.csv", "CT-1410"
-    yield ".", "CT-1411"
+    yield ".", "CT-1416"
     yield "/dev/zero", "CT-1411"
 
 

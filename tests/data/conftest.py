@@ -45,7 +45,7 @@ def people(tmp_path: Path) -> Callable[[str | bytes], DatasetSpec]:
 def refusal(spec: DatasetSpec, columns: tuple[str, ...] | None = None) -> CoterieError:
     """The error of loading, after a check that nothing else hangs on it that could carry values to a log."""
     with pytest.raises(CoterieError) as caught:
-        load(spec, columns)
+        assert load(spec, columns).table is None
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
     return caught.value

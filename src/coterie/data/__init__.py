@@ -1,10 +1,11 @@
 """Datasets: sources, typed schemas, checked tables, ids compared only by keyed hash, frames over parties."""
 
-from .dataset import Dataset, inspect, load, opened, parse_spec
+from .dataset import Dataset, Inspected, inspect, inspected, load, opened, parse_spec
 from .draft import draft_spec
+from .errors import ID_COLUMNS_DIFFER
 from .export import write_parquet
-from .frame import VerticalFrame, laid, taken
-from .ids import keyed_ids
+from .frame import VerticalFrame
+from .ids import Groups, keyed_ids
 from .schema import (
     Column,
     ColumnName,
@@ -14,16 +15,20 @@ from .schema import (
     DatasetFacts,
     DatasetName,
     DatasetSpec,
+    IdNames,
     IdRule,
     Many,
     ParquetSource,
     Schema,
     Source,
+    id_names,
 )
 from .scratch import Scratch, table_needs
+from .stored import laid, taken
 from .yaml_text import YamlText, parse_yaml
 
 __all__ = [
+    "ID_COLUMNS_DIFFER",
     "Column",
     "ColumnName",
     "ColumnRole",
@@ -33,7 +38,10 @@ __all__ = [
     "DatasetFacts",
     "DatasetName",
     "DatasetSpec",
+    "Groups",
+    "IdNames",
     "IdRule",
+    "Inspected",
     "Many",
     "ParquetSource",
     "Schema",
@@ -42,7 +50,9 @@ __all__ = [
     "VerticalFrame",
     "YamlText",
     "draft_spec",
+    "id_names",
     "inspect",
+    "inspected",
     "keyed_ids",
     "laid",
     "load",

@@ -1,53 +1,101 @@
-"""Loading a dataset: checked columns in Arrow memory, and ids in their common form."""
+"""Loading a dataset: ids in their common form, and columns that are read when the rows are known."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from .checks import Place, checked_values
-from .csv_table import place_in_csv, read_csv
 from .errors import ROWS_DIFFER, SPEC_INVALID
-from .frame import laid
-from .ids import checked_ids, keyed_ids
-from .parquet_table import opened_parquet, place_in_parquet, read_parquet, table_columns
-from .schema import Column, CsvSource, DatasetFacts, DatasetSpec
+from .ids import Groups, Ids, Policy, decomposed, keyed_ids, read_ids
+from .parquet_table import StoredParquet, StoredTable
+from .parts import Part
+from .schema import DatasetFacts, DatasetSpec
 from .scratch import Scratch
+from .sources import source_of
+from .stored import Stored, Unread, gathered, no_columns
 from .yaml_text import parse_yaml
 
-__all__ = ["Dataset", "inspect", "load", "opened", "parse_spec", "source_columns"]
+__all__ = ["Dataset", "Inspected", "inspect", "inspected", "load", "opened", "parse_spec"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
-    """A loaded table, at its owner's node or where its owner lets it be opened."""
+    """A table at its owner's node, or where its owner lets it be opened: ids, and where its columns are."""
 
     spec: DatasetSpec | DatasetFacts
     """What its owner declares, or what others are told of that."""
-    table: pa.Table
-    """(rows, columns asked for), in the order asked for, without the id column."""
+    columns: pa.Table | Unread
+    """(rows of the source, columns asked for), in the order asked for, without the id column."""
     ids: pa.LargeStringArray
-    """(rows,): normalised, not null, all different."""
+    """(ids,): normalised, not null, all different; parts of a composite id as one text. What is hashed,
+    intersected and counted for it."""
+    kept: NDArray[np.int64] | None = None
+    """(rows,): which rows of the source are rows here, ascending; None for all of them. Rows without an id
+    and, with ``duplicates: first``, those that repeat one, are not."""
+    groups: Groups | None = None
+    """With ``duplicates: all``, where some ids have several rows: the rows of each id. None elsewhere: row
+    ``i`` is that of id ``i``. Who takes rows by the places of ids must go by ``groups.of(places)``, which
+    gives the row numbers for :meth:`gather`, id after id, and how many each id has."""
+    scratch: Scratch | None = None
+    """Where the whole of a long table lies, if it is asked for; None for memory."""
 
     @property
     def rows(self) -> int:
-        return len(self.ids)
+        """As many as ids, but where ids have several rows."""
+        return len(self.ids) if self.groups is None else len(self.groups.rows)
+
+    @property
+    def column_names(self) -> list[str]:
+        names: list[str] = self.columns.column_names
+        return names
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """(rows, columns): all rows, for who needs more than :meth:`gather` gives. Errors: as there."""
+        return gathered(self.columns, self.kept, self.scratch)
+
+    def gather(
+        self,
+        indices: NDArray[np.int64],
+        scratch: Scratch | None = None,
+        names: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """(len(indices), columns): the rows of those numbers, in that order. Each column is read once.
+
+        :param indices: row numbers; a negative one stands for a row that is not here, without values.
+        :param names: of the columns; all that are here if None.
+        :param scratch: where a long table lies; None for memory.
+
+        Raises CT-1413, CT-1414, CT-1417, CT-1430 to CT-1432 for a column of a Parquet file, whichever rows
+        are asked for; CT-1451 where the file is not the one any more that the ids are of; CT-1120, CT-1121.
+        """
+        columns = self.columns if names is None else self.columns.select(list(names))
+        if self.kept is not None:
+            indices = np.where(indices < 0, -1, self.kept[indices])
+        return gathered(columns, indices, scratch)
 
     def keyed_ids(self, key: bytes) -> NDArray[np.uint8]:
-        """(rows, 32) keyed BLAKE3 hashes of the ids; ``key`` is 32 bytes (CT-1442)."""
+        """(ids, 32) keyed BLAKE3 hashes of the ids; ``key`` is 32 bytes (CT-1442)."""
         return keyed_ids(self.ids, key)
+
+    def id_table(self, ids: NDArray[np.int64] | pa.Array) -> pa.Table:
+        """(len(ids), id columns): the ids at these places, normalised, in the columns that they are of."""
+        parts = decomposed(self.ids.take(pa.array(ids)), len(self.spec.id_columns))
+        return pa.table({c.name: part for c, part in zip(self.spec.id_columns, parts, strict=True)})
 
     def without_columns(self) -> Dataset:
         """The same with its ids alone."""
-        return replace(self, table=self.table.select([]))
+        return replace(self, columns=no_columns(self.columns.num_rows))
 
     def __repr__(self) -> str:
-        return f"Dataset({self.spec.name!r}, {self.rows} rows, columns {self.table.column_names})"
+        return f"Dataset({self.spec.name!r}, {self.rows} rows, columns {self.column_names})"
 
 
 def parse_spec(text: str, *, folder: Path) -> DatasetSpec:
@@ -58,15 +106,22 @@ def parse_spec(text: str, *, folder: Path) -> DatasetSpec:
 
 
 def load(spec: DatasetSpec, columns: Sequence[str] | None = None, scratch: Scratch | None = None) -> Dataset:
-    """Read and check the ids and the named columns (all declared ones if None). No other column is read.
+    """Read and check the ids, and see that the named columns (all declared ones if None) are there and of
+    types that may fit. Columns of Parquet are read when they are gathered; those of CSV, whose cells come row
+    by row, are converted and checked at once and lie beside. No other column is converted.
 
-    The id may be among the names or not. Raises CT-1410 to CT-1441.
+    The id may be among the names or not. Raises CT-1410 to CT-1425, CT-1430, CT-1440, CT-1441, and for CSV
+    CT-1431, CT-1432.
 
-    :param scratch: where a long table lies when it is read; None for memory. Raises CT-1120, CT-1121 then.
+    :param scratch: where long columns lie that are read; None for memory. Raises CT-1120, CT-1121 then.
     """
     wanted = [column.name for column in spec.columns] if columns is None else list(columns)
-    ids, checked = _checked(spec, wanted, scratch)
-    return _dataset(spec, wanted, ids, checked, scratch)
+    others = [column for column in spec.select(wanted) if column.role != "id"]
+    stored = source_of(spec.source, [*spec.id_columns, *others], scratch)
+    ids = ids_of(spec, stored)
+    stored.settle(others)
+    pa.default_memory_pool().release_unused()
+    return Dataset(spec, Unread(stored, tuple(others)), ids.values, ids.kept, ids.groups, scratch)
 
 
 def opened(
@@ -75,7 +130,8 @@ def opened(
     columns: Sequence[str] | None = None,
     scratch: Scratch | None = None,
 ) -> Dataset:
-    """The same of a table that is in memory, away from its owner's files: every rule of :func:`load` holds.
+    """The same of a table that is in memory, away from its owner's files, and may be gone after this: all
+    that is asked for is read and checked at once.
 
     :param facts: what its owner has told of it.
     :param content: the table with its id column, or a Parquet file; other columns than the declared ones are
@@ -85,69 +141,66 @@ def opened(
     """
     wanted = [column.name for column in facts.columns] if columns is None else list(columns)
     others = [column for column in facts.select(wanted) if column.role != "id"]
-    read = opened_parquet if isinstance(content, pa.Buffer) else table_columns
-    stored = read(content, f"dataset '{facts.name}' of {facts.owner}", [facts.id, *others])
-    ids, checked = _checked_columns(facts, stored, others, place_in_parquet)
-    if len(ids) != facts.rows:
-        raise ROWS_DIFFER(f"{len(ids)} in dataset '{facts.name}' of {facts.owner}, and not {facts.rows}")
-    return _dataset(facts, wanted, ids, checked, scratch)
+    name = f"dataset '{facts.name}' of {facts.owner}"
+    stored: Stored
+    if isinstance(content, pa.Buffer):
+        stored = StoredParquet([Part(Path(name), name, {})], [*facts.id_columns, *others], content)
+    else:
+        stored = StoredTable(content, name, [*facts.id_columns, *others])
+    ids = ids_of(facts, stored)
+    if (ids.rows, len(ids.values)) != (facts.rows, facts.distinct):
+        raise ROWS_DIFFER(_differ(name, ids, facts))
+    table = gathered(Unread(stored, tuple(others)), ids.kept, scratch)
+    return Dataset(facts, table, ids.values, groups=ids.groups)
 
 
-def _dataset(
-    spec: DatasetSpec | DatasetFacts,
-    wanted: Sequence[str],
-    ids: pa.LargeStringArray,
-    checked: Iterator[tuple[str, pa.ChunkedArray]],
-    scratch: Scratch | None,
-) -> Dataset:
-    rows, any_columns = len(ids), any(column.role != "id" for column in spec.select(wanted))
-    table = laid(checked, rows, scratch) if any_columns else pa.table({"rows": pa.nulls(rows)}).select([])
-    pa.default_memory_pool().release_unused()
-    return Dataset(spec, table, ids)
+def _differ(name: str, ids: Ids, facts: DatasetFacts) -> str:
+    if ids.rows != facts.rows:
+        return f"{ids.rows} in {name}, and not {facts.rows}"
+    return f"{len(ids.values)} different ids in {name}, and not {facts.distinct}"
+
+
+class Inspected(NamedTuple):
+    """What a table's owner is told of it, and of that what peers may know."""
+
+    facts: DatasetFacts
+    without_id: int
+    """Rows left out for want of an id."""
+    repeated: int
+    """Rows left out because one before them has their id."""
+
+
+def inspected(spec: DatasetSpec, owner: str, scratch: Scratch | None = None) -> Inspected:
+    """Read and check everything declared. No table is kept.
+
+    Raises as :func:`load` and :meth:`Dataset.gather`.
+    """
+    stored = source_of(spec.source, spec.columns, scratch)
+    ids = ids_of(spec, stored)
+    for _ in Unread(stored, tuple(column for column in spec.columns if column.role != "id")).values():
+        pass
+    return Inspected(facts_of(spec, owner, ids), ids.skipped, ids.repeated)
 
 
 def inspect(spec: DatasetSpec, owner: str, scratch: Scratch | None = None) -> DatasetFacts:
-    """Read and check everything declared, and say what peers may know. No table is kept.
+    """What peers may know of a table. Raises as :func:`inspected`."""
+    return inspected(spec, owner, scratch).facts
 
-    Raises as :func:`load`.
-    """
-    ids, checked = _checked(spec, [column.name for column in spec.columns], scratch)
-    for _ in checked:
-        pass
+
+def facts_of(spec: DatasetSpec, owner: str, ids: Ids) -> DatasetFacts:
+    """What peers may know of a table with these ids: nothing of rows that are left out."""
+    distinct = len(ids.values) if ids.groups is not None else None
     return DatasetFacts(
-        name=spec.name, owner=owner, columns=spec.columns, id_rule=spec.id_rule, rows=len(ids)
+        name=spec.name, owner=owner, columns=spec.columns, id_rule=spec.id_rule, rows=ids.rows, ids=distinct
     )
 
 
-def _checked(
-    spec: DatasetSpec, wanted: Sequence[str], scratch: Scratch | None
-) -> tuple[pa.LargeStringArray, Iterator[tuple[str, pa.ChunkedArray]]]:
-    """Ids, and the other wanted columns one after another."""
-    others = [column for column in spec.select(wanted) if column.role != "id"]
-    stored, place = source_columns(spec, [spec.id, *others], scratch)
-    return _checked_columns(spec, stored, others, place)
-
-
-def _checked_columns(
-    spec: DatasetSpec | DatasetFacts,
-    stored: Iterator[tuple[str, pa.ChunkedArray]],
-    others: Sequence[Column],
-    place: Place,
-) -> tuple[pa.LargeStringArray, Iterator[tuple[str, pa.ChunkedArray]]]:
-    ids = checked_ids(next(stored)[1], spec.id.name, spec.id_rule, place)
-    checked = (
-        (name, checked_values(values, column, place))
-        for (name, values), column in zip(stored, others, strict=True)
-    )
-    return ids, checked
-
-
-def source_columns(
-    spec: DatasetSpec, columns: Sequence[Column], scratch: Scratch | None
-) -> tuple[Iterator[tuple[str, pa.ChunkedArray]], Place]:
-    """Names and values of the columns in their order, one after another, and where a row is in the file."""
-    path = Path(spec.source.path)
-    if isinstance(spec.source, CsvSource):
-        table = read_csv(spec.source, path, columns, scratch)
-        return ((column.name, table[column.name]) for column in columns), place_in_csv(spec.source, path)
-    return read_parquet(path, columns), place_in_parquet
+def ids_of(schema: DatasetSpec | DatasetFacts, stored: Stored) -> Ids:
+    """The ids of an opened source, as its owner has declared them or told of them. Raises CT-1423, CT-1440,
+    CT-1441, CT-1444."""
+    policy = Policy(schema.id_columns, schema.rules)
+    if isinstance(schema, DatasetSpec):
+        policy = replace(policy, missing=schema.missing_ids, duplicates=schema.duplicates)
+    elif schema.ids is not None:  # what others are told of, and have, is without the rows that are left out
+        policy = replace(policy, duplicates="all")
+    return read_ids([stored.raw(column) for column in schema.id_columns], policy, stored.place)

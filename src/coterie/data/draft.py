@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from .checks import first_refused
 from .csv_table import read_header, text_batches
 from .errors import COLUMN_MISSING, SPEC_INVALID
 from .parquet_table import parquet_types
+from .parts import Part, parts_of
 from .schema import ColumnName, ColumnType, CsvSource, DatasetName
 
 __all__ = ["draft_spec"]
@@ -45,7 +47,9 @@ def draft_spec(
     label: str | None = None,
     id_rule: Sequence[str] = ("nfkc", "trim"),
 ) -> str:
-    """YAML to start a dataset description from: types from all of the data.
+    """YAML to start a dataset description from: types from all of the data, of Parquet from the first file.
+
+    :param path: a file, or a folder of files.
 
     The text says in comments what is left to decide. Where no column looks like an id, one must be given that
     role before the description is accepted.
@@ -59,14 +63,16 @@ def draft_spec(
     """
     if not _accepts(_NAME, name):
         raise SPEC_INVALID(f"name: '{name[:63]}' is not 1 to 63 of a-z, 0-9, - and _, the first a letter")
-    if path.suffix.lower() in (".parquet", ".pq"):
+    parts = parts_of(path)
+    if parts[0].path.suffix.lower() in (".parquet", ".pq"):
         source = ["  kind: parquet", f"  path: {_quoted(str(path.absolute()))}"]
-        guesses = {column: _Guess(kind) for column, kind in parquet_types(path).items()}
+        guesses = {column: _Guess(kind) for column, kind in parquet_types(parts[0]).items()}
     else:
-        csv = _csv_source(path.absolute())
+        csv = _csv_source(path.absolute(), parts[0])
         source = ["  kind: csv", f"  path: {_quoted(csv.path)}", f"  delimiter: {_quoted(csv.delimiter)}"]
         source.append(f"  nulls: {json.dumps(list(csv.nulls))}")
-        guesses = _guess_csv(csv, path)
+        guesses = _guess_csv(csv, parts)
+    guesses |= _guess_keys(parts)
     absent = [column for column in (id_column, label) if column is not None and column not in guesses]
     if absent:
         raise COLUMN_MISSING(f"'{absent[0]}'")
@@ -94,26 +100,36 @@ class _Guess:
                 self.different = None
 
 
-def _csv_source(path: Path) -> CsvSource:
+def _csv_source(path: Path, first: Part) -> CsvSource:
     widths = {
-        delimiter: len(read_header(CsvSource(path=str(path), delimiter=delimiter), path))
+        delimiter: len(read_header(CsvSource(path=str(path), delimiter=delimiter), first))
         for delimiter in DELIMITERS
     }
     return CsvSource(path=str(path), delimiter=max(widths, key=lambda one: widths[one]))
 
 
-def _guess_csv(source: CsvSource, path: Path) -> dict[str, _Guess]:
-    header = read_header(source, path)
+def _guess_csv(source: CsvSource, parts: Sequence[Part]) -> dict[str, _Guess]:
+    header = read_header(source, parts[0])
     names = [name for name in dict.fromkeys(header) if header.count(name) == 1 and _accepts(_COLUMN, name)]
     guesses = {name: _Guess("int") for name in names}
     rows = 0
-    for batch in text_batches(source, path, names):
+    for batch in itertools.chain.from_iterable(text_batches(source, part, names) for part in parts):
         rows += batch.num_rows
         for name in names:
             guesses[name].see(batch[name])
     for guess in guesses.values():
         if guess.type == "text" and guess.different is not None and len(guess.different) * 2 < rows:
             guess.type = "category"
+    return guesses
+
+
+def _guess_keys(parts: Sequence[Part]) -> dict[str, _Guess]:
+    """Columns that the names of folders tell."""
+    guesses = {}
+    for name in parts[0].keys:
+        guess = guesses[name] = _Guess("int")
+        guess.see(pa.array([part.keys[name] for part in parts], pa.large_string()))
+        guess.type = "category" if guess.type == "text" else guess.type
     return guesses
 
 

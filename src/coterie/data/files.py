@@ -47,8 +47,8 @@ class CheckedText:
     ``failure`` keeps the error, because it may pass through a library that makes another one of it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.name = path.name
+    def __init__(self, path: Path, name: str | None = None) -> None:
+        self.name = path.name if name is None else name
         self._file = open_bytes(path)
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._offset = 0

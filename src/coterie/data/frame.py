@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,11 +19,11 @@ from .errors import (
     LABEL_NULL,
     NOT_NUMERIC,
 )
-from .scratch import Scratch, in_memory
+from .scratch import Scratch
+from .stored import laid, taken
 
-__all__ = ["VerticalFrame", "laid", "taken"]
+__all__ = ["VerticalFrame"]
 
-_CORES = min(8, os.cpu_count() or 1)
 _ROWS = 1 << 16
 """Rows of a column that are numbers in memory at once."""
 _TILE = 1 << 12
@@ -247,26 +245,6 @@ class VerticalFrame:
         if values.null_count:
             raise LABEL_NULL(f"column '{self.label}'")
         return values
-
-
-def taken(table: pa.Table, indices: NDArray[np.int64], scratch: Scratch | None) -> pa.Table:
-    """The rows of those numbers, in that order, column by column; without a scratch, some columns at a time.
-    Raises CT-1120, CT-1121.
-    """
-    rows = pa.array(indices)
-    if not table.column_names:  # a table of rows without a column: Arrow would forget how many
-        return pa.table({"rows": pa.nulls(len(indices))}).select([])
-    if scratch is None:
-        with ThreadPoolExecutor(_CORES) as pool:
-            found = pool.map(lambda name: table.column(name).take(rows), table.column_names)
-            return in_memory(zip(table.column_names, found, strict=True))
-    columns = ((name, table.column(name).take(rows)) for name in table.column_names)
-    return laid(columns, len(indices), scratch)
-
-
-def laid(columns: Iterable[tuple[str, pa.ChunkedArray]], rows: int, scratch: Scratch | None) -> pa.Table:
-    """A table of these columns, on disk where it is long and there is a place. Raises CT-1120, CT-1121."""
-    return in_memory(columns) if scratch is None else scratch.table(columns, rows)
 
 
 def _numbers(values: pa.ChunkedArray, name: str) -> NDArray[np.float64]:

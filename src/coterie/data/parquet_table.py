@@ -2,87 +2,182 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from .checks import ARROW_TYPES, WORDS, first_refused, wrong_type
+from .checks import ARROW_TYPES, WORDS, Place, checked_values, first_refused, wrong_type
 from .errors import (
     COLUMN_MISSING,
     COLUMN_TWICE,
     EMPTY_TABLE,
     NOT_UTF8,
+    PARTS_DIFFER,
+    SOURCE_CHANGED,
     SOURCE_DAMAGED,
     TABLE_TOO_LARGE,
     WRONG_TYPE,
 )
 from .files import check_path
+from .parts import Part, Places
 from .schema import Column, ColumnType
+from .stored import Named
 
-__all__ = ["opened_parquet", "parquet_types", "place_in_parquet", "read_parquet", "table_columns"]
+__all__ = ["StoredParquet", "StoredTable", "parquet_types"]
 
 R = TypeVar("R")
-TOGETHER = 8
-"""Columns of a file in memory that are read at once, on all cores."""
-Columns: TypeAlias = Iterator[tuple[str, pa.ChunkedArray]]
+MOST_OPEN = 64
+"""Files of a folder that stay open from the first look at them to the last."""
 
 
-def read_parquet(path: Path, columns: Sequence[Column]) -> Columns:
-    """The declared columns, one after another, so that no more than one need be in memory. Numbers may be
-    stored in another type that holds the same values exactly.
+class _Opened:
+    """One Parquet file. While it stays open, another file may take its place; what is read is of this one."""
 
-    Raises CT-1410 to CT-1417, CT-1420, CT-1421, CT-1430: all that the file's schema shows before the first
-    column.
-    """
-    check_path(path)
-    yield from _columns(path, path.name, columns)
+    def __init__(self, part: Part, source: pa.NativeFile | None, *, keep: bool) -> None:
+        self.part = part
+        source = _open(part) if source is None else source
+        with _guarded(part.name, lambda: pq.ParquetFile(source)) as file:
+            self.schema: pa.Schema = file.schema_arrow
+            self.rows: int = file.metadata.num_rows
+            self._metadata = file.metadata if keep else None
+        self._stamp = _stamp(source)
+        self._kept = source if keep else None
+        if not keep:
+            source.close()
+
+    def read(self, names: Sequence[str]) -> pa.Table:
+        """The columns of those names, on one core (CT-1413, CT-1417, CT-1451). Several threads may do so."""
+        source = self._kept or _open(self.part)
+        try:
+            if _stamp(source) != self._stamp:
+                raise SOURCE_CHANGED(self.part.name)
+            table = self._read(source, list(names))
+            if _stamp(source) != self._stamp or table.num_rows != self.rows:
+                raise SOURCE_CHANGED(self.part.name)
+            return table
+        finally:
+            if self._kept is None:
+                source.close()
+
+    def _read(self, source: pa.NativeFile, names: list[str]) -> pa.Table:
+        # Positions of a file that several threads read are theirs: each reads where it says.
+        with _guarded(self.part.name, lambda: pq.ParquetFile(source, metadata=self._metadata)) as file:
+            # Equal column names of nested fields can bring in more than was asked for.
+            return _guarded(self.part.name, partial(file.read, columns=names, use_threads=False))
 
 
-def opened_parquet(content: pa.Buffer, name: str, columns: Sequence[Column]) -> Columns:
-    """The same of a Parquet file in memory, which is ``name`` in errors. Raises CT-1413 and the codes after
-    it."""
-    yield from _columns(pa.BufferReader(content), name, columns, TOGETHER)
+class StoredParquet:
+    """The files of a Parquet source. Numbers may be stored in another type that holds the same."""
 
+    def __init__(
+        self, parts: Sequence[Part], columns: Sequence[Column], content: pa.Buffer | None = None
+    ) -> None:
+        """Look at what is in the files' own tables of content, and at no value.
 
-def table_columns(table: pa.Table, name: str, columns: Sequence[Column]) -> Columns:
-    """The same of a table in memory, as Parquet would hold it.
+        :param content: of the only file, where that is in memory.
 
-    Raises CT-1416, CT-1420, CT-1421, CT-1430.
-    """
-    for column in columns:
-        _check_column(table.schema, column)
-    if table.num_rows == 0:
-        raise EMPTY_TABLE(name)
-    for column in columns:
-        yield column.name, _converted(table[column.name], column)
+        Raises CT-1410 to CT-1417, CT-1420, CT-1421, CT-1425, CT-1430.
+        """
+        source = None if content is None else pa.BufferReader(content)
+        self._files = [_Opened(part, source, keep=len(parts) <= MOST_OPEN) for part in parts]
+        for file in self._files:
+            self._check(file, columns)
+        self.rows = sum(file.rows for file in self._files)
+        if self.rows == 0:
+            raise EMPTY_TABLE(parts[0].name if parts[0].alone else "all files of the folder")
+        self.place = Places(parts, [file.rows for file in self._files], lambda _, row: place_in_parquet(row))
 
-
-def _columns(
-    source: Path | pa.BufferReader, name: str, columns: Sequence[Column], together: int = 1
-) -> Columns:
-    with _guarded(name, lambda: pq.ParquetFile(source)) as file:
-        stored = file.schema_arrow
+    def _check(self, file: _Opened, columns: Sequence[Column]) -> None:
+        first, names = self._files[0].schema, file.schema.names
         for column in columns:
-            _check_column(stored, column)
-        if file.metadata.num_rows == 0:
+            file.part.refuse_twice(column.name, names)
+        for column in file.part.own(columns):
+            _check_column(file.schema, column, file.part.at)
+            if file.schema.field(column.name).type != first.field(column.name).type:
+                raise PARTS_DIFFER(f"column '{column.name}' has another type in {file.part.name}")
+
+    def raw(self, column: Column) -> pa.ChunkedArray:
+        """(rows,) one column of its declared type."""
+        return next(self._columns([column]))[1]
+
+    def read(self, columns: Sequence[Column]) -> Iterator[Named]:
+        """(rows,) of each column, checked; see :class:`Stored`."""
+        for (name, values), column in zip(self._columns(columns), columns, strict=True):
+            yield name, checked_values(values, column, self.place)
+
+    def settle(self, columns: Sequence[Column]) -> None:
+        """Nothing is known of values."""
+
+    def _columns(self, columns: Sequence[Column]) -> Iterator[Named]:
+        own = [column.name for column in self._files[0].part.own(columns)]
+        tables = [file.read(own) if own else None for file in self._files]
+        for column in columns:
+            chunks: list[pa.Array] = []
+            start = 0
+            for file, table in zip(self._files, tables, strict=True):
+                if table is None or column.name in file.part.keys:
+                    chunks.append(file.part.constant(column, file.rows))
+                else:
+                    place = partial(self._place_after, start)
+                    chunks.extend(_converted(table[column.name], column, place).chunks)
+                start += file.rows
+            yield column.name, pa.chunked_array(chunks, ARROW_TYPES[column.type])
+
+    def _place_after(self, start: int, row: int) -> str:
+        return self.place(start + row)
+
+
+class StoredTable:
+    """A table in memory, as Parquet would hold it."""
+
+    def __init__(self, table: pa.Table, name: str, columns: Sequence[Column]) -> None:
+        """Raises CT-1416, CT-1420, CT-1421, CT-1430."""
+        for column in columns:
+            _check_column(table.schema, column)
+        if table.num_rows == 0:
             raise EMPTY_TABLE(name)
-        for start in range(0, len(columns), together):
-            group = columns[start : start + together]
-            table = _guarded(name, partial(file.read, columns=[column.name for column in group]))
-            for column in group:
-                # Equal column names of nested fields can bring in more than was asked for.
-                yield column.name, _converted(table[column.name], column)
+        self._table = table
+        self.rows: int = table.num_rows
+
+    def place(self, row: int) -> str:
+        return place_in_parquet(row)
+
+    def raw(self, column: Column) -> pa.ChunkedArray:
+        """(rows,) one column of its declared type."""
+        return _converted(self._table[column.name], column, self.place)
+
+    def read(self, columns: Sequence[Column]) -> Iterator[Named]:
+        """(rows,) of each column, checked; see :class:`Stored`."""
+        for column in columns:
+            yield column.name, checked_values(self.raw(column), column, self.place)
+
+    def settle(self, columns: Sequence[Column]) -> None:
+        """Nothing is known of values."""
 
 
-def parquet_types(path: Path) -> dict[str, ColumnType | None]:
+def _open(part: Part) -> pa.NativeFile:
+    check_path(part.path)
+    return _guarded(part.name, lambda: pa.OSFile(str(part.path), "rb"))
+
+
+def _stamp(source: pa.NativeFile) -> tuple[int, ...]:
+    """Of the file that is open, whatever its name is by now."""
+    with contextlib.suppress(AttributeError, OSError, pa.ArrowException):
+        status = os.fstat(source.fileno())
+        return (status.st_ino, status.st_size, status.st_mtime_ns)
+    return ()
+
+
+def parquet_types(part: Part) -> dict[str, ColumnType | None]:
     """The column type that fits each stored column; None where none does."""
-    check_path(path)
-    with _guarded(path.name, lambda: pq.ParquetFile(path)) as file:
+    check_path(part.path)
+    with _guarded(part.name, lambda: pq.ParquetFile(part.path)) as file:
         schema = file.schema_arrow
     return {
         field.name: next((kind for kind in _FITTING if _fits(field.type, kind)), None) for field in schema
@@ -107,15 +202,16 @@ def _guarded(name: str, read: Callable[[], R]) -> R:
     raise problem
 
 
-def _check_column(stored: pa.Schema, column: Column) -> None:
+def _check_column(stored: pa.Schema, column: Column, at: Callable[[str], str] = str) -> None:
     count = stored.names.count(column.name)
     if count == 0:
-        raise COLUMN_MISSING(f"'{column.name}'")
+        raise COLUMN_MISSING(at(f"'{column.name}'"))
     if count > 1:
-        raise COLUMN_TWICE(f"'{column.name}'")
+        raise COLUMN_TWICE(at(f"'{column.name}'"))
     kind = stored.field(column.name).type
     if not (_fits(kind, column.type) or _may_convert(kind, column.type)):
-        raise WRONG_TYPE(f"column '{column.name}': stored as {kind} where {WORDS[column.type]} is declared")
+        where = at(f"column '{column.name}'")
+        raise WRONG_TYPE(f"{where}: stored as {kind} where {WORDS[column.type]} is declared")
 
 
 def _fits(stored: pa.DataType, kind: ColumnType) -> bool:
@@ -138,7 +234,7 @@ def _may_convert(stored: pa.DataType, kind: ColumnType) -> bool:
     return bool(pa.types.is_null(stored) or (number and kind in ("int", "float")))
 
 
-def _converted(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
+def _converted(values: pa.ChunkedArray, column: Column, place: Place) -> pa.ChunkedArray:
     if pa.types.is_dictionary(values.type):
         values = pc.cast(values, values.type.value_type)
     if column.type in ("text", "category") and not _valid_utf8(values):
@@ -148,7 +244,7 @@ def _converted(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
     start = 0
     for chunk in values.chunks:
         if (row := first_refused(chunk, column.type)) is not None:
-            raise wrong_type(column, place_in_parquet(start + row), "a number that would change")
+            raise wrong_type(column, place(start + row), "a number that would change")
         start += len(chunk)
     return pc.cast(values, ARROW_TYPES[column.type])
 

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from coterie._kernels import keyed_hashes
 from coterie.crypto import random_key
-from coterie.data import VerticalFrame, laid, taken
+from coterie.data import VerticalFrame
 from coterie.learn.choosing import draws
 from coterie.learn.component import PlanContext, RunContext
 from coterie.learn.keys import hash_order
@@ -30,7 +29,7 @@ Rows = NDArray[np.int64]
 
 
 def left_of(context: PlanContext, params: AlignParams) -> str | None:
-    """The party whose rows all stay; None where only common rows do, or one party has all. Errors: CT-3220."""
+    """The party whose rows all stay; None where only common rows do, or one has all. Errors: CT-3220."""
     if params.join != "left":
         return None
     left = params.left or context.label_holder
@@ -64,14 +63,12 @@ def frame_of(
     keys = hashes[first].take(common[first], axis=0)
     parts, places = {}, {}
     for owner, rows in common.items():
-        table = context.datasets[owner].table
         if others is not None and owner == left and others.rows is not None:
-            places[owner] = np.concatenate([rows, others.rows])
-            parts[owner] = taken(table, places[owner], context.scratch)
-            continue
-        lacking = 0 if others is None else others.count
-        places[owner] = np.concatenate([rows, np.full(lacking, -1, np.int64)])
-        parts[owner] = _longer(taken(table, rows, context.scratch), lacking, context)
+            more = others.rows
+        else:
+            more = np.full(0 if others is None else others.count, -1, np.int64)
+        places[owner] = np.concatenate([rows, more])
+        parts[owner] = context.datasets[owner].gather(places[owner], context.scratch)
     return VerticalFrame(
         rows=count if others is None else count + others.count,
         columns=dict(planning.columns),
@@ -101,16 +98,3 @@ def _others(
         rows = rows[np.argsort(draws(own, _ORDER + random_key(), ""))]
     numbers = np.arange(count, dtype="<u8").view(np.uint8)
     return _Others(count, rows, keyed_hashes((numbers, np.arange(0, 8 * count + 1, 8)), _OTHERS))
-
-
-def _longer(table: pa.Table, rows: int, context: RunContext) -> pa.Table:
-    """The table with so many rows more, which have no value."""
-    if not rows:
-        return table
-    if not table.column_names:  # Arrow would forget how many
-        return pa.table({"rows": pa.nulls(table.num_rows + rows)}).select([])
-    columns = (
-        (name, pa.chunked_array([*table[name].chunks, pa.nulls(rows, table[name].type)]))
-        for name in table.column_names
-    )
-    return laid(columns, table.num_rows + rows, context.scratch)

@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from coterie.learn.chosen import place_of
 from coterie.learn.component import PlanContext, RunContext
-from coterie.learn.keys import own_rows
 
 from .errors import COLUMN_ELSEWHERE
 
@@ -29,6 +28,6 @@ def own_column(context: RunContext, frame: str, place: str) -> pa.ChunkedArray:
     """(rows,) as the dataset has it, whatever steps have made of it; what a step has made anew, as it is."""
     owner, name = place_of(place)
     rows, dataset = context.frames[frame], context.datasets[owner]
-    if name not in dataset.table.column_names:
+    if name not in dataset.column_names:
         return rows.column(owner, name)
-    return dataset.table.column(name).take(own_rows(rows, owner))
+    return dataset.gather(rows.places[owner], context.scratch, [name]).column(name)

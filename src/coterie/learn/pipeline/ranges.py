@@ -11,7 +11,6 @@ from pydantic import Field, StrictStr, ValidationError
 from coterie.data import ColumnName, Many, VerticalFrame
 from coterie.learn.component import RunContext
 from coterie.learn.documents import Document
-from coterie.learn.keys import own_rows
 from coterie.learn.pipeline.errors import PIPELINE_INVALID
 from coterie.learn.pipeline.file import PipelineFile
 from coterie.learn.pipeline.record import Drift, DriftColumn
@@ -40,8 +39,8 @@ class _Ranges(Document):
 def ranges_of(training: VerticalFrame, context: RunContext, names: tuple[str, ...]) -> bytes:
     """Of one owner's columns as they were before the first step, over the training rows."""
     dataset = context.datasets[training.owner]
-    rows = own_rows(training, training.owner)
-    found = [_range(name, dataset.table.column(name).take(rows)) for name in names]
+    table = dataset.gather(training.places[training.owner], context.scratch, names)
+    found = [_range(name, table.column(name)) for name in names]
     return _Ranges(columns=tuple(found)).model_dump_json().encode()
 
 

@@ -1,0 +1,26 @@
+"""Where a dataset's columns come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .csv_table import StoredCsv
+from .parquet_table import StoredParquet
+from .parts import parts_of
+from .schema import Column, CsvSource, Source
+from .scratch import Scratch
+from .stored import Stored
+
+__all__ = ["source_of"]
+
+
+def source_of(source: Source, columns: Sequence[Column], scratch: Scratch | None) -> Stored:
+    """The source opened for these columns.
+
+    Raises CT-1410 to CT-1425, CT-1430; CT-1120, CT-1121 from ``scratch``.
+    """
+    parts = parts_of(Path(source.path))
+    if isinstance(source, CsvSource):
+        return StoredCsv(source, parts, columns, scratch)
+    return StoredParquet(parts, columns)
