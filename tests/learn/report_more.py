@@ -13,6 +13,8 @@ from coterie.learn.correlate import Correlations, InflationFactors
 from coterie.learn.crosstab import Association, Associations, Cell, Crosstabs, CrosstabTable
 from coterie.learn.decide import Band, Decided, Target, Zone
 from coterie.learn.describe import Category, ColumnProfile, Histogram, Profile, Quantile
+from coterie.learn.overlap import OverlapCount
+from coterie.learn.overlap.record import PartyRows
 from coterie.learn.reasons import ReasonsSummary
 from coterie.learn.reasons.record import Reason
 from coterie.learn.scorecard import CardBin, CardColumn, CardPart
@@ -154,6 +156,12 @@ def crossed() -> tuple[Finding, ...]:
         finding("crosstab", "bins", tables.model_dump(mode="json")),
         finding("crosstab", "correlations", told.model_dump(mode="json")),
     )
+
+
+def counted() -> Finding:
+    rows = (PartyRows(party=LENDER, rows=84_000), PartyRows(party=PAYMENTS, rows=910_000))
+    told = OverlapCount(step="overlap", datasets=rows, common=61_234, epsilon=0.25, deviation=7.94)
+    return finding("overlap", "profile", told.model_dump(mode="json"))
 
 
 def selected() -> Finding:
@@ -345,6 +353,7 @@ def everything() -> tuple[Finding, ...]:
     """One of each kind."""
     return (
         described(),
+        counted(),
         *crossed(),
         *binned(),
         *correlated(),

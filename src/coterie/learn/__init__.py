@@ -44,6 +44,7 @@ from coterie.learn.logistic import Logistic
 from coterie.learn.minmax import Minmax
 from coterie.learn.neural import Neural
 from coterie.learn.onehot import Onehot
+from coterie.learn.overlap import Overlap
 from coterie.learn.pipeline import Pipeline, PipelineFile, Predict, Save, read_pipeline
 from coterie.learn.reasons import Reasons
 from coterie.learn.report import Report, in_language
@@ -83,6 +84,7 @@ __all__ = [
 
 _MAKING: tuple[Component[Any], ...] = (
     Align(),
+    Overlap(),
     Cast(),
     Derive(),
     Filter(),

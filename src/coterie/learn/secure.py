@@ -22,11 +22,17 @@ LEAST = 8192
 """Bytes: of few columns the sums are as large as all the rest."""
 
 
-def traced(program: Program, context: PlanContext, to: Iterable[str] = ()) -> Tape:
+def traced(
+    program: Program,
+    context: PlanContext,
+    to: Iterable[str] = (),
+    after: Mapping[str, int] | None = None,
+) -> Tape:
     """The tape of a program among all compute parties.
 
     :param to: everybody to whom the program reveals anything. Guests of the job who are not among them have
         no part in it.
+    :param after: rounds that the step took before.
 
     Errors: those of :func:`coterie.mpc.trace`.
     """
@@ -39,6 +45,7 @@ def traced(program: Program, context: PlanContext, to: Iterable[str] = ()) -> Ta
             tuple(guest for guest in context.guests if guest in named),
             correlations=context.correlations,
             network=context.network,
+            after=after,
         )
     except CoterieError as error:
         raise error.at(step=context.step) from None

@@ -16,6 +16,7 @@ from coterie.mpc.form import Form
 from coterie.mpc.network import Network
 from coterie.mpc.plaintext import RowBlocks
 from coterie.mpc.protocols import PROTOCOLS
+from coterie.mpc.protocols.discrete import law as noise_law
 from coterie.mpc.ranges import Interval
 from coterie.mpc.ring import fits
 from coterie.mpc.run import run
@@ -75,6 +76,7 @@ __all__ = [
     "fits",
     "functions",
     "most_bytes",
+    "noise_law",
     "peek",
     "run",
     "take_copy",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from coterie.mpc.context import Context, Program
@@ -32,6 +32,7 @@ def trace(
     guests: Sequence[str] = (),
     correlations: Correlations = "stream",
     network: Network | None = None,
+    after: Mapping[str, int] | None = None,
 ) -> Tape:
     """Write the tape of ``program``.
 
@@ -43,13 +44,15 @@ def trace(
         of a run without a dealer.
     :param network: what protocols are chosen by, where there are several for one operation; a local network
         where nothing is said.
+    :param after: rounds that came before in the same step, by participant: the tape's count goes on from
+        there.
 
     Errors: CT-2101 (values could overflow; the operation and section are named), CT-2106, CT-2109 (roles).
     """
     tracer = _Tracer(Setting(tuple(parties), dealer, tuple(guests), correlations, network))
     program(tracer)
     tracer.finish()
-    return tracer.tape()
+    return tracer.tape(after or {})
 
 
 _DRAWN = frozenset({"noise", "random_integers", "random_bits"})
@@ -117,7 +120,7 @@ class _Tracer(Context):
             if message.target not in receivers:
                 raise BAD_ROLES(f"{call.describe()}: {message.target!r} would get a value and is no guest")
 
-    def tape(self) -> Tape:
+    def tape(self, after: Mapping[str, int]) -> Tape:
         setting = self._setting
         rounds = [agreement(setting)]
         corrections = dict.fromkeys(setting.parties, 0)
@@ -128,7 +131,7 @@ class _Tracer(Context):
             rounds.extend(cost.rounds if setting.correlations == "stream" else _undealt(cost.rounds))
         sent: dict[str, dict[str, int]] = {}
         count_bytes(sent, rounds)
-        depths = dict.fromkeys(setting.everyone, 0)
+        depths = {name: after.get(name, 0) for name in setting.everyone}
         count_rounds(depths, rounds)
         party_work = sum(cost.party_work for cost in self._costs)
         work = dict.fromkeys(setting.everyone, 0) | dict.fromkeys(setting.parties, party_work)

@@ -14,6 +14,7 @@ from tests.node.attested.world import BOTH, SCORE, World
 from tests.node.test_agreements import stored
 
 STEPS: list[dict[str, Any]] = [
+    {"overlap": {}},
     {"align": {}},
     {"derive": {"columns": {"lender.level": "age + 2 * income", "payments.busy": "flow > 0.5"}}},
     {"cast": {"columns": {"payments.busy": "category"}}},

@@ -11,6 +11,7 @@ from coterie.learn.report.sections.decision import decided_in_short, decision
 from coterie.learn.report.sections.evaluation import evaluations
 from coterie.learn.report.sections.job import learned, parties, plan_against_fact
 from coterie.learn.report.sections.model import model
+from coterie.learn.report.sections.overlap import overlaps
 from coterie.learn.report.sections.profiles import profiles
 from coterie.learn.report.sections.reading import Reading
 from coterie.learn.report.sections.scorecard import reasons, scorecard
@@ -32,7 +33,7 @@ def on_top(reading: Reading) -> tuple[Block, ...]:
 def sections(reading: Reading) -> tuple[Section, ...]:
     """In the order in which a committee reads."""
     found = (
-        Section("data", DATA, (*parties(reading), *profiles(reading))),
+        Section("data", DATA, (*parties(reading), *overlaps(reading), *profiles(reading))),
         crosstabs(reading),
         bins(reading),
         values(reading),

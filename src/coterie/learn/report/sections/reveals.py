@@ -14,6 +14,9 @@ __all__ = ["told"]
 CHINESE = {
     "which of its own rows are common": "自有样本中哪些为共有样本",
     "number of common rows": "共有样本数",
+    "number of common rows, with noise for differential privacy: epsilon {epsilon}": (
+        "共有样本数（加入差分隐私噪声，ε = {epsilon}）"
+    ),
     "list of the common ids, as the receiver writes them": "共有样本编号清单（按接收方自身写法）",
     "number of training rows and number of test rows": "训练样本数与测试样本数",
     "the score of each row": "每个样本的评分",
