@@ -1,5 +1,6 @@
 """Set intersection: which rows two to five parties have in common, and nothing else about them."""
 
+from coterie.psi.checkpoint import Checkpoint
 from coterie.psi.hidden import (
     STATEMENT_HIDDEN,
     CostHidden,
@@ -10,7 +11,9 @@ from coterie.psi.hidden import (
     cost_hidden,
     string_bits,
 )
+from coterie.psi.intersect import Intersection, choose, deal, intersect, planned
 from coterie.psi.many import align_many
+from coterie.psi.method import Method
 from coterie.psi.prepared import (
     LOOKUP_ROUNDS_ASKER,
     LOOKUP_ROUNDS_OWNER,
@@ -54,11 +57,14 @@ __all__ = [
     "STATEMENT_LOOKUP",
     "STATEMENT_MANY",
     "Alignment",
+    "Checkpoint",
     "Cost",
     "CostHidden",
     "CostMany",
     "Given",
+    "Intersection",
     "LookupCost",
+    "Method",
     "PreparedTable",
     "ProtocolStatement",
     "Question",
@@ -71,13 +77,17 @@ __all__ = [
     "answer",
     "ask",
     "asker",
+    "choose",
     "circuit_receive",
     "circuit_send",
     "cost",
     "cost_hidden",
     "cost_many",
+    "deal",
+    "intersect",
     "lookup_cost",
     "peek_table",
+    "planned",
     "prepare",
     "string_bits",
     "take_table",

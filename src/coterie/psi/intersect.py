@@ -38,7 +38,7 @@ _CURVE = 12_000
 _SECONDS_A_MULTIPLICATION = 3e-5
 """On the curve, on one of the machines that this is for; only the ratio to what follows decides anything."""
 _SECONDS_AN_ITEM = 4e-7
-_SECONDS_FOR_CORRELATIONS = 0.3
+_SECONDS_FOR_CORRELATIONS = 0.08
 _NAMES = {"dh": "Diffie-Hellman", "oprf": "oblivious function from vector correlations"}
 
 
