@@ -127,10 +127,17 @@ def _below(folder: Path, root: Path, above: tuple[str, ...]) -> Iterator[tuple[P
         place = Path(entry.path)
         if entry.is_dir(follow_symlinks=False):
             yield from _below(place, root, (*above, entry.name))
-        elif entry.is_symlink() and (entry.is_dir() or not place.resolve().is_relative_to(root)):
-            raise FOLDER_INVALID(f"{root.name}: a link in it leads out of it, or to another folder")
+        elif entry.is_symlink() and not _stays(place, root):
+            raise FOLDER_INVALID(f"{root.name}: a link in it does not lead to a file in it")
         else:
             yield place, above
+
+
+def _stays(link: Path, root: Path) -> bool:
+    """Whether a link leads to a file below ``root``. Folders would be gone through twice."""
+    with contextlib.suppress(OSError, RuntimeError):
+        return link.is_file() and link.resolve().is_relative_to(root)
+    return False
 
 
 def _keys(folders: Sequence[str]) -> dict[str, str | None]:
