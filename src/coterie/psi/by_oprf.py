@@ -36,13 +36,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coterie._kernels import keyed_hashes, match_tags, okvs_cells, sort_tags
-from coterie.psi import dealt, oprf, vole
+from coterie.psi import oprf, vole
 from coterie.psi.buckets import Cut
 from coterie.psi.checkpoint import Checkpoint, Progressed
 from coterie.psi.costs import cut_of, tag_bytes
+from coterie.psi.dealt import deal, give_dealt, take_dealt
 from coterie.psi.errors import AMBIGUOUS, DISORDERED, FALSE_CLAIM
 from coterie.psi.method import Method
-from coterie.psi.rows import Alignment, Progress, RandomBytes, check, check_distinct
+from coterie.psi.rows import Alignment, Progress, RandomBytes, check, check_distinct, gathered
 from coterie.psi.statement import DIGEST_BYTES, HELLO_BYTES, ITEM_BYTES
 
 if TYPE_CHECKING:
@@ -88,10 +89,11 @@ def align_by_oprf(
     return session.run()
 
 
-def deal_for_oprf(mesh: Mesh, rows: Mapping[str, int], method: Method, *, receiver: str) -> None:
+def deal_for_oprf(mesh: Mesh, rows: Mapping[str, int], method: Method, *, receiver: str) -> int:
     """The dealer's part: the vector evaluation of each bucket.
 
     :param rows: rows of the two parties.
+    :returns: the first bucket that they asked for: not 0 where they go on with a run that broke off.
 
     Errors: CT-2023 (the parties begin at different places).
     """
@@ -102,7 +104,8 @@ def deal_for_oprf(mesh: Mesh, rows: Mapping[str, int], method: Method, *, receiv
     if len(begin) != 1 or (first := begin.pop()) > cut.count:
         raise DISORDERED("the parties begin at different places", party=receiver)
     for _ in range(first, cut.count):
-        dealt.deal(*channels, okvs_cells(cut.sizes[0]))
+        deal(*channels, okvs_cells(cut.sizes[0]))
+    return first
 
 
 @dataclass
@@ -177,7 +180,9 @@ class _Session:
         if self.checkpoint is None:
             return bytes(32)
         public = f"{self.mesh.me} {self.peer} {self.receiver} {self.peer_rows} {self.tell_both} {self.method}"
-        return hashlib.sha256(_hash(public.encode()) + hashlib.sha256(self.hashes).digest()).digest()
+        return hashlib.sha256(
+            _hash(public.encode()) + hashlib.sha256(self.hashes.tobytes()).digest()
+        ).digest()
 
     def _filled(self, items: Bytes) -> Bytes:
         """Items, and random ones up to the bucket's size."""
@@ -192,7 +197,7 @@ class _Session:
     def _receive(self, number: int, rows: NDArray[np.int64], session: bytes) -> NDArray[np.int64]:
         cells = okvs_cells(self.size)
         if self.method.dealer is not None:
-            taken = dealt.take_dealt(self.mesh.to(self.method.dealer), cells)
+            taken = take_dealt(self.mesh.to(self.method.dealer), cells)
         else:
             taken = vole.take(self.channel, cells, random=self.random, malicious=self.malicious)
         self._advance(number, 0.3, "correlations")
@@ -217,7 +222,7 @@ class _Session:
             bits = np.zeros(len(tags), dtype=np.uint8)
             bits[theirs] = 1
             self.channel.send_array("psi/common", np.packbits(bits, bitorder="little"))
-            self.channel.send_array("psi/claim", _claim(values[own], self.width))
+            self.channel.send_array("psi/claim", _claim(gathered(values, own), self.width))
         self._advance(number, 0.9, "matching")
         return own
 
@@ -225,7 +230,7 @@ class _Session:
         asked = self.cut.sizes[0]
         cells = okvs_cells(asked)
         if self.method.dealer is not None:
-            given = dealt.give_dealt(self.mesh.to(self.method.dealer), cells)
+            given = give_dealt(self.mesh.to(self.method.dealer), cells)
         else:
             given = vole.give(self.channel, cells, random=self.random, malicious=self.malicious)
         self._advance(number, 0.3, "correlations")
@@ -234,14 +239,15 @@ class _Session:
         self._advance(number, 0.6, "own tags")
         tags = np.ascontiguousarray(values[:, : self.width])
         order = sort_tags(tags)
+        tags = gathered(tags, order)
         for start in range(0, len(tags), CHUNK_TAGS):
-            self.channel.send_array("psi/tags", tags[order[start : start + CHUNK_TAGS]])
+            self.channel.send_array("psi/tags", tags[start : start + CHUNK_TAGS])
         self._advance(number, 0.9, "matching")
         if not self.tell_both:
             return np.zeros(0, dtype=np.int64)
         common = self._told(order, len(rows))
         if self.channel.recv_array("psi/claim", np.uint8, (DIGEST_BYTES,)).tobytes() != (
-            _claim(values[common], self.width).tobytes()
+            _claim(gathered(values, common), self.width).tobytes()
         ):
             raise FALSE_CLAIM("the proof that it has them does not hold", party=self.peer)
         return rows[common]

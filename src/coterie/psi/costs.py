@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from coterie._kernels import okvs_cells
-from coterie.psi import dealt, oprf, vole
+from coterie.psi import oprf, vole
 from coterie.psi.buckets import Buckets
+from coterie.psi.dealt import dealt_bytes
 from coterie.psi.method import Method
 from coterie.psi.statement import BEGIN_BYTES, DIGEST_BYTES, HELLO_BYTES, STATISTICAL_BITS
 
@@ -62,7 +63,7 @@ def count_oprf(clock: Clock, method: Method, receiver: str, sender: str, items: 
     malicious = method.security == "malicious"
     cells = okvs_cells(items)
     if method.dealer is not None:
-        given, taken = dealt.dealt_bytes(cells)
+        given, taken = dealt_bytes(cells)
         clock.messages((method.dealer, sender, given), (method.dealer, receiver, taken))
     else:
         count_vole(clock, receiver, sender, cells, malicious=malicious)

@@ -45,6 +45,13 @@ def permutation(rows: int, random: RandomBytes) -> NDArray[np.int64]:
     return np.lexsort(keys).astype(np.int64, copy=False)
 
 
+def gathered(values: NDArray[np.uint8], order: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Rows of (n, w) bytes in another order: as wholes, which is many times faster than as bytes."""
+    width = values.shape[1]
+    wholes = np.ascontiguousarray(values).view(f"V{width}").ravel()
+    return wholes.take(order).view(np.uint8).reshape(-1, width)
+
+
 def check(hashes: NDArray[np.uint8], peer_rows: list[int], chunk: int) -> None:
     """Refuse arguments that no run can work with."""
     if hashes.dtype != np.uint8 or hashes.ndim != 2 or hashes.shape[1] != HASH_BYTES:
@@ -63,7 +70,7 @@ def check_distinct(hashes: NDArray[np.uint8]) -> None:
     # Different ids whose hashes agree in 16 of 32 bytes do not occur.
     items = np.ascontiguousarray(hashes[:, :ITEM_BYTES])
     order = sort_tags(items)
-    words = items.view(np.uint64)[order]
+    words = gathered(items, order).view(np.uint64)
     same = (words[1:] == words[:-1]).all(axis=1)
     if same.any():
         at = int(np.argmax(same))
