@@ -2,17 +2,23 @@
 //! that are not zero, a shorter one that looks random.
 //!
 //! Of e with N entries the *convolution* makes z_i = e_i + z_{i-25} + a sum of z_{i-j} over those j = 1 … 24 whose bit
-//! is set in a random word of row i. The farthest entry is always there, so that what runs along never ends by itself.
-//! The *expander* makes of z the entries x_k = sum of z at 21 places, one random place of each of 21 parts of z that
-//! are equally long. Random words are those of AES in counter mode with the code's seed; everything is public.
+//! (number j - 1) is set in the random word of row i. The farthest entry is always there, so that what runs along never
+//! ends by itself. The *expander* makes of z the entries x_k = sum of z at 21 places, one random place of each of 21
+//! parts of z that are equally long: word · length / 2^32 of it, for the k-th random word of the part's stream. Part by
+//! part, since one part fits a cache where z does not. Random words are of 32 bits, of AES in counter mode with the
+//! code's seed: stream 0 for the convolution, 1 + part for the expander. Everything but the vectors is public.
+//!
+//! Who has two vectors maps them together, as entries of twice the size.
 
-use numpy::{PyArrayDyn, PyUntypedArrayMethods};
+use numpy::{PyArrayDyn, PyReadwriteArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use rayon::prelude::*;
 
-use crate::arrays::{finished, fresh, refuse, seed as bytes16, whole};
-use crate::gf128::{WIDTH, elements, rows, rows_mut};
+use crate::arrays::{contiguous, finished, fresh, refuse, seed as bytes16, whole};
+use crate::cpu::{Kernel, Level};
+use crate::gf128::{elements, rows};
 use crate::prg::Stream;
+use crate::simd::Simd;
 
 /// Entries before z_i that may be added to it by a random bit each.
 const TAPS: usize = 24;
@@ -20,67 +26,140 @@ const TAPS: usize = 24;
 const FARTHEST: usize = TAPS + 1;
 /// Entries of z that are added for one of x.
 const PLACES: usize = 21;
-/// Ids of the random words.
-const CONVOLUTION: u64 = 0;
-const EXPANDER: u64 = 1;
+
+/// Entries of z that are computed together: of those before them all is added first, of each other at the end.
+const BLOCK: usize = 8;
 
 /// Rows whose random words are drawn at once.
 const BATCH: usize = 1 << 10;
 
+/// Rows of x of a piece of work, a whole number of batches.
+const PIECE: usize = 1 << 18;
+
 /// Places in z are 32-bit numbers.
 const MOST: usize = 1 << 31;
 
-/// Random 32-bit words from the `first` on, an even number.
-fn words(stream: &Stream, first: u64, out: &mut [u32]) {
-    debug_assert!(first % 2 == 0 && out.len() % 2 == 0);
-    stream.fill(first / 2, bytemuck::cast_slice_mut(out));
+/// An entry of one vector or of two, in words.
+type Entry<const L: usize> = [u64; L];
+
+/// Makes z of e where it lies, some rows of it: `z` begins with the entries before them.
+struct Convolve<'a, const L: usize> {
+    words: &'a [u32],
+    z: &'a mut [Entry<L>],
 }
 
-/// z of e.
-fn convolve(seed: &[u8; 16], given: &[[u8; WIDTH]], out: &mut [[u8; WIDTH]]) {
-    let stream = Stream::new(seed, CONVOLUTION);
-    // z_{i-25} … z_{i-1}, kept twice so that they always lie side by side.
-    let mut recent = [[0u64; 2]; 2 * FARTHEST];
-    let (mut bits, mut at) = ([0u64; BATCH / 2], 0);
-    for (batch, (out, given)) in out.chunks_mut(BATCH).zip(given.chunks(BATCH)).enumerate() {
-        stream.fill((batch * BATCH / 2) as u64, &mut bits);
-        let bits: &[u32] = bytemuck::cast_slice(&bits);
-        for ((out, given), bits) in out.iter_mut().zip(given).zip(bits) {
-            let window = &recent[at..at + FARTHEST];
-            let e = u128::from_le_bytes(*given);
-            let mut z = [e as u64 ^ window[0][0], (e >> 64) as u64 ^ window[0][1]];
-            for (j, entry) in window[1..].iter().enumerate() {
-                let mask = 0u64.wrapping_sub(((bits >> j) & 1) as u64);
-                z[0] ^= entry[0] & mask;
-                z[1] ^= entry[1] & mask;
+impl<const L: usize> Kernel for Convolve<'_, L> {
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let (blocks, rest) = self.words.as_chunks::<BLOCK>();
+        for (block, words) in blocks.iter().enumerate() {
+            let first = block * BLOCK;
+            let z: &mut [Entry<L>; FARTHEST + BLOCK] = (&mut self.z
+                [first..first + FARTHEST + BLOCK])
+                .try_into()
+                .expect("so many entries");
+            let mut masks = [[0u64; TAPS]; BLOCK];
+            for t in 0..BLOCK {
+                for j in 0..TAPS {
+                    masks[t][j] = 0u64.wrapping_sub(((words[t] >> j) & 1) as u64);
+                }
             }
-            recent[at] = z;
-            recent[at + FARTHEST] = z;
-            at = if at + 1 == FARTHEST { 0 } else { at + 1 };
-            *out = ((z[1] as u128) << 64 | z[0] as u128).to_le_bytes();
+            let mut sums = [[0; L]; BLOCK];
+            for t in 0..BLOCK {
+                for l in 0..L {
+                    sums[t][l] = z[FARTHEST + t][l] ^ z[t][l];
+                }
+                for j in t..TAPS {
+                    for l in 0..L {
+                        sums[t][l] ^= z[FARTHEST + t - 1 - j][l] & masks[t][j];
+                    }
+                }
+            }
+            for t in 0..BLOCK {
+                for s in 0..t {
+                    for l in 0..L {
+                        sums[t][l] ^= sums[s][l] & masks[t][t - 1 - s];
+                    }
+                }
+            }
+            z[FARTHEST..].copy_from_slice(&sums);
+        }
+        let first = blocks.len() * BLOCK;
+        for (row, word) in (first..).zip(rest) {
+            for l in 0..L {
+                let mut sum = self.z[FARTHEST + row][l] ^ self.z[row][l];
+                for j in 0..TAPS {
+                    let mask = 0u64.wrapping_sub(((word >> j) & 1) as u64);
+                    sum ^= self.z[FARTHEST + row - 1 - j][l] & mask;
+                }
+                self.z[FARTHEST + row][l] = sum;
+            }
         }
     }
 }
 
-/// Some of x, from the `first` on.
-fn expand(seed: &[u8; 16], z: &[[u8; WIDTH]], first: usize, out: &mut [[u8; WIDTH]]) {
-    let stream = Stream::new(seed, EXPANDER);
-    let starts: Vec<usize> = (0..=PLACES).map(|part| part * z.len() / PLACES).collect();
-    let mut random = vec![0; BATCH * PLACES + 1];
-    for (batch, out) in out.chunks_mut(BATCH).enumerate() {
-        let from = (first + batch * BATCH) * PLACES;
-        let random = &mut random[..(out.len() * PLACES).next_multiple_of(2)];
-        words(&stream, from as u64, random);
-        for (out, random) in out.iter_mut().zip(random.as_chunks::<PLACES>().0) {
-            let mut sum = 0;
-            for (part, word) in random.iter().enumerate() {
-                let size = starts[part + 1] - starts[part];
-                let place = starts[part] + ((*word as u64 * size as u64) >> 32) as usize;
-                sum ^= u128::from_ne_bytes(z[place]);
+/// z of e, which stands behind so many zeros as the first entry looks back.
+fn convolve<const L: usize>(seed: &[u8; 16], z: &mut [Entry<L>]) {
+    let (stream, cpu) = (Stream::new(seed, 0), Level::best());
+    let mut drawn = [0u64; BATCH / 2];
+    for first in (0..z.len() - FARTHEST).step_by(BATCH) {
+        let count = BATCH.min(z.len() - FARTHEST - first);
+        stream.fill(first as u64 / 2, &mut drawn);
+        let words: &[u32] = bytemuck::cast_slice(&drawn);
+        cpu.run(Convolve {
+            words: &words[..count],
+            z: &mut z[first..first + count + FARTHEST],
+        });
+    }
+}
+
+/// Some of x, from row `first` on: one array for each vector.
+fn expand<const L: usize>(
+    seed: &[u8; 16],
+    z: &[Entry<L>],
+    first: usize,
+    outs: &mut [&mut [Entry<2>]],
+) {
+    let count = outs[0].len();
+    let mut drawn = [0u64; BATCH / 2];
+    for part in 0..PLACES {
+        let stream = Stream::new(seed, 1 + part as u64);
+        let (from, to) = (part * z.len() / PLACES, (part + 1) * z.len() / PLACES);
+        let z = &z[from..to];
+        for start in (0..count).step_by(BATCH) {
+            let rows = BATCH.min(count - start);
+            stream.fill((first + start) as u64 / 2, &mut drawn[..rows.div_ceil(2)]);
+            let words: &[u32] = bytemuck::cast_slice(&drawn);
+            let place = |row: usize| (words[row] as u64 * z.len() as u64 >> 32) as usize;
+            for (vector, out) in outs.iter_mut().enumerate() {
+                for (row, out) in out[start..start + rows].iter_mut().enumerate() {
+                    let entry = &z[place(row)];
+                    let old = if part == 0 { [0; 2] } else { *out };
+                    *out = [old[0] ^ entry[2 * vector], old[1] ^ entry[2 * vector + 1]];
+                }
             }
-            *out = sum.to_ne_bytes();
         }
     }
+}
+
+fn sizes(length: usize, n: &Bound<'_, PyAny>) -> PyResult<usize> {
+    let n = whole("n", n)? as usize;
+    if !(PLACES..=MOST).contains(&length) || !(1..=length).contains(&n) {
+        return refuse(format!(
+            "vector must have from {PLACES} to {MOST} rows, and n be from 1 to as many"
+        ));
+    }
+    Ok(n)
+}
+
+/// Memory for z behind the zeros before it.
+fn states<'py, const L: usize>(
+    py: Python<'py>,
+    length: usize,
+) -> PyResult<PyReadwriteArrayDyn<'py, u64>> {
+    let mut states = fresh::<u64>(py, &[length + FARTHEST, L])?;
+    states.as_slice_mut()?[..FARTHEST * L].fill(0);
+    Ok(states)
 }
 
 /// x of e.
@@ -93,33 +172,136 @@ fn code_compress<'py>(
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
     let vector = elements("vector", vector)?;
     let seed = bytes16(seed)?;
-    let n = whole("n", n)? as usize;
     let length = vector.shape()[0];
-    if !(PLACES..=MOST).contains(&length) || n > length {
-        return refuse(format!(
-            "vector must have from {PLACES} to {MOST} rows, and n at most as many"
-        ));
-    }
-    let mut states = fresh::<u8>(py, &[length, WIDTH])?;
-    let mut out = fresh::<u8>(py, &[n, WIDTH])?;
+    let n = sizes(length, n)?;
+    let mut states = states::<2>(py, length)?;
+    let mut out = fresh::<u64>(py, &[n, 2])?;
     let given = rows(vector.as_slice()?);
-    let (z, filled) = (
-        rows_mut(states.as_slice_mut()?),
-        rows_mut(out.as_slice_mut()?),
+    let z = states.as_slice_mut()?.as_chunks_mut::<2>().0;
+    let filled = out.as_slice_mut()?.as_chunks_mut::<2>().0;
+    py.detach(|| {
+        for (z, entry) in z[FARTHEST..].iter_mut().zip(given) {
+            *z = bytemuck::cast(*entry);
+        }
+        convolve(&seed, z);
+        let z = &z[FARTHEST..];
+        filled
+            .par_chunks_mut(PIECE)
+            .enumerate()
+            .for_each(|(piece, out)| expand(&seed, z, piece * PIECE, &mut [out]));
+    });
+    as_bytes(out)
+}
+
+/// x of two vectors, of which the first is zero but at some places.
+#[pyfunction]
+#[allow(clippy::type_complexity)]
+fn code_compress_both<'py>(
+    py: Python<'py>,
+    places: &Bound<'py, PyAny>,
+    values: &Bound<'py, PyAny>,
+    vector: &Bound<'py, PyAny>,
+    n: &Bound<'py, PyAny>,
+    seed: &Bound<'py, PyAny>,
+) -> PyResult<(Bound<'py, PyArrayDyn<u8>>, Bound<'py, PyArrayDyn<u8>>)> {
+    let (values, vector) = (elements("values", values)?, elements("vector", vector)?);
+    let places = contiguous::<u64>("places", places)?;
+    let seed = bytes16(seed)?;
+    let length = vector.shape()[0];
+    let n = sizes(length, n)?;
+    let at = places.as_slice()?;
+    if places.shape() != [values.shape()[0]] || at.iter().any(|place| *place >= length as u64) {
+        return refuse(
+            "places must have shape (t,), be below the rows of vector, and as many as values",
+        );
+    }
+    let mut states = states::<4>(py, length)?;
+    let (mut first, mut second) = (fresh::<u64>(py, &[n, 2])?, fresh::<u64>(py, &[n, 2])?);
+    let (given, values) = (rows(vector.as_slice()?), rows(values.as_slice()?));
+    let z = states.as_slice_mut()?.as_chunks_mut::<4>().0;
+    let filled = (
+        first.as_slice_mut()?.as_chunks_mut::<2>().0,
+        second.as_slice_mut()?.as_chunks_mut::<2>().0,
     );
     py.detach(|| {
-        convolve(&seed, given, z);
-        let z = &*z;
-        // A piece is an even number of batches: its random words begin at an even one.
+        for (z, entry) in z[FARTHEST..].iter_mut().zip(given) {
+            let entry: Entry<2> = bytemuck::cast(*entry);
+            *z = [0, 0, entry[0], entry[1]];
+        }
+        for (place, value) in at.iter().zip(values) {
+            let value: Entry<2> = bytemuck::cast(*value);
+            z[FARTHEST + *place as usize][..2].copy_from_slice(&value);
+        }
+        convolve(&seed, z);
+        let z = &z[FARTHEST..];
         filled
-            .par_chunks_mut(16 * BATCH)
+            .0
+            .par_chunks_mut(PIECE)
+            .zip(filled.1.par_chunks_mut(PIECE))
             .enumerate()
-            .for_each(|(piece, out)| expand(&seed, z, piece * 16 * BATCH, out));
+            .for_each(|(piece, (first, second))| {
+                expand(&seed, z, piece * PIECE, &mut [first, second]);
+            });
     });
-    Ok(finished(out))
+    Ok((as_bytes(first)?, as_bytes(second)?))
+}
+
+/// Words as the bytes that they are.
+fn as_bytes(array: PyReadwriteArrayDyn<'_, u64>) -> PyResult<Bound<'_, PyArrayDyn<u8>>> {
+    let array = finished(array);
+    let bytes = array.call_method1("view", (numpy::dtype::<u8>(array.py()),))?;
+    Ok(bytes.cast_into()?)
 }
 
 /// Adds this file's functions to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(code_compress, module)?)
+    module.add_function(wrap_pyfunction!(code_compress, module)?)?;
+    module.add_function(wrap_pyfunction!(code_compress_both, module)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn random(n: usize) -> Vec<Entry<4>> {
+        let mut words = vec![0; 4 * n];
+        Stream::new(&[3; 16], 0).fill(0, &mut words);
+        words.as_chunks::<4>().0.to_vec()
+    }
+
+    /// Every level against rows one by one, with whole blocks and a rest; two vectors against each alone.
+    #[test]
+    fn blocks_are_rows() {
+        let (count, given) = (BLOCK * 9 + 5, random(FARTHEST + BLOCK * 9 + 5));
+        let words: Vec<u32> = random(count).iter().map(|entry| entry[0] as u32).collect();
+        let mut expected = given.clone();
+        for row in 0..count {
+            for l in 0..4 {
+                let mut sum = expected[FARTHEST + row][l] ^ expected[row][l];
+                for j in 1..=TAPS {
+                    if (words[row] >> (j - 1)) & 1 == 1 {
+                        sum ^= expected[FARTHEST + row - j][l];
+                    }
+                }
+                expected[FARTHEST + row][l] = sum;
+            }
+        }
+        for cpu in Level::all() {
+            let mut z = given.clone();
+            cpu.run(Convolve {
+                words: &words,
+                z: &mut z,
+            });
+            assert_eq!(z, expected, "{cpu:?}");
+            let mut z: Vec<Entry<2>> = given.iter().map(|entry| [entry[2], entry[3]]).collect();
+            cpu.run(Convolve {
+                words: &words,
+                z: &mut z,
+            });
+            assert!(
+                z.iter().zip(&expected).all(|(z, e)| *z == e[2..]),
+                "{cpu:?}"
+            );
+        }
+    }
 }

@@ -52,7 +52,7 @@ fn keys(session: &Aes128, tree: usize, level: usize) -> [Aes128; 2] {
 
 /// Makes of the first `parents` nodes their first `children` children, in place, and adds up each side.
 fn grow(keys: &[Aes128; 2], nodes: &mut [Node], parents: usize, children: usize) -> [Node; 2] {
-    let mut sums = [[0; WIDTH]; 2];
+    let mut sums = [0u128; 2];
     let mut sides = [[Block::default(); BATCH]; 2];
     // From the last batch on: children lie behind their parents.
     for first in (0..parents).step_by(BATCH).rev() {
@@ -65,14 +65,23 @@ fn grow(keys: &[Aes128; 2], nodes: &mut [Node], parents: usize, children: usize)
             key.encrypt_blocks(blocks);
         }
         let out = &mut nodes[2 * first..children.min(2 * (first + count))];
-        for (at, child) in out.iter_mut().enumerate() {
-            let mut node: Node = sides[at % 2][at / 2].into();
-            add(&mut node, &given[at / 2]);
-            add(&mut sums[at % 2], &node);
-            *child = node;
+        let child = |side: usize, at: usize| {
+            let block: Node = sides[side][at].into();
+            u128::from_ne_bytes(block) ^ u128::from_ne_bytes(given[at])
+        };
+        let (pairs, odd) = out.as_chunks_mut::<2>();
+        for (at, pair) in pairs.iter_mut().enumerate() {
+            let (left, right) = (child(0, at), child(1, at));
+            sums = [sums[0] ^ left, sums[1] ^ right];
+            *pair = [left.to_ne_bytes(), right.to_ne_bytes()];
+        }
+        if let [last] = odd {
+            let left = child(0, count - 1);
+            sums[0] ^= left;
+            *last = left.to_ne_bytes();
         }
     }
-    sums
+    sums.map(u128::to_ne_bytes)
 }
 
 /// One whole tree; `sums` has two rows for each level.

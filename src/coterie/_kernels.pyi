@@ -522,3 +522,10 @@ def columns_combine(columns: Bytes) -> Bytes:
 
 def code_compress(vector: Bytes, n: int, seed: bytes) -> Bytes:
     """The map of an expand-convolute code: of (N, 16) the shorter (n, 16), linear over GF(2^128) and its bits."""
+
+def code_compress_both(
+    places: Words, values: Bytes, vector: Bytes, n: int, seed: bytes
+) -> tuple[Bytes, Bytes]:
+    """The same of two vectors at once: of the one that is ``values`` (t, 16) at ``places`` (t,) and zero elsewhere,
+    and of (N, 16).
+    """

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from coterie._kernels import (
     code_compress,
+    code_compress_both,
     columns_combine,
     columns_to_rows,
     gf128_mul,
@@ -130,7 +131,8 @@ def give(
     rows = _transfer_rows(base.columns, shape)
     delta = np.frombuffer(holder.delta, dtype=np.uint8)
     pads = np.stack([_pads(rows, base.session), _pads(rows ^ delta, base.session)], axis=1)
-    totals = np.bitwise_xor.reduce(leaves.view(np.uint64), axis=1).view(np.uint8)
+    # The leaves are the last level's left children and its right ones.
+    totals = sums[:, -1, 0] ^ sums[:, -1, 1]
     channel.send_array("vole/sums", sums ^ pads.reshape(sums.shape))
     channel.send_array("vole/totals", totals ^ products[: shape.points])
     vector = leaves.reshape(-1, ELEMENT_BYTES)
@@ -176,14 +178,12 @@ def take(
     totals ^= products[: shape.points]
     leaves = ggm_punctured(points, sums, totals, shape.width, _tree_session(base.session))
     vector = leaves.reshape(-1, ELEMENT_BYTES)
-    noise = np.zeros_like(vector)
     places = points + np.arange(shape.points, dtype=np.uint64) * np.uint64(shape.width)
-    noise[places] = values[: shape.points]
     if malicious:
         _check_trees(channel, vector, places, values, products[-1:], base.session, random)
     tell(n // 2, n, "code")
     seed = _code_seed(base.session)
-    return VoleTaken(code_compress(noise, n, seed), code_compress(vector, n, seed))
+    return VoleTaken(*code_compress_both(places, values[: shape.points], vector, n, seed))
 
 
 def _shape(n: int, malicious: bool) -> Shape:
