@@ -87,7 +87,7 @@ def align(
     check_distinct(hashes)
     session = _Session(mesh.to(peer), hashes, peer_rows, progress, chunk, random)
     order = session.send_points()
-    theirs = session.answer_points(send=to != mesh.me)
+    theirs = session.answer_points(send=to is None or to == peer)
     if to == peer:
         return None
     own = session.receive_tags()
