@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -82,9 +83,22 @@ BLAKE3 = {
 }
 
 
+# On both sides of the end of a chunk, where hashing takes another path.
+LONG = {
+    1023: "c951ecdf03288d0fcc96ee3413563d8a6d3589547f2c2fb36d9786470f1b9d6e",
+    1024: "75c46f6f3d9eb4f55ecaaee480db732e6c2105546f1e675003687c31719c7ba4",
+    1025: "357dc55de0c7e382c900fd6e320acc04146be01db6a8ce7210b7189bd664ea69",
+}
+
+
 def test_keyed_hashes_are_blake3() -> None:
-    ids = pa.array(["\x00", "\x00\x01"], pa.large_string())
-    assert [bytes(row).hex() for row in keyed_ids(ids, BLAKE3_KEY)] == list(BLAKE3.values())
+    lengths = {**BLAKE3, **LONG}
+    # Not all of these bytes are UTF-8: the hash takes the bytes that there are.
+    text = b"".join(bytes(place % 251 for place in range(length)) for length in lengths)
+    bounds = np.concatenate([[0], np.cumsum(list(lengths))]).astype(np.int64)
+    buffers = [None, pa.py_buffer(bounds), pa.py_buffer(text)]
+    ids = pa.Array.from_buffers(pa.large_string(), len(lengths), buffers)
+    assert [bytes(row).hex() for row in keyed_ids(ids, BLAKE3_KEY)] == list(lengths.values())
 
 
 @given(

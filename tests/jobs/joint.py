@@ -112,7 +112,7 @@ def asked(
         {
             "name": one.name,
             "owner": owner,
-            "id": one.id.name,
+            "id": one.id_names,
             "columns": [column.name for column in one.features],
             "label": None if one.label is None else one.label.name,
         }

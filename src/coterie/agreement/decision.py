@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from coterie.crypto import parse_timestamp
-from coterie.data import Many
+from coterie.data import Many, id_names
 from coterie.errors import ErrorCode, all_codes
 
 from .agreement import Agreement, Revocation, unknown_keys
@@ -48,7 +48,7 @@ class RequestedDataset(_Document):
 
     name: str
     owner: str
-    id: str
+    id: str | Many[str]
     columns: Many[str]
     label: str | None = None
     rows: Annotated[int, Field(ge=0)]
@@ -196,7 +196,7 @@ def _data(terms: Terms, request: Request) -> Iterator[Reason]:
             if column not in granted.columns:
                 yield COLUMN_NOT_GRANTED, f"'{column}' {where}"
         if asked.id != granted.id:
-            yield COLUMN_NOT_GRANTED, f"'{asked.id}' {where} as the id"
+            yield COLUMN_NOT_GRANTED, f"'{', '.join(id_names(asked.id))}' {where} as the id"
         if asked.label is not None and asked.label != granted.label:
             yield COLUMN_NOT_GRANTED, f"'{asked.label}' {where} as the label"
         if asked.rows < terms.min_rows:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from coterie.crypto import PartyName, canonical, digest, parse_timestamp
-from coterie.data import ColumnName, DatasetName, Many
+from coterie.data import ColumnName, DatasetName, IdNames, Many, id_names
 from coterie.errors import CoterieError
 
 from .bounds import Bound
@@ -88,8 +88,8 @@ class DatasetTerms(_Document):
 
     name: DatasetName
     owner: PartyName
-    id: ColumnName
-    """The id column: jobs may align by it."""
+    id: IdNames
+    """The id column: jobs may align by it. Of a composite id all columns, in the order of the description."""
     columns: Many[ColumnName]
     """Feature columns that are granted. None are if the list is empty."""
     label: ColumnName | None = None
@@ -221,7 +221,7 @@ def _unwritable(terms: Terms) -> Iterator[tuple[Path, str]]:
 def _dataset_problems(terms: Terms, dataset: DatasetTerms, path: Path) -> Iterator[tuple[Path, str]]:
     if dataset.owner not in terms.parties:
         yield (*path, "owner"), f"'{dataset.owner}' is not a party"
-    named = [*dataset.columns, dataset.id, *([dataset.label] if dataset.label is not None else [])]
+    named = [*dataset.columns, *id_names(dataset.id), *([dataset.label] if dataset.label is not None else [])]
     if (name := _repeated(named)) is not None:
         yield (
             (*path, "columns"),

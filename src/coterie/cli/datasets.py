@@ -103,6 +103,9 @@ def _print(view: DatasetView, how: str) -> None:
     features = sum(one.role == "feature" for one in view.columns)
     rows = (
         ("rows", view.rows),
+        *((("different ids", view.ids),) if view.ids != view.rows else ()),
+        *((("left out, without an id", view.without_id),) if view.without_id else ()),
+        *((("left out, id repeated", view.repeated),) if view.repeated else ()),
         ("id", ", ".join(roles["id"])),
         ("label", ", ".join(roles["label"])),
         ("features", features),

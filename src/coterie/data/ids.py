@@ -16,7 +16,7 @@ from .errors import HEADER_REPEATED, ID_DUPLICATE, ID_NONE, ID_NULL, KEY_INVALID
 from .rules import normalise, text_buffers
 from .schema import Column, Duplicates, IdRule, MissingIds
 
-__all__ = ["Groups", "Ids", "Policy", "checked_ids", "composed", "decomposed", "keyed_ids", "read_ids"]
+__all__ = ["Groups", "Ids", "Policy", "composed", "decomposed", "keyed_ids", "read_ids"]
 
 KEY_BYTES = 32
 _DIGITS = 19
@@ -109,14 +109,6 @@ def read_ids(raw: Sequence[pa.ChunkedArray], policy: Policy, place: Callable[[in
     if firsts is not None:
         kept = firsts if kept is None else kept[firsts]
     return Ids(values, kept, groups, len(absent), int(absent.sum()))
-
-
-def checked_ids(
-    raw: pa.ChunkedArray, column: str, rule: Sequence[IdRule], place: Callable[[int], str]
-) -> pa.LargeStringArray:
-    """The ids of one column, none missing, all different. Raises CT-1440, CT-1441, CT-1423."""
-    policy = Policy((Column(name=column, type="text", role="id"),), (tuple(rule),))
-    return read_ids([raw], policy, place).values
 
 
 def _why(given: bool, part: pa.Scalar) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Annotated, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -136,10 +136,6 @@ class Schema(_Document):
         return self
 
     @property
-    def id(self) -> Column:
-        return self.id_columns[0]
-
-    @property
     def id_columns(self) -> tuple[Column, ...]:
         """One, or the parts of a composite id in their order."""
         return tuple(c for c in self.columns if c.role == "id")
@@ -193,7 +189,8 @@ Source = Annotated[CsvSource | ParquetSource, Field(discriminator="kind")]
 class _Ruled(Schema):
     """Columns, and the rule for those of the id that have none of their own."""
 
-    id_rule: Many[IdRule]
+    if TYPE_CHECKING:  # the classes below have it, each at its place
+        id_rule: Many[IdRule]
 
     @property
     def rules(self) -> tuple[tuple[IdRule, ...], ...]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from coterie.agreement import Terms
 from coterie.crypto import canonical, digest
-from coterie.data import ColumnType
+from coterie.data import ColumnType, id_names
 from coterie.learn import MIN_GROUP, Earlier, PlanContext, StepPlan, attested
 from coterie.mpc import Correlations, Network
 
@@ -96,7 +96,7 @@ class PlannedData:
 
     dataset: str
     rows: int
-    id: str
+    id: str | tuple[str, ...]
     columns: tuple[str, ...]
     """Features, in model order."""
     label: str | None
@@ -253,7 +253,8 @@ class Planner:
             parties=roles.parties,
             dealer=roles.dealer,
             receivers=roles.receivers,
-            dataset_rows={party: facts.rows for party, facts in proposal.facts.items()},
+            dataset_rows={party: facts.distinct for party, facts in proposal.facts.items()},
+            repeated_ids=tuple(party for party in roles.parties if proposal.facts[party].ids is not None),
             columns=roles.columns,
             label_holder=roles.label_holder,
             label=roles.label,
@@ -426,7 +427,7 @@ def _types_of(proposal: Proposal, terms: Terms) -> dict[str, dict[str, ColumnTyp
     types: dict[str, dict[str, ColumnType]] = {}
     for party, facts in proposal.facts.items():
         granted = terms.dataset(party, facts.name)
-        names = () if granted is None else (granted.id, granted.label, *granted.columns)
+        names = () if granted is None else (*id_names(granted.id), granted.label, *granted.columns)
         types[party] = {column.name: column.type for column in facts.columns if column.name in names}
     return types
 
@@ -434,4 +435,4 @@ def _types_of(proposal: Proposal, terms: Terms) -> dict[str, dict[str, ColumnTyp
 def _data_of(party: str, proposal: Proposal, context: PlanContext) -> PlannedData:
     facts = proposal.facts[party]
     label = context.label if party == context.label_holder and context.labelled else None
-    return PlannedData(facts.name, facts.rows, facts.id.name, tuple(context.columns[party]), label)
+    return PlannedData(facts.name, facts.rows, facts.id_names, tuple(context.columns[party]), label)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from coterie.agreement import COLUMN_NOT_GRANTED, DEALER_NOT_NAMED, PARTY_NOT_LISTED, Terms
 from coterie.crypto import now, timestamp
-from coterie.data import DatasetFacts
+from coterie.data import ID_COLUMNS_DIFFER, DatasetFacts
 from coterie.learn import Pipeline
 from coterie.mpc import MOST_PARTIES
 from coterie.tee import DatasetRecord
@@ -126,7 +126,7 @@ class Roles:
 def roles_of(proposal: Proposal, terms: Terms) -> Roles:
     """Read the roles off the agreement.
 
-    :raises CoterieError: CT-1626, CT-1628, CT-1634, CT-4004 to CT-4008, CT-4024, CT-4040.
+    :raises CoterieError: CT-1446, CT-1626, CT-1628, CT-1634, CT-4004 to CT-4008, CT-4024, CT-4040.
     """
     spec = proposal.spec
     parties = tuple(sorted(spec.datasets))
@@ -180,11 +180,16 @@ def check_kept(spec: JobSpec, initiator: str, host: str | None) -> None:
 
 
 def _check_id_rules(proposal: Proposal, parties: tuple[str, ...]) -> None:
-    first = parties[0]
-    for party in parties[1:]:
-        if proposal.facts[party].id_rule != proposal.facts[first].id_rule:
-            told = (f"[{', '.join(proposal.facts[one].id_rule)}] at {one}" for one in (first, party))
-            raise ID_RULES_DIFFER(", ".join(told), party=party)
+    """Errors: CT-1446, CT-4007."""
+    first, *others = ((party, proposal.facts[party].rules) for party in parties)
+    for party, rules in others:
+        if len(rules) != len(first[1]):
+            raise ID_COLUMNS_DIFFER(f"{len(first[1])} at {first[0]}, {len(rules)} at {party}", party=party)
+        for part, (one, other) in enumerate(zip(first[1], rules, strict=True), start=1):
+            if one != other:
+                told = f"[{', '.join(one)}] at {first[0]}, [{', '.join(other)}] at {party}"
+                where = f"id column {part}: " if len(rules) > 1 else ""
+                raise ID_RULES_DIFFER(where + told, party=party)
 
 
 def _columns_of(proposal: Proposal, terms: Terms, party: str) -> tuple[tuple[str, ...], str | None]:

@@ -34,10 +34,10 @@ def request_of(proposal: Proposal, plan: Plan, terms: Terms) -> Request:
             RequestedDataset(
                 name=facts.name,
                 owner=party,
-                id=facts.id.name,
+                id=facts.id_names,
                 columns=roles.columns[party],
                 label=label,
-                rows=facts.rows,
+                rows=facts.distinct,
             )
         )
     steps = []

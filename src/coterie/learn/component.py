@@ -93,7 +93,7 @@ class PlanContext:
     receivers: Mapping[str, tuple[str, ...]]
     """Result kind to the parties that the agreement grants it to."""
     dataset_rows: Mapping[str, int]
-    """Rows of each party's dataset."""
+    """Different ids of each party's dataset: what is intersected."""
     columns: Mapping[str, tuple[str, ...]]
     """Feature columns that the job uses of each party's dataset, in model order."""
     label_holder: str
@@ -102,6 +102,8 @@ class PlanContext:
     """"all" before a split, "train" and "test" after it. A component replaces what it changes."""
     models: MutableMapping[str, Any]
     """Public facts of the models made so far, by step name."""
+    repeated_ids: tuple[str, ...] = ()
+    """Parties of whose datasets some ids have several rows: they have more rows than "dataset_rows"."""
     network: Network | None = None
     """As the initiator measured it; None where it was not measured."""
     correlations: Correlations = "stream"

@@ -34,6 +34,13 @@ TOO_FEW_COMMON = define(
     "Compare the id columns' meaning, the declared id rules and the period of the data with the peer.",
 )
 
+IDS_REPEATED = define(
+    "CT-3012",
+    BadInput,
+    "A dataset has several rows for one id, which cannot be aligned",
+    "Register it with `duplicates: first` or `duplicates: refuse`.",
+)
+
 EMPTY_PART = define(
     "CT-3015",
     BadInput,

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from coterie.agreement import Agreement
 from coterie.crypto import now, timestamp
-from coterie.data import DatasetFacts, DatasetSpec, Scratch, inspect, parse_spec
+from coterie.data import DatasetFacts, DatasetSpec, Inspected, Scratch, id_names, inspected, parse_spec
 from coterie.errors import UNEXPECTED, CoterieError
 
 from .core import Core
 from .errors import DATASET_CHANGED, DATASET_EXISTS, DATASET_NOT_FOR_PEER, DATASET_UNKNOWN, HUB_HOLDS_NO_DATA
 from .failures import log_unexpected
-from .store import DatasetRow
+from .store import DatasetRow, LeftOutRow
 from .views import ColumnView, DatasetView
 
 __all__ = ["Datasets"]
@@ -39,11 +39,11 @@ class Datasets:
             if session.get(DatasetRow, spec.name) is not None:
                 raise DATASET_EXISTS(repr(spec.name))
         stamp = await asyncio.to_thread(_stamp, spec)
-        facts = await self._inspect(spec)
+        found = await self._inspect(spec)
         row = DatasetRow(
             name=spec.name,
             spec=spec.model_dump_json(),
-            facts=facts.model_dump_json(),
+            facts=found.facts.model_dump_json(),
             stamp=stamp,
             added=timestamp(now()),
         )
@@ -51,11 +51,12 @@ class Datasets:
             if session.get(DatasetRow, spec.name) is not None:
                 raise DATASET_EXISTS(repr(spec.name))
             session.add(row)
-        return _view(row)
+            left_out = session.merge(_left_out(found))
+        return _view(row, left_out)
 
-    async def _inspect(self, spec: DatasetSpec) -> DatasetFacts:
+    async def _inspect(self, spec: DatasetSpec) -> Inspected:
         try:
-            return await asyncio.to_thread(inspect, spec, self._core.name, Scratch(self._core.home.jobs))
+            return await asyncio.to_thread(inspected, spec, self._core.name, Scratch(self._core.home.jobs))
         except CoterieError:
             raise
         except Exception as error:
@@ -64,16 +65,20 @@ class Datasets:
 
     def views(self) -> list[DatasetView]:
         with self._core.store.session() as session:
-            return [_view(row) for row in session.scalars(select(DatasetRow).order_by(DatasetRow.name))]
+            rows = session.scalars(select(DatasetRow).order_by(DatasetRow.name))
+            return [_view(row, session.get(LeftOutRow, row.name)) for row in rows]
 
     def show(self, name: str) -> DatasetView:
         """:raises CoterieError: CT-5031."""
-        return _view(self._row(name))
+        row = self._row(name)
+        with self._core.store.session() as session:
+            return _view(row, session.get(LeftOutRow, name))
 
     def remove(self, name: str) -> None:
         """:raises CoterieError: CT-5031."""
         with self._core.store.session() as session:
             session.delete(self._row(name))
+            session.execute(delete(LeftOutRow).where(LeftOutRow.name == name))
 
     def spec(self, name: str) -> DatasetSpec:
         """The description, for the own worker. :raises CoterieError: CT-5031."""
@@ -96,7 +101,8 @@ class Datasets:
         present = await asyncio.to_thread(_stamp, spec)
         if present == stamp:
             return
-        found = await self._inspect(spec)
+        read = await self._inspect(spec)
+        found = read.facts
         if found != known:
             what = (
                 f"{found.rows} rows, {known.rows} when it was registered"
@@ -106,6 +112,7 @@ class Datasets:
             raise DATASET_CHANGED(f"{name!r}: {what}", party=self._core.name)
         with self._core.store.session() as session:
             session.execute(update(DatasetRow).where(DatasetRow.name == name).values(stamp=present))
+            session.merge(_left_out(read))
 
     def facts_for(self, peer: str, agreement: Agreement, name: str) -> DatasetFacts:
         """What ``peer`` may know: facts of a dataset that an agreement with it names.
@@ -119,7 +126,8 @@ class Datasets:
         if granted is None or peer not in {*terms.parties, *terms.services}:
             raise DATASET_NOT_FOR_PEER(f"{name!r} under {terms.name!r}", party=self._core.name)
         facts = self.facts(name)
-        shown = {granted.id, granted.label, *granted.columns}
+        # All parts of the id, whatever is granted: with a part of them alone, ids would be other ones.
+        shown = {*id_names(facts.id_names), granted.label, *granted.columns}
         columns = tuple(column for column in facts.columns if column.name in shown)
         return facts.model_copy(update={"columns": columns})
 
@@ -140,13 +148,20 @@ def _stamp(spec: DatasetSpec) -> str:
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
 
 
-def _view(row: DatasetRow) -> DatasetView:
+def _left_out(found: Inspected) -> LeftOutRow:
+    return LeftOutRow(name=found.facts.name, without_id=found.without_id, repeated=found.repeated)
+
+
+def _view(row: DatasetRow, left_out: LeftOutRow | None) -> DatasetView:
     facts = DatasetFacts.model_validate_json(row.facts)
     source = DatasetSpec.model_validate_json(row.spec).source
     return DatasetView(
         name=row.name,
         owner=facts.owner,
         rows=facts.rows,
+        ids=facts.distinct,
+        without_id=0 if left_out is None else left_out.without_id,
+        repeated=0 if left_out is None else left_out.repeated,
         columns=tuple(ColumnView(**column.model_dump()) for column in facts.columns),
         source=f"{source.kind} {source.path}",
         added=row.added,

@@ -35,6 +35,7 @@ def seal_table(home: Home, identity: Identity, spec: DatasetSpec, target: Path) 
                 columns=found.columns,
                 id_rule=found.id_rule,
                 rows=found.rows,
+                ids=found.ids,
             )
     except OSError as error:
         raise write_error(home.path / "table", error) from error

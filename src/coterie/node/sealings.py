@@ -19,7 +19,7 @@ from pathlib import Path
 
 from coterie.agreement import Agreement, DatasetTerms
 from coterie.crypto import atomic_write, write_error
-from coterie.data import DatasetSpec
+from coterie.data import DatasetSpec, id_names
 from coterie.errors import UNEXPECTED, CoterieError
 from coterie.tee import KEY_MISSING, DatasetRecord, KeyStore, peek, read_record, record_path
 
@@ -68,8 +68,8 @@ class Sealings:
         return task.result() if done else None
 
     async def _sealed(self, agreement: Agreement, granted: DatasetTerms, place: Path) -> DatasetRecord:
-        shown = {granted.id, granted.label, *granted.columns}
         spec = self._datasets.spec(granted.name)
+        shown = {*id_names(spec.id_names), granted.label, *granted.columns}
         spec = spec.model_copy(update={"columns": tuple(one for one in spec.columns if one.name in shown)})
         stamp = self._datasets.stamp(granted.name)
         known = await asyncio.to_thread(self._known, spec, stamp, place)

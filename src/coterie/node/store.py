@@ -22,6 +22,7 @@ __all__ = [
     "DatasetRow",
     "InvitationRow",
     "JobRow",
+    "LeftOutRow",
     "OutboxRow",
     "PeerRow",
     "PipelineRow",
@@ -82,6 +83,15 @@ class DatasetRow(Row):
     stamp: Mapped[str]
     """Tells whether the file is still the one that was read."""
     added: Mapped[str]
+
+
+class LeftOutRow(Row):
+    """How many rows of a registered table do not count; none without such a row. Nobody else is told."""
+
+    __tablename__ = "datasets_left_out"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    without_id: Mapped[int]
+    repeated: Mapped[int]
 
 
 class AgreementRow(Row):

@@ -144,14 +144,24 @@ class ColumnView(View):
     type: str
     role: str
     nullable: bool
+    rule: tuple[str, ...] | None = None
+    """Of an id column: its own steps in place of the dataset's rule."""
 
 
 class DatasetView(View):
-    """A table registered at this node. Rows stay where they are; these are its public facts."""
+    """A table registered at this node. Rows stay where they are; these are its public facts, and how many
+    rows are left out, which nobody else is told."""
 
     name: str
     owner: str
     rows: int
+    """Those that count: not the ones left out."""
+    ids: int
+    """Different ids among them."""
+    without_id: int
+    """Rows left out for want of an id."""
+    repeated: int
+    """Rows left out because one before them has their id."""
     columns: tuple[ColumnView, ...]
     source: str
     """Where it is read from, in words."""

@@ -123,4 +123,5 @@ def facts_of(record: DatasetRecord) -> DatasetFacts:
         columns=record.columns,
         id_rule=record.id_rule,
         rows=record.rows,
+        ids=record.ids,
     )

@@ -76,7 +76,8 @@ def _problems(record: DatasetRecord, facts: DatasetFacts, terms: Terms) -> Itera
         yield "its owner did not sign the record"
     if record.dataset != f"{facts.owner}/{facts.name}":
         yield f"it is not {facts.owner}/{facts.name}"
-    if (record.columns, record.id_rule, record.rows) != (facts.columns, facts.id_rule, facts.rows):
+    counts = (record.rows, record.ids) == (facts.rows, facts.ids)
+    if not counts or (record.columns, record.id_rule) != (facts.columns, facts.id_rule):
         yield "columns, id rule or rows are others than its owner told"
 
 

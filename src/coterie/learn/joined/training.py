@@ -109,12 +109,12 @@ def give_rows(
 def _listed(context: RunContext, owner: str, frame: VerticalFrame, columns: Mapping[str, Any]) -> bytes:
     dataset = context.datasets[owner]
     rows = own_rows(frame, owner)
-    ids = dataset.ids.take(rows)
+    # Of other parties' rows the owner has no id to tell them by.
+    ids, own = dataset.id_table(rows.drop_null()), rows.is_valid()
     table = pa.Table.from_arrays(
-        [ids, *(pa.array(values) for values in columns.values())], [dataset.spec.id.name, *columns]
+        [*ids.columns, *(pa.array(values).filter(own) for values in columns.values())],
+        [*ids.column_names, *columns],
     )
-    if rows.null_count:  # of other parties' rows the owner has no id to tell them by
-        table = table.filter(rows.is_valid())
     content = io.BytesIO()
     pq.write_table(table, content)
     return content.getvalue()

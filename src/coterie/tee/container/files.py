@@ -36,6 +36,7 @@ def seal_file(
     columns: Many[Column] = (),
     id_rule: Many[IdRule] = (),
     rows: int | None = None,
+    ids: int | None = None,
 ) -> DatasetRecord:
     """Seal a table (or, without columns, any bytes) to ``target``, and sign its record beside it.
 
@@ -50,7 +51,7 @@ def seal_file(
     schema = schema_digest(columns, id_rule) if columns else None
     with Draft(target) as container, Draft(record_path(target), 0o644) as signed:
         made = seal(source, container.write, size=size, dataset=f"{identity.name}/{dataset}", schema=schema)
-        record = sign_record(identity, made, columns=columns, id_rule=id_rule, rows=rows)
+        record = sign_record(identity, made, columns=columns, id_rule=id_rule, rows=rows, ids=ids)
         signed.write(record.model_dump_json(indent=1).encode() + b"\n")
         container.settle()
         keys.keep(made.preamble, made.key)

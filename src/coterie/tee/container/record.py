@@ -78,6 +78,10 @@ class DatasetRecord(_Document):
     columns: Annotated[Many[Column], Field(max_length=10_000)]
     id_rule: Annotated[Many[IdRule], Field(max_length=16)]
     rows: Annotated[int, Field(ge=0, lt=2**53)] | None
+    ids: Annotated[
+        Annotated[int, Field(ge=0, lt=2**53)] | None, Field(exclude_if=lambda count: count is None)
+    ] = None
+    """Different ids, where they are fewer than rows; records of other tables do not have the field."""
     created: Time
     signature: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
     """Ed25519 by the owner, of the other fields in canonical form."""
@@ -91,10 +95,12 @@ class DatasetRecord(_Document):
         if not self.dataset.startswith(f"{self.owner.name}/"):
             raise ValueError(f"dataset: not one of {self.owner.name}")
         if self.schema_hash is None:
-            if self.columns or self.id_rule or self.rows is not None:
+            if self.columns or self.id_rule or self.rows is not None or self.ids is not None:
                 raise ValueError("schema_hash: columns, id rule and rows are those of a table, which has one")
             return self
-        Schema(columns=self.columns)  # one id, at most one label, no name twice
+        if self.ids is not None and (self.rows is None or not self.ids < self.rows):
+            raise ValueError("ids: told where they are fewer than rows")
+        Schema(columns=self.columns)  # at least one id, at most one label, no name twice
         if self.schema_hash != "sha256:" + schema_digest(self.columns, self.id_rule).hex():
             raise ValueError("schema_hash: not the one of columns and id_rule")
         return self
@@ -166,6 +172,7 @@ def sign_record(
     columns: Many[Column] = (),
     id_rule: Many[IdRule] = (),
     rows: int | None = None,
+    ids: int | None = None,
 ) -> DatasetRecord:
     """The record of what this party has just sealed.
 
@@ -183,6 +190,7 @@ def sign_record(
         "columns": columns,
         "id_rule": id_rule,
         "rows": rows,
+        "ids": ids,
         "created": timestamp(now()),
         "signature": "00" * 64,
     }

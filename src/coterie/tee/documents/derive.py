@@ -22,6 +22,7 @@ from coterie.agreement import (
     Terms,
 )
 from coterie.crypto import Identity, timestamp
+from coterie.data import id_names
 from coterie.tee.container.record import DatasetRecord
 from coterie.tee.documents.errors import BEYOND_TERMS, NOT_GRANTED
 from coterie.tee.documents.grant import Grant, GrantedOutput, Partner
@@ -95,7 +96,7 @@ def grant_within(
     if granted is None:
         raise BEYOND_TERMS(record.dataset)
     sealed = {column.name for column in record.columns}
-    for name in (granted.id, granted.label, *granted.columns):
+    for name in (*id_names(granted.id), granted.label, *granted.columns):
         if name is not None and name not in sealed:
             raise NOT_GRANTED(f"column '{name}' was not sealed", party=owner.name)
     values = {name: {key: [value] for key, value in one.items()} for name, one in defaults.items()}
@@ -146,7 +147,7 @@ def _dataset_refusals(terms: Terms, used: ManifestDataset) -> Iterator[str]:
         yield used.dataset
         return
     if used.id != granted.id:
-        yield f"column '{used.id}' of {used.dataset} as the id"
+        yield f"column '{', '.join(id_names(used.id))}' of {used.dataset} as the id"
     if used.label is not None and used.label != granted.label:
         yield f"column '{used.label}' of {used.dataset} as the label"
     for column in used.columns:

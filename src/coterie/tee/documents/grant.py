@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from coterie.agreement import ComponentTerms, ResultKind
 from coterie.crypto import Identity, PartyName
-from coterie.data import ColumnName, Many
+from coterie.data import ColumnName, IdNames, Many, id_names
 from coterie.tee.container.record import Owner
 from coterie.tee.documents.base import (
     DOCUMENT_LIMIT,
@@ -59,7 +59,7 @@ class Grant(Signed):
     """The one job that is allowed; None: every job within ``components``."""
     components: Annotated[Many[ComponentTerms], Field(max_length=256)] | None
     """Steps that jobs may have. Every parameter needs a bound that it is within. None beside a manifest."""
-    id: ColumnName
+    id: IdNames
     columns: Annotated[Many[ColumnName], Field(max_length=10_000)]
     label: ColumnName | None
     partners: Annotated[Many[Partner], Field(max_length=256)]
@@ -123,7 +123,7 @@ class Grant(Signed):
     def _lists(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         label = () if self.label is None else (self.label,)
         return (
-            ("columns", (self.id, *self.columns, *label)),
+            ("columns", (*id_names(self.id), *self.columns, *label)),
             ("components", tuple(one.name for one in self.components or ())),
             ("partners", (self.dataset, *(one.dataset for one in self.partners))),
             ("outputs", tuple(one.kind for one in self.outputs)),

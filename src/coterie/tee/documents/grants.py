@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from coterie.agreement import ComponentTerms
 from coterie.crypto import PartyName
-from coterie.data import Many
+from coterie.data import Many, id_names
 from coterie.errors import CoterieError
 from coterie.tee.container.merkle import LEAF, RootBuilder
 from coterie.tee.container.record import DatasetRecord
@@ -148,7 +148,7 @@ def _data(grant: Grant, used: ManifestDataset, record: DatasetRecord | None) -> 
     if used.dataset != grant.dataset or used.record != grant.record:
         yield f"{used.dataset} as the job names it: the grant is for another sealing or data set"
     if used.id != grant.id:
-        yield f"column '{used.id}' as the id"
+        yield f"column '{', '.join(id_names(used.id))}' as the id"
     if used.label is not None and used.label != grant.label:
         yield f"column '{used.label}' as the label"
     if record is not None:
@@ -166,8 +166,9 @@ def _record(grant: Grant, used: ManifestDataset, record: DatasetRecord) -> Itera
     roles = {column.name: column.role for column in record.columns}
     # An agreement may grant as a feature what its owner's table has as the label, never an id.
     wrong = [name for name in used.columns if roles.get(name) not in ("feature", "label")]
-    if roles.get(used.id) != "id":
-        wrong.append(used.id)
+    # All of them, in their order: a part of a composite id would be compared with other people's.
+    if [name for name, role in roles.items() if role == "id"] != list(id_names(used.id)):
+        wrong.extend(id_names(used.id))
     if used.label is not None and roles.get(used.label) not in ("feature", "label"):
         wrong.append(used.label)
     for name in wrong:

@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue, model_validator
 
 from coterie.agreement import ResultKind
 from coterie.crypto import PartyName
-from coterie.data import ColumnName, Many
+from coterie.data import ColumnName, IdNames, Many, id_names
 from coterie.tee.documents.base import (
     DOCUMENT_LIMIT,
     ContentName,
@@ -45,7 +45,7 @@ class ManifestDataset(Document):
     """``owner/name``, as in the record."""
     record: Sha256
     """Digest of the data-set record."""
-    id: ColumnName
+    id: IdNames
     columns: Annotated[Many[ColumnName], Field(max_length=10_000)]
     """Features, in model order."""
     label: ColumnName | None
@@ -155,5 +155,5 @@ def _check_dataset(dataset: ManifestDataset) -> None:
     if not dataset.dataset.startswith(f"{dataset.owner}/"):
         raise ValueError(f"datasets: '{dataset.dataset}' is not one of {dataset.owner}")
     label = () if dataset.label is None else (dataset.label,)
-    if (name := repeated((dataset.id, *dataset.columns, *label))) is not None:
+    if (name := repeated((*id_names(dataset.id), *dataset.columns, *label))) is not None:
         raise ValueError(f"datasets: column '{name}' is named twice")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from coterie.data import id_names
 from coterie.tee.container.opening import open_in_memory
 from coterie.tee.container.record import DatasetRecord
 from coterie.tee.documents.manifest import ManifestDataset
@@ -44,7 +45,7 @@ class OpenedDataset:
         import pyarrow.parquet as pq
 
         label = () if self.used.label is None else (self.used.label,)
-        names = [self.used.id, *self.used.columns, *label]
+        names = [*id_names(self.used.id), *self.used.columns, *label]
         try:
             table = pq.read_table(pa.BufferReader(pa.py_buffer(self._content)), columns=names)
         except (pa.ArrowException, OSError) as error:
