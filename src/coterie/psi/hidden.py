@@ -1,15 +1,15 @@
 """Set intersection to none: two parties share for each bin of a table whether what is in it is common.
 
 R puts each of its rows x into a bin of its own (``cuckoo.py``): into the i-th of the three that x may lie in.
-S has each of its rows y in all three. F is an oblivious pseudo-random function (``many.py``, step 2: 2HashDH)
-of a row with such a number i.
+S has each of its rows y in all three. F is an oblivious pseudo-random function (``oprf.py``) of a row with
+such a number i.
 
-1. *Points.* R sends the key of the table, and for each of its rows (x, i) a blinded point.
-2. *Answers.* S raises them to its secret: R has F(x, i), for the one i of each row.
-3. *Table.* S draws for each bin j a *string* r_j, and for each of its columns a number p_j. It sends an
-   oblivious key-value store (``store.py``): for each row y and each i, with j the i-th bin of y, the values
-   r_j and y's numbers less p_j modulo 2^64, masked by F(y, i).
-4. R looks up each of its rows: strings r'_j, and numbers. For empty bins it draws them.
+1. *Function.* R sends the key of the bins, and gets F(x, i), for the one i of each of its rows. S can compute
+   F of anything.
+2. *Table.* S draws for each bin j a *string* r_j, and for each of its columns a number p_j. It sends an
+   oblivious key-value store: for each row y and each i, with j the i-th bin of y, the values r_j and y's
+   numbers less p_j modulo 2^64, masked by F(y, i).
+3. R looks up each of its rows: strings r'_j, and numbers. For empty bins it draws them.
 
 So in the bin of a common row r'_j = r_j, and R's number and p_j are shares of S's column there. In any other
 bin r'_j is random, and equal to r_j by chance with 2^-40 for all bins together. Whether they are equal is for
@@ -18,13 +18,12 @@ secure computation to find, as a shared bit: this protocol tells it to nobody.
 Who sees what, if both follow the protocol:
 
 - *S* sees a key that is drawn until the rows of R can be placed, which is within 2^-40 of a uniform one
-  (``cuckoo.py``), and random elements (decisional Diffie-Hellman, H a random oracle). It learns R's number of
-  rows.
+  (``cuckoo.py``), and what the function shows it, which is as good as random. It learns R's number of rows.
 - *R* computes F for one i of each of its own rows. What the table holds under all other keys is masked by
-  strings that it can not compute, so the table is uniformly random but for the own rows that are common:
-  these show r_j and numbers less p_j, of one row in each bin, and no other row shows that r_j or that p_j.
-  They are uniform and independent. So R's view is the same whichever of its rows are common. It learns S's
-  number of rows.
+  strings that are as good as random to it, so the table is uniformly random but for the own rows that are
+  common: these show r_j and numbers less p_j, of one row in each bin, and no other row shows that r_j or that
+  p_j. They are uniform and independent. So R's view is the same whichever of its rows are common. It learns
+  S's number of rows.
 
   That each row is looked up by one i alone is needed: were F of y alone, R could look up two of its rows in a
   bin that both may lie in, and would find equal strings if both are common.
@@ -43,29 +42,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie._kernels import keyed_hashes, ristretto_hash_mul, ristretto_mul, ristretto_scalar
+from coterie._kernels import keyed_hashes, okvs_cells, okvs_decode, okvs_encode
+from coterie.psi import oprf, vole
+from coterie.psi.costs import Clock, count_oprf, memory_of
 from coterie.psi.cuckoo import CHOICES, KEY_BYTES, bins, named, placed
-from coterie.psi.errors import BAD_NUMBERS, BAD_POINT
-from coterie.psi.rows import CHUNK, Progress, RandomBytes, check, check_distinct, chunks
-from coterie.psi.statement import HASH_BYTES, POINT_BYTES, STATISTICAL_BITS, ProtocolStatement
-from coterie.psi.store import SLOT_BYTES, Slots, as_bytes, as_words, cells, decode, encode
+from coterie.psi.errors import BAD_NUMBERS, NO_ROWS, NO_TABLE
+from coterie.psi.method import Method
+from coterie.psi.rows import Progress, RandomBytes, check, check_distinct
+from coterie.psi.statement import ITEM_BYTES, STATISTICAL_BITS, ProtocolStatement
 
 if TYPE_CHECKING:
     from coterie.wire import Channel
 
-ROUNDS_RECEIVER, ROUNDS_SENDER = 2, 1
 WORD = 8
-_PAD = 32
-"""Bytes of a mask that one hash gives."""
-_ORDER = 2**252 + 27742317777372353535851937790883648493
-"""Of the group."""
+CELL_BYTES = 16
+"""Of the table: two words of a row's values, the string first."""
+CHUNK_CELLS = 1 << 16
+"""Cells of a message: 1 MiB."""
+SESSION_BYTES = 16
+_OPERATIONS = 800
+"""Ring multiplications that take as long as what is done for one cell, for the estimate of time."""
 
 Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint64]
 Rows = NDArray[np.int64]
 
 STATEMENT_HIDDEN = ProtocolStatement(
-    protocol="oblivious Diffie-Hellman functions on Ristretto255, an oblivious store and a cuckoo table",
+    protocol="oblivious pseudo-random function by vector oblivious linear evaluation, an oblivious key-value "
+    "store and a cuckoo table",
     adversary="semi-honest",
     threshold="one of the two parties",
     helper=None,
@@ -80,7 +84,9 @@ def _domain(name: str) -> bytes:
 
 
 # Public: they separate these hashes from all others.
-_ITEM, _VALUE, _SLOTS = _domain("item"), _domain("value"), (_domain("slot/1"), _domain("slot/2"))
+_ITEM, _SESSION = _domain("item"), _domain("session")
+
+_METHOD = Method("oprf")
 
 
 @dataclass(frozen=True)
@@ -120,8 +126,8 @@ class CostHidden:
     rounds_receiver: int
     """Length of the longest chain of messages that ends at this party."""
     rounds_sender: int
-    multiplications: int
-    """Of group elements, at the busier party."""
+    operations: int
+    """About as many ring multiplications as take the same time."""
     memory: int
     """Bytes at the party that needs more, at most, beyond what is given and returned."""
 
@@ -134,22 +140,25 @@ def string_bits(count: int) -> int:
 def cost_hidden(receiver: int, sender: int, columns: int = 0) -> CostHidden:
     """Of :func:`circuit_receive` and :func:`circuit_send` between parties with these numbers of rows.
 
-    Independent of the data, and of how many rows are common.
+    Independent of the data, and of how many rows are common. Errors: CT-2001 (a party has no rows).
     """
-    count, width = bins(receiver), _width(bins(receiver), columns)
-    table = cells(CHOICES * sender)
+    if min(receiver, sender) < 1:
+        raise NO_ROWS(f"{receiver} and {sender} rows")
+    clock, cells = Clock(), _parts(columns) * okvs_cells(CHOICES * sender)
+    clock.messages(("receiver", "sender", KEY_BYTES))
+    count_oprf(clock, _METHOD, "receiver", "sender", receiver)
+    clock.messages(("sender", "receiver", CELL_BYTES * cells))
     return CostHidden(
-        bins=count,
-        receiver_to_sender=KEY_BYTES + POINT_BYTES * receiver,
-        sender_to_receiver=POINT_BYTES * receiver + width * table,
-        rounds_receiver=ROUNDS_RECEIVER,
-        rounds_sender=ROUNDS_SENDER,
-        multiplications=receiver + max(receiver, CHOICES * sender),
-        # The table as words and as it is sent, slots and values while it is made. What a chunk takes is the
-        # constant.
-        memory=3 * (width + WORD) * table
-        + (SLOT_BYTES + 3 * (width + WORD)) * CHOICES * max(sender, receiver)
-        + (4 << 20),
+        bins=bins(receiver),
+        receiver_to_sender=clock.sent["receiver"]["sender"],
+        sender_to_receiver=clock.sent["sender"]["receiver"],
+        rounds_receiver=clock.depths["receiver"],
+        rounds_sender=clock.depths["sender"],
+        operations=_OPERATIONS * (okvs_cells(receiver) + cells + CHOICES * sender) + 10**8,
+        # The function's; a table twice, and for each key its item, its value of the function, and cells.
+        memory=memory_of(_METHOD, receiver, sender)
+        + 2 * CELL_BYTES * cells
+        + (96 + 3 * CELL_BYTES * _parts(columns)) * CHOICES * max(sender, receiver),
     )
 
 
@@ -160,7 +169,6 @@ def circuit_receive(
     columns: int = 0,
     *,
     progress: Progress | None = None,
-    chunk: int = CHUNK,
     random: RandomBytes = secrets.token_bytes,
 ) -> Taken:
     """The part of the party whose rows the bins are. The peer calls :func:`circuit_send` at the same time.
@@ -171,32 +179,31 @@ def circuit_receive(
     :param hashes: shape (n, 32), uint8: the keyed hash of each row's id. Equal ids have equal hashes at both.
     :param peer_rows: the peer's number of rows, as the plan says.
     :param columns: how many numbers of each row the peer gives.
-    :param progress: called as ``progress(done, total, what)``, in rows worked on; may raise to cancel.
-    :param chunk: rows of a message; the same at both parties.
+    :param progress: called as ``progress(done, total, what)``, in steps of the protocol; may raise to cancel.
     :param random: the source of secret randomness: anything but the operating system's makes a run insecure.
 
-    Errors: CT-2001 (a party has no rows), CT-2002 (two own rows have one id; nothing was sent), CT-2003 (the
-    peer sent no group elements), CT-2006 (wrong arguments), CT-2007 (a chance below 2^-320), CT-1202 (the
+    Errors: CT-2001 (a party has no rows), CT-2002 (two own rows have one id; nothing was sent), CT-2006
+    (wrong arguments), CT-2007 (a chance below 2^-40), CT-2010 (the peer sent no group elements), CT-1202 (the
     peer has another number of rows), and those of the channel. The caller tells the peer, by ``mesh.fail``.
     """
-    check(hashes, [peer_rows], chunk)
+    check(hashes, [peer_rows], 1)
     check_distinct(hashes)
-    step = _Steps(progress, 2 * len(hashes))
+    step = _Steps(progress)
+    step("placing own rows")
     key, places, which = placed(hashes, random)
     channel.send_array("psi/key", np.frombuffer(key, np.uint8))
-    values = _asked(channel, _items(hashes, which), chunk, random, step)
+    step("agreeing on a function")
+    items = _items(hashes, which)
+    taken = vole.take(channel, okvs_cells(len(items)), random=random)
+    values = oprf.receive(channel, items, taken, _session(key, "function"), random, malicious=False)
+    step("receiving the table")
+    found = _looked_up(channel, items, values, CHOICES * peer_rows, _parts(columns), key)
     count = bins(len(hashes))
-    width, of = _width(count, columns), CHOICES * peer_rows
-    table = np.empty((cells(of), width), np.uint8)
-    for start, end in chunks(len(table), chunk):
-        table[start:end] = channel.recv_array("psi/table", np.uint8, (end - start, width))
-    found = decode(as_words(table), _slots(values, of)) ^ as_words(_pads(values, width))
     # Also what stays in empty bins: nothing tells them apart.
-    strings = _drawn(random, count, 1)[:, 0]
-    numbers = _drawn(random, count, columns)
+    strings, numbers = _drawn(random, count, 1)[:, 0], _drawn(random, count, columns)
     rows = np.full(count, -1, np.int64)
     own = places[np.arange(len(hashes)), which]
-    strings[own], numbers[own] = _split(found, width, columns)
+    strings[own], numbers[own] = found[:, 0], found[:, 1 : 1 + columns]
     rows[own] = np.arange(len(hashes))
     return Taken(strings & _low(count), numbers, rows)
 
@@ -208,7 +215,6 @@ def circuit_send(
     numbers: Words | None = None,
     *,
     progress: Progress | None = None,
-    chunk: int = CHUNK,
     random: RandomBytes = secrets.token_bytes,
 ) -> Given:
     """The part of the other party.
@@ -217,78 +223,70 @@ def circuit_send(
 
     Else as :func:`circuit_receive`, and CT-2040 where the numbers are not those of the rows.
     """
-    check(hashes, [peer_rows], chunk)
+    check(hashes, [peer_rows], 1)
     check_distinct(hashes)
     given = np.empty((len(hashes), 0), np.uint64) if numbers is None else numbers
     if given.dtype != np.uint64 or given.ndim != 2 or len(given) != len(hashes):
         raise BAD_NUMBERS(f"{given.dtype} of shape {given.shape} for {len(hashes)} rows")
-    count, columns = bins(peer_rows), given.shape[1]
-    width = _width(count, columns)
-    step = _Steps(progress, peer_rows + CHOICES * len(hashes))
-    scalar = ristretto_scalar(random(64))
+    count, columns, step = bins(peer_rows), given.shape[1], _Steps(progress)
+    step("waiting for the bins")
     key = channel.recv_array("psi/key", np.uint8, (KEY_BYTES,)).tobytes()
-    _answer(channel, scalar, peer_rows, chunk, step)
+    step("agreeing on a function")
+    giving = vole.give(channel, okvs_cells(peer_rows), random=random)
+    function = oprf.serve(channel, peer_rows, giving, _session(key, "function"), random, malicious=False)
+    step("making the table")
     strings, masks = _drawn(random, count, 1) & _low(count), _drawn(random, count, columns)
     # Row after row, the three of each together.
     places = named(hashes, key, peer_rows).reshape(-1)
     which = np.tile(np.arange(CHOICES, dtype=np.uint32), len(hashes))
-    values = _evaluated(_items(np.repeat(hashes, CHOICES, axis=0), which), scalar, chunk, step)
-    told = np.repeat(given, CHOICES, axis=0) - masks[places]
-    joined = _joined(strings[places], told, width)
-    whole = as_words(joined ^ _pads(values, width))
-    table = as_bytes(encode(_slots(values, len(values)), whole, random), width)
-    for start, end in chunks(len(table), chunk):
-        channel.send_array("psi/table", table[start:end])
+    items = _items(np.repeat(hashes, CHOICES, axis=0), which)
+    told = np.zeros((len(items), 2 * _parts(columns)), np.uint64)
+    told[:, :1] = strings[places]
+    told[:, 1 : 1 + columns] = np.repeat(given, CHOICES, axis=0) - masks[places]
+    _send_table(channel, items, function(items), told, random, key)
     return Given(strings[:, 0], masks)
 
 
-# The function
+# The table: one store for each two words of a row's values
 
 
-def _asked(channel: Channel, items: Bytes, chunk: int, random: RandomBytes, step: _Steps) -> Bytes:
-    """F of own items, from the peer that holds its secret; shape (n, 32)."""
-    scalar = ristretto_scalar(random(64))
-    inverse = pow(int.from_bytes(scalar, "little"), -1, _ORDER).to_bytes(32, "little")
-    for start, end in chunks(len(items), chunk):
-        channel.send_array("psi/points", ristretto_hash_mul(items[start:end], scalar))
-        step(end - start, "blinding own rows")
-    values = np.empty((len(items), HASH_BYTES), np.uint8)
-    for start, end in chunks(len(items), chunk):
-        answers = channel.recv_array("psi/answers", np.uint8, (end - start, POINT_BYTES))
-        values[start:end] = _value(_times(answers, inverse, start, channel.peer), items[start:end])
-        step(end - start, "reading the peer's answers")
-    return values
+def _send_table(
+    channel: Channel, items: Bytes, values: Bytes, told: Words, random: RandomBytes, key: bytes
+) -> None:
+    for part in range(told.shape[1] // 2):
+        words = np.ascontiguousarray(told[:, 2 * part : 2 * part + 2], "<u8").view(np.uint8)
+        session = _session(key, f"table/{part}")
+        try:
+            table = okvs_encode(items, words ^ _pad(values, part), session, random(32))
+        except ArithmeticError as error:
+            raise NO_TABLE(str(error)) from error
+        for start in range(0, len(table), CHUNK_CELLS):
+            channel.send_array("psi/table", table[start : start + CHUNK_CELLS])
 
 
-def _answer(channel: Channel, scalar: bytes, rows: int, chunk: int, step: _Steps) -> None:
-    for start, end in chunks(rows, chunk):
-        points = channel.recv_array("psi/points", np.uint8, (end - start, POINT_BYTES))
-        channel.send_array("psi/answers", _times(points, scalar, start, channel.peer))
-        step(end - start, "blinding the peer's rows")
+def _looked_up(channel: Channel, items: Bytes, values: Bytes, of: int, parts: int, key: bytes) -> Words:
+    """The words of own rows, shape (n, 2 * parts)."""
+    cells, found = okvs_cells(of), np.empty((len(items), 2 * parts), np.uint64)
+    for part in range(parts):
+        table = np.empty((cells, CELL_BYTES), np.uint8)
+        for start in range(0, cells, CHUNK_CELLS):
+            rows = table[start : start + CHUNK_CELLS]
+            rows[:] = channel.recv_array("psi/table", np.uint8, rows.shape)
+        words = okvs_decode(table, items, _session(key, f"table/{part}"), of) ^ _pad(values, part)
+        found[:, 2 * part : 2 * part + 2] = words.view("<u8")
+    return found
 
 
-def _evaluated(items: Bytes, scalar: bytes, chunk: int, step: _Steps) -> Bytes:
-    """F of own items, by the holder of the secret."""
-    values = np.empty((len(items), HASH_BYTES), np.uint8)
-    for start, end in chunks(len(items), chunk):
-        part = items[start:end]
-        values[start:end] = _value(ristretto_hash_mul(part, scalar), part)
-        step(end - start, "blinding own rows")
-    return values
+def _parts(columns: int) -> int:
+    return -(-(1 + columns) // 2)
 
 
-def _times(points: Bytes, scalar: bytes, start: int, peer: str) -> Bytes:
-    try:
-        return ristretto_mul(points, scalar)
-    except ValueError as error:
-        raise BAD_POINT(f"from row {start}: {error}", party=peer) from error
+def _pad(values: Bytes, part: int) -> Bytes:
+    """The mask of two words of each row."""
+    return np.ascontiguousarray(_hashed(values, _domain(f"pad/{part}"))[:, :CELL_BYTES])
 
 
-def _value(points: Bytes, items: Bytes) -> Bytes:
-    return _hashed(np.concatenate([points, items], axis=1), _VALUE)
-
-
-# Keys, masks and values of the table
+# Hashes and random words
 
 
 def _hashed(rows: Bytes, key: bytes) -> Bytes:
@@ -299,39 +297,14 @@ def _hashed(rows: Bytes, key: bytes) -> Bytes:
 
 def _items(hashes: Bytes, which: NDArray[np.uint32]) -> Bytes:
     """Rows with the number of their bin, among the three."""
-    return _hashed(np.concatenate([hashes, which.astype(np.uint8)[:, None]], axis=1), _ITEM)
+    both = np.concatenate([hashes, which.astype(np.uint8)[:, None]], axis=1)
+    return np.ascontiguousarray(_hashed(both, _ITEM)[:, :ITEM_BYTES])
 
 
-def _slots(values: Bytes, of: int) -> Slots:
-    slots = Slots.empty(len(values))
-    slots.fill(0, np.concatenate([_hashed(values, key) for key in _SLOTS], axis=1), of=of)
-    return slots
-
-
-def _pads(values: Bytes, width: int) -> Bytes:
-    """The mask of each key's values."""
-    parts = [_hashed(values, _domain(f"pad/{part}")) for part in range(-(-width // _PAD))]
-    return np.concatenate(parts, axis=1)[:, :width]
-
-
-def _width(count: int, columns: int) -> int:
-    """Bytes of a value: the string, then the numbers."""
-    return -(-string_bits(count) // 8) + WORD * columns
-
-
-def _joined(strings: Words, numbers: Words, width: int) -> Bytes:
-    lead = width - WORD * numbers.shape[1]
-    parts = [np.ascontiguousarray(one, "<u8").view(np.uint8) for one in (strings, numbers)]
-    return np.concatenate(
-        [parts[0].reshape(len(strings), -1)[:, :lead], parts[1].reshape(len(numbers), -1)], 1
-    )
-
-
-def _split(found: Words, width: int, columns: int) -> tuple[Words, Words]:
-    text = as_bytes(found, width)
-    lead = width - WORD * columns
-    numbers = np.ascontiguousarray(text[:, lead:]).view("<u8").reshape(len(text), columns)
-    return as_words(text[:, :lead])[:, 0], numbers
+def _session(key: bytes, use: str) -> bytes:
+    """The session of one use of a store: the receiver has drawn the key for this run."""
+    text = np.frombuffer(key + use.encode(), np.uint8)
+    return _hashed(text[None], _SESSION).tobytes()[:SESSION_BYTES]
 
 
 def _drawn(random: RandomBytes, count: int, columns: int) -> Words:
@@ -345,10 +318,12 @@ def _low(count: int) -> np.uint64:
 class _Steps:
     """How far a party is."""
 
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self._progress, self._total, self._done = progress, total, 0
+    TOTAL = 3
 
-    def __call__(self, rows: int, what: str) -> None:
-        self._done += rows
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress, self._done = progress, 0
+
+    def __call__(self, what: str) -> None:
         if self._progress:
-            self._progress(self._done, self._total, what)
+            self._progress(self._done, self.TOTAL, what)
+        self._done += 1

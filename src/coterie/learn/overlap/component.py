@@ -22,8 +22,6 @@ __all__ = ["Overlap"]
 PAIR = 2
 _BYTES_PER_ROW = 128
 """Hashes of the own ids, and sorting them."""
-_OPERATIONS = 12_000
-"""Ring multiplications that take as long as one multiplication on the curve, for the estimate of time."""
 
 
 class Overlap(Component[OverlapParams]):
@@ -74,7 +72,7 @@ class Overlap(Component[OverlapParams]):
                 "sent": sent,
                 "rounds": {**dict.fromkeys(context.everybody, 0), **needs["rounds"]},
                 "memory": memory + max(cost.memory, needs["memory"]),
-                "operations": needs["operations"] + _OPERATIONS * cost.multiplications,
+                "operations": needs["operations"] + cost.operations,
             },
             statement=MPC,
         )
