@@ -29,8 +29,9 @@ METHOD = """The common ids of two parties' tables, from CSV files to CSV files.
   against the plan.
 - *SPU*: version 0.9.5, `psi_execute`, brpc links without TLS, the result for both (`broadcast_result`), in
   one order. It is told that ids are unique, and so does not look (with that look it takes a sixth more).
-  Buckets of 2^18 rows, the fastest of 2^17 to 2^20, for RR22 (`low` is its mode of low communication) and
-  KKRT; ECDH on Curve25519, the fastest of its curves. It sorts with the program `sort` on all cores, whose
+  Buckets of 2^18 rows, the fastest of 2^17 to 2^20, for RR22 and KKRT; `low` is RR22's mode of low
+  communication, in one bucket, as in several it misses common rows; ECDH on Curve25519, the fastest of its
+  curves. It sorts with the program `sort` on all cores, whose
   memory is not counted.
 - *OpenMined*: OpenMined PSI 2.0.6 from the package registry, its messages over a plain TCP connection, the
   server's set `RAW`. Only its client gets the result: nothing is done for the server, which writes nothing.

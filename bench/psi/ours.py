@@ -14,10 +14,11 @@ from bench.psi.work import DH, MALICIOUS, OPRF, PARTIES, Data, Work
 from bench.shaper import shaped
 
 METHODS: dict[str, dict[str, Any]] = {
-    OPRF: {"method": "oprf"},
-    DH: {"method": "dh"},
-    MALICIOUS: {"method": "oprf", "malicious": True},
+    OPRF: {"protocol": "oprf"},
+    DH: {"protocol": "dh"},
+    MALICIOUS: {"protocol": "oprf", "security": "malicious"},
 }
+"""Of ``psi.Method``, by side."""
 SECONDS = 3600
 
 
@@ -31,7 +32,7 @@ def measure(work: Work, data: Data, side: str) -> Run:
             "inputs": {party: str(data.path(party)) for party in PARTIES},
             "outputs": {party: str(Path(homes) / f"{party}.csv") for party in PARTIES},
             "rows": work.rows,
-            "how": METHODS[side],
+            "method": METHODS[side],
         }
         path = data.folder / "ours.json"
         path.write_text(json.dumps(spec), encoding="utf-8")
@@ -39,8 +40,8 @@ def measure(work: Work, data: Data, side: str) -> Run:
         done = run_together(commands, data.folder, SECONDS)
         results = {party: one.result for party, one in done.items()}
         for party, result in results.items():
-            if result["planned"] != result["payload"]:
+            if result["planned"] != result["used"]:
                 raise RuntimeError(
-                    f"{party} sent {result['payload']} bytes and had planned {result['planned']}"
+                    f"{party} used {result['used']} bytes and rounds, and had planned {result['planned']}"
                 )
         return told(side, results, data, ((party, Path(spec["outputs"][party])) for party in PARTIES))

@@ -10,13 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
-
 from bench.meter import Meter
 from bench.participants import meet, mesh
+from bench.psi.order import ascending
 from bench.psi.work import COLUMN, PARTIES, write_ids
 from coterie import psi
 from coterie.data import Column, CsvSource, Dataset, DatasetSpec, load
@@ -32,45 +28,31 @@ def dataset(path: str) -> Dataset:
     return load(DatasetSpec(name="customers", source=CsvSource(path=path), columns=columns))
 
 
-def intersect(
-    links: LinkMesh, peer: str, hashes: NDArray[np.uint8], peer_rows: int, how: dict[str, Any]
-) -> NDArray[np.int64]:
-    """Own numbers of the common rows."""
-    if how != {"method": "dh"}:
-        raise ValueError(f"no protocol for {how}")
-    return psi.align(links, peer, hashes, peer_rows).indices
-
-
-def planned(own_rows: int, peer_rows: int, how: dict[str, Any]) -> int:
-    """Payload bytes that this party is to send."""
-    if how != {"method": "dh"}:
-        raise ValueError(f"no protocol for {how}")
-    return psi.cost(own_rows, peer_rows).a_to_b
-
-
 def measured(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]:
     """From the file to the file; what it took."""
     (peer,) = (party for party in PARTIES if party != name)
-    rows, how = spec["rows"], spec["how"]
+    rows, method = spec["rows"], psi.Method(**spec["method"])
+    plan = psi.planned(rows, method)
     meet(links, "begin")
     meter = Meter()
     customers = dataset(spec["inputs"][name])
     hashes = customers.keyed_ids(KEY)
     meter.part("reading")
     with links.step(STEP):
-        indices = intersect(links, peer, hashes, rows[peer], how)
+        found = psi.intersect(links, rows, hashes, method)
         rounds = links.depth
     meter.part("intersecting")
-    common = customers.ids.take(pa.array(indices))
-    write_ids(Path(spec["outputs"][name]), common.take(pc.sort_indices(common)))
+    if found is None:
+        raise ValueError("both parties are to learn the result")
+    write_ids(Path(spec["outputs"][name]), ascending(customers.ids, found.indices))
     meter.part("writing")
     result = meter.end()
     meet(links, "end")
     return result | {
         "sent": meter.sent(),
+        "planned": [plan.sent[name][peer], plan.rounds[name]],
+        "used": [links.egress()[STEP][peer].sent, rounds],
         "rounds": rounds,
-        "payload": links.egress()[STEP][peer].sent,
-        "planned": planned(rows[name], rows[peer], how),
     }
 
 

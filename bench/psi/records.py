@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.psi.side import Run
-from bench.psi.work import PARTIES, Work
+from bench.psi.work import OURS, PARTIES, Work
 from bench.records import Record, compare
 from bench.turns import by_side, largest, middle
 
@@ -16,6 +16,7 @@ def records_of(work: Work, runs: Sequence[Run], missing: str | None) -> list[Rec
     fewer = sides.pop(work.smaller_name, [])
     first, *_ = [*sides, ""]
     records = [_compared(work, mine, side, theirs, own=side == first) for side, theirs in sides.items()]
+    first = next((side for side in sides if not side.startswith(OURS)), first)
     if first:
         records += [_processor(work, mine, first, sides[first]), _memory(work, mine, first, sides[first])]
     else:

@@ -86,8 +86,8 @@ class Data:
         return self.folder / f"{party}.csv"
 
 
-ALL = (DH, RR22, KKRT, ECDH)
-NETWORK = (DH, RR22, RR22_LOW, KKRT)
+ALL = (OPRF, DH, RR22, KKRT, ECDH)
+NETWORK = (OPRF, RR22, RR22_LOW, KKRT)
 
 
 def equal(rows: int) -> dict[str, int]:
@@ -100,7 +100,8 @@ WORKS = (
     Work("psi_1e5", **equal(100_000), sides=(*ALL, OPENMINED), once=(OPENMINED,)),
     Work("psi_1e6", **equal(1_000_000), sides=ALL),
     Work("psi_2e20", **equal(2**20), sides=(*ALL, OPENMINED), once=(OPENMINED,)),
-    Work("psi_1e7", **equal(10_000_000), sides=(DH, RR22, KKRT), once=(DH, KKRT), beside=1_000_000),
+    Work("psi_1e7", **equal(10_000_000), sides=(OPRF, RR22, KKRT), once=(KKRT,), beside=1_000_000),
+    Work("malicious", **equal(2**20), sides=(MALICIOUS, OPRF, RR22)),
     Work("psi_lan", **equal(2**20), sides=NETWORK, shape=LAN),
     Work("psi_wan", **equal(2**20), sides=NETWORK, shape=WAN),
     Work("psi_narrow", **equal(2**20), sides=NETWORK, shape=NARROW, once=(KKRT,)),

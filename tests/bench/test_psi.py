@@ -1,4 +1,4 @@
-"""The benchmark of set intersection: its files, its look at results, its sides, its records and pictures."""
+"""The benchmark of set intersection: files, the look at results, sides, records, pictures."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import bench.psi
 from bench import page, run
 from bench.meter import Meter
 from bench.psi import ours
+from bench.psi.order import ascending
 from bench.psi.records import records_of
 from bench.psi.side import Run, told
 from bench.psi.work import (
-    DH,
     ECDH,
     KKRT,
+    OPRF,
     PARTIES,
     RR22,
     WORKS,
@@ -33,7 +36,7 @@ from bench.psi.work import (
     write_ids,
 )
 
-SMALL = Work("small", 60, 40, (DH, RR22, KKRT), once=(KKRT,))
+SMALL = Work("small", 60, 40, (OPRF, RR22, KKRT), once=(KKRT,))
 MACHINE = {"processor": "P", "load before": "0.1"}
 
 
@@ -86,15 +89,23 @@ def test_a_wrong_result_is_refused(found: list[int], why: str, tmp_path: Path) -
     check("side", "left", path, truth)
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.one_of(st.text(max_size=3), st.text("ab\0", max_size=12)), max_size=30), st.data())
+def test_ids_in_ascending_order(texts: list[str], data: st.DataObject) -> None:
+    rows = data.draw(st.permutations(range(len(texts))))[: len(texts) // 2 + 1]
+    found = ascending(pa.array(["cut", *texts], pa.large_string())[1:], np.array(rows, dtype=np.int64))
+    assert found.to_pylist() == sorted((texts[row] for row in rows), key=str.encode)
+
+
 def test_ours_from_file_to_file(tmp_path: Path) -> None:
     data = generate(SMALL, tmp_path)
-    one = ours.measure(SMALL, data, DH)
-    # Points, tags and digests, and what TLS and the links put around them.
-    assert one.sent["left"] > 32 * 60 > 32 * 40
+    one = ours.measure(SMALL, data, OPRF)
+    assert one.sent["left"] > 1000
     assert 0.0 < one.parts["left"]["intersecting"] < one.seconds
     assert one.memory > 2**20
     assert one.processor_s > 0.0
-    assert one.rounds == 3
+    assert one.rounds
+    assert one.rounds >= 3
 
 
 def test_what_a_side_has_written_is_looked_at(tmp_path: Path) -> None:
@@ -103,10 +114,10 @@ def test_what_a_side_has_written_is_looked_at(tmp_path: Path) -> None:
     results = {"left": tells, "right": tells | {"seconds": 2.0, "sent": 50, "rounds": 3}}
     write_ids(data.folder / "good.csv", pa.array(data.truth))
     write_ids(data.folder / "bad.csv", pa.array(data.truth[1:]))
-    one = told(DH, results, data, [("left", data.folder / "good.csv")])
+    one = told(OPRF, results, data, [("left", data.folder / "good.csv")])
     assert (one.seconds, one.processor_s, one.bytes, one.rounds) == (2.0, 1.0, 150, 3)
-    with pytest.raises(RuntimeError, match="coterie dh at right, 19 of 20 ids: 1 common ids are missing"):
-        told(DH, results, data, [("left", data.folder / "good.csv"), ("right", data.folder / "bad.csv")])
+    with pytest.raises(RuntimeError, match="coterie oprf at right, 19 of 20 ids: 1 common ids are missing"):
+        told(OPRF, results, data, [("left", data.folder / "good.csv"), ("right", data.folder / "bad.csv")])
 
 
 def test_the_meter_counts_what_tcp_carries() -> None:
@@ -142,7 +153,7 @@ def test_sides_that_take_minutes_are_measured_once(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(bench.psi, "MEASURES", {"coterie": measure, "spu": measure})
     monkeypatch.setattr(ours, "measure", measure)
     records, runs = bench.psi.benchmark(turns=2, works=["small"], without=frozenset())
-    assert [side for _, side in calls] == [DH, RR22, KKRT, DH, RR22]
+    assert [side for _, side in calls] == [OPRF, RR22, KKRT, OPRF, RR22]
     assert [record.peer for record in records] == [RR22, KKRT, RR22, RR22]
     assert {run["work"] for run in runs} == {"small"}
     del calls[:]
@@ -156,10 +167,10 @@ def test_sides_that_take_minutes_are_measured_once(tmp_path: Path, monkeypatch: 
 
 def test_records_tell_ratios_and_bytes_by_row() -> None:
     runs = [
-        measured(DH, 0.5),
+        measured(OPRF, 0.5),
         measured(RR22, 2.0),
         measured(KKRT, 3.0),
-        measured(DH, 0.5),
+        measured(OPRF, 0.5),
         measured(RR22, 4.0),
     ]
     work = replace(SMALL, beside=10)
@@ -172,7 +183,7 @@ def test_records_tell_ratios_and_bytes_by_row() -> None:
     assert (processor.ours_s, processor.peer_s) == (1.0, 6.0)
     assert (memory.ours_bytes, memory.peer_bytes) == (2**29, 4 * 2**30)
     assert growth.ratio == pytest.approx((0.1 / 10) / (0.5 / 60))
-    assert records_of(SMALL, [measured(DH, 1.0)], "no registry")[-1].note == "no registry"
+    assert records_of(SMALL, [measured(OPRF, 1.0)], "no registry")[-1].note == "no registry"
 
 
 def test_works_name_sides_and_pictures_show_them(tmp_path: Path) -> None:
@@ -188,7 +199,7 @@ def test_works_name_sides_and_pictures_show_them(tmp_path: Path) -> None:
         record
         for name, seconds in (("psi_1e4", 0.1), ("psi_1e6", 1.0), ("psi_wan", 9.0), ("psi_lan", 2.0))
         for record in records_of(
-            at[name], [measured(DH, seconds), measured(RR22, 4 * seconds), measured(ECDH, 9.0)], None
+            at[name], [measured(OPRF, seconds), measured(RR22, 4 * seconds), measured(ECDH, 9.0)], None
         )
     ]
     conditions = {one: {"environment": MACHINE, "turns": 3} for one in names}

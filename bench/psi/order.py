@@ -1,0 +1,44 @@
+"""Ids in ascending order of their bytes, faster than by comparing texts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+WORD = 8
+_ONES = np.uint64(2**64 - 1)
+
+
+def ascending(ids: pa.LargeStringArray, rows: NDArray[np.int64]) -> pa.LargeStringArray:
+    """The ids of these rows, ascending.
+
+    Sorted by their first eight bytes as numbers; those few that agree in them are compared as texts.
+    """
+    keys = _leading(ids, rows)
+    order = np.argsort(keys)
+    found, keys = rows[order], keys[order]
+    same = np.zeros(len(keys) + 1, dtype=bool)
+    same[1:-1] = keys[1:] == keys[:-1]
+    # Neighbours that agree stand in runs, which are in order: sorted all together they stay in their runs.
+    tied = np.flatnonzero(same[1:] | same[:-1])
+    some = found[tied]
+    found[tied] = some[pc.sort_indices(ids.take(pa.array(some))).to_numpy()]
+    return ids.take(pa.array(found))
+
+
+def _leading(ids: pa.LargeStringArray, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """The first eight bytes of the ids as big-endian numbers, zeros behind shorter ones."""
+    _, offsets, text = ids.buffers()
+    bounds = np.frombuffer(offsets, np.int64)[ids.offset : ids.offset + len(ids) + 1]
+    starts, lengths = bounds[rows], bounds[rows + 1] - bounds[rows]
+    content = np.zeros(0, np.uint8) if text is None else np.frombuffer(text, np.uint8)[: bounds[-1]]
+    padded = np.concatenate([content, np.zeros(WORD, np.uint8)])
+    at_every_byte = np.ndarray((len(padded) - WORD + 1,), ">u8", padded, strides=(1,))
+    keys = at_every_byte[starts].astype(np.uint64)
+    short = np.flatnonzero(lengths < WORD)
+    bits = (8 * lengths[short]).astype(np.uint64)
+    # A shift by 64 bits is none: lengths here are below eight.
+    keys[short] &= ~(_ONES >> bits)
+    return keys
