@@ -13,6 +13,7 @@ use pyo3::types::PyBytes;
 use rayon::prelude::*;
 
 use crate::arrays::{CHUNK_WORDS, contiguous, finished, fresh, refuse, within};
+use crate::blake::Hashes;
 use crate::buckets::{Dealt, split};
 
 /// Bytes of an item and of its hash.
@@ -143,13 +144,15 @@ fn oprf_tags<'py>(
         tags.par_chunks_mut(BATCH)
             .zip(v.par_chunks(BATCH))
             .zip(items.par_chunks(BATCH))
-            .for_each(|((tags, v), items)| {
-                for ((tag, v), item) in tags.iter_mut().zip(v).zip(items) {
-                    let mut both = [0; 2 * ITEM];
-                    both[..ITEM].copy_from_slice(v);
-                    both[ITEM..].copy_from_slice(item);
-                    *tag = *blake3::keyed_hash(&key, &both).as_bytes();
+            .for_each(|((out, first), second)| {
+                let key = &key;
+                Hashes {
+                    key,
+                    first,
+                    second,
+                    out,
                 }
+                .fill();
             });
     });
     Ok(finished(out))

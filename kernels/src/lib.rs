@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 mod angles;
 mod arrays;
+mod blake;
 mod buckets;
 mod chunks;
 mod code;

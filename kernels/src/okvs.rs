@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::arrays::{count, finished, fresh, refuse, whole};
 use crate::buckets::Dealt;
 use crate::items::{ITEM, Item, ItemHash, key, rows, slice};
-use crate::okvs_peel::{DENSE, SEGMENTS, Space, Sums};
+use crate::okvs_peel::{DENSE, SEGMENTS, Slot, Space, Sums};
 use crate::prg::Stream;
 
 /// Keys of a cluster, on average at least, where there are several.
@@ -84,29 +84,6 @@ fn segment(keys: f64) -> u64 {
     cells.ceil() as u64
 }
 
-/// Where a key's value is.
-#[derive(Clone, Copy, Default)]
-pub struct Slot {
-    /// A random fraction: what choosing the cluster left of the word.
-    pub places: u64,
-    /// A bit for each dense cell.
-    pub dense: u64,
-    /// The key's number in its piece.
-    pub row: u32,
-}
-
-/// The cells of a key within its cluster.
-#[inline(always)]
-pub fn places(mut fraction: u64, segment: u64) -> [u16; SEGMENTS] {
-    let mut places = [0; SEGMENTS];
-    for (number, place) in places.iter_mut().enumerate() {
-        let product = u128::from(fraction) * u128::from(segment);
-        *place = (number as u64 * segment + (product >> 64) as u64) as u16;
-        fraction = product as u64;
-    }
-    places
-}
-
 fn deal(keys: &[Item], session: &Item, shape: Shape) -> Dealt<Slot> {
     let hash = ItemHash::new(ROW, session);
     let clusters = shape.clusters as usize;
@@ -119,7 +96,7 @@ fn deal(keys: &[Item], session: &Item, shape: Shape) -> Dealt<Slot> {
                 let product = u128::from(hash as u64) * u128::from(shape.clusters);
                 to[k] = (product >> 64) as u32;
                 slots[k] = Slot {
-                    places: product as u64,
+                    fraction: product as u64,
                     dense: (hash >> 64) as u64,
                     row: k as u32,
                 };
@@ -143,10 +120,7 @@ fn encode(
         .try_for_each_init(Space::default, |space, (number, table)| {
             space.clear();
             for (start, slots) in dealt.parts(number) {
-                for slot in slots {
-                    let value = u128::from_le_bytes(values[start + slot.row as usize]);
-                    space.add(places(slot.places, shape.segment), slot.dense, value);
-                }
+                space.add(slots, shape.segment, &values[start..]);
             }
             for (cells, at) in table.chunks_mut(256).zip(0..) {
                 let mut words = [0; 512];
@@ -177,7 +151,7 @@ fn decode(table: &[Item], keys: &[Item], session: &Item, shape: Shape, out: &mut
                 .for_each(|(found, (_, slots))| {
                     for (found, slot) in found.iter_mut().zip(slots) {
                         let mut value = sums.at(slot.dense);
-                        for place in places(slot.places, shape.segment) {
+                        for place in slot.places(shape.segment) {
                             value ^= u128::from_le_bytes(sparse[usize::from(place)]);
                         }
                         *found = value.to_le_bytes();

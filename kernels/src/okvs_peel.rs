@@ -7,6 +7,32 @@ pub const SEGMENTS: usize = 3;
 /// Cells of which a key may use any subset.
 pub const DENSE: usize = 64;
 
+/// Where a key's value is.
+#[derive(Clone, Copy, Default)]
+pub struct Slot {
+    /// A random fraction that chooses the sparse cells.
+    pub fraction: u64,
+    /// A bit for each dense cell.
+    pub dense: u64,
+    /// The key's number in its piece.
+    pub row: u32,
+}
+
+impl Slot {
+    /// The key's sparse cells, in segments of this size.
+    #[inline(always)]
+    pub fn places(&self, segment: u64) -> [u16; SEGMENTS] {
+        let mut places = [0; SEGMENTS];
+        let mut fraction = self.fraction;
+        for (number, place) in places.iter_mut().enumerate() {
+            let product = u128::from(fraction) * u128::from(segment);
+            *place = (number as u64 * segment + (product >> 64) as u64) as u16;
+            fraction = product as u64;
+        }
+        places
+    }
+}
+
 /// All sums of each eight of the dense cells.
 pub struct Sums([[u128; 256]; DENSE / 8]);
 
@@ -58,12 +84,14 @@ impl Space {
         self.values.clear();
     }
 
-    /// One more key.
-    #[inline(always)]
-    pub fn add(&mut self, places: [u16; SEGMENTS], dense: u64, value: u128) {
-        self.places.push(places);
-        self.dense.push(dense);
-        self.values.push(value);
+    /// Adds keys; `values` are those of their piece.
+    pub fn add(&mut self, slots: &[Slot], segment: u64, values: &[Item]) {
+        let places = slots.iter().map(|slot| slot.places(segment));
+        self.places.extend(places);
+        self.dense.extend(slots.iter().map(|slot| slot.dense));
+        // A loop with nothing else in it: many of its reads wait for the memory at once.
+        let value = |slot: &Slot| u128::from_le_bytes(values[slot.row as usize]);
+        self.values.extend(slots.iter().map(value));
     }
 
     /// Gives the keys their values in a table of random cells. `None` where there is no such table.

@@ -13,6 +13,7 @@ from coterie._kernels import okvs_cells, okvs_decode, okvs_encode
 
 SESSION = bytes(range(16))
 RANDOM = bytes(range(32))
+CLUSTER = 24_576
 
 
 def drawn(seed: int, count: int) -> NDArray[np.uint8]:
@@ -95,7 +96,18 @@ def test_the_table_is_small() -> None:
         for keys in (2**bits, 2**bits + 7777, 3 * 2 ** (bits - 1)):
             assert okvs_cells(keys) <= 1.35 * keys
     assert okvs_cells(2**40) <= 1.36 * 2**40
-    assert okvs_cells(2**12) <= 1.45 * 2**12
+    assert okvs_cells(2**13) <= 1.36 * 2**13
+    assert okvs_cells(2**10) <= 1.75 * 2**10
+    assert okvs_cells(0) == 100
+
+
+def test_more_keys_never_have_a_smaller_table() -> None:
+    # A plan is made for the most rows that there may be.
+    steps = {CLUSTER * factor * 2**power for factor in (2, 3) for power in range(24)}
+    near = [step + by for step in steps for by in range(-3, 4)]
+    spread = np.unique(np.geomspace(1, 2**40, 30_000).astype(np.int64)).tolist()
+    cells = [okvs_cells(keys) for keys in sorted({*near, *range(6000), *spread})]
+    assert cells == sorted(cells)
 
 
 def test_bad_arguments_are_refused() -> None:
