@@ -201,10 +201,14 @@ def intersect(
     )
 
 
-def deal(mesh: Mesh, rows: Mapping[str, int], method: Method, *, to: str | None = None) -> None:
-    """The part of the method's dealer, at the dealer: nothing, where there is none."""
-    if method.dealer == mesh.me:
-        deal_for_oprf(mesh, rows, method, receiver=_roles(rows, to)[0])
+def deal(mesh: Mesh, rows: Mapping[str, int], method: Method, *, to: str | None = None) -> bool:
+    """The part of the method's dealer, at the dealer: nothing, where there is none.
+
+    :returns: whether the parties go on with a run that broke off, and less was dealt than planned.
+    """
+    if method.dealer != mesh.me:
+        return False
+    return deal_for_oprf(mesh, rows, method, receiver=_roles(rows, to)[0]) > 0
 
 
 def _seconds(way: Intersection, rows: Mapping[str, int], line: Line | None) -> float:
@@ -220,4 +224,4 @@ def _seconds(way: Intersection, rows: Mapping[str, int], line: Line | None) -> f
 
 
 def _rounded(seconds: float) -> str:
-    return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}"
+    return f"{seconds:,.0f}" if seconds >= 10 else f"{seconds:.2g}"
