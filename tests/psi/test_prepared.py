@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -87,6 +87,7 @@ def test_chunks_and_ranges_leave_no_trace(tmp_path: Path, monkeypatch: pytest.Mo
     """The same bytes but for the time, however ids come and the merge is cut; repeated ids count once."""
     ids = hashes([*range(3000), *range(500)])
     contents = []
+    monkeypatch.setattr("coterie.psi.prepared_making.RUN_ROWS", 700)
     for number, (chunk, merged) in enumerate([(3500, MERGED), (1, MERGED), (999, 64), (1 << 20, 1)]):
         monkeypatch.setattr("coterie.psi.prepared_making.MERGED", merged)
         if chunk == 1:
@@ -101,7 +102,7 @@ def test_chunks_and_ranges_leave_no_trace(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(set(contents)) == 1
 
 
-def test_preparing_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_preparing_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = hashes(range(3000))
     chunks = [ids[:1000], ids[1000:2000], ids[2000:]]
     computed: list[int] = []
@@ -120,19 +121,21 @@ def test_preparing_goes_on_where_it_was(tmp_path: Path) -> None:
     def stop(done: int, total: int, what: str) -> None:
         assert total == 3000
         assert what == "preparing ids"
-        if done == 2000:
+        if done == 2400:
             raise StoppedError
 
+    monkeypatch.setattr("coterie.psi.prepared_making.RUN_ROWS", 1000)
+    monkeypatch.setattr("coterie.psi.prepared_making.PIECE", 400)
     with pytest.raises(StoppedError):
         prepare(chunks, 3000, key, BINDING, OWNER, path, work, progress=stop)
     assert not path.exists()
-    assert computed == [1000, 1000]
+    assert computed == [400, 400, 200, 400, 400, 200, 400]
     # Of what is there, one chunk is of other ids by now, and one run was cut.
     chunks[0] = hashes(range(5000, 6000))
     run = work / "000001.run"
     run.write_bytes(run.read_bytes()[:-1])
     prepare(chunks, 3000, key, BINDING, OWNER, path, work)
-    assert computed == [1000] * 5
+    assert sum(computed) == 2400 + 3000
     assert held(path, [0, 5000, 1500, 2500]) == [False, True, True, True]
     prepare([ids[:1000]], 1000, key, BINDING, OWNER, path, work)  # nothing of the old folder is left
     assert held(path, [0, 5000, 1500, 2500]) == [True, False, False, False]
@@ -255,18 +258,18 @@ def test_keys_are_of_one_binding_and_say_nothing_of_themselves() -> None:
     assert caught.value.code == "CT-2006"
 
 
-def test_a_long_table_is_made_in_the_memory_of_a_run(tmp_path: Path) -> None:
-    """Chunks are asked for one after the other, and none is kept."""
-    alive: list[int] = []
+def test_a_long_table_is_made_in_the_memory_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids are asked for when those before them are on the disk, however small their chunks are."""
+    monkeypatch.setattr("coterie.psi.prepared_making.RUN_ROWS", 1000)
+    there: list[int] = []
 
-    def chunks() -> object:
-        for start in range(0, 5000, 1000):
-            chunk = hashes(range(start, start + 1000))
-            yield chunk
-            alive.append(sys.getrefcount(chunk))
+    def chunks() -> Iterator[NDArray[np.uint8]]:
+        for start in range(0, 5000, 500):
+            there.append(len(list((tmp_path / "w").glob("*.run"))))
+            yield hashes(range(start, start + 500))
 
-    prepare(chunks(), 5000, KEY, BINDING, OWNER, tmp_path / "t", tmp_path / "w")  # type: ignore[arg-type]
-    assert max(alive) <= 4
+    prepare(chunks(), 5000, KEY, BINDING, OWNER, tmp_path / "t", tmp_path / "w")
+    assert there == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
 
 
 def test_owner_signs_what_was_made(tmp_path: Path) -> None:

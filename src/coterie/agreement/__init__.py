@@ -8,11 +8,15 @@ from .draft import draft
 from .errors import (
     COLUMN_NOT_GRANTED,
     DEALER_NOT_NAMED,
+    LOOKUP_NOT_GRANTED,
+    LOOKUPS_TOO_FAST,
+    LOOKUPS_USED_UP,
     PARTY_NOT_LISTED,
     RUNS_USED_UP,
     TEE_NOT_AGREED,
 )
 from .idkey import commitment, is_id_key
+from .lookups import LookupTerms
 from .platform import ASSURANCE, Assurance, EvidenceType, Measurements, PlatformPolicy
 from .tee import AttestedTerms, TeeTerms
 from .terms import Approval, ComponentTerms, DatasetTerms, Engine, ResultKind, ResultTerms, Terms
@@ -21,6 +25,9 @@ __all__ = [
     "ASSURANCE",
     "COLUMN_NOT_GRANTED",
     "DEALER_NOT_NAMED",
+    "LOOKUPS_TOO_FAST",
+    "LOOKUPS_USED_UP",
+    "LOOKUP_NOT_GRANTED",
     "PARTY_NOT_LISTED",
     "RUNS_USED_UP",
     "TEE_NOT_AGREED",
@@ -34,6 +41,7 @@ __all__ = [
     "Decision",
     "Engine",
     "EvidenceType",
+    "LookupTerms",
     "Measurements",
     "PlatformPolicy",
     "Refusal",

@@ -18,6 +18,7 @@ Value = Any
 NAMED: dict[str, tuple[str, Callable[[Mapping[str, Value]], str]]] = {
     "datasets": ("dataset", lambda item: f"{item['name']} of {item['owner']}"),
     "components": ("component", lambda item: str(item["name"])),
+    "lookups": ("lookups in", lambda item: f"{item['dataset']} of {item['owner']}"),
     "results": ("results of kind", lambda item: str(item["kind"])),
 }
 SINGULAR = {"parties": "party", "services": "service", "columns": "column", "engines": "engine"}
@@ -37,7 +38,9 @@ def _fields(where: str, a: Mapping[str, Value], b: Mapping[str, Value]) -> Itera
 def _difference(where: str, field: str, a: Value, b: Value) -> Iterator[str]:
     if field in NAMED:
         what, name_of = NAMED[field]
-        yield from _named(what, {name_of(item): item for item in a}, {name_of(item): item for item in b})
+        # A list that is left out where it is empty is null here.
+        first, second = ({name_of(item): item for item in items or ()} for items in (a, b))
+        yield from _named(what, first, second)
         if [name_of(item) for item in a] != [name_of(item) for item in b] and _same_names(name_of, a, b):
             yield f"{field} are listed in another order"
     elif isinstance(a, dict) and isinstance(b, dict):

@@ -101,3 +101,21 @@ TEE_NOT_AGREED = define(
     "The agreement does not say where attested jobs may run",
     "Sign terms with a section `tee`: host, platform, measurements.",
 )
+LOOKUP_NOT_GRANTED = define(
+    "CT-1638",
+    NotAgreed,
+    "The agreement does not let this party look ids up there",
+    "Sign terms with a section `lookups` that names the dataset and who may ask.",
+)
+LOOKUPS_USED_UP = define(
+    "CT-1639",
+    NotAgreed,
+    "The agreement's number of lookups is used up",
+    "Make a new agreement: an agreement never gives more lookups than it says.",
+)
+LOOKUPS_TOO_FAST = define(
+    "CT-1640",
+    NotAgreed,
+    "More lookups in a minute than the agreement allows",
+    "Wait for the next minute, and ask for no more ids at once than the agreement allows in one.",
+)

@@ -14,6 +14,7 @@ from coterie.data import ColumnName, DatasetName, IdNames, Many, id_names
 from coterie.errors import CoterieError
 
 from .bounds import Bound
+from .lookups import LookupTerms
 from .tee import AttestedTerms, TeeTerms
 
 __all__ = [
@@ -144,6 +145,9 @@ class Terms(_Document):
     """The attested environment that the dealer must deal in: that it colludes with nobody then rests on
     evidence. Where it is not given, the dealer is trusted by its name, and the canonical form has no such
     field."""
+    lookups: Annotated[Many[LookupTerms], Field(max_length=256, exclude_if=lambda lookups: not lookups)] = ()
+    """Which datasets others may look ids up in, one by one or few at a time, outside of jobs. The canonical
+    form has no such field where there are none."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -169,6 +173,10 @@ class Terms(_Document):
 
     def component(self, name: str) -> ComponentTerms | None:
         return next((c for c in self.components if c.name == name), None)
+
+    def lookup(self, owner: str, dataset: str) -> LookupTerms | None:
+        """Who may look ids up in that dataset; None where nobody may."""
+        return next((one for one in self.lookups if (one.owner, one.dataset) == (owner, dataset)), None)
 
     def receivers(self, kind: str) -> tuple[str, ...]:
         """The parties that may receive results of that kind."""
@@ -198,6 +206,7 @@ def _problems(terms: Terms) -> Iterator[tuple[Path, str]]:
     for party in terms.approval:
         if party not in terms.parties:
             yield ("approval", party), f"'{party}' is not a party"
+    yield from _lookup_problems(terms)
     if terms.not_before >= terms.expires:
         yield ("expires",), "it is not after not_before"
     yield from _unwritable(terms)
@@ -209,6 +218,20 @@ def _helper_problems(terms: Terms) -> Iterator[tuple[Path, str]]:
             yield path, f"'{name}' is neither a party nor under services"
     if terms.dealer_tee is not None and terms.dealer is None:
         yield ("dealer_tee",), "there is no dealer that it could be for"
+
+
+def _lookup_problems(terms: Terms) -> Iterator[tuple[Path, str]]:
+    for index, one in enumerate(terms.lookups):
+        if terms.dataset(one.owner, one.dataset) is None:
+            yield ("lookups", index, "dataset"), f"'{one.owner}' has no dataset '{one.dataset}' here"
+        for place, party in enumerate(one.to):
+            if party not in terms.parties:
+                yield ("lookups", index, "to", place), f"'{party}' is not a party"
+            elif party == one.owner:
+                yield ("lookups", index, "to", place), f"'{party}' owns the dataset"
+        if (name := _repeated(one.to)) is not None:
+            yield ("lookups", index, "to"), f"'{name}' is named twice"
+    yield from _twice("lookups", "dataset", [f"{one.owner}/{one.dataset}" for one in terms.lookups])
 
 
 def _unwritable(terms: Terms) -> Iterator[tuple[Path, str]]:

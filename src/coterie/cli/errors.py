@@ -15,3 +15,4 @@ NO_SUCH_REPORT = define(
 FILE_TOO_LARGE = define(
     "CT-6003", BadInput, "The file is too large for what it should be", "Check that it is the right file."
 )
+NO_IDS = define("CT-6005", BadInput, "There are no ids to look up", "Give one id in each line.")

@@ -128,6 +128,13 @@ def _tape(body: Body) -> str:
     return f"{body['event']}: tape file {body['serial'][:12]} for {of}, by {body['dealer']}{told}"
 
 
+def _lookup(body: Body) -> str:
+    table = f"{body['dataset']} under {short(body['agreement'])}"
+    if body["event"] != "asked":
+        return f"{body['event']}: table {body['table'][:12]} of {table}, {body['entries']:,} ids"
+    return f"{body['party']} asks {table}: {body['before']:,} ids before, up to {body['at_most']:,} more now"
+
+
 def _sealed(body: Body) -> str:
     at = f" by {body['host']}" if body.get("host") else ""
     why = f": {body['reason']}" if body.get("reason") else ""
@@ -176,6 +183,7 @@ SENTENCES: dict[str, Callable[[Body], str]] = {
     ),
     "job": _job,
     "tape": _tape,
+    "lookup": _lookup,
     "sealed": _sealed,
     "grant": _grant,
     "release": _release,

@@ -26,6 +26,7 @@ from . import (
     evidence,
     jobs,
     ledgers,
+    lookups,
     nodes,
     peers,
     pipelines,
@@ -40,7 +41,7 @@ __all__ = ["main"]
 
 ORDER = (
     *("node", "hub", "peer", "token"),
-    *("dataset", "agreement", "job", "pipeline", "tape", "dealer", "component"),
+    *("dataset", "agreement", "job", "pipeline", "tape", "dealer", "lookup", "component"),
     *("seal", "open", "container", "sealed", "tee"),
     *("doctor", "ledger", "audit", "evidence", "errors"),
 )
@@ -113,6 +114,12 @@ app.add_typer(
 )
 app.add_typer(
     tapes.dealer_app, name="dealer", help="Deal such files, at the dealer's node.", rich_help_panel=WORK
+)
+app.add_typer(
+    lookups.app,
+    name="lookup",
+    help="Ask which ids another party has, by a table that it has prepared.",
+    rich_help_panel=WORK,
 )
 app.add_typer(components.app, name="component", help="The steps that jobs are made of.", rich_help_panel=WORK)
 app.command("seal", rich_help_panel=WORK)(containers.seal)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -26,6 +26,8 @@ from coterie.node import (
     IdentityView,
     InvitationView,
     JobView,
+    LookupTableView,
+    LookupView,
     NewToken,
     PeerView,
     PipelineView,
@@ -42,6 +44,9 @@ from .connection import Connection, raised
 from .errors import DOWNLOAD_DAMAGED, STILL_RUNNING
 
 __all__ = ["Client"]
+
+_LOOKED_UP = 16384
+"""Ids of a request: some hundred KiB."""
 
 _CHUNK = 2**16
 
@@ -303,6 +308,47 @@ class Client(Connection):
             raise DOWNLOAD_DAMAGED(f"{name} of job {job}")
         partial.replace(target)
         return target
+
+    # -- lookups
+
+    def prepare_lookups(self, agreement: str, dataset: str) -> LookupTableView:
+        """At the owner: begin to prepare a table of an own dataset, or go on; see :meth:`lookup_tables`."""
+        body = {"agreement": agreement, "dataset": dataset}
+        return self._post("/lookups/prepare", LookupTableView, body)
+
+    def add_lookup_table(self, path: Path) -> LookupTableView:
+        """Have the node take in a table of another party. The path is on the node's machine."""
+        return self._post("/lookups/tables", LookupTableView, {"path": str(path)})
+
+    def lookup_tables(self) -> list[LookupTableView]:
+        """Own tables, and those that were taken in."""
+        return self._list("/lookups/tables", LookupTableView)
+
+    def remove_lookup_table(self, agreement: str, dataset: str) -> None:
+        """Delete the tables of a dataset under an agreement; an own one with its key."""
+        self._call("POST", "/lookups/remove", {"agreement": agreement, "dataset": dataset})
+
+    def look_up(
+        self,
+        agreement: str,
+        dataset: str,
+        ids: Sequence[str | Sequence[str]],
+        owner: str | None = None,
+    ) -> LookupView:
+        """Which of these ids the owner of a dataset has. Each counts against the agreement.
+
+        :param ids: texts; of a composite id the parts.
+        :param owner: where several parties have a dataset of this name.
+        """
+        parts = [[one] if isinstance(one, str) else list(one) for one in ids]
+        found: list[LookupView] = []
+        for start in range(0, len(parts), _LOOKED_UP):
+            some = parts[start : start + _LOOKED_UP]
+            body = {"agreement": agreement, "dataset": dataset, "ids": some, "owner": owner}
+            found.append(self._post("/lookups/ask", LookupView, body))
+        left = [one.left for one in found if one.left is not None]
+        held = tuple(one for view in found for one in view.held)
+        return LookupView(held=held, left=min(left, default=None))
 
     # -- tape files
 

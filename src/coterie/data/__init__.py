@@ -1,11 +1,13 @@
 """Datasets: sources, typed schemas, checked tables, ids compared only by keyed hash, frames over parties."""
 
+from .asked_ids import asked_ids
 from .dataset import Dataset, Inspected, inspect, inspected, load, opened, parse_spec
 from .draft import draft_spec
 from .errors import ID_COLUMNS_DIFFER
 from .export import write_parquet
 from .frame import VerticalFrame
 from .ids import Groups, keyed_ids
+from .parts import source_stamp
 from .schema import (
     Column,
     ColumnName,
@@ -21,9 +23,11 @@ from .schema import (
     ParquetSource,
     Schema,
     Source,
+    SqlSource,
     id_names,
 )
 from .scratch import Scratch, table_needs
+from .sql import take_rows
 from .stored import laid, taken
 from .yaml_text import YamlText, parse_yaml
 
@@ -47,8 +51,10 @@ __all__ = [
     "Schema",
     "Scratch",
     "Source",
+    "SqlSource",
     "VerticalFrame",
     "YamlText",
+    "asked_ids",
     "draft_spec",
     "id_names",
     "inspect",
@@ -59,7 +65,9 @@ __all__ = [
     "opened",
     "parse_spec",
     "parse_yaml",
+    "source_stamp",
     "table_needs",
+    "take_rows",
     "taken",
     "write_parquet",
 ]

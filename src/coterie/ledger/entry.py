@@ -33,6 +33,7 @@ Kind = Literal[
     "countersignature",
     "job",
     "tape",
+    "lookup",
     "grant",
     "deposit",
     "release",

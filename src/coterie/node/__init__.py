@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .home import ApiDoor, Home, Profile, Settings, api_door, init_node
+from .lookup_views import LookupTableView, LookupView
 from .views import (
     AgreementState,
     AgreementView,
@@ -67,6 +68,8 @@ __all__ = [
     "InvitationView",
     "JobState",
     "JobView",
+    "LookupTableView",
+    "LookupView",
     "NewToken",
     "ParticipantView",
     "PeerView",

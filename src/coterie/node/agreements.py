@@ -40,7 +40,8 @@ _MOST_UNSIGNED = 1000
 
 def owners(terms: Terms) -> frozenset[str]:
     """Those who may hold the key of the id hashes."""
-    return frozenset(dataset.owner for dataset in terms.datasets)
+    asking = (party for lookup in terms.lookups for party in lookup.to)
+    return frozenset((*(dataset.owner for dataset in terms.datasets), *asking))
 
 
 class Agreements:

@@ -296,3 +296,35 @@ SEALING_SLOW = define(
     "A party's data was still being sealed after half an hour",
     "Submit the job again later: what is sealed meanwhile is found done. If it is not, ask its operator.",
 )
+
+# Lookups
+TABLE_MISSING = define(
+    "CT-5090",
+    BadInput,
+    "There is no prepared table for these lookups here",
+    "The owner makes one by `coterie lookup prepare`; who asks takes it in by `coterie lookup add FILE`.",
+)
+TABLE_OUTDATED = define(
+    "CT-5091",
+    NotAgreed,
+    "The prepared table is not the present one",
+    "Ask the owner of the dataset for the present file, and take it in by `coterie lookup add FILE`.",
+)
+LOOKUP_MALFORMED = define(
+    "CT-5092",
+    PeerMisbehaved,
+    "A peer asked for ids in a wrong form",
+    "Ask its operator: an honest node never does this.",
+)
+ASKED_WRONG = define(
+    "CT-5093",
+    BadInput,
+    "These are not ids that the table can be asked for",
+    "Give one id in a line, with as many parts as the id of the dataset has columns, separated by tabs.",
+)
+TABLE_BUSY = define(
+    "CT-5094",
+    Unavailable,
+    "The table is being prepared",
+    "Wait until `coterie lookup list` says that it is ready, or remove it to stop.",
+)

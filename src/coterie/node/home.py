@@ -10,6 +10,7 @@
       ledger/             the party's ledger
       jobs/<id>/          journal, artefacts, results of a job
       tapes/<id>/         tape files that the job has not used yet
+      lookups/            prepared tables: the own ones with their keys, and those of others
       keys/               keys of the data that this node has sealed, 0600
       sealed/             its own data, sealed for agreements
       tee/                what engine tee needs: counters, endorsements, archive; at a host also the runner's
@@ -192,6 +193,10 @@ class Home:
     @property
     def tapes(self) -> Path:
         return self.path / "tapes"
+
+    @property
+    def lookups(self) -> Path:
+        return self.path / "lookups"
 
     @property
     def keys(self) -> Path:

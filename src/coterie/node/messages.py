@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, StringConstraints
 
 from coterie.agreement import Agreement, Revocation
 from coterie.data import DatasetFacts
@@ -35,6 +35,8 @@ __all__ = [
     "JobStart",
     "KeptAnswer",
     "KeptQuestion",
+    "LookupAnswer",
+    "LookupQuestion",
     "Ok",
     "Probe",
     "Propose",
@@ -106,6 +108,25 @@ class FactsQuestion(Message):
 
 class FactsAnswer(Message):
     facts: DatasetFacts
+
+
+class LookupQuestion(Message):
+    """Which of these blinded ids are in the receiver's prepared table? Each counts against the agreement."""
+
+    agreement: Digest
+    dataset: Annotated[str, StringConstraints(max_length=100)]
+    table: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    points: Annotated[Base64Bytes, Field(max_length=2**21, repr=False)]
+    """32 bytes each."""
+
+
+class LookupAnswer(Message):
+    """Of each blinded id the answer, and one proof for all."""
+
+    answers: Annotated[Base64Bytes, Field(max_length=2**21, repr=False)]
+    proof: Annotated[Base64Bytes, Field(max_length=64, repr=False)]
+    left: Annotated[int, Field(ge=0)]
+    """How many ids the asker may still ask for."""
 
 
 class SealQuestion(Message):

@@ -28,6 +28,7 @@ KINDS: dict[type[Message], str] = {
     messages.AgreementPush: "agreement/push",
     messages.AgreementPull: "agreement/pull",
     messages.FactsQuestion: "facts",
+    messages.LookupQuestion: "lookup",
     messages.SealQuestion: "seal",
     messages.KeptQuestion: "kept",
     messages.SealedDrop: "sealed/drop",

@@ -18,6 +18,8 @@ from .holdings import Holdings
 from .introductions import Introductions
 from .jobbook import JobBook
 from .keeping import Keeping
+from .looking import Looking
+from .lookups import Lookups
 from .network import Network
 from .outbox import Outbox
 from .pipelines import Pipelines
@@ -49,6 +51,8 @@ class Services:
     holdings: Holdings
     keeping: Keeping
     tapes: Tapes
+    lookups: Lookups
+    looking: Looking
     dealings: Dealings
     doctor: Doctor
 
@@ -103,6 +107,8 @@ class Services:
             holdings=holdings,
             keeping=Keeping(core, agreements, sealings, attested),
             tapes=tapes,
+            lookups=Lookups(core, agreements, datasets),
+            looking=Looking(core, network, agreements),
             dealings=Dealings(core, agreements, planning),
             doctor=Doctor(core, network),
         )
@@ -115,6 +121,7 @@ class Services:
         network.answer(messages.AgreementPush, self.agreements.receive)
         network.answer(messages.AgreementPull, self._agreement)
         network.answer(messages.FactsQuestion, self.proposals.answer_facts)
+        network.answer(messages.LookupQuestion, self.lookups.answer)
         network.answer(messages.SealQuestion, self.proposals.answer_seal)
         network.answer(messages.KeptQuestion, self.proposals.answer_kept)
         network.answer(messages.SealedDrop, self.holdings.receive_drop)

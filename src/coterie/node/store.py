@@ -23,6 +23,7 @@ __all__ = [
     "InvitationRow",
     "JobRow",
     "LeftOutRow",
+    "LookupRow",
     "OutboxRow",
     "PeerRow",
     "PipelineRow",
@@ -195,6 +196,19 @@ class RunRow(Row):
     job: Mapped[str] = mapped_column(primary_key=True)
     agreement: Mapped[str] = mapped_column(index=True)
     started: Mapped[str]
+
+
+class LookupRow(Row):
+    """How many ids a party has asked for in a table of this node's."""
+
+    __tablename__ = "lookups"
+    agreement: Mapped[str] = mapped_column(primary_key=True)
+    dataset: Mapped[str] = mapped_column(primary_key=True)
+    party: Mapped[str] = mapped_column(primary_key=True)
+    used: Mapped[int]
+    minute: Mapped[int]
+    """The last in which it asked, of this node's clock, counted from 1970."""
+    in_minute: Mapped[int]
 
 
 class OutboxRow(Row):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -32,10 +33,12 @@ from coterie.psi.prepared_table import (
     table_tag_bytes,
     words_of,
 )
-from coterie.psi.rows import Progress
+from coterie.psi.rows import Progress, chunks
 
 RUN_ROWS = 1 << 20
 """Ids of a run, at most: some 64 MB of work at a time, and ten seconds that a crash can cost."""
+PIECE = 1 << 16
+"""Ids between two words on progress: half a second."""
 MERGED = 1 << 22
 """Tags of a range that is merged at once, about."""
 _RANGES = 1 << 16
@@ -61,12 +64,13 @@ def prepare(
     target: Path,
     work: Path,
     *,
+    rules: Sequence[Sequence[str]] = (),
     progress: Progress | None = None,
 ) -> TableHead:
     """Make the table of these ids at ``target``. It is there whole or not at all, readable by its owner
     alone.
 
-    :param ids: chunks of shape (n, 32), n up to 2^20: the keyed hashes. An id that occurs twice counts once.
+    :param ids: chunks of shape (n, 32), any n: the keyed hashes. An id that occurs twice counts once.
     :param rows: how many there are.
     :param work: a folder for what is half done, kept where this fails and gone when it is done. It takes
         about as many bytes as the table three times.
@@ -82,15 +86,14 @@ def prepare(
     except OSError as error:
         raise write_error(work, error) from error
     runs, done = [], 0
-    for number, chunk in enumerate(_at_most(ids, RUN_ROWS)):
-        done += len(chunk)
-        if done > rows:
+    for number, chunk in enumerate(_even(ids, RUN_ROWS)):
+        if done + len(chunk) > rows:
+            done += len(chunk)
             break
         path = work / f"{number:06}.run"
-        _make_run(path, chunk, key, width)
+        _make_run(path, chunk, key, width, partial(_tell, progress, done, rows))
         runs.append(path)
-        if progress:
-            progress(done, rows, "preparing ids")
+        done += len(chunk)
     if done != rows:
         raise ROWS_CHANGED(f"{'more than ' if done > rows else ''}{min(done, rows)}, and not {rows}")
     merged = work / "merged"
@@ -102,6 +105,7 @@ def prepare(
         entries=entries,
         width=width,
         bucket=bucket_bytes(rows),
+        rules=tuple(tuple(rule) for rule in rules),
         created=timestamp(now()),
     )
     _assemble(head, merged, limits, signer, target)
@@ -109,13 +113,32 @@ def prepare(
     return head
 
 
-def _at_most(ids: Iterable[NDArray[np.uint8]], rows: int) -> Iterator[NDArray[np.uint8]]:
+def _tell(progress: Progress | None, before: int, total: int, done: int) -> None:
+    if progress:
+        progress(before + done, total, "preparing ids")
+
+
+def _even(ids: Iterable[NDArray[np.uint8]], rows: int) -> Iterator[NDArray[np.uint8]]:
+    """Chunks of that many, the last of what is left."""
+    held: list[NDArray[np.uint8]] = []
+    count = 0
     for chunk in ids:
-        for start in range(0, len(chunk), rows):
-            yield np.ascontiguousarray(chunk[start : start + rows])
+        rest = chunk
+        while len(rest):
+            part = rest[: rows - count]
+            held.append(part)
+            count += len(part)
+            rest = rest[len(part) :]
+            if count == rows:
+                yield np.concatenate(held)
+                held, count = [], 0
+    if held:
+        yield np.concatenate(held)
 
 
-def _make_run(path: Path, chunk: NDArray[np.uint8], key: TableKey, width: int) -> None:
+def _make_run(
+    path: Path, chunk: NDArray[np.uint8], key: TableKey, width: int, tell: Callable[[int], None]
+) -> None:
     """The sorted tags of a chunk behind a digest of what they are of."""
     named = hashlib.sha256(f"{key.table} {width}\n".encode())
     named.update(chunk.data)
@@ -124,12 +147,16 @@ def _make_run(path: Path, chunk: NDArray[np.uint8], key: TableKey, width: int) -
         if path.stat().st_size == _DIGEST + width * len(chunk):
             with path.open("rb") as file:
                 if file.read(_DIGEST) == digest:
+                    tell(len(chunk))
                     return
     except FileNotFoundError:
         pass
     except OSError as error:
         raise CANNOT_READ(f"{path}: {error.strerror}") from error
-    tags = key.tags(chunk, width)
+    tags = np.empty((len(chunk), width), dtype=np.uint8)
+    for start, end in chunks(len(chunk), PIECE):
+        tags[start:end] = key.tags(chunk[start:end], width)
+        tell(end)
     with Draft(path) as draft:
         draft.write(digest)
         draft.write(tags[_order(tags)].data)

@@ -47,6 +47,8 @@ PIECE = 1 << 20
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Hex32 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Step = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Rule = Annotated[tuple[Step, ...], Field(max_length=32, strict=False)]
 Words = tuple[NDArray[np.uint64], NDArray[np.uint64]]
 
 
@@ -93,6 +95,8 @@ class TableHead(TableBinding):
     """Bytes of a tag."""
     bucket: Annotated[int, Field(ge=0, le=2)]
     """Leading bytes of a tag that only the index has."""
+    rules: Annotated[tuple[Rule, ...], Field(max_length=64, strict=False)]
+    """The steps that bring each part of an id into its common form, as who prepared it names them."""
     created: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")]
 
     @property
