@@ -28,6 +28,18 @@ def test_a_draft(terms: Terms, keys: dict[str, str]) -> None:
     assert terms.id == digest(canonical(terms.model_dump(mode="json")))
 
 
+def test_an_id_of_several_columns(terms: Terms, keys: dict[str, str]) -> None:
+    assert DRAFT.count("id: customer") == 1
+    made = draft(DRAFT.replace("id: customer", "id: [name, born]"), keys)
+    assert (terms.datasets[0].id, made.datasets[0].id) == ("customer", ("name", "born"))
+    assert Terms.model_validate_json(made.model_dump_json()) == made
+    assert made.id not in (terms.id, draft(DRAFT.replace("id: customer", "id: [born, name]"), keys).id)
+    assert any("id" in line and "born" in line for line in compare(terms, made))
+    for wrong in ("[customer]", "[]", "[name, name]", "[age, born]", "[a, b, c, d, e, f, g, h, i]", "7"):
+        with pytest.raises(CoterieError, match="CT-1601"):
+            draft(DRAFT.replace("id: customer", f"id: {wrong}"), keys)
+
+
 def test_the_order_of_parties_is_that_of_their_names(terms: Terms, keys: dict[str, str]) -> None:
     other = draft(DRAFT.replace("[lender, payments]", f"{{payments: {keys['payments']}, lender:}}", 1), keys)
     assert list(other.parties) == ["lender", "payments"]

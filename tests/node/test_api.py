@@ -158,6 +158,16 @@ def test_datasets(trio: Trio, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("id,x\na,1\nb,2\n")
     assert trio.lender.client.add_dataset(text, tmp_path).rows == 2
     trio.lender.client.remove_dataset("twice")
+    (tmp_path / "t.csv").write_text("id,x\na,1\n,2\na,3\nb,4\n")
+    some = text.replace("columns:", "missing_ids: skip\nduplicates: first\ncolumns:")
+    view = trio.lender.client.add_dataset(some, tmp_path)
+    assert (view.rows, view.ids, view.without_id, view.repeated) == (2, 2, 1, 1)
+    assert trio.lender.client.dataset("twice") == view
+    assert view in trio.lender.client.datasets()
+    trio.lender.client.remove_dataset("twice")
+    view = trio.lender.client.add_dataset(some.replace("first", "all"), tmp_path)
+    assert (view.rows, view.ids, view.without_id, view.repeated) == (3, 2, 1, 0)
+    trio.lender.client.remove_dataset("twice")
     names = [one.name for one in trio.lender.client.datasets()]
     assert "customers" in names
     assert "twice" not in names

@@ -112,6 +112,27 @@ def test_facts_are_not_told_under_an_agreement_that_ended(trio: Trio) -> None:
         ask(trio.payments, trio.lender, "facts", question, FactsAnswer)
 
 
+def test_facts_have_all_parts_of_an_id_and_nothing_of_rows_left_out(trio: Trio, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("name,born,age,x\na,1,1,1\n,2,1,1\na,1,1,1\nb,1,1,1\n")
+    text = "name: parts\nsource: {kind: csv, path: t.csv}\nmissing_ids: skip\nduplicates: first\ncolumns:\n"
+    text += "- {name: name, type: text, role: id}\n- {name: born, type: text, role: id, rule: [digits]}\n"
+    text += "- {name: age, type: int}\n- {name: x, type: int}\n"
+    trio.lender.client.add_dataset(text, tmp_path)
+    one = "{name: parts, owner: lender, id: name, columns: [age]}"
+    other = "{name: behaviour, owner: payments, id: user, label: flow, columns: []}"
+    agreement = trio.agree(datasets=f"[{one}, {other}]")
+    question = FactsQuestion(agreement=agreement.id, dataset="parts")
+    answer = ask(trio.payments, trio.lender, "facts", question, FactsAnswer).facts
+    assert [(one.name, one.role, one.rule) for one in answer.columns] == [
+        ("name", "id", None),
+        ("born", "id", ("digits",)),
+        ("age", "feature", None),
+    ]
+    told = answer.model_dump(mode="json")
+    assert (told.pop("rows"), set(told)) == (2, {"name", "owner", "columns", "id_rule"})
+    trio.lender.client.remove_dataset("parts")
+
+
 def test_files_with_secrets_are_the_owners_alone(trio: Trio) -> None:
     for name in ("store.sqlite", "store.sqlite-wal", "store.sqlite-shm", "node.log", "lock"):
         path = trio.lender.home / name

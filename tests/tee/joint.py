@@ -103,9 +103,15 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
 }
 
 
-def sealed(owner: Identity, keys: KeyStore | None = None, rows: int = 1000) -> tuple[DatasetRecord, bytes]:
+def sealed(
+    owner: Identity,
+    keys: KeyStore | None = None,
+    rows: int = 1000,
+    columns: tuple[Column, ...] | None = None,
+) -> tuple[DatasetRecord, bytes]:
     """A record of fresh sealed data, and the data key."""
-    name, columns = TABLES[owner.name]
+    name, known = TABLES[owner.name]
+    columns = columns or known
     plain = f"rows of {owner.name}".encode() * 40
     made = seal(
         io.BytesIO(plain),

@@ -44,6 +44,17 @@ def test_the_published_record() -> None:
     assert owner.public_key().public_bytes_raw().hex() == record.owner.key
 
 
+def test_ids_are_told_where_they_are_fewer_than_rows() -> None:
+    assert TABLE["rows"] > 1
+    assert "ids" not in json.loads(parsed().signed_body())
+    fewer = parsed(ids=1)
+    assert (fewer.ids, json.loads(fewer.signed_body())["ids"]) == (1, 1)
+    assert fewer.digest != parsed().digest
+    for wrong in (TABLE["rows"], TABLE["rows"] + 1, -1, "1"):
+        with pytest.raises(CoterieError, match="CT-2207"):
+            parsed(ids=wrong)
+
+
 @pytest.mark.parametrize("field", sorted(set(TABLE) - {"version"}))
 def test_a_record_without_one_of_its_fields(field: str) -> None:
     with pytest.raises(CoterieError, match="CT-2207"):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from coterie.crypto import timestamp
+from coterie.data import Column
 from coterie.errors import CoterieError
 from coterie.tee.documents.grant import Grant
 from coterie.tee.documents.grants import grants_root, judge
@@ -137,6 +138,28 @@ def test_columns_that_the_record_has_not_or_in_another_role(job: Job) -> None:
     assert "column 'note': the record has none" in told
     datasets[0] |= {"rows": 999}
     assert "the record says 1000" in reasons(job, *job.grants(), manifest=job.changed(datasets=datasets))
+
+
+def test_all_parts_of_an_id_are_granted_in_their_order(job: Job) -> None:
+    who = job.who["payments"]
+    names = ("client", "born")
+    columns = tuple(Column(name=name, type="text", role="id") for name in names)
+    record, _ = sealed(who, columns=(*columns, Column(name="spend", type="float")))
+    records = {**job.records, "payments": record}
+
+    def told(id_names: Any) -> str:
+        datasets = [dict(one) for one in job.fields["datasets"]]
+        datasets[1] |= {"id": id_names, "record": record.digest}
+        manifest = job.changed(datasets=datasets)
+        changes = {"id": id_names, "record": record.digest, "manifest": manifest.digest}
+        payments = resigned(job.grant("payments"), who, **changes)
+        lender = resigned(job.grant(), job.who["lender"], manifest=manifest.digest)
+        verdict = judge(manifest, (lender, payments), tuple(records.values()), MOMENT)
+        return "; ".join(one.reason for one in verdict.refusals if one.owner == "payments")
+
+    assert told(names) == ""
+    for wrong in ("client", "born", ("born", "client")):
+        assert "the record has none that could be used so" in told(wrong)
 
 
 def test_bounds_of_components(job: Job) -> None:
