@@ -12,8 +12,9 @@ import spu
 from spu import libspu
 from spu.utils import frontend
 
+from bench.spu_link import connected
+
 SECRET = libspu.Visibility.VIS_SECRET
-MINUTES = 600_000
 
 
 def status(name: str) -> int:
@@ -32,11 +33,7 @@ class Party:
 
     def __init__(self, spec: dict[str, Any], rank: int) -> None:
         self.spec, self.rank, self.world = spec, rank, len(spec["ports"])
-        links = libspu.link.Desc()
-        links.recv_timeout_ms = links.http_timeout_ms = MINUTES
-        for index, port in enumerate(spec["ports"][rank]):
-            links.add_party(f"party{index}", f"127.0.0.1:{port}")
-        self.link = libspu.link.create_brpc(links, rank)
+        self.link = connected(spec["ports"][rank], rank)
         self.configure({})
 
     def configure(self, settings: dict[str, Any]) -> None:

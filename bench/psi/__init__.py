@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
-from bench.psi import openmined_side, ours, spu_side
+from bench.psi import openmined_side, ours, spu_side, unbalanced
 from bench.psi.pictures import pictures
 from bench.psi.records import records_of
 from bench.psi.side import Run
@@ -37,7 +37,12 @@ METHOD = """The common ids of two parties' tables, from CSV files to CSV files.
   server's set `RAW`. Only its client gets the result: nothing is done for the server, which writes nothing.
 - `psi_lan`, `psi_wan` and `psi_narrow` are `psi_2e20` over shaped lines: 1 Gb/s with 1 ms, 100 Mb/s with
   50 ms, 10 Mb/s with 50 ms. `/processor` is processor seconds of both parties together, `/memory` the larger
-  party's, `/row` seconds for each row of a party, beside those at fewer rows."""
+  party's, `/row` seconds for each row of a party, beside those at fewer rows. `malicious` is `psi_2e20` with
+  our protocol against malicious parties, beside the one against semi-honest ones, which SPU's is too.
+- `unbalanced`: one party's million ids are made a table that the other keeps (`/prepare`, with reading,
+  sending and checking it); it then asks for ids, from file to file, and alone gets the result. Beside SPU's
+  own way for unequal sizes (`ub_psi_execute`). With ours, the owner proves that it answers by the table's
+  key."""
 
 MEASURES: dict[str, Callable[..., Run]] = {
     OURS: ours.measure,
@@ -46,10 +51,15 @@ MEASURES: dict[str, Callable[..., Run]] = {
 }
 """By the first word of a side."""
 
+OTHERS: dict[str, Callable[[int, frozenset[str]], tuple[list[Record], list[dict[str, Any]]]]] = {
+    unbalanced.WORK.name: unbalanced.benchmark,
+}
+"""Works that go another way."""
+
 
 def works() -> list[str]:
     """What is measured where nothing else is asked for."""
-    return [work.name for work in WORKS]
+    return [*(work.name for work in WORKS), *OTHERS]
 
 
 def benchmark(
@@ -69,6 +79,10 @@ def benchmark(
         runs, missing = in_turn(work.name, sides_of(work, without), turns)
         everything += [{"work": work.name} | asdict(run) for run in runs]
         records += records_of(work, runs, missing)
+    for name, measure in OTHERS.items():
+        if not works or name in works:
+            found, told = measure(turns, without)
+            records, everything = records + found, everything + told
     return records, everything
 
 

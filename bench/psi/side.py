@@ -26,6 +26,8 @@ class Run:
     parts: dict[str, dict[str, float]]
     """Seconds of parts of the work, by party."""
     rounds: int | None = None
+    phase: str = ""
+    """Of a work that has several."""
 
     @property
     def bytes(self) -> int:
@@ -34,7 +36,11 @@ class Run:
 
 
 def told(
-    side: str, results: Mapping[str, Mapping[str, Any]], data: Data, outputs: Iterable[tuple[str, Path]]
+    side: str,
+    results: Mapping[str, Mapping[str, Any]],
+    data: Data,
+    outputs: Iterable[tuple[str, Path]],
+    phase: str = "",
 ) -> Run:
     """A measurement of what each party's meter says, after a look at the results.
 
@@ -52,4 +58,5 @@ def told(
         sent={party: result["sent"] for party, result in results.items()},
         parts={party: result["parts"] for party, result in results.items()},
         rounds=max((result["rounds"] for result in results.values() if "rounds" in result), default=None),
+        phase=phase,
     )

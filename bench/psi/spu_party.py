@@ -13,20 +13,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from spu import libspu, psi
+from spu import psi
 
 from bench.meter import Meter
-
-MINUTES = 3_600_000
-
-
-def connected(ports: list[int], rank: int) -> Any:
-    """A link to the other party."""
-    links = libspu.link.Desc()
-    links.recv_timeout_ms = links.http_timeout_ms = MINUTES
-    for index, port in enumerate(ports):
-        links.add_party(f"party{index}", f"127.0.0.1:{port}")
-    return libspu.link.create_brpc(links, rank)
+from bench.spu_link import connected
 
 
 def config(spec: dict[str, Any], rank: int) -> Any:

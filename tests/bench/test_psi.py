@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import bench.psi
 from bench import page, run
 from bench.meter import Meter
-from bench.psi import ours
+from bench.psi import ours, unbalanced
 from bench.psi.order import ascending
 from bench.psi.records import records_of
 from bench.psi.side import Run, told
@@ -108,6 +108,16 @@ def test_ours_from_file_to_file(tmp_path: Path) -> None:
     assert one.rounds >= 3
 
 
+def test_ours_asks_for_a_few_of_many(tmp_path: Path) -> None:
+    work = Work("some", 20, 50, unbalanced.SIDES)
+    prepared, few, all_of_them = unbalanced.ours(work, generate(work, tmp_path), (5, 20))
+    assert [run.phase for run in (prepared, few, all_of_them)] == ["prepare", "ask_5", "ask_20"]
+    # Points there and back; the more are asked for, the more is sent.
+    assert all_of_them.bytes > 20 * 64
+    assert few.bytes < all_of_them.bytes
+    assert few.rounds == 2
+
+
 def test_what_a_side_has_written_is_looked_at(tmp_path: Path) -> None:
     data = generate(SMALL, tmp_path)
     tells = {"seconds": 1.0, "processor_s": 0.5, "memory": 7, "sent": 100, "parts": {}}
@@ -150,6 +160,7 @@ def test_sides_that_take_minutes_are_measured_once(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(bench.psi, "RESULTS", tmp_path)
     monkeypatch.setattr(bench.psi, "WORKS", (SMALL,))
+    monkeypatch.setattr(bench.psi, "OTHERS", {})
     monkeypatch.setattr(bench.psi, "MEASURES", {"coterie": measure, "spu": measure})
     monkeypatch.setattr(ours, "measure", measure)
     records, runs = bench.psi.benchmark(turns=2, works=["small"], without=frozenset())
@@ -187,7 +198,7 @@ def test_records_tell_ratios_and_bytes_by_row() -> None:
 
 
 def test_works_name_sides_and_pictures_show_them(tmp_path: Path) -> None:
-    names = [work.name for work in WORKS]
+    names = [*(work.name for work in WORKS), "unbalanced"]
     assert bench.psi.works() == names
     assert len({*names}) == len(names)
     for work in WORKS:
