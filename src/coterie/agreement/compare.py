@@ -38,9 +38,8 @@ def _fields(where: str, a: Mapping[str, Value], b: Mapping[str, Value]) -> Itera
 def _difference(where: str, field: str, a: Value, b: Value) -> Iterator[str]:
     if field in NAMED:
         what, name_of = NAMED[field]
-        # A list that is left out where it is empty is null here.
-        first, second = ({name_of(item): item for item in items or ()} for items in (a, b))
-        yield from _named(what, first, second)
+        a, b = a or [], b or []  # a list that is left out where it is empty is null here
+        yield from _named(what, {name_of(item): item for item in a}, {name_of(item): item for item in b})
         if [name_of(item) for item in a] != [name_of(item) for item in b] and _same_names(name_of, a, b):
             yield f"{field} are listed in another order"
     elif isinstance(a, dict) and isinstance(b, dict):
