@@ -207,5 +207,9 @@ def _facts(view: JobView, agreement: str) -> Iterator[tuple[str, object]]:
             "",
             f"at the dealer: coterie dealer deal {name} --out FOLDER; then each party: coterie tape add FILE",
         )
+    if view.goes_on and view.over:
+        yield "next", f"coterie job again {view.id[:12]}: step {view.goes_on} goes on where it broke off"
+    elif view.goes_on and view.state in ("proposed", "starting"):
+        yield "goes on", f"step {view.goes_on} of an earlier run, where all parties have kept their part"
     if view.results:
         yield "next", f"coterie job results {view.id[:12]} --to FOLDER"

@@ -104,6 +104,14 @@ def submit(context: typer.Context, file: SpecFile, follow: Follow = False) -> No
 
 
 @app.command()
+def again(context: typer.Context, job: JobId = LAST, follow: Follow = False) -> None:
+    """Submit a job once more, as it was. It goes on where it broke off, where its steps can."""
+    state = state_of(context)
+    with state.client() as client:
+        _print(state, client, client.submit_again(find(client, job)), follow)
+
+
+@app.command()
 def status(context: typer.Context, job: JobId = LAST, follow: Follow = False) -> None:
     """How far every participant is, and who waits for whom, since when."""
     state = state_of(context)

@@ -222,6 +222,12 @@ class Client(Connection):
         """
         return self._post("/jobs", JobView, {"spec": spec})
 
+    def submit_again(self, job: str) -> JobView:
+        """Propose a job once more, as it was written, under a new id. Steps that can go on where a run of it
+        broke off do so, where every party has kept its part.
+        """
+        return self._post(f"/jobs/{_part(job)}/again", JobView)
+
     def preview(self, spec: str) -> PlanView:
         """The plan that :meth:`submit` would propose; nothing is proposed, ``job`` is a mere example."""
         return self._post("/jobs/preview", PlanView, {"spec": spec})

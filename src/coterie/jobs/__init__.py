@@ -31,6 +31,7 @@ from .registry import component, components, default_parameters, used_pipelines
 from .request import request_of
 from .run import run_job, stage_file
 from .spec import JobSpec, Step, parse_spec, validate_spec
+from .unfinished import Unfinished, agreement_folder, unfinished_steps
 
 __all__ = [
     "CANCELLED",
@@ -61,6 +62,8 @@ __all__ = [
     "StagePlan",
     "StageRequest",
     "Step",
+    "Unfinished",
+    "agreement_folder",
     "approve",
     "assurance_of",
     "binding_of",
@@ -93,6 +96,7 @@ __all__ = [
     "run_job",
     "run_joint",
     "stage_file",
+    "unfinished_steps",
     "used_pipelines",
     "validate_spec",
     "verify_approval",

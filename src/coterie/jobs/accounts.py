@@ -33,17 +33,23 @@ class Accounts:
         """The present one."""
         self.measured: dict[str, Measured] = {}
         """By step that has ended."""
+        self._goes_on = False
+
+    def goes_on(self) -> None:
+        """The present step goes on where an earlier run broke off: what it sends may be less than planned."""
+        self._goes_on = True
 
     @contextlib.contextmanager
     def accounted(self, step: StepPlan) -> Iterator[None]:
-        """Write plan and fact of what is done inside to the ledger, and insist that they are equal.
+        """Write plan and fact of what is done inside to the ledger, and insist that they are equal; that fact
+        is no more than plan, where a step may end early or goes on.
 
         What a step reveals is written before it begins, and what it sent also where it fails: a step may fail
         when values are out already.
 
         Errors: CT-4013.
         """
-        self.step = step.step
+        self.step, self._goes_on = step.step, False
         self._journal.append("begin", step=step.step)
         self.reveals(step.step, step.reveals)
         started, depth = time.monotonic(), 0
@@ -59,7 +65,8 @@ class Accounts:
             raise
         sent, planned = self._write_egress(step, depth, started)
         rounds = step.rounds.get(self._me, 0)
-        within = step.at_most and depth <= rounds  # the mesh has kept the bytes within the plan's
+        less = step.at_most or self._goes_on
+        within = less and depth <= rounds  # the mesh has kept the bytes within the plan's
         if not within and (sent != planned or depth != rounds):
             raise EGRESS_DIFFERS(f"planned {planned} and {rounds} rounds, sent {sent} and {depth}")
 
@@ -83,6 +90,8 @@ class Accounts:
             "rounds": {"planned": step.rounds.get(self._me, 0), "used": depth},
             "seconds": round(time.monotonic() - started, 3),
         }
+        if self._goes_on:
+            fact["resumed"] = True
         self._writer.ledger("egress", {"job": self._job, "planned": planned, **fact})
         self._journal.append("end", **fact)
         self.measured[step.step] = Measured(sent, depth, time.monotonic() - started)

@@ -83,6 +83,8 @@ class Assignment(_Record):
     """32 bytes in hex; zeros where there is no dataset."""
     directory: Path
     """The job's own folder."""
+    unfinished: Path | None = None
+    """Folder of what runs under the agreement keep of long steps; None where nothing is kept."""
     pipelines: dict[str, Path] = {}
     """This party's own files of saved pipelines, by the name under which the job's steps know them."""
     places: Places | None = None

@@ -31,6 +31,7 @@ from .journal import Journal
 from .plan import DIGEST_BYTES, FACTS_BYTES, Planner, StagePlan, derive_plan
 from .registry import component, parameters
 from .results import Results
+from .unfinished import Unfinished, unfinished_steps
 
 __all__ = ["run_job", "stage_file"]
 
@@ -84,6 +85,7 @@ class _Run:
         self._results = Results(self._approved.job, assignment.directory, host)
         self._dataset: Dataset | None = None
         self._scratch = Scratch(assignment.directory / "work")
+        self._unfinished = self._unfinished_steps()
         self._frames: dict[str, VerticalFrame] = {}
         self._models: dict[str, Any] = {}
         self._findings: dict[str, list[Finding]] = {}
@@ -109,6 +111,18 @@ class _Run:
             facts = self._stage(facts)
         self._accounts.step = None
         self._journal.append("done")
+        for kept in self._unfinished.values():
+            kept.remove()
+
+    def _unfinished_steps(self) -> dict[str, Unfinished]:
+        """Where the steps that can go on keep how far they are."""
+        job, own = self._job, self._job.proposal.facts.get(self._job.me)
+        if job.unfinished is None or own is None:
+            return {}
+        return {
+            step: Unfinished(job.unfinished / name, own.rows, self._accounts.goes_on)
+            for step, name in unfinished_steps(job.proposal)
+        }
 
     def _own_columns(self) -> tuple[str, ...]:
         """Own columns that this job uses; the others are not even read."""
@@ -251,6 +265,8 @@ class _Run:
             findings=self._findings,
             scores=self._scores,
             tapes=self._tapes,
+            checkpoint=self._unfinished.get(step.step),
+            goes_on=self._accounts.goes_on,
             pipelines=self._job.pipelines,
             job=JobFacts(
                 id=self._approved.job,

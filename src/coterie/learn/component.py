@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from coterie.data import ColumnType, Dataset, Scratch, VerticalFrame
     from coterie.mpc import Correlations, Network, TapeFile, TapeFiles
+    from coterie.psi import Checkpoint
     from coterie.wire import Mesh
 
 __all__ = [
@@ -157,6 +158,10 @@ class PlanContext:
         return tuple(party for party in named if party in self.receivers.get(kind, ()))
 
 
+def _nothing() -> None:
+    """Outside of jobs nobody counts what is sent."""
+
+
 @dataclass
 class RunContext:
     """What a component works with while it runs, at one participant."""
@@ -197,6 +202,10 @@ class RunContext:
     """Scores that are here already, by model step and frame."""
     pipelines: Mapping[str, Path] = field(default_factory=dict)
     """This party's own files of saved pipelines, by the name under which the job's steps know them."""
+    checkpoint: Checkpoint | None = None
+    """Where a step that ``resumes`` keeps how far it is; None where nothing is kept."""
+    goes_on: Callable[[], None] = _nothing
+    """Says that the step goes on where an earlier run broke off, and so may send less than was planned."""
     tapes: TapeFile | TapeFiles | None = None
     """Where what is dealt does not come by links: this party's file of the stage; at the dealer the files
     that it writes."""
@@ -309,6 +318,9 @@ class Component(ABC, Generic[P]):
     """Modules that :meth:`run` loads when it needs them, and nothing before."""
     reads_datasets: ClassVar[bool] = False
     """True where it takes columns out of the datasets. All others have them from frames."""
+    resumes: ClassVar[bool] = False
+    """True where :meth:`run` keeps how far it is in the context's ``checkpoint``, and goes on there in the run
+    of the same job that is submitted again."""
     needs_label: ClassVar[bool] = True
     """False where it can be a step of a job whose data has no label."""
     version: ClassVar[int] = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from coterie.agreement import Agreement
 from coterie.crypto import PublicIdentity
-from coterie.jobs import Assignment, Proposal
+from coterie.jobs import Assignment, Proposal, agreement_folder
 
 from .agreements import Agreements
 from .attested import Attested
@@ -47,6 +47,7 @@ class Begins:
             dataset=None if dataset is None else self._datasets.spec(dataset),
             id_key=(bytes(32) if dataset is None else self._agreements.id_key(agreement)).hex(),
             directory=home.job(job),
+            unfinished=home.unfinished / agreement_folder(agreement.id),
             pipelines={} if dataset is None else self._pipelines.files_for(proposal),
             places=self._attested.places(proposal, agreement) if attested else None,
         )

@@ -77,6 +77,7 @@ class Node:
                     self.services.outbox.start()
                     self._core.spawn("greeting", self.services.network.greet())
                     self._core.spawn("sealed data", self.services.holdings.sweep())
+                    self._core.spawn("unfinished steps", self.services.unfinished.sweep())
                     yield
                 finally:
                     self.services.dealings.stop()

@@ -10,6 +10,7 @@
       ledger/             the party's ledger
       jobs/<id>/          journal, artefacts, results of a job
       tapes/<id>/         tape files that the job has not used yet
+      unfinished/         how far long steps are of jobs that broke off
       lookups/            prepared tables: the own ones with their keys, and those of others
       keys/               keys of the data that this node has sealed, 0600
       sealed/             its own data, sealed for agreements
@@ -197,6 +198,10 @@ class Home:
     @property
     def lookups(self) -> Path:
         return self.path / "lookups"
+
+    @property
+    def unfinished(self) -> Path:
+        return self.path / "unfinished"
 
     @property
     def keys(self) -> Path:

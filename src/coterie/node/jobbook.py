@@ -17,6 +17,7 @@ from .errors import JOB_UNKNOWN
 from .failures import error_view, failure_of
 from .messages import Failure
 from .store import ApprovalRow, JobRow, ResultRow
+from .unfinished import kept_step
 from .views import ApprovalView, JobState, JobView, ParticipantView, PlanView, ResultView
 
 __all__ = ["JobBook", "mode_of"]
@@ -222,6 +223,7 @@ class JobBook:
             results=tuple(result_view(result) for result in self.results(row.id)),
             error=error,
             countersigned_by=tuple(row.countersigned),
+            goes_on=None if state == "done" else kept_step(self._core.home, proposal),
         )
 
 

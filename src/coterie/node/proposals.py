@@ -115,7 +115,18 @@ class Proposals:
 
         :raises CoterieError: why this or another party refuses it; the job is over then, at everybody.
         """
-        proposal, plan, agreement = await self._prepare(parse_spec(text))
+        return await self._submit(parse_spec(text))
+
+    async def again(self, job: str) -> str:
+        """Propose a known job once more, as it was written. It goes on where the other broke off, if that can
+        be.
+
+        :raises CoterieError: CT-5050, and those of :meth:`submit`.
+        """
+        return await self._submit(self._book.proposal(job).spec)
+
+    async def _submit(self, spec: JobSpec) -> str:
+        proposal, plan, agreement = await self._prepare(spec)
         self._book.add(proposal, plan, agreement.terms)
         await self._record_plan(proposal, plan)
         message = Propose(proposal=proposal, plan=plan.to_document())

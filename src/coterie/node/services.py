@@ -29,6 +29,7 @@ from .runs import Runs
 from .sealings import Sealings
 from .tapes import Tapes
 from .tokens import Tokens
+from .unfinished import UnfinishedSteps
 
 __all__ = ["Services"]
 
@@ -54,6 +55,7 @@ class Services:
     lookups: Lookups
     looking: Looking
     dealings: Dealings
+    unfinished: UnfinishedSteps
     doctor: Doctor
 
     @classmethod
@@ -73,11 +75,13 @@ class Services:
         runs = Runs(core, network, outbox, agreements, planning, book, tapes, begins, attested)
         runs.closing.before_done = pipelines.keep
         holdings = Holdings(core, outbox, agreements, book, sealings)
+        unfinished = UnfinishedSteps(core, agreements)
 
         async def revoked(agreement: str) -> None:
             await runs.agreement_revoked(agreement)
             await holdings.agreement_ended(agreement, "the agreement was revoked")
             await attested.agreement_revoked(agreement)
+            await unfinished.agreement_ended(agreement)
 
         agreements.on_revoked = revoked
         made = cls(
@@ -110,6 +114,7 @@ class Services:
             lookups=Lookups(core, agreements, datasets),
             looking=Looking(core, network, agreements),
             dealings=Dealings(core, agreements, planning),
+            unfinished=unfinished,
             doctor=Doctor(core, network),
         )
         made._answer_peers()

@@ -342,6 +342,8 @@ class JobView(View):
     error: ErrorView | None = None
     countersigned_by: tuple[str, ...] = ()
     """Peers that countersigned this party's ledger at the end of the job."""
+    goes_on: str | None = None
+    """The step of which this party keeps how far it is: the same job, submitted again, goes on there."""
 
     @property
     def over(self) -> bool:

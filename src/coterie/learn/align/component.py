@@ -37,8 +37,6 @@ FEWEST = 2
 """With one common row, every sum over the rows is that row."""
 _BYTES_PER_ROW = 80
 """Hashes of the own ids, and of the frame's rows their keys and places."""
-_OPERATIONS = 12_000
-"""Ring multiplications that take as long as one multiplication on the curve, for the estimate of time."""
 
 
 class Align(Component[AlignParams]):
@@ -63,6 +61,7 @@ class Align(Component[AlignParams]):
     ends_stage: ClassVar[bool] = True
     reads_datasets: ClassVar[bool] = True
     needs_label: ClassVar[bool] = False
+    resumes: ClassVar[bool] = True
 
     def plan(self, context: PlanContext, params: AlignParams) -> StepPlan:
         parties = context.parties
@@ -92,9 +91,10 @@ class Align(Component[AlignParams]):
 
     def run(self, context: RunContext, params: AlignParams) -> None:
         if not context.computes:
+            _deal(context, params)
             return
         hashes = {owner: context.datasets[owner].keyed_ids(context.id_key) for owner in context.mine}
-        rows = self._common(context, hashes)
+        rows = self._common(context, params, hashes)
         count = len(rows[context.mine[0]])
         if count < FEWEST:
             raise TOO_FEW_COMMON(f"{count} common", party=context.me, step=context.step)
@@ -104,14 +104,21 @@ class Align(Component[AlignParams]):
             context.give("common_ids", "common_ids.csv", listed, to=(owner,))
 
     def _common(
-        self, context: RunContext, hashes: Mapping[str, NDArray[np.uint8]]
+        self, context: RunContext, params: AlignParams, hashes: Mapping[str, NDArray[np.uint8]]
     ) -> dict[str, NDArray[np.int64]]:
         """Row numbers of the common rows by owner, of those who are here, in the common order."""
         peers = [party for party in context.parties if party not in hashes]
         if not peers:
             return dict(zip(hashes, common_rows(list(hashes.values())), strict=True))
-        rows, progress = rows_by_party(context.planning), partial(context.progress, unit="rows")
-        found = psi.align_many(context.mesh, rows, hashes[context.me], progress=progress)
+        found = psi.intersect(
+            context.mesh,
+            rows_by_party(context.planning),
+            hashes[context.me],
+            method_of(context.planning, params)[0],
+            progress=partial(context.progress, unit="rows"),
+            checkpoint=context.checkpoint,
+        )
+        assert found is not None, "all of them learn the result"
         return {context.me: found.indices}
 
     def facts(self, context: RunContext) -> dict[str, int]:
@@ -148,14 +155,22 @@ def _reveals(context: PlanContext, told: tuple[str, ...], rows: int) -> tuple[Re
 
 def _between(plan: StepPlan, context: PlanContext, params: AlignParams, left: str | None) -> StepPlan:
     """The plan with the messages of the intersection between the parties."""
-    rows, method = rows_by_party(context), method_of(context, params)
-    cost = psi.cost_many(rows)
+    method, why = method_of(context, params)
+    planned = psi.planned(rows_by_party(context), method)
     return replace(
         plan,
-        sent=cost.sent,
-        rounds={**plan.rounds, **dict.fromkeys(rows, cost.rounds)},
-        memory=plan.memory + cost.memory,
-        operations=cost.multiplications * _OPERATIONS,
-        statement=statement(method, left),
-        choices=(method.choice,),
+        sent=planned.sent,
+        rounds={**plan.rounds, **planned.rounds},
+        memory=plan.memory + planned.memory,
+        operations=planned.operations,
+        statement=statement(planned.statement, left),
+        choices=(why,),
     )
+
+
+def _deal(context: RunContext, params: AlignParams) -> None:
+    """At the dealer: what the method has dealt while it runs."""
+    if context.engine == "mpc" and context.me == context.dealer:
+        method, _ = method_of(context.planning, params)
+        if psi.deal(context.mesh, rows_by_party(context.planning), method):
+            context.goes_on()

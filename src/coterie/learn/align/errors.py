@@ -13,6 +13,6 @@ LEFT_UNKNOWN = define(
 METHOD_UNFIT = define(
     "CT-3221",
     BadInput,
-    "No set intersection is both this method and of this security between the job's parties",
-    "Leave `method` at `auto`; for three and more parties leave `security` at `semi-honest`, too.",
+    "That method of set intersection is for two parties",
+    "Leave `method` at `auto`: for three and more parties there is one.",
 )

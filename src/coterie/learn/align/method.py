@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
-
+from coterie import psi
+from coterie.errors import CoterieError
 from coterie.learn.component import PlanContext
 
 from .errors import METHOD_UNFIT
 from .params import AlignParams
 
-__all__ = ["Method", "method_of", "rows_by_party"]
-
-
-@dataclass(frozen=True)
-class Method:
-    """One of the protocols of :mod:`coterie.psi`, as the plan took it."""
-
-    name: Literal["dh", "many"]
-    why: str
-
-    @property
-    def choice(self) -> str:
-        """For the plan's ``choices``."""
-        words = {"dh": "Diffie-Hellman", "many": "oblivious functions and tables of several parties"}
-        return f"set intersection: {words[self.name]}, {self.why}"
+__all__ = ["method_of", "rows_by_party"]
 
 
 def rows_by_party(context: PlanContext) -> dict[str, int]:
@@ -33,17 +17,16 @@ def rows_by_party(context: PlanContext) -> dict[str, int]:
     return {party: context.dataset_rows[party] for party in context.parties}
 
 
-def method_of(context: PlanContext, params: AlignParams) -> Method:
-    """Of engine ``mpc``, from public facts alone. Errors: CT-3221."""
+def method_of(context: PlanContext, params: AlignParams) -> tuple[psi.Method, str]:
+    """Of engine ``mpc``, from public facts alone, and in words why. Errors: CT-2024, CT-3221."""
     rows = rows_by_party(context)
-    if params.security == "malicious" or params.method == "oprf":
-        raise METHOD_UNFIT(_wanted(params, rows), step=context.step)
-    if len(rows) > 2:
-        if params.method != "auto":
-            raise METHOD_UNFIT(_wanted(params, rows), step=context.step)
-        return Method("many", f"as there are {len(rows)} parties")
-    return Method("dh", "as the job asks for it" if params.method == "dh" else "the only one for two parties")
-
-
-def _wanted(params: AlignParams, rows: Mapping[str, int]) -> str:
-    return f"method '{params.method}', security '{params.security}', {len(rows)} parties"
+    if len(rows) > 2 and params.method != "auto":
+        raise METHOD_UNFIT(f"method '{params.method}' for {len(rows)} parties", step=context.step)
+    # A dealer that deals before the run, into files, deals for what the stages of the run compute on shares.
+    dealer = context.dealer if context.correlations == "stream" else None
+    try:
+        return psi.choose(
+            rows, wanted=params.method, security=params.security, dealer=dealer, line=context.network
+        )
+    except CoterieError as error:
+        raise error.at(step=context.step) from None

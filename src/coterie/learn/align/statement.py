@@ -5,21 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from coterie.learn.component import Statement
-from coterie.psi import STATEMENT, STATEMENT_MANY
-
-from .method import Method
+from coterie.psi import ProtocolStatement
 
 __all__ = ["statement"]
 
-_OF = {"dh": STATEMENT, "many": STATEMENT_MANY}
 
-
-def statement(method: Method, left: str | None) -> Statement:
+def statement(protocol: ProtocolStatement, left: str | None) -> Statement:
     """Of engine ``mpc``. In engine ``clear`` there is nobody to learn anything.
 
     :param left: the party whose rows all stay.
     """
-    said = Statement(**asdict(_OF[method.name]))
+    said = Statement(**asdict(protocol))
     if left is None:
         return said
     more = (

@@ -68,6 +68,13 @@ async def refuse(request: Request, job: str, body: ReasonBody) -> JobView:
     return services.book.view(job)
 
 
+@routes.post("/{job}/again", dependencies=[ANALYST])
+async def again(request: Request, job: str) -> JobView:
+    """The job as it is submitted once more, under another id."""
+    services = services_of(request)
+    return services.book.view(await services.proposals.again(job))
+
+
 @routes.post("/{job}/cancel", dependencies=[ANALYST])
 async def cancel(request: Request, job: str, body: ReasonBody) -> JobView:
     services = services_of(request)
