@@ -1,7 +1,7 @@
 //! Bit vectors correlated with 128 secret bits, out of seeds of which the other side lacks one in sixteen
 //! (Roy, "SoftSpokenOT", 2022, for the field of 16 elements), and their rows.
 //!
-//! With r_0 … r_15 the streams of a group's seeds: u = sum of all r_x; v_b = sum of those r_x for which bit b of x + o
+//! With r_0 … r_15 the streams of a group's seeds, whose id is the group's number: u = sum of all r_x; v_b = sum of those r_x for which bit b of x + o
 //! is set. Who has all seeds takes the offset o = 0; who lacks the seed at o takes that o, and no v_b then depends on
 //! it: its v_b is the other's plus bit b of o times u.
 
@@ -23,14 +23,14 @@ const COLUMNS: usize = 128;
 /// Words of a stream that are drawn at once.
 const BATCH: usize = 256;
 
-/// One group: u, then v_0 … v_3, each as long as `sums` has place for.
-fn correlate(seeds: &[[u8; WIDTH]], offset: u8, u: &mut [u64], v: &mut [u64]) {
+/// One group: u, and v_0 … v_3, each as long as u.
+fn correlate(group: usize, seeds: &[[u8; WIDTH]], offset: u8, u: &mut [u64], v: &mut [u64]) {
     let length = u.len();
     u.fill(0);
     v.fill(0);
     let mut drawn = [0; BATCH];
     for (x, seed) in seeds.iter().enumerate() {
-        let stream = Stream::new(seed, 0);
+        let stream = Stream::new(seed, group as u64);
         for from in (0..length).step_by(BATCH) {
             let to = length.min(from + BATCH);
             let drawn = &mut drawn[..to - from];
@@ -88,9 +88,10 @@ fn correlate_columns<'py>(
             .zip(columns.par_chunks_mut(BITS * blocks))
             .zip(given.par_chunks(SEEDS))
             .zip(shifts)
-            .for_each(|(((u, v), seeds), offset)| {
+            .enumerate()
+            .for_each(|(group, (((u, v), seeds), offset))| {
                 let (mut all, mut bits) = (vec![0; 2 * blocks], vec![0; 2 * BITS * blocks]);
-                correlate(seeds, *offset, &mut all, &mut bits);
+                correlate(group, seeds, *offset, &mut all, &mut bits);
                 u.as_flattened_mut()
                     .copy_from_slice(bytemuck::cast_slice(&all));
                 v.as_flattened_mut()

@@ -463,7 +463,9 @@ def voprf_prove(secret: bytes, blinded: Bytes, answers: Bytes, random: bytes) ->
 def voprf_verify(public: bytes, blinded: Bytes, answers: Bytes, proof: bytes) -> bool:
     """VerifyProof: whether the proof of 64 bytes holds. False, too, where any of it is no element or scalar."""
 
-# The field GF(2^128), modulo x^128 + x^7 + x^2 + x + 1: 16 bytes, bit i of the little-endian number belongs to x^i
+# The field GF(2^128), modulo x^128 + x^7 + x^2 + x + 1
+#
+# An element is 16 bytes; bit i of the little-endian number belongs to x^i.
 
 def gf128_scale(x: Bytes, by: bytes) -> Bytes:
     """Each element of x, shape (n, 16), times ``by``."""
@@ -483,8 +485,9 @@ def gf128_powers(base: bytes, exponents: Words) -> Bytes:
 # Correlations between two parties from few keys
 
 def endemic_choose(choices: Bytes, random: Bytes) -> tuple[Bytes, Bytes]:
-    """The first message of key transfers (Masny, Rindal 2019): two elements each, shape (n, 2, 32), and secrets,
-    shape (n, 32), of choices (n,), 0 or 1, and of random bytes (n, 128). Choices are used in constant time.
+    """The first message of key transfers (Masny, Rindal 2019): two elements each, shape (n, 2, 32), and
+    secrets, shape (n, 32), of choices (n,), 0 or 1, and of random bytes (n, 128). Choices are used in constant
+    time.
     """
 
 def endemic_give(elements: Bytes, scalar: bytes) -> Bytes:
@@ -499,19 +502,21 @@ def endemic_take(secrets: Bytes, point: bytes) -> Bytes:
     """
 
 def ggm_trees(roots: Bytes, width: int, session: bytes) -> tuple[Bytes, Bytes]:
-    """Trees of seeds: the leaves, shape (n, width, 16), of roots (n, 16), and the sums of each level's left and
-    right children, shape (n, depth, 2, 16), where 2^depth is the first power of two from ``width`` on, at least 2.
+    """Trees of seeds: the leaves, shape (n, width, 16), of roots (n, 16), and the sums of each level's left
+    and right children, shape (n, depth, 2, 16), where 2^depth is the first power of two from ``width`` on.
+    ``width`` is at least 2.
     """
 
 def ggm_punctured(points: Words, sums: Bytes, totals: Bytes, width: int, session: bytes) -> Bytes:
-    """Those leaves without the ones at ``points``, shape (n,), of the sums (n, depth, 16) of the sides on which
-    those leaves are not. In the place of a lacking leaf stands the tree's row of ``totals`` (n, 16) plus the sum
-    of all other leaves.
+    """Those leaves without the ones at ``points``, shape (n,), of the sums (n, depth, 16) of the sides on
+    which those leaves are not. In the place of a lacking leaf stands the tree's row of ``totals`` (n, 16) plus
+    the sum of all other leaves.
     """
 
 def correlate_columns(seeds: Bytes, offsets: Bytes, blocks: int) -> tuple[Bytes, Bytes]:
-    """Of the streams r_x of a group's 16 seeds, (n, 16, 16): their sum u, shape (n, blocks, 16), and, for each
-    bit b of four, the sum of those for which bit b of ``x ^ offset`` is set, shape (4 n, blocks, 16).
+    """Of the streams r_x of a group's 16 seeds, (n, 16, 16), with the group's number as id: their sum u, shape
+    (n, blocks, 16), and, for each bit b of four, the sum of those for which bit b of ``x ^ offset`` is set,
+    shape (4 n, blocks, 16).
     """
 
 def columns_to_rows(columns: Bytes) -> Bytes:
@@ -521,11 +526,11 @@ def columns_combine(columns: Bytes) -> Bytes:
     """The sum of ``x**i * columns[i]`` for columns (128, n, 16) of elements of GF(2^128); shape (n, 16)."""
 
 def code_compress(vector: Bytes, n: int, seed: bytes) -> Bytes:
-    """The map of an expand-convolute code: of (N, 16) the shorter (n, 16), linear over GF(2^128) and its bits."""
+    """The map of an expand-convolute code: of (N, 16) the shorter (n, 16). It is linear over GF(2^128)."""
 
 def code_compress_both(
     places: Words, values: Bytes, vector: Bytes, n: int, seed: bytes
 ) -> tuple[Bytes, Bytes]:
-    """The same of two vectors at once: of the one that is ``values`` (t, 16) at ``places`` (t,) and zero elsewhere,
-    and of (N, 16).
+    """The same of two vectors at once: of the one that is ``values`` (t, 16) at ``places`` (t,) and zero
+    elsewhere, and of (N, 16).
     """

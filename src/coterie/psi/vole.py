@@ -1,6 +1,44 @@
 """Vector oblivious linear evaluation over GF(2^128) between two parties alone, in few bytes.
 
-The *giver* gets a random Δ and b, the *taker* random a and c, with c = a·Δ + b, element by element.
+The *giver* gets a random Δ and b, the *taker* random a and c, with c = a·Δ + b, element by element: some
+410 kB for 1.4 million elements, in three rounds. Elements are 16 bytes, bit i of the little-endian number
+belongs to x^i, modulo x^128 + x^7 + x^2 + x + 1. The way is that of Boyle, Couteau, Gilboa, Ishai
+("Compressing Vector OLE", CCS 2018) and of Schoppmann, Gascón, Reichert, Raykova (CCS 2019):
+
+1. *Products with Δ* (``ot.py``): for bits of the taker's choice it has rows v, the giver q = v + bit·Δ. The
+   bits are those of t = 400 random elements y, and of t random places. The 128 rows of an element combine
+   to products: the taker has c', the giver b', with c' = y·Δ + b' (Gilboa, "Two Party RSA Key Generation",
+   CRYPTO 1999).
+2. *Trees* (``_kernels.ggm_trees``): the giver grows t trees of seeds, whose leaves are its N long vector w.
+   Of each level it sends both sums, each hidden by a hash of a row of the taker's place bits or of that row
+   plus Δ; the taker can open the one with which it goes on, and gets all leaves but the one at its place.
+   With the sum of all leaves plus b', which is sent too, it has w + y·Δ there. So the taker has w + e·Δ,
+   where e is zero but at t places.
+3. *Code* (``noise.py``): both map their vectors by a public code: a = G·e, c = G·(w + e·Δ), b = G·w.
+
+Up to 512 elements are products of the first kind alone, in two rounds.
+
+*Semi-honest.* The giver sees elements and hashes, and u + r, in which u is a stream that it lacks: nothing.
+The taker sees of each level's sums one that it knows and one under a hash of a row with Δ, which is unknown
+to it: 128 bits. A lacking leaf is as good as random (ideal cipher), so that w + y·Δ says nothing about Δ.
+That a looks random to the giver is the assumption of learning parity with noise. Random oracles, ideal
+cipher, computational Diffie-Hellman in Ristretto255, dual learning parity with regular noise: 128 bits, but
+for the group's 125.8.
+
+*Malicious.* A cheating taker is as in ``ot.py``: it can guess bits of Δ and is found out unless all are
+right; of the trees it only receives. A cheating giver can send sums that are not those of one tree. The
+taker draws a random element χ after that, and both evaluate their vectors, as polynomials, at χ (as Weng,
+Yang, Katz, Wang, "Wolverine", S&P 2021, with powers in place of independent coefficients): v_T = v_G + Δ·Σ
+χ^place y. The taker sends the sum, hidden by one more product, and χ; the giver sends the hash of what the
+taker must have. Vectors that differ in any entry give the same with probability N / 2^128, below 2^-98.
+What remains to a cheating giver is to send sums that are right only for some places, and be found out for
+the others: a guess of sets in which the places are. ``noise.py`` says why the number of points is enough
+for that too. The hash tells the taker nothing, as it knows what is hashed unless it sent a wrong sum, and
+then 128 bits of Δ are in it. Each may choose its own result to some extent, which set intersection allows
+(Rindal, Raghuraman 2022).
+
+Where vectors lie in memory, which entry is read depends on the taker's places: another program on the same
+processor could see that by the cache. Times that a peer can see do not depend on secrets.
 """
 
 from __future__ import annotations
