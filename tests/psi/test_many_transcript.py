@@ -8,8 +8,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie._kernels import keyed_hashes
-from coterie.psi.store import DENSE, cells, segment
+from coterie._kernels import keyed_hashes, okvs_cells, okvs_decode
 from tests.kernels import group
 from tests.kernels.test_ristretto import DOMAIN
 from tests.psi.group import Record, recorded
@@ -17,9 +16,9 @@ from tests.psi.pair import Stream, ids
 
 # These change only when the protocol does: nodes with other ones do not understand each other.
 GOLDEN = {
-    "alpha": "2fd3ff3d302c56a22f86386066d9eef55b761c6dcb13534738a2b9bf71fb84b5",
+    "alpha": "a5181182346aefc62b99af8dd6195f80423a1277d0c2bdda213f5e5f425abe88",
     "beta": "5f5acc68ffc808ca39e057093bbf0d1c1349f9bf69c8b80d5577ad383412d0d5",
-    "gamma": "46c46f4a82044accc532a23d3770d2e44cfa690e6781281bacbf47a2f4f38b84",
+    "gamma": "14a28212310ed6ccdfdbd56968823ff447d3075bd2a9d8f7ed3d2fd92b8365ad",
 }
 
 
@@ -36,20 +35,20 @@ def shapes(record: Record) -> list[tuple[str, str, tuple[int, ...]]]:
 def test_messages_come_in_the_order_of_the_protocol() -> None:
     records, _ = recorded({"a": [*range(5)], "b": [*range(3)], "c": [*range(4)]}, chunk=64)
     # b asks. Shares of 2 + 40 bits, tags of 2 + 4 + 40.
-    table_a, table_c = 3 * (4 + 8) + 128, 3 * (3 + 8) + 128
+    table_a, table_c = 3 * (4 + 12) + 64, 3 * (3 + 12) + 64
     asks = [("psi/points", (3, 32)), ("psi/key", (32,)), ("psi/common", (3, 6)), ("psi/digest", (32,))]
     assert [(tag, shape) for peer, tag, shape in shapes(records["b"]) if peer == "a"] == asks
     assert [(tag, shape) for peer, tag, shape in shapes(records["b"]) if peer == "c"] == asks
     assert shapes(records["a"]) == [
         ("c", "psi/seed", (32,)),
         ("b", "psi/answers", (3, 32)),
-        *[("b", "psi/table", (part, 6)) for part in (64, 64, table_a - 128)],
+        *[("b", "psi/table", (part, 6)) for part in (64, table_a - 64)],
         ("b", "psi/digest", (32,)),
         ("c", "psi/digest", (32,)),
     ]
     assert shapes(records["c"]) == [
         ("b", "psi/answers", (3, 32)),
-        *[("b", "psi/table", (part, 6)) for part in (64, 64, table_c - 128)],
+        *[("b", "psi/table", (part, 6)) for part in (64, table_c - 64)],
         ("a", "psi/digest", (32,)),
         ("b", "psi/digest", (32,)),
     ]
@@ -75,12 +74,12 @@ def xor(*values: bytes) -> bytes:
 def told(table: NDArray[np.uint8], rows: int, name: str, secret: int, width: int) -> bytes:
     """What a table holds for a name: its value without the mask."""
     whole = (secret * element(name)).encode() + ids(name).tobytes()
-    first, second = (hashed(whole, f"coterie/psi/slot/{k}/v1".encode().ljust(32, b"\0")) for k in (1, 2))
-    size = segment(rows)
-    places = [k * size + int.from_bytes(first[8 * k : 8 * k + 8], "little") % size for k in range(3)]
-    bits = int.from_bytes(second[:16], "little")
-    places += [cells(rows) - DENSE + k for k in range(DENSE) if bits >> k & 1]
-    return xor(second[16 : 16 + width], *(table[place].tobytes() for place in places))
+    value = hashed(whole, b"coterie/psi/value/v2".ljust(32, b"\0"))
+    cells = np.zeros((okvs_cells(rows), 16), dtype=np.uint8)
+    cells[:, :width] = table
+    key = np.frombuffer(value[:16], dtype=np.uint8).reshape(1, 16)
+    read = okvs_decode(cells, key, b"coterie/psi/many", rows)[0, :width]
+    return xor(value[16 : 16 + width], read.tobytes())
 
 
 def test_every_message_is_what_the_mathematics_says() -> None:

@@ -1,14 +1,13 @@
 """Set intersection of three to five parties, of which nobody learns what any fewer of them have in common.
 
-The party with the fewest rows is the *asker*, the others are *answerers*. With H a hash to the group, r the
-asker's secret scalar, k_i answerer i's, all drawn for this run alone:
+The party with the fewest rows is the *asker*, the others are *answerers*. Each answerer i has an oblivious
+pseudo-random function F_i (``functions.py``), drawn for this run alone.
 
 1. *Seeds.* Each two answerers share a random key s_ij. Answerer i has for any row y the *share* S_i(y), the
    exclusive or of PRF(s_ij, y) over the other answerers j. Of one y, all shares together are zero; all but
    one of them are independent and uniform.
-2. *Points.* The asker sends H(x)^r of each of its rows x, in a secret random order, the same to all.
-3. *Answers.* Answerer i raises each to k_i. The asker takes r away again: it now has F_i(x) = hash(H(x)^k_i,
-   x) of its own rows, an oblivious pseudo-random function (2HashDH).
+2. *Points.* The asker sends what the answerers need to evaluate it for its rows, in a secret random order.
+3. *Answers.* So it learns F_i(x) of its own rows x, and nobody anything else.
 4. *Tables.* Answerer i sends an oblivious key-value store (``store.py``) of its rows y: each one's key comes
    of F_i(y), its value is S_i(y) masked by F_i(y).
 5. *Common rows.* The asker looks up x in all tables and takes the masks off. Where x is a row of all, it
@@ -20,10 +19,9 @@ asker's secret scalar, k_i answerer i's, all drawn for this run alone:
 
 Who sees what, if all follow the protocol:
 
-- *Answerers* see the asker's points, which are random elements to them (decisional Diffie-Hellman, H a random
-  oracle), and tags: those of common rows, which they have, and random bytes. Of each other they see seeds. So
-  all of them together, with the asker honest, learn which of their rows are common to *all* parties, and no
-  more.
+- *Answerers* see what the asker sends for F, which tells them nothing, and tags: those of common rows, which
+  they have, and random bytes. Of each other they see seeds. So all of them together, with the asker honest,
+  learn which of their rows are common to *all* parties, and no more.
 - *The asker* can compute F_i for its own rows only, since nobody answers for others. So every table value of
   a row that it does not have is masked by a fresh random string. Of a row x that it does have, and that
   answerer j has not, table j shows random cells; and each answerer i that has x shows a share that contains
@@ -36,8 +34,7 @@ Who sees what, if all follow the protocol:
   Where just one is left outside, its share hides nothing: that is the intersection of two parties.
 
 Sources: Kolesnikov, Matania, Pinkas, Rosulek, Trieu, "Practical multi-party private set intersection from
-symmetric-key techniques" (2017), sections 4 and 5: zero sharing and programmable functions; Jarecki, Kiayias,
-Krawczyk, "Round-optimal password-protected secret sharing" (2014), for 2HashDH. Group: RFC 9496.
+symmetric-key techniques" (2017), sections 4 and 5: zero sharing and programmable functions.
 """
 
 from __future__ import annotations
@@ -45,14 +42,13 @@ from __future__ import annotations
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie._kernels import keyed_hashes, ristretto_hash_mul, ristretto_mul, ristretto_scalar
-from coterie.psi.errors import AMBIGUOUS, BAD_CALL, BAD_POINT, RESULTS_DIFFER
+from coterie.psi.errors import AMBIGUOUS, BAD_CALL, RESULTS_DIFFER
+from coterie.psi.functions import Answers, Asks, Blinds, Raises, Round, hashed
 from coterie.psi.matching import AmbiguousTagError, Matches, match
 from coterie.psi.protocol import align
 from coterie.psi.rows import (
@@ -63,26 +59,21 @@ from coterie.psi.rows import (
     check,
     check_distinct,
     chunks,
+    gathered,
     permutation,
 )
 from coterie.psi.statement import (
     DIGEST_BYTES,
     MOST_PARTIES,
-    POINT_BYTES,
     SEED_BYTES,
     asker,
     share_bytes,
     tag_bytes,
 )
-from coterie.psi.store import SLOT_BYTES, Slots, Words, as_bytes, as_words, cells, decode, encode
+from coterie.psi.store import KEY_BYTES, cells, decode, encode, wide
 
 if TYPE_CHECKING:
     from coterie.wire import Mesh
-
-_ORDER = 2**252 + 27742317777372353535851937790883648493
-"""Of the group."""
-_SLOT_KEYS = (b"coterie/psi/slot/1/v1".ljust(32, b"\0"), b"coterie/psi/slot/2/v1".ljust(32, b"\0"))
-"""Public: they separate these hashes from all others."""
 
 Bytes = NDArray[np.uint8]
 
@@ -119,7 +110,10 @@ def align_many(
     peers = {party: count for party, count in rows.items() if party != mesh.me}
     if len(peers) == 1:
         ((peer, count),) = peers.items()
-        return align(mesh, peer, hashes, count, progress=progress, chunk=chunk, random=random)
+        found = align(mesh, peer, hashes, count, progress=progress, chunk=chunk, random=random)
+        # None is the answer of a run to one party only.
+        assert found is not None
+        return found
     check(hashes, list(peers.values()), chunk)
     check_distinct(hashes)
     session = (_Asker if asker(rows) == mesh.me else _Answerer)(mesh, rows, hashes, progress, chunk, random)
@@ -144,7 +138,6 @@ class _Session(ABC):
         self._progress = progress
         self._chunk = chunk
         self._random = random
-        self._scalar = ristretto_scalar(random(64))
         self._asker = asker(rows)
         self._answerers = tuple(party for party in rows if party != self._asker)
         self._asked = rows[self._asker]
@@ -152,6 +145,7 @@ class _Session(ABC):
         self._width = share_bytes(self._asked)
         self._tag_width = tag_bytes(self._asked, sum(rows[party] for party in self._answerers))
         self._done, self._total = 0, 0
+        self._round = Round(mesh, self._asker, self._answerers, self._asked, chunk, random, self._advance)
 
     @abstractmethod
     def run(self) -> Alignment:
@@ -161,12 +155,6 @@ class _Session(ABC):
         self._done += rows
         if self._progress:
             self._progress(self._done, self._total, what)
-
-    def _times(self, points: Bytes, scalar: bytes, start: int, peer: str) -> Bytes:
-        try:
-            return ristretto_mul(points, scalar)
-        except ValueError as error:
-            raise BAD_POINT(f"from row {start}: {error}", party=peer) from error
 
     def _receive(self, peer: str, tag: str, count: int, width: int) -> Bytes:
         """An array that comes in chunks."""
@@ -199,13 +187,16 @@ class _Session(ABC):
 class _Asker(_Session):
     """The party with the fewest rows, which finds what is common to all."""
 
+    function: type[Asks] = Blinds
+
     def run(self) -> Alignment:
         self._total = len(self._rows) * self._asked
-        order = self._send_points()
-        asked = self._hashes[order]
-        sums = np.zeros_like(as_words(np.zeros((self._asked, self._width), dtype=np.uint8)))
+        function = self.function(self._round)
+        order = permutation(self._asked, self._random)
+        function.ask(gathered(self._hashes, order))
+        sums = np.zeros((self._asked, self._width), dtype=np.uint8)
         for peer in self._answerers:
-            sums ^= self._shares(peer, asked)
+            sums ^= self._shares(peer, function.values(peer))
         common = order[~sums.any(axis=1)]
         own, tags = self._tags(common)
         for peer in self._answerers:
@@ -215,33 +206,20 @@ class _Asker(_Session):
         self._confirm(matches)
         return Alignment(common[matches.own])
 
-    def _send_points(self) -> NDArray[np.int64]:
-        order = permutation(self._asked, self._random)
-        for start, end in chunks(self._asked, self._chunk):
-            points = ristretto_hash_mul(self._hashes[order[start:end]], self._scalar)
-            for peer in self._answerers:
-                self._mesh.to(peer).send_array("psi/points", points)
-            self._advance(end - start, "blinding own rows")
-        return order
-
-    def _shares(self, peer: str, asked: Bytes) -> Words:
+    def _shares(self, peer: str, values: Bytes) -> Bytes:
         """What a peer's table says of own rows: its shares of those that it has, else random numbers."""
-        inverse = pow(int.from_bytes(self._scalar, "little"), -1, _ORDER).to_bytes(32, "little")
-        slots = Slots.empty(self._asked)
-        masks = np.empty((self._asked, self._width), dtype=np.uint8)
-        for start, end in chunks(self._asked, self._chunk):
-            answers = self._mesh.to(peer).recv_array("psi/answers", np.uint8, (end - start, POINT_BYTES))
-            keys = _keys(self._times(answers, inverse, start, peer), asked[start:end])
-            slots.fill(start, keys, of=self._rows[peer])
-            masks[start:end] = _mask(keys, self._width)
-            self._advance(end - start, f"reading the answers of {peer}")
-        table = self._receive(peer, "psi/table", cells(self._rows[peer]), self._width)
-        return decode(as_words(table), slots) ^ as_words(masks)
+        of = self._rows[peer]
+        table, channel = wide(cells(of)), self._mesh.to(peer)
+        for start, end in chunks(len(table), self._chunk):
+            part = channel.recv_array("psi/table", np.uint8, (end - start, self._width))
+            table[start:end, : self._width] = part
+        keys, masks = _parts(values)
+        return (decode(table, keys, of) ^ masks)[:, : self._width]
 
     def _tags(self, common: NDArray[np.int64]) -> tuple[Bytes, Bytes]:
         """The tags of the common rows; and these among random ones, as many as there are rows."""
         self._tag_key = np.frombuffer(self._random(SEED_BYTES), dtype=np.uint8)
-        own = _hashed(self._hashes[common], self._tag_key.tobytes())[:, : self._tag_width]
+        own = hashed(self._hashes[common], self._tag_key.tobytes())[:, : self._tag_width]
         fill = (self._asked - len(common), self._tag_width)
         others = np.frombuffer(self._random(fill[0] * fill[1]), dtype=np.uint8).reshape(fill)
         return own, np.concatenate([own, others])[permutation(self._asked, self._random)]
@@ -250,16 +228,19 @@ class _Asker(_Session):
 class _Answerer(_Session):
     """Any other party."""
 
+    function: type[Answers] = Raises
+
     def run(self) -> Alignment:
         self._total = self._asked + len(self._hashes)
+        function = self.function(self._round)
         seeds = self._share_seeds()
-        self._answer()
+        function.answer()
         # Only now: meanwhile the asker works on the answers.
-        self._send(self._asker, "psi/table", self._table(seeds))
+        self._send(self._asker, "psi/table", self._table(function.values(self._hashes), seeds))
         channel = self._mesh.to(self._asker)
         key = channel.recv_array("psi/key", np.uint8, (SEED_BYTES,)).tobytes()
         tags = self._receive(self._asker, "psi/common", self._asked, self._tag_width)
-        matches = self._match(_hashed(self._hashes, key)[:, : self._tag_width], tags)
+        matches = self._match(hashed(self._hashes, key)[:, : self._tag_width], tags)
         self._confirm(matches)
         return Alignment(matches.own)
 
@@ -274,39 +255,16 @@ class _Answerer(_Session):
             seeds.append(self._mesh.to(peer).recv_array("psi/seed", np.uint8, (SEED_BYTES,)).tobytes())
         return seeds
 
-    def _answer(self) -> None:
-        channel = self._mesh.to(self._asker)
-        for start, end in chunks(self._asked, self._chunk):
-            points = channel.recv_array("psi/points", np.uint8, (end - start, POINT_BYTES))
-            channel.send_array("psi/answers", self._times(points, self._scalar, start, self._asker))
-            self._advance(end - start, f"blinding the rows of {self._asker}")
-
-    def _table(self, seeds: list[bytes]) -> Bytes:
+    def _table(self, values: Bytes, seeds: list[bytes]) -> Bytes:
         """The oblivious store of own rows and their masked shares."""
-        count = len(self._hashes)
-        slots = Slots.empty(count)
-        values = np.empty((count, self._width), dtype=np.uint8)
-        for start, end in chunks(count, self._chunk):
+        keys, masks = _parts(values)
+        for start, end in chunks(len(masks), self._chunk):
             part = self._hashes[start:end]
-            keys = _keys(ristretto_hash_mul(part, self._scalar), part)
-            slots.fill(start, keys, of=count)
-            shares = [_hashed(part, seed)[:, : self._width] for seed in seeds]
-            values[start:end] = reduce(np.bitwise_xor, shares, _mask(keys, self._width))
-            self._advance(end - start, "blinding own rows")
-        return as_bytes(encode(slots, as_words(values), self._random), self._width)
+            for seed in seeds:
+                masks[start:end] ^= hashed(part, seed)[:, : masks.shape[1]]
+        return np.ascontiguousarray(encode(keys, masks, self._random)[:, : self._width])
 
 
-def _hashed(rows: Bytes, key: bytes) -> Bytes:
-    """BLAKE3 of each row under that key, shape (n, 32)."""
-    cuts = np.arange(0, rows.size + 1, rows.shape[1], dtype=np.int64)
-    return keyed_hashes((np.ascontiguousarray(rows).reshape(-1), cuts), key)
-
-
-def _keys(blinded: Bytes, hashes: Bytes) -> Bytes:
-    """F of rows, shape (n, 64): slots of the store and the mask of a value."""
-    both = np.concatenate([blinded, hashes], axis=1)
-    return np.concatenate([_hashed(both, key) for key in _SLOT_KEYS], axis=1)
-
-
-def _mask(keys: Bytes, width: int) -> Bytes:
-    return keys[:, SLOT_BYTES - 16 : SLOT_BYTES - 16 + width]
+def _parts(values: Bytes) -> tuple[Bytes, Bytes]:
+    """Of values of F the keys of the store, and what masks its values; shapes (n, 16)."""
+    return values[:, :KEY_BYTES].copy(), values[:, KEY_BYTES:].copy()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from coterie.psi.errors import BAD_CALL, NO_ROWS
-from coterie.psi.store import cells
+from coterie.psi.store import CELL_BYTES, cells
 
 POINT_BYTES = 32
 """Of an encoded element of Ristretto255 (RFC 9496)."""
@@ -227,11 +227,12 @@ def cost_many(rows: Mapping[str, int]) -> CostMany:
 
 
 def _memory_many(asked: int, most: int, parties: int) -> int:
-    """At the asker: own rows in order, sums, slots and masks, a table as it comes and as words, and all
-    answers that wait. At an answerer: slots, values, a table twice and what is counted for it; then own tags
-    and the asker's, with their sort keys. What a chunk takes is the constant.
+    """At the asker: own rows in order, sums, values of the function, keys and masks, what looking them up
+    takes, a table, and all answers that wait. At an answerer: values of the function, keys, shares, what
+    encoding takes, a table whole and cut; then own tags and the asker's, with their sort keys. What a chunk
+    takes is the constant.
     """
-    table = 32 * cells(most)
-    asking = (160 + POINT_BYTES * (parties - 1)) * asked + table
-    answering = max(160 * most + table, 32 * most + 96 * (most + asked))
+    table = CELL_BYTES * cells(most)
+    asking = (176 + POINT_BYTES * (parties - 1)) * asked + table
+    answering = max(136 * most + 2 * table, 32 * most + 96 * (most + asked))
     return max(asking, answering) + (4 << 20)
