@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -165,6 +166,12 @@ def test_it_is_for_two_parties_once_and_for_somebody() -> None:
     assert (found.code, found.step) == ("CT-3211", "again")
     assert isinstance(found, NotAgreed)
     assert refusal(pair(range(9), range(9)), receivers={}, guests=()).code == "CT-3136"
+
+
+def test_ids_with_several_rows_are_refused() -> None:
+    planning = job(pair(range(9), range(9)))["lender"].contexts["overlap"].planning
+    with pytest.raises(CoterieError, match="CT-3012"):
+        Overlap().plan(replace(planning, repeated_ids=("shop",)), OverlapParams())
 
 
 @pytest.mark.parametrize("epsilon", [0, -1, 1e-6, 1000, math.inf, math.nan, "1 of 2"])

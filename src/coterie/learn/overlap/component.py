@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from coterie import psi
 from coterie.errors import CoterieError
 from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
-from coterie.learn.errors import NOBODY_RECEIVES
+from coterie.learn.errors import IDS_REPEATED, NOBODY_RECEIVES
 from coterie.learn.overlap.clear import counted, deviation, noise
 from coterie.learn.overlap.errors import COUNTED_TWICE, TWO_PARTIES
 from coterie.learn.overlap.mpc import COUNT, counting, inputs
@@ -30,8 +30,8 @@ class Overlap(Component[OverlapParams]):
     Nobody learns which rows these are. In engine ``mpc`` two parties, by :func:`coterie.psi.circuit_receive`;
     in engines ``clear`` and ``tee`` any number of owners.
 
-    Errors: CT-3136 where nobody may receive the number, CT-3210 for other than two parties in engine ``mpc``,
-    CT-3211 for a second such step in a job.
+    Errors: CT-3012 where an id has several rows, CT-3136 where nobody may receive the number, CT-3210 for
+    other than two parties in engine ``mpc``, CT-3211 for a second such step in a job.
     """
 
     name: ClassVar[str] = "overlap"
@@ -45,6 +45,8 @@ class Overlap(Component[OverlapParams]):
         to = context.receiving("profile")
         if not to:
             raise NOBODY_RECEIVES("'profile'", step=context.step)
+        if context.repeated_ids:
+            raise IDS_REPEATED(", ".join(context.repeated_ids), step=context.step)
         if any(one.component == self.name for one in context.earlier):
             raise COUNTED_TWICE("", step=context.step)
         plan: dict[str, Any] = {
