@@ -1,18 +1,20 @@
-//! Keyed BLAKE3 of messages of 32 bytes, sixteen at a time.
+//! Keyed BLAKE3 of short messages, sixteen at a time.
 //!
-//! The library takes such short messages one after the other, at a tenth of the speed. A message of one block is one
-//! call of the compression function (BLAKE3, section 2.2: a single chunk is the root), the same steps for each; the
-//! compiler makes vectors of the lanes.
+//! The library takes short messages one after the other, at a tenth of the speed. A message of one block, of up to 64
+//! bytes, is one call of the compression function (BLAKE3, section 2.2: a single chunk is the root), the same steps for
+//! each; the compiler makes vectors of the lanes.
 
 use crate::cpu::{Kernel, Level};
 use crate::simd::Simd;
 
 /// Messages hashed at once: words of the widest vector.
 pub const LANES: usize = 16;
-/// Bytes of a message, and of its hash.
+/// Bytes of a hash.
 const BYTES: usize = 32;
-/// Words of both.
+/// Words of a hash.
 const WORDS: usize = BYTES / 4;
+/// Bytes of a block: of the longest short message.
+const LONGEST: usize = 64;
 
 const ROUNDS: usize = 7;
 const IV: [u32; 4] = [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a];
@@ -66,13 +68,78 @@ impl Kernel for Hashes<'_> {
                     message[word + WORDS / 2][lane] = word_of(second, word);
                 }
             }
-            let state = compress(self.key, &message);
-            for (lane, out) in out.iter_mut().enumerate() {
-                for word in 0..WORDS {
-                    let sum = state[word][lane] ^ state[word + WORDS][lane];
-                    out[4 * word..4 * word + 4].copy_from_slice(&sum.to_le_bytes());
+            store(&compress(self.key, &message, &[BYTES as u32; LANES]), out);
+        }
+    }
+}
+
+/// Hashes the pieces of a buffer under a key, each into its place.
+pub struct Cuts<'a> {
+    /// The key.
+    pub key: &'a Block,
+    /// What is cut.
+    pub bytes: &'a [u8],
+    /// Where each piece begins, and the last ends: ascending, within the buffer.
+    pub offsets: &'a [i64],
+    /// The hashes, one for each piece.
+    pub out: &'a mut [Block],
+}
+
+impl Cuts<'_> {
+    /// Does it, with the best that this machine has.
+    pub fn fill(self) {
+        Level::best().run(self);
+    }
+}
+
+impl Kernel for Cuts<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (group, out) in self.out.chunks_mut(LANES).enumerate() {
+            let offsets = &self.offsets[group * LANES..];
+            let (mut blocks, mut lengths) = ([[0; LONGEST]; LANES], [0; LANES]);
+            let mut long = false;
+            for lane in 0..out.len() {
+                let piece = &self.bytes[offsets[lane] as usize..offsets[lane + 1] as usize];
+                if piece.len() > LONGEST {
+                    long = true;
+                } else {
+                    blocks[lane][..piece.len()].copy_from_slice(piece);
+                    lengths[lane] = piece.len() as u32;
                 }
             }
+            let mut message = [[0; LANES]; LONGEST / 4];
+            for lane in 0..LANES {
+                for word in 0..LONGEST / 4 {
+                    message[word][lane] = word_of(&blocks[lane], word);
+                }
+            }
+            store(&compress(self.key, &message, &lengths), out);
+            if long {
+                longer(self.key, self.bytes, offsets, out);
+            }
+        }
+    }
+}
+
+/// The hashes of those pieces that are no short messages.
+#[cold]
+fn longer(key: &Block, bytes: &[u8], offsets: &[i64], out: &mut [Block]) {
+    for (out, ends) in out.iter_mut().zip(offsets.windows(2)) {
+        let piece = &bytes[ends[0] as usize..ends[1] as usize];
+        if piece.len() > LONGEST {
+            *out = *blake3::keyed_hash(key, piece).as_bytes();
+        }
+    }
+}
+
+/// Writes the hashes of as many lanes as there are places.
+#[inline(always)]
+fn store(state: &[Lanes; 16], out: &mut [Block]) {
+    for (lane, out) in out.iter_mut().enumerate() {
+        for word in 0..WORDS {
+            let sum = state[word][lane] ^ state[word + WORDS][lane];
+            out[4 * word..4 * word + 4].copy_from_slice(&sum.to_le_bytes());
         }
     }
 }
@@ -85,7 +152,7 @@ fn word_of(bytes: &[u8], word: usize) -> u32 {
 }
 
 #[inline(always)]
-fn compress(key: &Block, message: &[Lanes; WORDS]) -> [Lanes; 16] {
+fn compress<const N: usize>(key: &Block, message: &[Lanes; N], lengths: &Lanes) -> [Lanes; 16] {
     let mut v = [[0; LANES]; 16];
     for word in 0..WORDS {
         v[word] = [word_of(key, word); LANES];
@@ -94,7 +161,7 @@ fn compress(key: &Block, message: &[Lanes; WORDS]) -> [Lanes; 16] {
         v[8 + word] = [IV[word]; LANES];
     }
     // The counter, two words, is 0.
-    v[14] = [BYTES as u32; LANES];
+    v[14] = *lengths;
     v[15] = [FLAGS; LANES];
     let mut order = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
     for _ in 0..ROUNDS {
@@ -112,12 +179,8 @@ fn compress(key: &Block, message: &[Lanes; WORDS]) -> [Lanes; 16] {
 
 /// A word of the block: behind the message there are zeros.
 #[inline(always)]
-fn of(message: &[Lanes; WORDS], word: usize) -> Lanes {
-    if word < WORDS {
-        message[word]
-    } else {
-        [0; LANES]
-    }
+fn of<const N: usize>(message: &[Lanes; N], word: usize) -> Lanes {
+    if word < N { message[word] } else { [0; LANES] }
 }
 
 /// The function G.
@@ -164,6 +227,31 @@ mod tests {
                 for ((hash, first), second) in out.iter().zip(&first).zip(&second) {
                     let message = [*first, *second].concat();
                     assert_eq!(hash, blake3::keyed_hash(&key, &message).as_bytes());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_of_any_length_agree_with_the_library() {
+        let bytes: Vec<u8> = (0..9000usize).map(|k| (k * 7 % 251) as u8).collect();
+        let (mut offsets, mut end) = (vec![3], 3);
+        for piece in 0..150 {
+            end += [0, 1, 18, 32, 63, 64, 65, 200][piece * piece % 8];
+            offsets.push(end);
+        }
+        for count in [0, 1, 16, 17, 150] {
+            for level in Level::all() {
+                let mut out = vec![[0; BYTES]; count];
+                level.run(Cuts {
+                    key: &[9; BYTES],
+                    bytes: &bytes,
+                    offsets: &offsets,
+                    out: &mut out,
+                });
+                for (hash, ends) in out.iter().zip(offsets.windows(2)) {
+                    let piece = &bytes[ends[0] as usize..ends[1] as usize];
+                    assert_eq!(hash, blake3::keyed_hash(&[9; BYTES], piece).as_bytes());
                 }
             }
         }

@@ -3,8 +3,6 @@
 //! Without the key nobody can test a guessed identifier against a hash, which a plain hash of a phone number or
 //! an identity card would allow.
 
-use std::ops::Range;
-
 use numpy::{PyArrayDyn, PyUntypedArray};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -12,6 +10,7 @@ use pyo3::types::{PyBytes, PyTuple};
 use rayon::prelude::*;
 
 use crate::arrays::{contiguous, finished, fresh, refuse};
+use crate::blake::Cuts;
 
 /// Bytes of a hash, of a key, and of an encoded point or scalar.
 pub const WIDTH: usize = 32;
@@ -48,12 +47,15 @@ fn hash_all(items: &[&[u8]], key: &[u8; WIDTH], rows: &mut [[u8; WIDTH]]) {
 fn hash_cut(buffer: &[u8], offsets: &[i64], key: &[u8; WIDTH], rows: &mut [[u8; WIDTH]]) {
     rows.par_chunks_mut(PIECE)
         .enumerate()
-        .for_each(|(piece, rows)| {
+        .for_each(|(piece, out)| {
             let first = piece * PIECE;
-            for (row, pair) in rows.iter_mut().zip(offsets[first..].windows(2)) {
-                let item: Range<usize> = pair[0] as usize..pair[1] as usize;
-                *row = *blake3::keyed_hash(key, &buffer[item]).as_bytes();
-            }
+            let cuts = Cuts {
+                key,
+                bytes: buffer,
+                offsets: &offsets[first..=first + out.len()],
+                out,
+            };
+            cuts.fill();
         });
 }
 
