@@ -7,6 +7,7 @@ from .errors import ID_COLUMNS_DIFFER
 from .export import write_parquet
 from .frame import VerticalFrame
 from .ids import Groups, keyed_ids
+from .parts import source_stamp
 from .schema import (
     Column,
     ColumnName,
@@ -22,9 +23,11 @@ from .schema import (
     ParquetSource,
     Schema,
     Source,
+    SqlSource,
     id_names,
 )
 from .scratch import Scratch, table_needs
+from .sql import take_rows
 from .stored import laid, taken
 from .yaml_text import YamlText, parse_yaml
 
@@ -48,6 +51,7 @@ __all__ = [
     "Schema",
     "Scratch",
     "Source",
+    "SqlSource",
     "VerticalFrame",
     "YamlText",
     "asked_ids",
@@ -61,7 +65,9 @@ __all__ = [
     "opened",
     "parse_spec",
     "parse_yaml",
+    "source_stamp",
     "table_needs",
+    "take_rows",
     "taken",
     "write_parquet",
 ]

@@ -16,7 +16,7 @@ from .errors import ROWS_DIFFER, SPEC_INVALID
 from .ids import Groups, Ids, Policy, decomposed, keyed_ids, read_ids
 from .parquet_table import StoredParquet, StoredTable
 from .parts import Part
-from .schema import DatasetFacts, DatasetSpec
+from .schema import DatasetFacts, DatasetSpec, SqlSource
 from .scratch import Scratch
 from .sources import source_of
 from .stored import Stored, Unread, gathered, no_columns
@@ -101,8 +101,13 @@ class Dataset:
 def parse_spec(text: str, *, folder: Path) -> DatasetSpec:
     """A dataset description from YAML; a relative path in it starts at ``folder`` (CT-1401, CT-1402)."""
     spec = parse_yaml(text).model(DatasetSpec, SPEC_INVALID)
-    path = str(folder / spec.source.path)
-    return spec.model_copy(update={"source": spec.source.model_copy(update={"path": path})})
+    source = spec.source
+    if isinstance(source, SqlSource):
+        kind, _, name = source.connection.partition(":")
+        change = {"connection": f"file:{folder / name}"} if kind == "file" else {}
+    else:
+        change = {"path": str(folder / source.path)}
+    return spec.model_copy(update={"source": source.model_copy(update=change)})
 
 
 def load(spec: DatasetSpec, columns: Sequence[str] | None = None, scratch: Scratch | None = None) -> Dataset:

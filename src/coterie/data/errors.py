@@ -130,6 +130,72 @@ SOURCE_CHANGED = define(
     "The data file has changed while it was in use",
     "Submit the job again when the file is whole; replace files by renaming new ones.",
 )
+SQL_MISSING = define(
+    "CT-1461",
+    Unavailable,
+    "The driver of the database is not installed",
+    'Install the extra: pip install "coterie[sql]".',
+)
+SECRET_MISSING = define(
+    "CT-1463",
+    BadInput,
+    "The secret of the connection is not there",
+    "Set the variable for the node, or put the file where the description says.",
+)
+SECRET_OPEN = define(
+    "CT-1465",
+    BadInput,
+    "The secret of the connection can be read by others",
+    "Give the file to the node's user alone: chmod 600.",
+)
+SECRET_UNUSABLE = define(
+    "CT-1467",
+    BadInput,
+    "The secret of the connection is no address of a database",
+    "Write postgresql://user:password@host/database or sqlite:///path, on one line.",
+)
+SERVER_ABSENT = define(
+    "CT-1469",
+    Unavailable,
+    "The database cannot be reached",
+    "See that it runs and lets this node connect, then try again.",
+)
+SERVER_REFUSES = define(
+    "CT-1471",
+    BadInput,
+    "The database lets nobody in by this secret",
+    "Correct the user, the password or the database's name in the secret.",
+)
+QUERY_REFUSED = define(
+    "CT-1473",
+    BadInput,
+    "The database does not take the query",
+    "Correct the query: one statement that only selects, whose result has every declared column.",
+)
+QUERY_FAILED = define(
+    "CT-1475",
+    Unavailable,
+    "The database has broken off the query",
+    "Run the query in the database's own client to see why, then try again.",
+)
+QUERY_TOO_LARGE = define(
+    "CT-1477",
+    BadInput,
+    "The query gives more rows than the description allows",
+    "Narrow the query, or raise rows in the source.",
+)
+QUERY_TOO_LONG = define(
+    "CT-1479",
+    BadInput,
+    "The query takes longer than the description allows",
+    "Narrow the query, or raise seconds in the source.",
+)
+ROWS_NOT_TAKEN = define(
+    "CT-1481",
+    BadInput,
+    "The rows of the query have not been taken",
+    "Refresh the dataset: coterie dataset refresh NAME.",
+)
 
 LABEL_NULL = define("CT-1501", BadInput, "A row has no label", "Remove the rows without a label.")
 LABEL_NOT_BINARY = define(

@@ -29,7 +29,7 @@ from .parts import Part, Places
 from .schema import Column, ColumnType
 from .stored import Named
 
-__all__ = ["StoredParquet", "StoredTable", "parquet_types"]
+__all__ = ["StoredParquet", "StoredTable", "converted", "may_be", "parquet_types"]
 
 R = TypeVar("R")
 MOST_OPEN = 64
@@ -125,7 +125,7 @@ class StoredParquet:
                     chunks.append(file.part.constant(column, file.rows))
                 else:
                     place = partial(self._place_after, start)
-                    chunks.extend(_converted(table[column.name], column, place).chunks)
+                    chunks.extend(converted(table[column.name], column, place).chunks)
                 start += file.rows
             yield column.name, pa.chunked_array(chunks, ARROW_TYPES[column.type])
 
@@ -150,7 +150,7 @@ class StoredTable:
 
     def raw(self, column: Column) -> pa.ChunkedArray:
         """(rows,) one column of its declared type."""
-        return _converted(self._table[column.name], column, self.place)
+        return converted(self._table[column.name], column, self.place)
 
     def read(self, columns: Sequence[Column]) -> Iterator[Named]:
         """(rows,) of each column, checked; see :class:`Stored`."""
@@ -209,9 +209,14 @@ def _check_column(stored: pa.Schema, column: Column, at: Callable[[str], str] = 
     if count > 1:
         raise COLUMN_TWICE(at(f"'{column.name}'"))
     kind = stored.field(column.name).type
-    if not (_fits(kind, column.type) or _may_convert(kind, column.type)):
+    if not may_be(kind, column):
         where = at(f"column '{column.name}'")
         raise WRONG_TYPE(f"{where}: stored as {kind} where {WORDS[column.type]} is declared")
+
+
+def may_be(stored: pa.DataType, column: Column) -> bool:
+    """Whether values of that type can be such a column's, one by one."""
+    return _fits(stored, column.type) or _may_convert(stored, column.type)
 
 
 def _fits(stored: pa.DataType, kind: ColumnType) -> bool:
@@ -234,7 +239,8 @@ def _may_convert(stored: pa.DataType, kind: ColumnType) -> bool:
     return bool(pa.types.is_null(stored) or (number and kind in ("int", "float")))
 
 
-def _converted(values: pa.ChunkedArray, column: Column, place: Place) -> pa.ChunkedArray:
+def converted(values: pa.ChunkedArray, column: Column, place: Place) -> pa.ChunkedArray:
+    """The values in the declared type, none changed (CT-1414, CT-1430)."""
     if pa.types.is_dictionary(values.type):
         values = pc.cast(values, values.type.value_type)
     if column.type in ("text", "category") and not _valid_utf8(values):

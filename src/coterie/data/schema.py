@@ -32,6 +32,7 @@ __all__ = [
     "ParquetSource",
     "Schema",
     "Source",
+    "SqlSource",
     "id_names",
 ]
 
@@ -167,7 +168,8 @@ class Schema(_Document):
 
 
 class CsvSource(_Document):
-    """A CSV file with a header line, UTF-8, gzip-compressed where the name ends in ``.gz``."""
+    """A CSV file with a header line, UTF-8, gzip-compressed where the name ends in ``.gz``; or all files of a
+    folder."""
 
     kind: Literal["csv"] = "csv"
     path: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
@@ -177,13 +179,30 @@ class CsvSource(_Document):
 
 
 class ParquetSource(_Document):
-    """A Parquet file."""
+    """A Parquet file, or all files below a folder."""
 
     kind: Literal["parquet"] = "parquet"
     path: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
 
-Source = Annotated[CsvSource | ParquetSource, Field(discriminator="kind")]
+class SqlSource(_Document):
+    """The rows that a query gives, taken once when the dataset is added or refreshed."""
+
+    kind: Literal["sql"] = "sql"
+    connection: Annotated[
+        str, StringConstraints(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:.{1,4096})$")
+    ]
+    """Where the secret is: ``env:`` and the name of an environment variable of the node, or ``file:`` and the
+    path of a file that only its owner may read. It holds ``postgresql://…`` or ``sqlite:///…``."""
+    query: Annotated[str, StringConstraints(min_length=1, max_length=1 << 16)]
+    """One statement that selects."""
+    rows: Annotated[int, Field(ge=1, le=2**40)] = 100_000_000
+    """No more than these are taken."""
+    seconds: Annotated[int, Field(ge=1, le=7 * 86400)] = 3600
+    """No longer is waited for them."""
+
+
+Source = Annotated[CsvSource | ParquetSource | SqlSource, Field(discriminator="kind")]
 
 
 class _Ruled(Schema):

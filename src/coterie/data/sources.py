@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .csv_table import StoredCsv
+from .errors import ROWS_NOT_TAKEN
 from .parquet_table import StoredParquet
 from .parts import parts_of
-from .schema import Column, CsvSource, Source
+from .schema import Column, CsvSource, Source, SqlSource
 from .scratch import Scratch
 from .stored import Stored
 
@@ -18,8 +19,11 @@ __all__ = ["source_of"]
 def source_of(source: Source, columns: Sequence[Column], scratch: Scratch | None) -> Stored:
     """The source opened for these columns.
 
-    Raises CT-1410 to CT-1425, CT-1430; CT-1120, CT-1121 from ``scratch``.
+    Raises CT-1410 to CT-1425, CT-1430; CT-1481 for a query, whose rows lie in a file of their own; CT-1120
+    and CT-1121 from ``scratch``.
     """
+    if isinstance(source, SqlSource):
+        raise ROWS_NOT_TAKEN("a query is no file")
     parts = parts_of(Path(source.path))
     if isinstance(source, CsvSource):
         return StoredCsv(source, parts, columns, scratch)
