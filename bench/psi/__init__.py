@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
-from bench.psi import openmined_side, ours, spu_side, unbalanced
+from bench.psi import openmined_side, ours, spu_side, unbalanced, wide
 from bench.psi.pictures import pictures
 from bench.psi.records import records_of
 from bench.psi.side import Run
@@ -42,7 +42,11 @@ METHOD = """The common ids of two parties' tables, from CSV files to CSV files.
 - `unbalanced`: one party's million ids are made a table that the other keeps (`/prepare`, with reading,
   sending and checking it); it then asks for ids, from file to file, and alone gets the result. Beside SPU's
   own way for unequal sizes (`ub_psi_execute`). With ours, the owner proves that it answers by the table's
-  key."""
+  key.
+- `wide`: 200,000 rows and 450 columns beside the ids at each party, numbers with two decimals; the common
+  rows of all columns are gathered into a table on disk, as a job does. Ours reads Parquet; beside it the same
+  of CSV, with the columns left in the Parquet file (`in place`), and of files that have ids alone. SPU reads
+  CSV and writes the common rows as CSV."""
 
 MEASURES: dict[str, Callable[..., Run]] = {
     OURS: ours.measure,
@@ -53,6 +57,7 @@ MEASURES: dict[str, Callable[..., Run]] = {
 
 OTHERS: dict[str, Callable[[int, frozenset[str]], tuple[list[Record], list[dict[str, Any]]]]] = {
     unbalanced.WORK.name: unbalanced.benchmark,
+    wide.WORK.name: wide.benchmark,
 }
 """Works that go another way."""
 

@@ -22,9 +22,11 @@ METHODS: dict[str, dict[str, Any]] = {
 SECONDS = 3600
 
 
-def measure(work: Work, data: Data, side: str) -> Run:
+def measure(work: Work, data: Data, side: str, columns: int = 0, gather: bool = False) -> Run:
     """Intersect once, in fresh processes.
 
+    :param columns: beside the ids, that are declared and asked for.
+    :param gather: whether to make a table of the common rows of these.
     :raises RuntimeError: where a process fails, a result is wrong, or plan and fact differ.
     """
     with tempfile.TemporaryDirectory(prefix="coterie-bench-") as homes, shaped(work.shape) as shaper:
@@ -33,6 +35,9 @@ def measure(work: Work, data: Data, side: str) -> Run:
             "outputs": {party: str(Path(homes) / f"{party}.csv") for party in PARTIES},
             "rows": work.rows,
             "method": METHODS[side],
+            "columns": columns,
+            "gather": gather,
+            "scratch": homes,
         }
         path = data.folder / "ours.json"
         path.write_text(json.dumps(spec), encoding="utf-8")

@@ -15,17 +15,19 @@ from bench.participants import meet, mesh
 from bench.psi.order import ascending
 from bench.psi.work import COLUMN, PARTIES, write_ids
 from coterie import psi
-from coterie.data import Column, CsvSource, Dataset, DatasetSpec, load
+from coterie.data import Column, CsvSource, Dataset, DatasetSpec, ParquetSource, Scratch, load
 from coterie.wire import LinkMesh
 
 STEP = "align"
 KEY = b"a key that both parties agree on"
 
 
-def dataset(path: str) -> Dataset:
-    """The ids of a file, with the rule that holds where nothing is said."""
-    columns = (Column(name=COLUMN, type="text", role="id"),)
-    return load(DatasetSpec(name="customers", source=CsvSource(path=path), columns=columns))
+def dataset(path: str, columns: int = 0) -> Dataset:
+    """The ids of a file, with the rule that holds where nothing is said, and other columns, not read yet."""
+    declared = [Column(name=COLUMN, type="text", role="id")]
+    declared += [Column(name=f"x{index}", type="float") for index in range(columns)]
+    source = (ParquetSource if path.endswith(".parquet") else CsvSource)(path=path)
+    return load(DatasetSpec(name="customers", source=source, columns=tuple(declared)))
 
 
 def measured(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def measured(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]
     plan = psi.planned(rows, method)
     meet(links, "begin")
     meter = Meter()
-    customers = dataset(spec["inputs"][name])
+    customers = dataset(spec["inputs"][name], spec["columns"])
     hashes = customers.keyed_ids(KEY)
     meter.part("reading")
     with links.step(STEP):
@@ -44,6 +46,11 @@ def measured(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]
     meter.part("intersecting")
     if found is None:
         raise ValueError("both parties are to learn the result")
+    if spec["gather"]:
+        frame = customers.gather(found.indices, Scratch(Path(spec["scratch"]) / f"{name}.scratch"))
+        if frame.shape != (len(found), spec["columns"]):
+            raise ValueError(f"a frame of shape {frame.shape}")
+        meter.part("gathering")
     write_ids(Path(spec["outputs"][name]), ascending(customers.ids, found.indices))
     meter.part("writing")
     result = meter.end()

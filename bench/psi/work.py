@@ -80,10 +80,12 @@ class Data:
     folder: Path
     truth: NDArray[np.int64]
     """The common ids, ascending."""
+    suffix: str = ".csv"
+    """Of the files to read."""
 
     def path(self, party: str) -> Path:
-        """A party's CSV file."""
-        return self.folder / f"{party}.csv"
+        """A party's file."""
+        return self.folder / f"{party}{self.suffix}"
 
 
 ALL = (OPRF, DH, RR22, KKRT, ECDH)
@@ -144,8 +146,8 @@ def write_ids(path: Path, values: pa.Array | pa.ChunkedArray) -> None:
 
 def read_ids(path: Path) -> NDArray[np.int64]:
     """The ids of a CSV file, in its order."""
-    column = csv.read_csv(path, convert_options=csv.ConvertOptions(column_types={COLUMN: pa.int64()}))[COLUMN]
-    return column.to_numpy()
+    wanted = csv.ConvertOptions(column_types={COLUMN: pa.int64()}, include_columns=[COLUMN])
+    return csv.read_csv(path, convert_options=wanted)[COLUMN].to_numpy()
 
 
 def check(side: str, party: str, result: Path, truth: NDArray[np.int64]) -> None:

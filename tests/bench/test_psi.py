@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet as pq
 
 import bench.psi
 from bench import page, run
@@ -20,6 +21,7 @@ from bench.psi import ours, unbalanced
 from bench.psi.order import ascending
 from bench.psi.records import records_of
 from bench.psi.side import Run, told
+from bench.psi.wide import IDS, WIDE, WIDE_CSV, widened
 from bench.psi.work import (
     ECDH,
     KKRT,
@@ -63,6 +65,20 @@ def test_files_have_the_common_ids_that_are_told(tmp_path: Path) -> None:
     assert np.array_equal(read_ids(generate(SMALL, tmp_path).path("left")), left)
 
 
+def test_wide_files_have_the_same_ids_beside_more_columns(tmp_path: Path) -> None:
+    data = widened(SMALL, tmp_path, 3)
+    table = pq.read_table(replace(data, suffix=WIDE).path("left"))
+    assert table.column_names == ["id", "x0", "x1", "x2"]
+    assert table.schema.field("x2").type == pa.float64()
+    alone = read_ids(data.path("left"))
+    assert np.array_equal(table["id"].cast(pa.int64()).to_numpy(), alone)
+    assert np.array_equal(read_ids(replace(data, suffix=WIDE_CSV).path("left")), alone)
+    assert pq.read_schema(replace(data, suffix=IDS).path("right")).names == ["id"]
+    kept = replace(data, suffix=WIDE).path("right").stat().st_mtime_ns
+    widened(SMALL, tmp_path, 3)
+    assert replace(data, suffix=WIDE).path("right").stat().st_mtime_ns == kept
+
+
 def test_ids_are_all_different() -> None:
     values = ids(0, 100_000)
     assert len(np.unique(values)) == 100_000
@@ -98,8 +114,10 @@ def test_ids_in_ascending_order(texts: list[str], data: st.DataObject) -> None:
 
 
 def test_ours_from_file_to_file(tmp_path: Path) -> None:
-    data = generate(SMALL, tmp_path)
-    one = ours.measure(SMALL, data, OPRF)
+    """With columns beside the ids, gathered."""
+    data = widened(SMALL, tmp_path, 3)
+    one = ours.measure(SMALL, replace(data, suffix=WIDE), OPRF, columns=3, gather=True)
+    assert {*one.parts["right"]} == {"reading", "intersecting", "gathering", "writing"}
     assert one.sent["left"] > 1000
     assert 0.0 < one.parts["left"]["intersecting"] < one.seconds
     assert one.memory > 2**20
@@ -198,7 +216,7 @@ def test_records_tell_ratios_and_bytes_by_row() -> None:
 
 
 def test_works_name_sides_and_pictures_show_them(tmp_path: Path) -> None:
-    names = [*(work.name for work in WORKS), "unbalanced"]
+    names = [*(work.name for work in WORKS), "unbalanced", "wide"]
     assert bench.psi.works() == names
     assert len({*names}) == len(names)
     for work in WORKS:
