@@ -60,7 +60,7 @@ def test_an_absolute_path_stays() -> None:
     [
         ("name: loans", "name: Loans 1", ["line 1", "name"]),
         ("name: loans\n", "", ["name", "missing"]),
-        ("kind: csv", "kind: sql", ["line 2", "source"]),
+        ("kind: csv", "kind: excel", ["line 2", "source"]),
         ("path: loans.csv", "path: 7", ["line 4", "source.csv.path"]),
         ("path: loans.csv", "file: loans.csv", ["line 4", "file", "no such field"]),
         ("[trim, upper]", "[trim, rot13]", ["line 5", "id_rule.1"]),
@@ -167,10 +167,14 @@ def test_a_draft_of_a_csv(tmp_path: Path) -> None:
 def test_a_draft_with_roles_given(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_text("id,user,bad\n1,a,0\n2,b,1\n")
-    text = draft_spec(path, "people", id_column="user", label="bad", id_rule=["trim", "lower"])
+    text = draft_spec(path, "people", id_columns=["user"], label="bad", id_rule=["trim", "lower"])
     spec = parse_spec(text, folder=tmp_path)
     assert {c.name: c.role for c in spec.columns} == {"id": "feature", "user": "id", "bad": "label"}
     assert spec.id_rule == ("trim", "lower")
+    path.write_text("a,b,bad\n1,x,0\n,y,1\n")
+    text = draft_spec(path, "people", id_columns=["b", "a"], id_rule=["phone:CN", "trim"])
+    spec = parse_spec(text, folder=tmp_path)
+    assert (spec.id_names, spec.id_rule) == (("a", "b"), ("phone:CN", "trim"))
     with pytest.raises(BadInput, match=r"CT-1420.*'worse'"):
         draft_spec(path, "people", label="worse")
 

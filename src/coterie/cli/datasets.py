@@ -23,8 +23,9 @@ DatasetName = Annotated[str, typer.Argument(help="The dataset's name.")]
 def draft(
     path: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
     name: Annotated[str, typer.Option(help="The dataset's name.")],
-    id_column: Annotated[
-        str | None, typer.Option("--id", help="The column of ids; guessed by its name if left out.")
+    id_columns: Annotated[
+        list[str] | None,
+        typer.Option("--id", help="The column of ids, or several times; guessed by its name if left out."),
     ] = None,
     label: Annotated[str | None, typer.Option(help="The column to be predicted, 0 or 1.")] = None,
     id_rule: Annotated[
@@ -38,7 +39,7 @@ def draft(
     from coterie.data import draft_spec  # loads Arrow, which no other command needs
 
     steps = [step.strip() for step in id_rule.split(",") if step.strip()]
-    text = draft_spec(path.absolute(), name, id_column=id_column, label=label, id_rule=steps)
+    text = draft_spec(path.absolute(), name, id_columns=id_columns or (), label=label, id_rule=steps)
     if output is None:
         console.print(text, markup=False, soft_wrap=True, end="")
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from .csv_table import read_header, text_batches
 from .errors import COLUMN_MISSING, SPEC_INVALID
 from .parquet_table import parquet_types
 from .parts import Part, parts_of
-from .schema import ColumnName, ColumnType, CsvSource, DatasetName
+from .schema import STEPS, ColumnName, ColumnType, CsvSource, DatasetName
 
 __all__ = ["draft_spec"]
 
@@ -34,7 +35,7 @@ _COLUMN = TypeAdapter(ColumnName)
 class _Roles:
     """What the owner has said of the columns."""
 
-    id: str | None
+    ids: Sequence[str]
     label: str | None
     id_rule: Sequence[str]
 
@@ -43,7 +44,7 @@ def draft_spec(
     path: Path,
     name: str,
     *,
-    id_column: str | None = None,
+    id_columns: Sequence[str] = (),
     label: str | None = None,
     id_rule: Sequence[str] = ("nfkc", "trim"),
 ) -> str:
@@ -54,7 +55,7 @@ def draft_spec(
     The text says in comments what is left to decide. Where no column looks like an id, one must be given that
     role before the description is accepted.
 
-    :param id_column: the column of ids; guessed by its name if None.
+    :param id_columns: the column of ids, or those of a composite id; guessed by its name if there are none.
     :param label: the label's column; none gets that role if None.
     :param id_rule: steps of an id rule; they are checked when the description is used.
 
@@ -73,10 +74,10 @@ def draft_spec(
         source.append(f"  nulls: {json.dumps(list(csv.nulls))}")
         guesses = _guess_csv(csv, parts)
     guesses |= _guess_keys(parts)
-    absent = [column for column in (id_column, label) if column is not None and column not in guesses]
+    absent = [column for column in (*id_columns, label) if column is not None and column not in guesses]
     if absent:
         raise COLUMN_MISSING(f"'{absent[0]}'")
-    roles = _Roles(id_column, label, id_rule)
+    roles = _Roles(id_columns, label, id_rule)
     return "\n".join([f"name: {name}", "source:", *source, *_rest(guesses, roles), ""])
 
 
@@ -135,16 +136,22 @@ def _guess_keys(parts: Sequence[Part]) -> dict[str, _Guess]:
 
 def _rest(guesses: Mapping[str, _Guess], roles: _Roles) -> list[str]:
     known = [name for name in guesses if _accepts(_COLUMN, name)]
-    id_name = roles.id or _id_among(
+    ids = roles.ids or _id_among(
         [name for name in known if guesses[name].type in ("int", "text") and not guesses[name].nullable]
     )
     lines = [
         "# Steps that bring the ids of all parties to one form:",
-        "# nfkc, trim, lower, upper, digits, strip-leading-zeros.",
-        f"id_rule: [{', '.join(roles.id_rule)}]",
-        "# Types: int, float, bool, text, category. Roles: id (just one), feature, label (at most one).",
+        *(
+            f"# {line}"
+            for line in textwrap.wrap(f"{', '.join(STEPS)}, phone:REGION.", break_on_hyphens=False)
+        ),
+        f"id_rule: [{', '.join(map(_quoted, roles.id_rule))}]",
+        "# Rows without an id: refuse, or skip. Rows that repeat one: refuse, first, all.",
+        "missing_ids: refuse",
+        "duplicates: refuse",
+        "# Types: int, float, bool, text, category. Roles: id (or its parts), feature, label (at most one).",
     ]
-    if id_name is None:
+    if not ids:
         lines.append("# No column looks like an id: give one the role id.")
     lines.append("columns:")
     for name in known:
@@ -152,18 +159,20 @@ def _rest(guesses: Mapping[str, _Guess], roles: _Roles) -> list[str]:
         if guess.type is None:
             lines.append(f"  # {_quoted(name)} has a type that cannot be used")
             continue
-        role = "id" if name == id_name else "label" if name == roles.label else "feature"
-        nullable = ", nullable: true" if guess.nullable else ""
+        role = "id" if name in ids else "label" if name == roles.label else "feature"
+        nullable = ", nullable: true" if guess.nullable and role != "id" else ""
         lines.append(f"  - {{name: {_quoted(name)}, type: {guess.type}, role: {role}{nullable}}}")
     if len(known) < len(guesses):
         lines.append(f"  # {len(guesses) - len(known)} columns have names that cannot be used")
     return lines
 
 
-def _id_among(names: list[str]) -> str | None:
+def _id_among(names: list[str]) -> tuple[str, ...]:
+    """The column that looks most like an id, if any does."""
     folded = {name.strip().lower().replace(" ", "_").replace("-", "_"): name for name in names}
     exact = next((folded[known] for known in ID_NAMES if known in folded), None)
-    return exact or next((name for key, name in folded.items() if key.endswith("_id")), None)
+    found = exact or next((name for key, name in folded.items() if key.endswith("_id")), None)
+    return () if found is None else (found,)
 
 
 def _quoted(text: str) -> str:
