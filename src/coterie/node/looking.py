@@ -77,7 +77,7 @@ class Looking:
 
         :raises CoterieError: CT-5040, CT-5041, CT-162x (not in force), CT-1638, CT-5090 (no table here),
             CT-5093 (other ids than the table's), CT-2034 (the owner used another key), those of
-            :meth:`Network.ask`, and the owner's: CT-1639, CT-1640, CT-5091.
+            :meth:`Network.ask_soon`, and the owner's: CT-1639, CT-1640, CT-5091.
         """
         found = await self._agreements.in_force(agreement)
         standing(found.terms, now=now(), revocations=self._agreements.revocations(found.id)).require()
@@ -102,7 +102,7 @@ class Looking:
         message = LookupQuestion.model_construct(
             agreement=head.agreement, dataset=head.dataset, table=head.table, points=question.points.tobytes()
         )
-        answer = await self._network.ask(owner, message, LookupAnswer)
+        answer = await self._network.ask_soon(owner, message, LookupAnswer)
 
         def found() -> NDArray[np.bool_]:
             if len(answer.answers) != question.points.nbytes:

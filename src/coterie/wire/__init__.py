@@ -7,6 +7,7 @@ from coterie.wire.enrol import EnrolServer, Invitation, Invitations, accept_invi
 from coterie.wire.flow import WINDOW
 from coterie.wire.frontdoor import FrontDoor, Splice, Take, read_link_name
 from coterie.wire.handoff import Inbound, handoff_pair, recv_fd, send_fd
+from coterie.wire.kept import KeptClient
 from coterie.wire.linkmesh import LinkMesh, dial_tcp
 from coterie.wire.local import local_meshes
 from coterie.wire.mesh import OUTSIDE, RECORD_LIMIT, Channel, Mesh, Traffic, Waiting
@@ -22,6 +23,7 @@ __all__ = [
     "Inbound",
     "Invitation",
     "Invitations",
+    "KeptClient",
     "LinkMesh",
     "Mesh",
     "PeerAddress",

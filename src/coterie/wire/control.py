@@ -223,28 +223,39 @@ class PeerClient:
         self, address: PeerAddress, kind: str, requests: Sequence[BaseModel], answer: type[M], seconds: float
     ) -> list[tuple[M, float]]:
         """Answers, and the seconds they took."""
-        name = address.name
-        if not address.listens:
-            raise CANNOT_CONNECT(f"{name} has no address", party=name)
-        bodies = [canonical({"kind": kind, "body": one.model_dump(mode="json")}) for one in requests]
-        for body in bodies:
-            if len(body) > self._limit:
-                raise BAD_MESSAGE(f"the request {kind} has {len(body)} bytes; {self._limit} are allowed")
-        context = client_context(self._identity, address.identity, PEER_PROTOCOL)
+        bodies = [self._written(kind, one) for one in requests]
         answers = []
-        async with connected(address, context, f"{name}.coterie") as stream:
+        async with self._connected(address) as stream:
             for body in bodies:
                 began = time.perf_counter()
-                with translated(name):
-                    async with asyncio.timeout(seconds):
-                        await stream.write_record(body)
-                        data = await stream.read_record(self._limit, name)
+                data = await self._exchanged(stream, body, address.name, seconds)
                 took = time.perf_counter() - began
-                found = read_record(data, _Answer, self._limit, name)
-                if found.error:
-                    raise error_of(found.error, name)
-                answers.append((read_record(canonical(found.body), answer, self._limit, name), took))
+                answers.append((self._read(data, answer, address.name), took))
         return answers
+
+    def _written(self, kind: str, request: BaseModel) -> bytes:
+        body = canonical({"kind": kind, "body": request.model_dump(mode="json")})
+        if len(body) > self._limit:
+            raise BAD_MESSAGE(f"the request {kind} has {len(body)} bytes; {self._limit} are allowed")
+        return body
+
+    def _connected(self, address: PeerAddress) -> contextlib.AbstractAsyncContextManager[Stream]:
+        if not address.listens:
+            raise CANNOT_CONNECT(f"{address.name} has no address", party=address.name)
+        context = client_context(self._identity, address.identity, PEER_PROTOCOL)
+        return connected(address, context, f"{address.name}.coterie")
+
+    async def _exchanged(self, stream: Stream, body: bytes, name: str, seconds: float) -> bytes:
+        with translated(name):
+            async with asyncio.timeout(seconds):
+                await stream.write_record(body)
+                return await stream.read_record(self._limit, name)
+
+    def _read(self, data: bytes, answer: type[M], name: str) -> M:
+        found = read_record(data, _Answer, self._limit, name)
+        if found.error:
+            raise error_of(found.error, name)
+        return read_record(canonical(found.body), answer, self._limit, name)
 
     def ask(
         self,
