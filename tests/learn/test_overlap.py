@@ -150,6 +150,47 @@ def test_in_one_place_the_number_is_the_same() -> None:
     assert told(alone["lender"])["common"] == 9
 
 
+@pytest.mark.parametrize("rows", [(range(60), range(30, 130)), (range(90), range(85, 100))])
+@pytest.mark.parametrize("party", ["lender", "shop"])
+def test_one_party_alone_is_told_its_rows(rows: tuple[range, range], party: str) -> None:
+    data = pair(*rows)
+    common = [f"p{number}" for number in sorted(set(rows[0]) & set(rows[1]))]
+    steps = (("overlap", Overlap(), {"tell": "rows", "to": party}),)
+    grants = {"common_ids": ("lender", "shop"), "profile": ("lender",)}
+    outcomes = job(data, steps, receivers=grants, guests=())
+    for name, outcome in outcomes.items():
+        assert set(outcome.published) == ({"common_ids/common_ids.csv"} if name == party else set())
+    listed = outcomes[party].published["common_ids/common_ids.csv"].decode().split()
+    assert [line.strip('"') for line in listed] == ["id", *common]
+    plan = outcomes["hub"].plans["overlap"]
+    assert [(one.what, one.to, one.kind) for one in plan.reveals] == [
+        ("which of its own rows are common", (party,), "common_ids")
+    ]
+    assert plan.statement is not None
+    assert plan.statement.leaks.startswith(f"{party} learns which of its own rows")
+    _, given = run_in_tee(data, steps, grants)
+    assert list(given["common_ids"]) == [party]
+    assert given["common_ids"][party]["common_ids.csv"].decode().split() == listed
+
+
+def test_who_is_told_rows_has_data_and_a_grant() -> None:
+    steps = (("overlap", Overlap(), {"tell": "rows", "to": "shop"}),)
+    for grants in ({"common_ids": ("lender",)}, {"profile": ("shop",)}):
+        assert refusal(pair(range(9), range(9)), steps, receivers=grants, guests=()).code == "CT-3136"
+    steps = (("overlap", Overlap(), {"tell": "rows", "to": "regulator"}),)
+    grants = {"common_ids": ("regulator",)}
+    assert refusal(pair(range(9), range(9)), steps, receivers=grants).code == "CT-3136"
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"tell": "rows"}, {"to": "shop"}, {"tell": "rows", "to": "shop", "epsilon": 1.0}, {"tell": "all"}],
+)
+def test_parameters_fit_each_other(params: Any) -> None:
+    with pytest.raises(ValidationError):
+        OverlapParams(**params)
+
+
 def refusal(*args: Any, **more: Any) -> CoterieError:
     with pytest.raises(CoterieError) as caught:
         job(*args, **more)

@@ -13,6 +13,7 @@ from coterie.learn.overlap.errors import COUNTED_TWICE, TWO_PARTIES
 from coterie.learn.overlap.mpc import COUNT, counting, inputs
 from coterie.learn.overlap.params import OverlapParams
 from coterie.learn.overlap.record import OverlapCount, PartyRows
+from coterie.learn.overlap.rows import plan_rows, run_rows
 from coterie.learn.overlap.statement import MPC
 from coterie.learn.secure import computed, needs_of, served, traced
 from coterie.mpc import Program, Tape
@@ -27,8 +28,9 @@ _BYTES_PER_ROW = 128
 class Overlap(Component[OverlapParams]):
     """Tells the receivers of "profile" how many rows all datasets have, exactly or with differential privacy.
 
-    Nobody learns which rows these are. In engine ``mpc`` two parties, by :func:`coterie.psi.circuit_receive`;
-    in engines ``clear`` and ``tee`` any number of owners.
+    Nobody learns which rows these are; or, with ``tell: rows``, one party learns which of its own are and
+    nobody learns anything else. In engine ``mpc`` two parties, by :func:`coterie.psi.circuit_receive` and by
+    :func:`coterie.psi.intersect`; in engines ``clear`` and ``tee`` any number of owners.
 
     Errors: CT-3012 where an id has several rows, CT-3136 where nobody may receive the number, CT-3210 for
     other than two parties in engine ``mpc``, CT-3211 for a second such step in a job.
@@ -42,45 +44,33 @@ class Overlap(Component[OverlapParams]):
     needs_label: ClassVar[bool] = False
 
     def plan(self, context: PlanContext, params: OverlapParams) -> StepPlan:
-        to = context.receiving("profile")
-        if not to:
-            raise NOBODY_RECEIVES("'profile'", step=context.step)
         if context.repeated_ids:
             raise IDS_REPEATED(", ".join(context.repeated_ids), step=context.step)
         if any(one.component == self.name for one in context.earlier):
             raise COUNTED_TWICE("", step=context.step)
+        if context.engine == "mpc" and len(context.parties) != PAIR:
+            raise TWO_PARTIES(f"{len(context.parties)}: {', '.join(context.parties)}", step=context.step)
         plan: dict[str, Any] = {
             "step": context.step,
             "component": self.name,
             "params": params.model_dump(mode="json"),
-            "reveals": (_reveal(params, to),),
-            "results": {"profile": to},
         }
         memory = _BYTES_PER_ROW * max(context.dataset_rows[party] for party in context.parties)
+        if params.tell == "rows":
+            return plan_rows(context, params, plan, memory)
+        to = context.receiving("profile")
+        if not to:
+            raise NOBODY_RECEIVES("'profile'", step=context.step)
+        plan |= {"reveals": (_reveal(params, to),), "results": {"profile": to}}
         if context.engine != "mpc":
             return StepPlan(**plan, memory=memory, rounds=dict.fromkeys(context.everybody, 0))
-        needs, cost = needs_of(_tape(context, params)), _cost(context)
-        receiver, sender = _roles(context)
-        sent = {source: dict(targets) for source, targets in needs["sent"].items()}
-        for source, target, size in (
-            (receiver, sender, cost.receiver_to_sender),
-            (sender, receiver, cost.sender_to_receiver),
-        ):
-            sent[source][target] = sent[source].get(target, 0) + size
-        return StepPlan(
-            **plan,
-            **needs
-            | {
-                "sent": sent,
-                "rounds": {**dict.fromkeys(context.everybody, 0), **needs["rounds"]},
-                "memory": memory + max(cost.memory, needs["memory"]),
-                "operations": needs["operations"] + cost.operations,
-            },
-            statement=MPC,
-        )
+        return StepPlan(**plan, **_messages(context, params, memory), statement=MPC)
 
     def run(self, context: RunContext, params: OverlapParams) -> None:
         try:
+            if params.tell == "rows":
+                run_rows(context, params)
+                return
             common = self._mpc(context, params) if context.engine == "mpc" else _here(context, params)
         except CoterieError as error:
             raise error.at(step=context.step) from None
@@ -97,6 +87,24 @@ class Overlap(Component[OverlapParams]):
             outputs = computed(program, tape, context, inputs(strings, receives))
         found = outputs.revealed.get(COUNT)
         return None if found is None else int(found)
+
+
+def _messages(context: PlanContext, params: OverlapParams, memory: int) -> dict[str, Any]:
+    """What the plan says of the intersection and of the count after it."""
+    needs, cost = needs_of(_tape(context, params)), _cost(context)
+    receiver, sender = _roles(context)
+    sent = {source: dict(targets) for source, targets in needs["sent"].items()}
+    for source, target, size in (
+        (receiver, sender, cost.receiver_to_sender),
+        (sender, receiver, cost.sender_to_receiver),
+    ):
+        sent[source][target] = sent[source].get(target, 0) + size
+    return needs | {
+        "sent": sent,
+        "rounds": {**dict.fromkeys(context.everybody, 0), **needs["rounds"]},
+        "memory": memory + max(cost.memory, needs["memory"]),
+        "operations": needs["operations"] + cost.operations,
+    }
 
 
 def _here(context: RunContext, params: OverlapParams) -> int | None:
@@ -123,8 +131,6 @@ def _strings(context: RunContext) -> tuple[Any, bool]:
 
 def _roles(context: PlanContext) -> tuple[str, str]:
     """Whose rows the bins are, and the other party."""
-    if len(context.parties) != PAIR:
-        raise TWO_PARTIES(f"{len(context.parties)}: {', '.join(context.parties)}", step=context.step)
     receiver = psi.asker({party: context.dataset_rows[party] for party in context.parties})
     (sender,) = (party for party in context.parties if party != receiver)
     return receiver, sender

@@ -7,7 +7,7 @@ __all__ = ["COUNTED_TWICE", "TWO_PARTIES"]
 TWO_PARTIES = define(
     "CT-3210",
     BadInput,
-    "Common rows can be counted for two parties only",
+    "Only two parties can compare their rows like this",
     "Use two datasets, or engine tee for more.",
 )
 COUNTED_TWICE = define(
