@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from coterie.agreement import Agreement, decide
-from coterie.data import DatasetSpec, inspected
+from coterie.data import DatasetSpec, inspected, write_parquet
 from coterie.errors import CoterieError
-from coterie.jobs import derive_plan, propose, request_of
+from coterie.jobs import derive_plan, propose, request_of, run_joint
 
 from .conftest import Bench, terms_for
 
@@ -97,6 +99,36 @@ def test_rows_are_common_where_all_parts_of_their_ids_are(bench: Make, tmp_path:
 def listed(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_the_same_where_all_columns_are_in_one_place(bench: Make, tmp_path: Path) -> None:
+    results = [{"kind": "common_ids", "to": ["lender", "payments"]}]
+    specs = both(tmp_path, duplicates="first")
+    tee = {"host": "hub", "platform": {"types": ["sim"], "simulated": True, "chips": "any"}}
+    tee |= {"measurements": {"sim": [{"measurement": "00" * 32}]}, "max_output_bytes": 1_000_000}
+    made = job(bench(steps=["align"]), specs, results=results, engines=["tee"], tee=tee)
+    spec = made.proposal.spec.model_copy(update={"engine": "tee"})
+    content = {}
+    for party, one in specs.items():
+        file = io.BytesIO()
+        assert write_parquet(one, party, file) == made.proposal.facts[party]
+        content[party] = pa.py_buffer(file.getvalue())
+    given: dict[str, bytes] = {}
+
+    def publish(step: str, kind: str, name: str, content: bytes, to: tuple[str, ...], rows: int) -> None:
+        assert (kind, rows) == ("common_ids", 2)
+        given.update(dict.fromkeys(to, content))
+
+    run_joint(
+        made.proposal.model_copy(update={"spec": spec}),
+        made.terms,
+        content,
+        b"k" * 32,
+        publish=publish,
+        progress=lambda *_: None,
+    )
+    assert given["payments"].decode().splitlines()[:2] == ['"kunde","tag"', '"dora","1992-03-04"']
+    assert given["lender"].decode().splitlines()[1:] == ['"anna berg","1990-01-01"', '"dora","1992-03-04"']
 
 
 def refusal(made: Bench) -> CoterieError:

@@ -108,6 +108,7 @@ def sealed(
     keys: KeyStore | None = None,
     rows: int = 1000,
     columns: tuple[Column, ...] | None = None,
+    ids: int | None = None,
 ) -> tuple[DatasetRecord, bytes]:
     """A record of fresh sealed data, and the data key."""
     name, known = TABLES[owner.name]
@@ -122,7 +123,7 @@ def sealed(
     )
     if keys is not None:
         keys.keep(made.preamble, made.key)
-    return sign_record(owner, made, columns=columns, id_rule=("trim",), rows=rows), made.key
+    return sign_record(owner, made, columns=columns, id_rule=("trim",), rows=rows, ids=ids), made.key
 
 
 def manifest_fields(terms: Terms, records: dict[str, DatasetRecord], keys: dict[str, str]) -> dict[str, Any]:

@@ -235,6 +235,6 @@ class _Run:
         if not to or any(party not in planned for party in to):
             raise RESULT_REFUSED(f"{kind} {name!r} for {', '.join(to) or 'nobody'}")
         self._check_common_rows()
-        rows = min((dataset.rows for dataset in self._datasets.values()), default=0)
+        rows = min((len(dataset.ids) for dataset in self._datasets.values()), default=0)
         common = self._frames.get("all")
         self._publish_result(step.step, kind, name, content, to, common.common_rows if common else rows)

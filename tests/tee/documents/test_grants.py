@@ -162,6 +162,21 @@ def test_all_parts_of_an_id_are_granted_in_their_order(job: Job) -> None:
         assert "the record has none that could be used so" in told(wrong)
 
 
+@pytest.mark.parametrize(("ids", "few"), [(99, True), (100, False)])
+def test_different_ids_are_held_to_the_fewest_rows(job: Job, ids: int, few: bool) -> None:
+    who = job.who["payments"]
+    record, _ = sealed(who, ids=ids)
+    datasets = [dict(one) for one in job.fields["datasets"]]
+    datasets[1] |= {"record": record.digest}
+    manifest = job.changed(datasets=datasets)
+    changes = {"record": record.digest, "manifest": manifest.digest}
+    payments = resigned(job.grant("payments"), who, **changes)
+    lender = resigned(job.grant(), job.who["lender"], manifest=manifest.digest)
+    verdict = judge(manifest, (lender, payments), (job.records["lender"], record), MOMENT)
+    told = "; ".join(one.reason for one in verdict.refusals if one.owner == "payments")
+    assert told == (f"{ids} different ids of payments/accounts, where 100 are the fewest" if few else "")
+
+
 def test_bounds_of_components(job: Job) -> None:
     grants = job.grants(reusable=True)
 

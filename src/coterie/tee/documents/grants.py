@@ -173,5 +173,7 @@ def _record(grant: Grant, used: ManifestDataset, record: DatasetRecord) -> Itera
         wrong.append(used.label)
     for name in wrong:
         yield f"column '{name}': the record has none that could be used so"
+    if record.ids is not None and record.ids < grant.min_rows:
+        yield f"{record.ids} different ids of {used.dataset}, where {grant.min_rows} are the fewest"
     if record.rows != used.rows:
         yield f"{used.rows} rows: the record says {record.rows}"
