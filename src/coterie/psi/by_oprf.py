@@ -42,6 +42,7 @@ from coterie.psi.checkpoint import Checkpoint, Progressed
 from coterie.psi.costs import cut_of, tag_bytes
 from coterie.psi.dealt import deal, give_dealt, take_dealt
 from coterie.psi.errors import AMBIGUOUS, DISORDERED, FALSE_CLAIM
+from coterie.psi.memory import kept
 from coterie.psi.method import Method
 from coterie.psi.rows import Alignment, Progress, RandomBytes, check, check_distinct, gathered
 from coterie.psi.statement import DIGEST_BYTES, HELLO_BYTES, ITEM_BYTES
@@ -82,11 +83,12 @@ def align_by_oprf(
     :param tell_both: False where only the receiver shall know them: the sender gets None.
     """
     check(hashes, [peer_rows], 1)
-    check_distinct(hashes)
-    session = _Session(
-        mesh, peer, hashes, peer_rows, method, receiver, tell_both, progress, checkpoint, random
-    )
-    return session.run()
+    with kept():
+        check_distinct(hashes)
+        session = _Session(
+            mesh, peer, hashes, peer_rows, method, receiver, tell_both, progress, checkpoint, random
+        )
+        return session.run()
 
 
 def deal_for_oprf(mesh: Mesh, rows: Mapping[str, int], method: Method, *, receiver: str) -> int:

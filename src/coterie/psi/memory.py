@@ -1,0 +1,47 @@
+"""Memory that is given back is not returned to the system, while many large arrays follow each other.
+
+Otherwise every array of some megabytes is fresh from the system, page by page, and goes back at once when it is
+freed. An intersection makes some twenty of them one after another in each bucket: on a virtual machine that
+took almost as long as its arithmetic.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+"""Of ``mallopt``, in ``malloc.h`` of the GNU C library."""
+_DEFAULT_MAPS, _DEFAULT_TRIM = 65536, 128 << 10
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Within, freed memory is kept for what is asked for next; it is returned at the end.
+
+    Without effect where the C library is another than GNU's.
+    """
+    library = _library()
+    if library is None:
+        yield
+        return
+    option, trim = library
+    option(_MMAP_MAX, 0)
+    option(_TRIM_THRESHOLD, (1 << 31) - 1)
+    try:
+        yield
+    finally:
+        option(_MMAP_MAX, _DEFAULT_MAPS)
+        option(_TRIM_THRESHOLD, _DEFAULT_TRIM)
+        trim(0)
+
+
+@functools.cache
+def _library() -> tuple[Callable[[int, int], int], Callable[[int], int]] | None:
+    try:
+        library = ctypes.CDLL(None)
+        return library.mallopt, library.malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return None
