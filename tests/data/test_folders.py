@@ -14,7 +14,7 @@ import pytest
 
 from coterie.data import Column, CsvSource, DatasetSpec, ParquetSource, draft_spec, inspect, load, parse_spec
 from coterie.data import write_parquet as exported
-from coterie.data.parts import source_stamp
+from coterie.data.parts import stamp_of
 
 from .conftest import refusal
 
@@ -188,17 +188,17 @@ def test_too_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_stamp_tells_that_something_was_written(tmp_path: Path) -> None:
     folder = partitioned(tmp_path / "t", "csv", csv)
-    seen = [source_stamp(folder)]
-    assert source_stamp(folder) == seen[0]
+    seen = [stamp_of(folder)]
+    assert stamp_of(folder) == seen[0]
     (folder / "_SUCCESS").touch()
-    assert source_stamp(folder) == seen[0]
+    assert stamp_of(folder) == seen[0]
     csv(folder / PLACES[0] / "part-2.csv", {"id": ["C99"], "age": [1]})
-    seen.append(source_stamp(folder))
+    seen.append(stamp_of(folder))
     (folder / PLACES[0] / "part-2.csv").rename(folder / PLACES[0] / "part-3.csv")
     seen += [
-        source_stamp(folder),
-        source_stamp(folder / PLACES[0] / "part-3.csv"),
-        source_stamp(tmp_path / "no"),
+        stamp_of(folder),
+        stamp_of(folder / PLACES[0] / "part-3.csv"),
+        stamp_of(tmp_path / "no"),
     ]
     assert len(set(seen)) == 5
     assert seen[-1] == "absent"

@@ -92,8 +92,18 @@ def show_dataset(context: typer.Context, name: DatasetName) -> None:
 
 
 @app.command()
+def refresh(context: typer.Context, name: DatasetName) -> None:
+    """Read a table again, or ask its database again: jobs from now on are about the rows that are found."""
+    state = state_of(context)
+    with state.client() as client:
+        found = client.refresh_dataset(name)
+    if not show(state, found):
+        _print(found, "read again")
+
+
+@app.command()
 def remove(context: typer.Context, name: DatasetName) -> None:
-    """Forget a dataset. The file stays."""
+    """Forget a dataset. The file stays; rows that were taken by a query are removed."""
     with state_of(context).client() as client:
         client.remove_dataset(name)
     say(f"{name} is removed; its file stays where it is.")

@@ -43,6 +43,9 @@ from coterie.node import (
 from .connection import Connection, raised
 from .errors import DOWNLOAD_DAMAGED, STILL_RUNNING
 
+READING = 86400.0
+"""Seconds for which a node may read a table before it answers."""
+
 __all__ = ["Client"]
 
 _LOOKED_UP = 16384
@@ -116,7 +119,15 @@ class Client(Connection):
         :raises CoterieError: what is wrong with the description or the table (CT-14xx, CT-15xx).
         """
         start = None if folder is None else str(folder.absolute())
-        return self._post("/datasets", DatasetView, {"spec": spec, "folder": start})
+        return self._post("/datasets", DatasetView, {"spec": spec, "folder": start}, timeout=READING)
+
+    def refresh_dataset(self, name: str) -> DatasetView:
+        """Have a registered table read and checked again, and of a query its database asked again. Jobs that
+        are submitted from now on are about the rows that are found.
+
+        :raises CoterieError: CT-5031, and what is wrong with the table now; it stays known as it was then.
+        """
+        return self._post(f"/datasets/{_part(name)}/refresh", DatasetView, timeout=READING)
 
     def datasets(self) -> list[DatasetView]:
         return self._list("/datasets", DatasetView)
@@ -125,7 +136,7 @@ class Client(Connection):
         return self._get(f"/datasets/{_part(name)}", DatasetView)
 
     def remove_dataset(self, name: str) -> None:
-        """Forget a dataset. The file stays."""
+        """Forget a dataset. The file stays; rows that were taken by a query are removed."""
         self._call("DELETE", f"/datasets/{_part(name)}")
 
     def pipelines(self) -> list[PipelineView]:

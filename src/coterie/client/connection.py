@@ -90,11 +90,20 @@ class Connection:
         except ValidationError as error:
             raise ANSWER_UNREADABLE(f"{path}: {error.error_count()} differences") from error
 
-    def _post(self, path: str, view: type[_View], body: Mapping[str, Any] | None = None) -> _View:
-        return _parsed(view, self._call("POST", path, dict(body or {})))
+    def _post(
+        self,
+        path: str,
+        view: type[_View],
+        body: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> _View:
+        return _parsed(view, self._call("POST", path, dict(body or {}), timeout=timeout))
 
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
-        answer = self._open(method, path, body)
+    def _call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, timeout: float | None = None
+    ) -> bytes:
+        answer = self._open(method, path, body, timeout)
         try:
             content = answer.read(_LARGEST_ANSWER + 1)
         except urllib3.exceptions.HTTPError as error:
@@ -105,16 +114,30 @@ class Connection:
             raise ANSWER_UNREADABLE(f"more than {_LARGEST_ANSWER} bytes from {path}")
         return content
 
-    def _open(self, method: str, path: str, body: Mapping[str, Any] | None) -> urllib3.BaseHTTPResponse:
-        """Send a request; the answer's content is still to be read. A refusal is raised."""
+    def _open(
+        self, method: str, path: str, body: Mapping[str, Any] | None, timeout: float | None = None
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request; the answer's content is still to be read. A refusal is raised.
+
+        :param timeout: seconds without any byte of an answer; as the client's own if None.
+        """
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         content = None
         if body is not None:
             headers["Content-Type"] = "application/json"
             content = json.dumps(body).encode()
         try:
+            patience = self._pool.timeout
+            if timeout is not None:
+                patience = urllib3.Timeout(connect=10.0, read=timeout)
             answer = self._pool.urlopen(
-                method, f"/v1{path}", body=content, headers=headers, redirect=False, preload_content=False
+                method,
+                f"/v1{path}",
+                body=content,
+                headers=headers,
+                redirect=False,
+                preload_content=False,
+                timeout=patience,
             )
             if answer.status >= 300:
                 refusal = answer.read(2**20)

@@ -3,11 +3,10 @@
 from .asked_ids import asked_ids
 from .dataset import Dataset, Inspected, inspect, inspected, load, opened, parse_spec
 from .draft import draft_spec
-from .errors import ID_COLUMNS_DIFFER
+from .errors import ID_COLUMNS_DIFFER, ROWS_NOT_TAKEN
 from .export import write_parquet
 from .frame import VerticalFrame
 from .ids import Groups, keyed_ids
-from .parts import source_stamp
 from .schema import (
     Column,
     ColumnName,
@@ -27,12 +26,14 @@ from .schema import (
     id_names,
 )
 from .scratch import Scratch, table_needs
+from .sources import source_stamp
 from .sql import take_rows
 from .stored import laid, taken
 from .yaml_text import YamlText, parse_yaml
 
 __all__ = [
     "ID_COLUMNS_DIFFER",
+    "ROWS_NOT_TAKEN",
     "Column",
     "ColumnName",
     "ColumnRole",

@@ -21,7 +21,7 @@ from .errors import COLUMN_TWICE, FOLDER_INVALID, SOURCE_MISSING, SOURCE_UNREADA
 from .files import check_path
 from .schema import Column
 
-__all__ = ["Part", "Places", "parts_of", "source_stamp"]
+__all__ = ["Part", "Places", "parts_of", "stamp_of"]
 
 MOST_FILES = 1 << 16
 DEEPEST = 16
@@ -149,7 +149,7 @@ def _keys(folders: Sequence[str]) -> dict[str, str | None]:
     return keys
 
 
-def source_stamp(path: Path) -> str:
+def stamp_of(path: Path) -> str:
     """Size and time of change of a source's file, or of all files of its folder: another one where something
     has been written; "absent" where reading it will fail.
     """

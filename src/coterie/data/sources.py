@@ -8,12 +8,12 @@ from pathlib import Path
 from .csv_table import StoredCsv
 from .errors import ROWS_NOT_TAKEN
 from .parquet_table import StoredParquet
-from .parts import parts_of
+from .parts import parts_of, stamp_of
 from .schema import Column, CsvSource, Source, SqlSource
 from .scratch import Scratch
 from .stored import Stored
 
-__all__ = ["source_of"]
+__all__ = ["source_of", "source_stamp"]
 
 
 def source_of(source: Source, columns: Sequence[Column], scratch: Scratch | None) -> Stored:
@@ -28,3 +28,10 @@ def source_of(source: Source, columns: Sequence[Column], scratch: Scratch | None
     if isinstance(source, CsvSource):
         return StoredCsv(source, parts, columns, scratch)
     return StoredParquet(parts, columns)
+
+
+def source_stamp(source: Source) -> str:
+    """What a source's files are by size and time of change: another one where something has been written;
+    "absent" where reading them will fail.
+    """
+    return "absent" if isinstance(source, SqlSource) else stamp_of(Path(source.path))

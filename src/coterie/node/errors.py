@@ -115,7 +115,7 @@ DATASET_CHANGED = define(
     "CT-5033",
     BadInput,
     "A dataset is not what its owner registered",
-    "The owner removes it and adds it again, so that its rows and columns are known anew.",
+    "The owner refreshes it (coterie dataset refresh NAME), so that its rows are known anew.",
 )
 
 HUB_HOLDS_NO_DATA = define(

@@ -12,6 +12,7 @@
       tapes/<id>/         tape files that the job has not used yet
       unfinished/         how far long steps are of jobs that broke off
       lookups/            prepared tables: the own ones with their keys, and those of others
+      rows/               rows of datasets that are queries, as they were taken, 0600
       keys/               keys of the data that this node has sealed, 0600
       sealed/             its own data, sealed for agreements
       tee/                what engine tee needs: counters, endorsements, archive; at a host also the runner's
@@ -202,6 +203,10 @@ class Home:
     @property
     def unfinished(self) -> Path:
         return self.path / "unfinished"
+
+    @property
+    def rows(self) -> Path:
+        return self.path / "rows"
 
     @property
     def keys(self) -> Path:

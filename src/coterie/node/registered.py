@@ -8,17 +8,19 @@ from coterie.data import DatasetSpec
 
 from .errors import DATASET_UNKNOWN
 from .home import Home
+from .query_rows import read_spec
 from .store import DatasetRow, Store
 
 __all__ = ["registered_dataset"]
 
 
 def registered_dataset(home: Path, name: str) -> DatasetSpec:
-    """A dataset's description; the daemon may run or not.
+    """A dataset's description as it is read; the daemon may run or not.
 
     :raises CoterieError: CT-5002, CT-5003, CT-5005, CT-5031.
     """
-    file = Home.open(home).store_file
+    found = Home.open(home)
+    file = found.store_file
     if file.exists():
         store = Store(file)
         try:
@@ -27,5 +29,5 @@ def registered_dataset(home: Path, name: str) -> DatasetSpec:
         finally:
             store.close()
         if row is not None:
-            return DatasetSpec.model_validate_json(row.spec)
+            return read_spec(found, DatasetSpec.model_validate_json(row.spec))
     raise DATASET_UNKNOWN(repr(name[:60]))

@@ -173,6 +173,11 @@ async def dataset(request: Request, name: str) -> DatasetView:
     return services_of(request).datasets.show(name)
 
 
+@routes.post("/datasets/{name}/refresh", dependencies=[ADMIN])
+async def refresh_dataset(request: Request, name: str) -> DatasetView:
+    return await services_of(request).datasets.refresh(name)
+
+
 @routes.delete("/datasets/{name}", dependencies=[ADMIN])
 async def remove_dataset(request: Request, name: str) -> None:
     services_of(request).datasets.remove(name)
