@@ -59,6 +59,8 @@ CELL_BYTES = 16
 """Of the table: two words of a row's values, the string first."""
 CHUNK_CELLS = 1 << 16
 """Cells of a message: 1 MiB."""
+ROWS = 1 << 14
+"""Rows whose values of the function are in memory at once."""
 SESSION_BYTES = 16
 _OPERATIONS = 800
 """Ring multiplications that take as long as what is done for one cell, for the estimate of time."""
@@ -155,10 +157,11 @@ def cost_hidden(receiver: int, sender: int, columns: int = 0) -> CostHidden:
         rounds_receiver=clock.depths["receiver"],
         rounds_sender=clock.depths["sender"],
         operations=_OPERATIONS * (okvs_cells(receiver) + cells + CHOICES * sender) + 10**8,
-        # The function's; a table twice, and for each key its item, its value of the function, and cells.
+        # The function's; the table and its keys and values, and what is made while it is encoded.
         memory=memory_of(_METHOD, receiver, sender)
-        + 2 * CELL_BYTES * cells
-        + (96 + 3 * CELL_BYTES * _parts(columns)) * CHOICES * max(sender, receiver),
+        + CELL_BYTES * okvs_cells(CHOICES * sender)
+        + ((_parts(columns) + 3) * CELL_BYTES + 64) * CHOICES * sender
+        + (_parts(columns) + 4) * CELL_BYTES * bins(receiver),
     )
 
 
@@ -197,7 +200,9 @@ def circuit_receive(
     taken = vole.take(channel, okvs_cells(len(items)), random=random)
     values = oprf.receive(channel, items, taken, _session(key, "function"), random, malicious=False)
     step("receiving the table")
-    found = _looked_up(channel, items, values, CHOICES * peer_rows, _parts(columns), key)
+    found = _looked_up(channel, items, CHOICES * peer_rows, _parts(columns), key)
+    for start in range(0, len(found), ROWS):
+        found[start : start + ROWS] ^= _pads(values[start : start + ROWS], columns)
     count = bins(len(hashes))
     # Also what stays in empty bins: nothing tells them apart.
     strings, numbers = _drawn(random, count, 1)[:, 0], _drawn(random, count, columns)
@@ -236,43 +241,54 @@ def circuit_send(
     function = oprf.serve(channel, peer_rows, giving, _session(key, "function"), random, malicious=False)
     step("making the table")
     strings, masks = _drawn(random, count, 1) & _low(count), _drawn(random, count, columns)
-    # Row after row, the three of each together.
-    places = named(hashes, key, peer_rows).reshape(-1)
-    which = np.tile(np.arange(CHOICES, dtype=np.uint32), len(hashes))
-    items = _items(np.repeat(hashes, CHOICES, axis=0), which)
-    told = np.zeros((len(items), 2 * _parts(columns)), np.uint64)
-    told[:, :1] = strings[places]
-    told[:, 1 : 1 + columns] = np.repeat(given, CHOICES, axis=0) - masks[places]
-    _send_table(channel, items, function(items), told, random, key)
+    items, words = _told(function, hashes, given, strings, masks, key)
+    _send_table(channel, items, words, random, key)
     return Given(strings[:, 0], masks)
 
 
 # The table: one store for each two words of a row's values
 
 
-def _send_table(
-    channel: Channel, items: Bytes, values: Bytes, told: Words, random: RandomBytes, key: bytes
-) -> None:
-    for part in range(told.shape[1] // 2):
-        words = np.ascontiguousarray(told[:, 2 * part : 2 * part + 2], "<u8").view(np.uint8)
-        session = _session(key, f"table/{part}")
+def _told(
+    function: oprf.Evaluator, hashes: Bytes, given: Words, strings: Words, masks: Words, key: bytes
+) -> tuple[Bytes, Words]:
+    """The table's keys and its masked words, row after row: the three of each together."""
+    columns = given.shape[1]
+    words = np.zeros((CHOICES * len(hashes), 2 * _parts(columns)), np.uint64)
+    items = np.empty((len(words), ITEM_BYTES), np.uint8)
+    which = np.tile(np.arange(CHOICES, dtype=np.uint32), ROWS)
+    for start in range(0, len(hashes), ROWS):
+        rows = hashes[start : start + ROWS]
+        part = slice(CHOICES * start, CHOICES * (start + len(rows)))
+        items[part] = _items(np.repeat(rows, CHOICES, axis=0), which[: CHOICES * len(rows)])
+        places = named(rows, key, function.items).reshape(-1)
+        words[part, :1] = strings[places]
+        words[part, 1 : 1 + columns] = np.repeat(given[start : start + ROWS], CHOICES, axis=0)
+        words[part, 1 : 1 + columns] -= masks[places]
+        words[part] ^= _pads(function(items[part]), columns)
+    return items, words
+
+
+def _send_table(channel: Channel, items: Bytes, words: Words, random: RandomBytes, key: bytes) -> None:
+    for part in range(words.shape[1] // 2):
+        told = np.ascontiguousarray(words[:, 2 * part : 2 * part + 2], "<u8").view(np.uint8)
         try:
-            table = okvs_encode(items, words ^ _pad(values, part), session, random(32))
+            table = okvs_encode(items, told, _session(key, f"table/{part}"), random(32))
         except ArithmeticError as error:
             raise NO_TABLE(str(error)) from error
         for start in range(0, len(table), CHUNK_CELLS):
             channel.send_array("psi/table", table[start : start + CHUNK_CELLS])
 
 
-def _looked_up(channel: Channel, items: Bytes, values: Bytes, of: int, parts: int, key: bytes) -> Words:
-    """The words of own rows, shape (n, 2 * parts)."""
+def _looked_up(channel: Channel, items: Bytes, of: int, parts: int, key: bytes) -> Words:
+    """The masked words of own rows, shape (n, 2 * parts)."""
     cells, found = okvs_cells(of), np.empty((len(items), 2 * parts), np.uint64)
     for part in range(parts):
         table = np.empty((cells, CELL_BYTES), np.uint8)
         for start in range(0, cells, CHUNK_CELLS):
             rows = table[start : start + CHUNK_CELLS]
             rows[:] = channel.recv_array("psi/table", np.uint8, rows.shape)
-        words = okvs_decode(table, items, _session(key, f"table/{part}"), of) ^ _pad(values, part)
+        words = okvs_decode(table, items, _session(key, f"table/{part}"), of)
         found[:, 2 * part : 2 * part + 2] = words.view("<u8")
     return found
 
@@ -281,9 +297,10 @@ def _parts(columns: int) -> int:
     return -(-(1 + columns) // 2)
 
 
-def _pad(values: Bytes, part: int) -> Bytes:
-    """The mask of two words of each row."""
-    return np.ascontiguousarray(_hashed(values, _domain(f"pad/{part}"))[:, :CELL_BYTES])
+def _pads(values: Bytes, columns: int) -> Words:
+    """The masks of the words of each row, two from each hash."""
+    parts = [_hashed(values, _domain(f"pad/{part}"))[:, :CELL_BYTES] for part in range(_parts(columns))]
+    return np.concatenate(parts, axis=1).view("<u8")
 
 
 # Hashes and random words
