@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie._kernels import keyed_hashes, match_tags, okvs_cells, sort_tags
+from coterie._kernels import match_tags, okvs_cells, sort_tags
 from coterie.psi import oprf, vole
 from coterie.psi.buckets import Cut
 from coterie.psi.checkpoint import Checkpoint, Progressed
@@ -45,20 +45,17 @@ from coterie.psi.errors import AMBIGUOUS, DISORDERED, FALSE_CLAIM
 from coterie.psi.memory import kept
 from coterie.psi.method import Method
 from coterie.psi.rows import Alignment, Progress, RandomBytes, check, check_distinct, gathered
-from coterie.psi.statement import DIGEST_BYTES, HELLO_BYTES, ITEM_BYTES
+from coterie.psi.session import begin, derived
+from coterie.psi.statement import DIGEST_BYTES, ITEM_BYTES
 
 if TYPE_CHECKING:
     from coterie.wire import Channel, Mesh
 
 Bytes = NDArray[np.uint8]
 
-SESSION_BYTES = 16
-HELLO = np.dtype([("draw", "u1", 16), ("name", "u1", 16), ("done", "<u4")])
-"""A contribution to the session; which run this party could go on with, and where."""
 CHUNK_TAGS = 1 << 16
 """Tags of a message."""
 
-_SESSION_KEY = b"coterie/psi/session/v1".ljust(32, b"\0")
 _DIGEST_DOMAIN = b"coterie/psi/claim/v1\0"
 
 
@@ -102,8 +99,8 @@ def deal_for_oprf(mesh: Mesh, rows: Mapping[str, int], method: Method, *, receiv
     (sender,) = (party for party in rows if party != receiver)
     cut = cut_of(method, rows[receiver], rows[sender])
     channels = mesh.to(sender), mesh.to(receiver)
-    begin = {int(channel.recv_array("psi/begin", np.uint32, (1,))[0]) for channel in channels}
-    if len(begin) != 1 or (first := begin.pop()) > cut.count:
+    begins = {int(channel.recv_array("psi/begin", np.uint32, (1,))[0]) for channel in channels}
+    if len(begins) != 1 or (first := begins.pop()) > cut.count:
         raise DISORDERED("the parties begin at different places", party=receiver)
     for _ in range(first, cut.count):
         deal(*channels, okvs_cells(cut.sizes[0]))
@@ -137,12 +134,12 @@ class _Session:
 
     def run(self) -> Alignment | None:
         state = self._begin()
-        key = _derived(state.session, "bucket", 0)
+        key = derived(state.session, "bucket", 0)
         own = Cut.of(self.items, key, self.cut.count, self.size)
         work = self._receive if self.receives else self._send
         for number in range(state.done, self.cut.count):
             self._advance(number, 0.0, "preparing")
-            state.found.append(work(number, own.rows(number), _derived(state.session, "items", number)))
+            state.found.append(work(number, own.rows(number), derived(state.session, "items", number)))
             if self.checkpoint is not None and self.cut.count > 1:
                 self.checkpoint.save(state.dump())
             self._advance(number, 1.0, "bucket done")
@@ -153,47 +150,29 @@ class _Session:
         return Alignment(np.concatenate(state.found))
 
     def _begin(self) -> Progressed:
-        """Draw a session together, or go on with one that both know."""
-        purpose = self._purpose()
-        saved = None
-        if self.checkpoint is not None:
-            saved = Progressed.read(self.checkpoint.load(), purpose, len(self.hashes), self.cut.count)
-        hello = np.zeros(1, dtype=HELLO)
-        hello["draw"] = np.frombuffer(self.random(SESSION_BYTES), dtype=np.uint8)
-        if saved is not None:
-            hello["name"] = np.frombuffer(saved.name, dtype=np.uint8)
-            hello["done"] = saved.done
-        self.channel.send_array("psi/hello", hello.view(np.uint8))
-        theirs = self.channel.recv_array("psi/hello", np.uint8, (HELLO_BYTES,)).view(HELLO)
-        if saved is not None and theirs["name"].tobytes() == saved.name:
-            del saved.found[int(theirs["done"][0]) :]
-            state = saved
-        else:
-            draws = (hello, theirs) if self.receives else (theirs, hello)
-            drawn = b"".join(part["draw"].tobytes() for part in draws)
-            state = Progressed(_hash(drawn)[:SESSION_BYTES], purpose, self.cut.count)
+        """The session, and the dealer told where to begin."""
+        purpose = (
+            f"{self.mesh.me} {self.peer} {self.receiver} {self.peer_rows} {self.tell_both} {self.method}"
+        )
+        sender = self.peer if self.receives else self.mesh.me
+        state = begin(
+            self.mesh,
+            (self.receiver, sender),
+            self.checkpoint,
+            purpose,
+            self.hashes,
+            self.cut.count,
+            self.random,
+        )
         if self.method.dealer is not None:
-            begin = np.array([state.done], dtype=np.uint32)
-            self.mesh.to(self.method.dealer).send_array("psi/begin", begin)
+            first = np.array([state.done], dtype=np.uint32)
+            self.mesh.to(self.method.dealer).send_array("psi/begin", first)
         return state
-
-    def _purpose(self) -> bytes:
-        """A digest of what a saved state must have been made for."""
-        if self.checkpoint is None:
-            return bytes(32)
-        public = f"{self.mesh.me} {self.peer} {self.receiver} {self.peer_rows} {self.tell_both} {self.method}"
-        return hashlib.sha256(
-            _hash(public.encode()) + hashlib.sha256(self.hashes.tobytes()).digest()
-        ).digest()
 
     def _filled(self, items: Bytes) -> Bytes:
         """Items, and random ones up to the bucket's size."""
         missing = self.size - len(items)
-        fill = (
-            np.frombuffer(self.random(ITEM_BYTES * missing), dtype=np.uint8)
-            if missing
-            else np.zeros(0, np.uint8)
-        )
+        fill = np.frombuffer(self.random(ITEM_BYTES * missing), dtype=np.uint8)
         return np.concatenate([items, fill.reshape(missing, ITEM_BYTES)])
 
     def _receive(self, number: int, rows: NDArray[np.int64], session: bytes) -> NDArray[np.int64]:
@@ -269,16 +248,6 @@ class _Session:
         if self.progress:
             total = len(self.hashes) + self.peer_rows
             self.progress(int((number + share) * total / self.cut.count), total, what)
-
-
-def _hash(data: bytes) -> bytes:
-    whole = np.frombuffer(data, dtype=np.uint8)
-    return keyed_hashes((whole, np.array([0, len(whole)], dtype=np.int64)), _SESSION_KEY).tobytes()
-
-
-def _derived(session: bytes, what: str, number: int) -> bytes:
-    """A key of 16 bytes for one use."""
-    return _hash(session + f"{what} {number}".encode())[:SESSION_BYTES]
 
 
 def _claim(values: Bytes, width: int) -> Bytes:

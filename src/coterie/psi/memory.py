@@ -1,8 +1,8 @@
 """Memory that is given back is not returned to the system, while many large arrays follow each other.
 
 Otherwise every array of some megabytes is fresh from the system, page by page, and goes back at once when it
-is freed. An intersection makes some twenty of them one after another in each bucket: on a virtual machine that
-took almost as long as its arithmetic.
+is freed. An intersection makes some twenty of them one after another in each bucket: on a virtual machine
+that took almost as long as its arithmetic.
 """
 
 from __future__ import annotations
