@@ -204,3 +204,114 @@ struct Row {
     cells: u64,
     sum: u128,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prg::Stream;
+
+    /// A cluster of random keys.
+    fn random(id: u64, keys: usize, segment: u64) -> Space {
+        let mut words = vec![0; 4 * keys];
+        Stream::new(&[5; 16], id).fill(0, &mut words);
+        let (slots, values): (Vec<Slot>, Vec<Item>) = words
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .zip(0..)
+            .map(|([fraction, dense, low, high], row)| {
+                let (fraction, dense) = (*fraction, *dense);
+                (
+                    Slot {
+                        fraction,
+                        dense,
+                        row,
+                    },
+                    bytemuck::cast::<[u64; 2], Item>([*low, *high]),
+                )
+            })
+            .unzip();
+        let mut space = Space::default();
+        space.add(&slots, segment, &values);
+        space
+    }
+
+    fn holds(space: &Space, table: &[Item]) -> bool {
+        let sums = Sums::new(&table[table.len() - DENSE..]);
+        (0..space.places.len()).all(|key| {
+            let places = space.places[key].map(|place| table[usize::from(place)]);
+            let cells = places.map(u128::from_le_bytes).iter().fold(0, |a, b| a ^ b);
+            cells ^ sums.at(space.dense[key]) == space.values[key]
+        })
+    }
+
+    #[test]
+    fn a_core_gets_its_values_from_the_dense_cells() {
+        // Thirty keys in the same three cells: nobody is ever alone.
+        for keys in [2, 30] {
+            let mut space = random(1, keys, 50);
+            space.places.fill([7, 70, 120]);
+            let mut table = vec![[3; 16]; 150 + DENSE];
+            assert!(space.encode(&mut table).is_some());
+            assert!(space.order.is_empty() && holds(&space, &table));
+        }
+    }
+
+    #[test]
+    fn a_core_may_be_as_large_as_the_dense_part_and_not_larger() {
+        for (keys, found) in [(DENSE, true), (DENSE + 1, false)] {
+            let mut space = random(2, keys, 50);
+            space.places.fill([7, 70, 120]);
+            space.dense = (0..keys).map(|key| u64::MAX << (key % DENSE)).collect();
+            let mut table = vec![[3; 16]; 150 + DENSE];
+            assert_eq!(space.encode(&mut table).is_some(), found);
+            assert_eq!(found, found && holds(&space, &table));
+        }
+    }
+
+    #[test]
+    fn keys_that_depend_on_each_other_are_refused() {
+        let mut space = random(3, 40, 50);
+        space.places.fill([7, 70, 120]);
+        space.dense[9] = space.dense[4] ^ space.dense[30] ^ space.dense[39];
+        assert!(space.encode(&mut vec![[3; 16]; 150 + DENSE]).is_none());
+    }
+
+    /// The most of the first keys that have no large core.
+    fn most(space: &mut Space, sparse: usize) -> usize {
+        let all = space.places.clone();
+        let (mut good, mut bad) = (0, all.len());
+        while bad - good > 1 {
+            let keys = (good + bad) / 2;
+            space.places = all[..keys].to_vec();
+            space.peel(sparse);
+            if keys - space.order.len() <= DENSE / 2 {
+                good = keys;
+            } else {
+                bad = keys;
+            }
+        }
+        good
+    }
+
+    /// The numbers that the argument in [`crate::okvs`] has, measured again with fewer trials.
+    #[test]
+    fn large_cores_begin_where_they_are_said_to() {
+        for (segment, trials) in [(400, 250), (2000, 40)] {
+            let cells = 3.0 * segment as f64;
+            let seen: Vec<f64> = (0..trials)
+                .map(|trial| {
+                    let mut space = random(trial, (0.95 * cells) as usize, segment);
+                    most(&mut space, 3 * segment as usize) as f64
+                })
+                .collect();
+            let trials = trials as f64;
+            let mean = seen.iter().sum::<f64>() / trials;
+            let square = |one: &f64| (one - mean).powi(2);
+            let deviation = (seen.iter().map(square).sum::<f64>() / trials).sqrt();
+            let error = 0.486 * cells.sqrt() / trials.sqrt();
+            assert!((mean - (cells / 1.2218 - 0.97 * cells.cbrt())).abs() < 4.0 * error);
+            assert!((deviation / cells.sqrt() / 0.486 - 1.0).abs() < 4.0 / (2.0 * trials).sqrt());
+        }
+    }
+}

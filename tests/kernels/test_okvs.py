@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from coterie._kernels import okvs_cells, okvs_decode, okvs_encode
+from tests.kernels.test_items import fed_forward, keyed
 
 SESSION = bytes(range(16))
 RANDOM = bytes(range(32))
@@ -42,6 +43,23 @@ def test_other_keys_read_random_cells() -> None:
     table = okvs_encode(drawn(4, count), drawn(5, count), SESSION, RANDOM)
     read = okvs_decode(table, drawn(6, 100_000), SESSION, count)
     assert len(np.unique(read, axis=0)) == 100_000
+
+
+@pytest.mark.parametrize("count", [50, 100_000])
+def test_a_value_is_the_sum_of_the_cells_that_the_documentation_says(count: int) -> None:
+    clusters = {50: 1, 100_000: 4}[count]
+    table, keys = drawn(20, okvs_cells(count)), drawn(21, 30)
+    segment = (len(table) // clusters - 64) // 3
+    for key, value in zip(keys, okvs_decode(table, keys, SESSION, count), strict=True):
+        row = fed_forward(keyed("coterie 2026-11 okvs row v1"), key[None]).view("<u8")[0].tolist()
+        cluster, fraction = divmod(row[0] * clusters, 2**64)
+        places = []
+        for number in range(3):
+            place, fraction = divmod(fraction * segment, 2**64)
+            places.append(number * segment + place)
+        places += [3 * segment + bit for bit in range(64) if row[1] >> bit & 1]
+        cells = table[cluster * (3 * segment + 64) + np.array(places)]
+        np.testing.assert_array_equal(np.bitwise_xor.reduce(cells), value)
 
 
 def test_a_lookup_is_linear_in_the_table() -> None:
@@ -121,6 +139,7 @@ def test_bad_arguments_are_refused() -> None:
     for of in (2**40 + 1, 2**64 - 1):
         with pytest.raises(ValueError, match="too large"):
             okvs_cells(of)
+    for of in (2**32 + 1, 2**40, 2**64 - 1):
         with pytest.raises(ValueError, match="too large"):
             okvs_decode(table, keys, SESSION, of)
     for shape in ((10, 15), (160,), (10, 16, 1)):
