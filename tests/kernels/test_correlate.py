@@ -180,6 +180,25 @@ def test_the_code_is_linear_over_the_field() -> None:
     np.testing.assert_array_equal(code_compress(vector, 10, seed), mapped[:10])
 
 
+def test_words_of_the_code_are_heavy() -> None:
+    # The generator's columns, 128 at once as the bits of elements. A random word has N / 2 bits.
+    length, n = 8400, 4096
+    columns = []
+    for first in range(0, length, 128):
+        count = min(128, length - first)
+        vector = np.zeros((length, 16), dtype=np.uint8)
+        vector[first : first + count] = np.packbits(
+            np.eye(count, 128, dtype=np.uint8), axis=1, bitorder="little"
+        )
+        columns.append(code_compress(vector, n, SESSION))
+    words = np.concatenate(columns, axis=1).view(np.uint64)
+    assert np.bitwise_count(words).sum(axis=1).min() > 0.4 * length
+    pairs = min(
+        int(np.bitwise_count(words[row + 1 :] ^ words[row]).sum(axis=1).min()) for row in range(0, n - 1, 64)
+    )
+    assert pairs > 0.4 * length
+
+
 def hashed(side: int, index: int, element: bytes) -> group.Element:
     message = bytes([side]) + index.to_bytes(8, "little") + element
     return group.derive(group.expand_message(message, DOMAIN))

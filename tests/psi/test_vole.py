@@ -92,6 +92,11 @@ def test_rounds_are_the_depth(n: int, malicious: bool, rounds: int) -> None:
     assert max(depths.values()) == vole.vole_cost(n, malicious).rounds == rounds
 
 
+def test_no_secret_is_shown() -> None:
+    given, taken, _ = run(2)
+    assert (repr(given), repr(taken)) == ("VoleGiven(n=2)", "VoleTaken(n=2)")
+
+
 def test_every_run_and_every_entry_is_another() -> None:
     given, taken, _ = run(2000)
     other, again, _ = run(2000)

@@ -86,6 +86,9 @@ class VoleGiven(NamedTuple):
     b: Bytes
     """Shape (n, 16)."""
 
+    def __repr__(self) -> str:
+        return f"VoleGiven(n={len(self.b)})"
+
 
 class VoleTaken(NamedTuple):
     """The taker's part."""
@@ -94,6 +97,9 @@ class VoleTaken(NamedTuple):
     """Shape (n, 16)."""
     c: Bytes
     """Shape (n, 16): a·Δ + b."""
+
+    def __repr__(self) -> str:
+        return f"VoleTaken(n={len(self.a)})"
 
 
 @dataclass(frozen=True)
