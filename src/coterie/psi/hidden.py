@@ -6,9 +6,9 @@ such a number i.
 
 1. *Function.* R sends the key of the bins, and gets F(x, i), for the one i of each of its rows. S can compute
    F of anything.
-2. *Table.* S draws for each bin j a *string* r_j, and for each of its columns a number p_j. It sends an
-   oblivious key-value store: for each row y and each i, with j the i-th bin of y, the values r_j and y's
-   numbers less p_j modulo 2^64, masked by F(y, i).
+2. *Table.* S draws for each bin j a *string* r_j, and for each of its columns a number p_j: random words of
+   64 bits. It sends an oblivious key-value store: for each row y and each i, with j the i-th bin of y, the
+   values r_j and y's numbers less p_j modulo 2^64, masked by F(y, i). Of strings some bits are compared.
 3. R looks up each of its rows: strings r'_j, and numbers. For empty bins it draws them.
 
 So in the bin of a common row r'_j = r_j, and R's number and p_j are shares of S's column there. In any other
@@ -200,9 +200,7 @@ def circuit_receive(
     taken = vole.take(channel, okvs_cells(len(items)), random=random)
     values = oprf.receive(channel, items, taken, _session(key, "function"), random, malicious=False)
     step("receiving the table")
-    found = _looked_up(channel, items, CHOICES * peer_rows, _parts(columns), key)
-    for start in range(0, len(found), ROWS):
-        found[start : start + ROWS] ^= _pads(values[start : start + ROWS], columns)
+    found = _looked_up(channel, items, values, CHOICES * peer_rows, columns, key)
     count = bins(len(hashes))
     # Also what stays in empty bins: nothing tells them apart.
     strings, numbers = _drawn(random, count, 1)[:, 0], _drawn(random, count, columns)
@@ -240,21 +238,23 @@ def circuit_send(
     giving = vole.give(channel, okvs_cells(peer_rows), random=random)
     function = oprf.serve(channel, peer_rows, giving, _session(key, "function"), random, malicious=False)
     step("making the table")
-    strings, masks = _drawn(random, count, 1) & _low(count), _drawn(random, count, columns)
-    items, words = _told(function, hashes, given, strings, masks, key)
+    # The string, what numbers are masked by, and what is left over of a cell: every bit of them is random. By
+    # one that is always the same the receiver would know which of its rows are common.
+    drawn = _drawn(random, count, 2 * _parts(columns))
+    items, words = _told(function, hashes, given, drawn, key)
     _send_table(channel, items, words, random, key)
-    return Given(strings[:, 0], masks)
+    return Given(drawn[:, 0] & _low(count), drawn[:, 1 : 1 + columns].copy())
 
 
 # The table: one store for each two words of a row's values
 
 
 def _told(
-    function: oprf.Evaluator, hashes: Bytes, given: Words, strings: Words, masks: Words, key: bytes
+    function: oprf.Evaluator, hashes: Bytes, given: Words, drawn: Words, key: bytes
 ) -> tuple[Bytes, Words]:
     """The table's keys and its masked words, row after row: the three of each together."""
     columns = given.shape[1]
-    words = np.zeros((CHOICES * len(hashes), 2 * _parts(columns)), np.uint64)
+    words = np.empty((CHOICES * len(hashes), drawn.shape[1]), np.uint64)
     items = np.empty((len(words), ITEM_BYTES), np.uint8)
     which = np.tile(np.arange(CHOICES, dtype=np.uint32), ROWS)
     for start in range(0, len(hashes), ROWS):
@@ -262,9 +262,9 @@ def _told(
         part = slice(CHOICES * start, CHOICES * (start + len(rows)))
         items[part] = _items(np.repeat(rows, CHOICES, axis=0), which[: CHOICES * len(rows)])
         places = named(rows, key, function.items).reshape(-1)
-        words[part, :1] = strings[places]
+        words[part] = drawn[places]
         words[part, 1 : 1 + columns] = np.repeat(given[start : start + ROWS], CHOICES, axis=0)
-        words[part, 1 : 1 + columns] -= masks[places]
+        words[part, 1 : 1 + columns] -= drawn[places, 1 : 1 + columns]
         words[part] ^= _pads(function(items[part]), columns)
     return items, words
 
@@ -280,9 +280,10 @@ def _send_table(channel: Channel, items: Bytes, words: Words, random: RandomByte
             channel.send_array("psi/table", table[start : start + CHUNK_CELLS])
 
 
-def _looked_up(channel: Channel, items: Bytes, of: int, parts: int, key: bytes) -> Words:
-    """The masked words of own rows, shape (n, 2 * parts)."""
-    cells, found = okvs_cells(of), np.empty((len(items), 2 * parts), np.uint64)
+def _looked_up(channel: Channel, items: Bytes, values: Bytes, of: int, columns: int, key: bytes) -> Words:
+    """The words of own rows, shape (n, words)."""
+    cells, parts = okvs_cells(of), _parts(columns)
+    found = np.empty((len(items), 2 * parts), np.uint64)
     for part in range(parts):
         table = np.empty((cells, CELL_BYTES), np.uint8)
         for start in range(0, cells, CHUNK_CELLS):
@@ -290,6 +291,8 @@ def _looked_up(channel: Channel, items: Bytes, of: int, parts: int, key: bytes) 
             rows[:] = channel.recv_array("psi/table", np.uint8, rows.shape)
         words = okvs_decode(table, items, _session(key, f"table/{part}"), of)
         found[:, 2 * part : 2 * part + 2] = words.view("<u8")
+    for start in range(0, len(found), ROWS):
+        found[start : start + ROWS] ^= _pads(values[start : start + ROWS], columns)
     return found
 
 
