@@ -60,7 +60,7 @@ def common(sets: dict[str, list[Any]], method: Method) -> tuple[list[Any], dict[
     for name in sets:
         assert isinstance(found[name], psi.Alignment), found[name]
     lists = [[one[index] for index in found[name].indices] for name, one in sets.items()]
-    assert lists[0] == lists[1]
+    assert all(one == lists[0] for one in lists)
     return lists[0], meshes
 
 
@@ -121,6 +121,43 @@ def test_one_alone_can_learn_the_result(method: Method, to: str) -> None:
         assert sent == plan.sent.get(me, {})
 
 
+SEVERAL: dict[str, dict[str, list[Any]]] = {
+    "three": {"a": list(range(150)), "b": list(range(50, 190)), "c": list(range(20, 120))},
+    "nothing in all, though in pairs": {
+        "a": list(range(60)),
+        "b": list(range(30, 90)),
+        "c": [*range(30), 95],
+    },
+    "one row": {"a": [1], "b": [1], "c": list(range(90))},
+    "five": {name: list(range(10 * place, 100 + 7 * place)) for place, name in enumerate("abcef")},
+}
+
+
+@pytest.mark.parametrize("sets", SEVERAL.values(), ids=SEVERAL.keys())
+@pytest.mark.parametrize("name", ["oprf", "buckets", "dealer"])
+def test_several_parties(name: str, sets: dict[str, list[Any]]) -> None:
+    found, meshes = common(sets, METHODS[name])
+    assert sorted(found) == sorted(set.intersection(*(set(one) for one in sets.values())))
+    plan = psi.planned({one: len(rows) for one, rows in sets.items()}, METHODS[name])
+    for me, mesh in meshes.items():
+        sent = {peer: traffic.sent for peer, traffic in mesh.egress()[STEP].items() if traffic.sent}
+        assert sent == plan.sent.get(me, {})
+
+
+def test_several_go_on_where_they_were() -> None:
+    sets, kept = SEVERAL["three"], {name: Kept() for name in "abc"}
+    points = {name: {"checkpoint": one} for name, one in kept.items()}
+    stop = {**points["b"], "progress": stop_at(2, 3)}
+    broken, _ = run(sets, METHODS["buckets"], **{**points, "b": stop})
+    assert isinstance(broken["b"], Bug)
+    assert min(one.saved for one in kept.values()) >= 1
+    seen: list[int] = []
+    look = {**points["b"], "progress": lambda done, *_: seen.append(done)}
+    found, _ = run(sets, METHODS["buckets"], **{**points, "b": look})
+    assert sorted(sets["a"][i] for i in found["a"].indices) == list(range(50, 120))
+    assert min(seen) >= 130, "of 390"
+
+
 @dataclass
 class Kept:
     """A checkpoint in memory."""
@@ -145,6 +182,16 @@ def stop_in(bucket: int, of: int) -> Callable[[int, int, str], None]:
 
     def progress(done: int, total: int, what: str) -> None:
         if done > total * bucket / of and what == "own tags":
+            raise UNEXPECTED("cancelled")
+
+    return progress
+
+
+def stop_at(bucket: int, of: int) -> Callable[[int, int, str], None]:
+    """The same whatever is being done."""
+
+    def progress(done: int, total: int, what: str) -> None:
+        if done > total * bucket / of:
             raise UNEXPECTED("cancelled")
 
     return progress

@@ -3,15 +3,25 @@ sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 
 from coterie._kernels import okvs_cells
 from coterie.psi import oprf, vole
-from coterie.psi.buckets import Buckets
+from coterie.psi.buckets import MOST_ROWS, Buckets, size
 from coterie.psi.dealt import dealt_bytes
 from coterie.psi.method import Method
-from coterie.psi.statement import BEGIN_BYTES, DIGEST_BYTES, HELLO_BYTES, STATISTICAL_BITS
+from coterie.psi.statement import (
+    BEGIN_BYTES,
+    DIGEST_BYTES,
+    HELLO_BYTES,
+    SEED_BYTES,
+    STATISTICAL_BITS,
+    asker,
+    share_bytes,
+)
+from coterie.psi.statement import tag_bytes as pair_tag_bytes
 
 MALICIOUS_TAG_BYTES = 16
 """So that a sender cannot find two rows with one tag: 2^64 work, as for any hash of 128 bits that must not be
@@ -34,9 +44,9 @@ class Clock:
     def messages(self, *messages: tuple[str, str, int]) -> None:
         """Messages (sender, receiver, bytes) that are sent before any of them is received."""
         arrive = []
-        for sender, receiver, size in messages:
+        for sender, receiver, count in messages:
             peers = self.sent.setdefault(sender, {})
-            peers[receiver] = peers.get(receiver, 0) + size
+            peers[receiver] = peers.get(receiver, 0) + count
             arrive.append((receiver, self.depths.get(sender, 0) + 1))
         for receiver, depth in arrive:
             self.depths[receiver] = max(self.depths.get(receiver, 0), depth)
@@ -48,7 +58,7 @@ def tag_bytes(cut: Buckets, method: Method) -> int:
     """
     if method.security == "malicious":
         return MALICIOUS_TAG_BYTES
-    receiver, sender = ((size - 1).bit_length() for size in cut.sizes)
+    receiver, sender = ((one - 1).bit_length() for one in cut.sizes)
     return -(-(receiver + sender + (cut.count - 1).bit_length() + STATISTICAL_BITS) // 8)
 
 
@@ -100,6 +110,31 @@ def count_pair(
             clock.messages((one, other, -(-cut.sizes[1] // 8) + DIGEST_BYTES))
 
 
+def sizes_of(method: Method, rows: Mapping[str, int]) -> tuple[int, dict[str, int]]:
+    """How many buckets there are, and how many rows of each of several parties a bucket holds."""
+    count = -(-max(rows.values()) // (method.bucket_rows or MOST_ROWS))
+    return count, {party: size(one, count) for party, one in rows.items()}
+
+
+def count_several(clock: Clock, method: Method, rows: Mapping[str, int]) -> None:
+    """All messages of :func:`coterie.psi.several.align_several`."""
+    count, sizes = sizes_of(method, rows)
+    first = asker(sizes)
+    answerers = [party for party in sizes if party != first]
+    pairs = [(one, other) for one in rows for other in rows if one != other]
+    asked, tag = sizes[first], pair_tag_bytes(sizes[first], sum(sizes[party] for party in answerers))
+    clock.messages(*((one, other, HELLO_BYTES) for one, other in pairs))
+    if method.dealer is not None:
+        clock.messages(*((party, method.dealer, BEGIN_BYTES) for party in rows))
+    for _ in range(count):
+        clock.messages(*((one, other, SEED_BYTES) for one, other in combinations(answerers, 2)))
+        for party in answerers:
+            count_oprf(clock, method, first, party, asked)
+            clock.messages((party, first, share_bytes(asked) * okvs_cells(sizes[party])))
+        clock.messages(*((first, party, SEED_BYTES + tag * asked) for party in answerers))
+        clock.messages(*((one, other, DIGEST_BYTES) for one, other in pairs))
+
+
 def memory_of(method: Method, receiver_rows: int, sender_rows: int) -> int:
     """Bytes at the party that needs more, at most, beyond the hashes given and the indices returned."""
     cut = cut_of(method, receiver_rows, sender_rows)
@@ -112,6 +147,17 @@ def operations_of(cut: Buckets) -> int:
     return cut.count * (600 * (okvs_cells(cut.sizes[0]) + cut.sizes[1]) + 2 * 10**8)
 
 
-def total(clock: Clock, parties: Iterable[str]) -> Mapping[str, int]:
-    """Bytes that each of these sends."""
-    return {party: sum(clock.sent.get(party, {}).values()) for party in parties}
+def memory_of_several(method: Method, rows: Mapping[str, int]) -> int:
+    """The same for three parties and more."""
+    _, sizes = sizes_of(method, rows)
+    asked, most = min(sizes.values()), max(sizes.values())
+    bucket = _MEMORY_PER_CELL * okvs_cells(asked) + 136 * most + 2 * oprf.CELL_BYTES * okvs_cells(most)
+    return bucket + _MEMORY_PER_ROW * max(rows.values()) + (8 << 20)
+
+
+def operations_of_several(method: Method, rows: Mapping[str, int]) -> int:
+    """The same for three parties and more."""
+    count, sizes = sizes_of(method, rows)
+    asked, most = min(sizes.values()), max(sizes.values())
+    each = 600 * (okvs_cells(asked) + asked) + 2 * 10**8
+    return count * ((len(rows) - 1) * each + 1200 * most)

@@ -9,7 +9,11 @@ answerer's, F(x) = hash(H(x)^k, x). The asker sends H(x)^r, the same points to a
 k; the asker takes r away. Points are random elements to answerers (decisional Diffie-Hellman, H a random
 oracle). Whoever sends what is no element is named, with CT-2003.
 
-Source: Jarecki, Kiayias, Krawczyk, "Round-optimal password-protected secret sharing" (2014). Group: RFC 9496.
+:class:`Takes` and :class:`Gives` are the function of vector evaluations (``oprf.py``), one after another with
+each answerer. Both need items of their rows, the first halves of the hashes, and a session.
+
+Source of 2HashDH: Jarecki, Kiayias, Krawczyk, "Round-optimal password-protected secret sharing" (2014).
+Group: RFC 9496.
 """
 
 from __future__ import annotations
@@ -22,10 +26,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie._kernels import keyed_hashes, ristretto_hash_mul, ristretto_mul, ristretto_scalar
+from coterie._kernels import keyed_hashes, okvs_cells, ristretto_hash_mul, ristretto_mul, ristretto_scalar
+from coterie.psi import oprf, vole
+from coterie.psi.dealt import give_dealt, take_dealt
 from coterie.psi.errors import BAD_POINT
 from coterie.psi.rows import RandomBytes, chunks
-from coterie.psi.statement import HASH_BYTES, POINT_BYTES
+from coterie.psi.statement import HASH_BYTES, ITEM_BYTES, POINT_BYTES
 
 if TYPE_CHECKING:
     from coterie.wire import Mesh
@@ -51,6 +57,10 @@ class Round:
     random: RandomBytes
     advance: Callable[[int, str], None]
     """Called with rows that were worked on, and what was done with them."""
+    session: bytes = b""
+    """16 bytes, the same at all and another in each run; what :class:`Takes` and :class:`Gives` need."""
+    dealer: str | None = None
+    """Who deals their correlations; None where the two make them between them."""
 
 
 class Asks(ABC):
@@ -147,4 +157,39 @@ class Raises(Answers):
             part = rows[start:end]
             values[start:end] = _value(ristretto_hash_mul(part, self._scalar), part)
             self._of.advance(end - start, "blinding own rows")
+        return values
+
+
+class Takes(Asks):
+    """The asker of functions from vector evaluations."""
+
+    def ask(self, rows: Bytes) -> None:
+        self._items = np.ascontiguousarray(rows[:, :ITEM_BYTES])
+
+    def values(self, peer: str) -> Bytes:
+        channel, cells, of = self._of.mesh.to(peer), okvs_cells(len(self._items)), self._of
+        if of.dealer is not None:
+            taken = take_dealt(of.mesh.to(of.dealer), cells)
+        else:
+            taken = vole.take(channel, cells, random=of.random)
+        values = oprf.receive(channel, self._items, taken, of.session, of.random, malicious=False)
+        of.advance(len(values), f"values with {peer}")
+        return values
+
+
+class Gives(Answers):
+    """An answerer of functions from vector evaluations."""
+
+    def answer(self) -> None:
+        channel, cells, of = self._of.mesh.to(self._of.asker), okvs_cells(self._of.asked), self._of
+        if of.dealer is not None:
+            given = give_dealt(of.mesh.to(of.dealer), cells)
+        else:
+            given = vole.give(channel, cells, random=of.random)
+        self._function = oprf.serve(channel, of.asked, given, of.session, of.random, malicious=False)
+        of.advance(of.asked, f"values with {of.asker}")
+
+    def values(self, rows: Bytes) -> Bytes:
+        values = self._function(np.ascontiguousarray(rows[:, :ITEM_BYTES]))
+        self._of.advance(len(rows), "own values")
         return values

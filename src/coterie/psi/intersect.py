@@ -12,18 +12,29 @@ from numpy.typing import NDArray
 
 from coterie.psi.by_oprf import align_by_oprf, deal_for_oprf
 from coterie.psi.checkpoint import Checkpoint
-from coterie.psi.costs import Clock, count_pair, cut_of, memory_of, operations_of
+from coterie.psi.costs import (
+    Clock,
+    count_pair,
+    count_several,
+    cut_of,
+    memory_of,
+    memory_of_several,
+    operations_of,
+    operations_of_several,
+)
 from coterie.psi.errors import BAD_CALL, NO_ROWS, NO_SUCH_METHOD
 from coterie.psi.many import align_many
 from coterie.psi.method import Line, Method, Security, Wanted
 from coterie.psi.protocol import align
 from coterie.psi.rows import Alignment, Progress, RandomBytes
+from coterie.psi.several import align_several, deal_for_several
 from coterie.psi.statement import (
     MOST_PARTIES,
     STATEMENT,
     STATEMENT_MALICIOUS,
     STATEMENT_MANY,
     STATEMENT_OPRF,
+    STATEMENT_SEVERAL,
     ProtocolStatement,
     cost,
     cost_many,
@@ -80,8 +91,6 @@ def choose(
         parties = "more than two parties" if len(rows) > 2 else "Diffie-Hellman"
         raise NO_SUCH_METHOD(f"{parties} against malicious parties")
     ways = {"dh": Method("dh"), "oprf": Method("oprf", security, dealer)}
-    if len(rows) > 2:
-        return ways["dh"], "diffie-hellman: three parties and more"
     if wanted != "auto":
         return ways[wanted], f"{_NAMES[wanted]}: as the job says"
     if security == "malicious":
@@ -125,8 +134,13 @@ def planned(rows: Mapping[str, int], method: Method, *, to: str | None = None) -
 
 
 def _planned_oprf(rows: Mapping[str, int], method: Method, to: str | None) -> Intersection:
-    receiver, sender = _roles(rows, to)
     clock = Clock()
+    if len(rows) > 2:
+        count_several(clock, method, rows)
+        statement = STATEMENT_SEVERAL if method.dealer is None else dealt(STATEMENT_SEVERAL)
+        memory, operations = memory_of_several(method, rows), operations_of_several(method, rows)
+        return Intersection(method, clock.sent, clock.depths, memory, operations, statement)
+    receiver, sender = _roles(rows, to)
     count_pair(clock, method, (receiver, rows[receiver]), (sender, rows[sender]), tell_both=to is None)
     cut = cut_of(method, rows[receiver], rows[sender])
     statement = STATEMENT_MALICIOUS if method.security == "malicious" else STATEMENT_OPRF
@@ -182,8 +196,12 @@ def intersect(
     """
     if mesh.me not in rows or rows[mesh.me] != len(hashes) or (to is not None and len(rows) != 2):
         raise BAD_CALL(f"{mesh.me!r} with {len(hashes)} rows, among parties {dict(rows)}")
-    if len(rows) != 2:
+    if len(rows) != 2 and method.protocol == "dh":
         return align_many(mesh, rows, hashes, progress=progress, random=random)
+    if len(rows) != 2:
+        return align_several(
+            mesh, rows, hashes, method, progress=progress, checkpoint=checkpoint, random=random
+        )
     (peer,) = (party for party in rows if party != mesh.me)
     if method.protocol == "dh":
         return align(mesh, peer, hashes, rows[peer], to=to, progress=progress, random=random)
@@ -208,6 +226,8 @@ def deal(mesh: Mesh, rows: Mapping[str, int], method: Method, *, to: str | None 
     """
     if method.dealer != mesh.me:
         return False
+    if len(rows) > 2:
+        return deal_for_several(mesh, rows, method) > 0
     return deal_for_oprf(mesh, rows, method, receiver=_roles(rows, to)[0]) > 0
 
 

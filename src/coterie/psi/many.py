@@ -42,6 +42,7 @@ from __future__ import annotations
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,28 +117,41 @@ def align_many(
         return found
     check(hashes, list(peers.values()), chunk)
     check_distinct(hashes)
-    session = (_Asker if asker(rows) == mesh.me else _Answerer)(mesh, rows, hashes, progress, chunk, random)
-    return session.run()
+    return run_many(Many(mesh, rows, hashes, progress, chunk, random))
+
+
+@dataclass
+class Many:
+    """What a run at one party works with."""
+
+    mesh: Mesh
+    rows: Mapping[str, int]
+    hashes: Bytes
+    progress: Progress | None
+    chunk: int
+    random: RandomBytes
+    functions: tuple[type[Asks], type[Answers]] = (Blinds, Raises)
+    session: bytes = b""
+    dealer: str | None = None
+
+
+def run_many(work: Many) -> Alignment:
+    """One run of three parties or more, of rows that are checked already."""
+    return (_Asker if asker(work.rows) == work.mesh.me else _Answerer)(work).run()
 
 
 class _Session(ABC):
     """One run at one party."""
 
-    def __init__(
-        self,
-        mesh: Mesh,
-        rows: Mapping[str, int],
-        hashes: Bytes,
-        progress: Progress | None,
-        chunk: int,
-        random: RandomBytes,
-    ) -> None:
-        self._mesh = mesh
+    def __init__(self, work: Many) -> None:
+        rows = work.rows
+        self._mesh = work.mesh
         self._rows = dict(rows)
-        self._hashes = hashes
-        self._progress = progress
-        self._chunk = chunk
-        self._random = random
+        self._hashes = work.hashes
+        self._progress = work.progress
+        self._chunk = work.chunk
+        self._random = work.random
+        self._functions = work.functions
         self._asker = asker(rows)
         self._answerers = tuple(party for party in rows if party != self._asker)
         self._asked = rows[self._asker]
@@ -145,7 +159,17 @@ class _Session(ABC):
         self._width = share_bytes(self._asked)
         self._tag_width = tag_bytes(self._asked, sum(rows[party] for party in self._answerers))
         self._done, self._total = 0, 0
-        self._round = Round(mesh, self._asker, self._answerers, self._asked, chunk, random, self._advance)
+        self._round = Round(
+            work.mesh,
+            self._asker,
+            self._answerers,
+            self._asked,
+            work.chunk,
+            work.random,
+            self._advance,
+            work.session,
+            work.dealer,
+        )
 
     @abstractmethod
     def run(self) -> Alignment:
@@ -187,11 +211,9 @@ class _Session(ABC):
 class _Asker(_Session):
     """The party with the fewest rows, which finds what is common to all."""
 
-    function: type[Asks] = Blinds
-
     def run(self) -> Alignment:
         self._total = len(self._rows) * self._asked
-        function = self.function(self._round)
+        function = self._functions[0](self._round)
         order = permutation(self._asked, self._random)
         function.ask(gathered(self._hashes, order))
         sums = np.zeros((self._asked, self._width), dtype=np.uint8)
@@ -228,11 +250,9 @@ class _Asker(_Session):
 class _Answerer(_Session):
     """Any other party."""
 
-    function: type[Answers] = Raises
-
     def run(self) -> Alignment:
         self._total = self._asked + len(self._hashes)
-        function = self.function(self._round)
+        function = self._functions[1](self._round)
         seeds = self._share_seeds()
         function.answer()
         # Only now: meanwhile the asker works on the answers.

@@ -106,6 +106,11 @@ STATEMENT_MANY = ProtocolStatement(
 )
 """Of three to five parties. The last is what the result tells whoever puts another's rows among its own."""
 
+STATEMENT_SEVERAL = replace(
+    STATEMENT_MANY,
+    protocol="oblivious functions from vector linear evaluations and shares of zero in oblivious stores",
+)
+
 
 def dealt(statement: ProtocolStatement) -> ProtocolStatement:
     """The same with correlations from a dealer."""
