@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from bench.line import LOOPBACK
 from bench.plots import FIRST, LINE, OTHER, OURS, THREE, WIDTH, save
-from bench.psi.work import WORKS, Work
+from bench.psi.work import OPRF, WORKS
 
 Records = Sequence[Mapping[str, Any]]
 Lines = Mapping[str, list[tuple[float, float]]]
@@ -25,14 +25,14 @@ BITS = 1e6
 
 def pictures(records: Records, folder: Path, name: str = "speed-psi") -> list[Path]:
     """Draw what there are points for; the files, in the order of the page."""
-    known = {work.name: work for work in WORKS}
-    drawn = []
-    loopback = {work.name: float(work.left) for work in known.values() if _alike(work, LOOPBACK.name)}
+    alike = [work for work in WORKS if work.left == work.right and work.ours == OPRF]
+    loopback = {work.name: float(work.left) for work in alike if work.shape == LOOPBACK}
     shaped = {
         work.name: work.shape.bits_per_second / BITS
-        for work in known.values()
-        if work.left == work.right == NETWORK_ROWS and work.shape.bits_per_second
+        for work in alike
+        if work.left == NETWORK_ROWS and work.shape.bits_per_second
     }
+    drawn = []
     for suffix, places, label in (
         ("rows", loopback, "rows of each party"),
         ("network", shaped, "Mb/s, each way"),
@@ -42,10 +42,6 @@ def pictures(records: Records, folder: Path, name: str = "speed-psi") -> list[Pa
             drawn.append(folder / f"{name}-{suffix}.svg")
             save(_figure(lines, label), drawn[-1])
     return drawn
-
-
-def _alike(work: Work, shape: str) -> bool:
-    return work.left == work.right and work.shape.name == shape
 
 
 def points(records: Records, places: Mapping[str, float]) -> dict[str, list[tuple[float, float]]]:
@@ -87,6 +83,7 @@ def _figure(lines: Lines, label: str) -> Callable[[], Figure]:
                 va="center",
                 fontsize=7,
                 color=LINE,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
             )
         axes.set_xscale("log")
         axes.set_yscale("log")

@@ -19,6 +19,7 @@ from bench import page, run
 from bench.meter import Meter
 from bench.psi import ours, unbalanced
 from bench.psi.order import ascending
+from bench.psi.pictures import points
 from bench.psi.records import records_of
 from bench.psi.side import Run, told
 from bench.psi.wide import IDS, WIDE, WIDE_CSV, widened
@@ -239,5 +240,11 @@ def test_works_name_sides_and_pictures_show_them(tmp_path: Path) -> None:
         picture = (tmp_path / "pictures" / name).read_text(encoding="utf-8")
         assert "Coterie" in picture
         assert ECDH in picture
+    lines = points([asdict(one) for one in records], {"psi_1e4": 1e4, "psi_1e6": 1e6})
+    assert lines == {
+        "": [(1e4, 0.1), (1e6, 1.0)],
+        RR22: [(1e4, 0.4), (1e6, 4.0)],
+        ECDH: [(1e4, 9.0), (1e6, 9.0)],
+    }
     assert bench.psi.pictures([asdict(one) for one in records[:0]], tmp_path) == []
     assert json.loads((tmp_path / "psi.json").read_text())[0]["ratio"] == 4.0

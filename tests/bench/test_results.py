@@ -14,6 +14,7 @@ from bench import page, plots, run
 from bench.kernels import bound
 from bench.kernels.limits import measure
 from bench.kernels.table import KERNELS
+from bench.peers import PeerMissing
 from bench.processes import run_together
 from bench.records import Record, compare
 from bench.turns import by_side, in_turn, largest, middle
@@ -121,6 +122,24 @@ def test_sides_are_measured_in_turn() -> None:
     mine, others = by_side(runs, "ours")
     assert (middle(mine), largest(mine, "seconds"), middle(others["other"])) == (3.0, 5.0, 14.0)
     assert (middle([]), middle(mine, "error")) == (None, None)
+
+
+def test_a_peer_that_is_missing_leaves_the_others() -> None:
+    calls: list[str] = []
+
+    def side(name: str) -> Any:
+        def measured() -> list[Any]:
+            calls.append(name)
+            if name.startswith("gone"):
+                raise PeerMissing("no registry")
+            return [SimpleNamespace(side=name, seconds=1.0)]
+
+        return measured
+
+    runs, missing = in_turn("w", {name: side(name) for name in ("gone a", "gone b", "here")}, 2)
+    assert calls == ["gone a", "here", "here"]
+    assert [run.side for run in runs] == ["here", "here"]
+    assert missing == "not measured: no registry"
 
 
 def test_the_longest_of_three_limits_counts() -> None:
