@@ -164,11 +164,18 @@ def test_a_part_by_another_rule_is_named(bench: Make, tmp_path: Path) -> None:
     assert refusal(job(bench(), specs)).detail.startswith("id column 2: [trim] at lender, [trim, lower]")
 
 
-def test_ids_with_several_rows_are_not_aligned(bench: Make, tmp_path: Path) -> None:
-    made = job(bench(), both(tmp_path, duplicates="all"))
+def test_ids_with_several_rows_are_told_and_joined(bench: Make, tmp_path: Path) -> None:
+    results = [{"kind": "common_ids", "to": ["lender", "payments"]}]
+    made = job(bench(steps=["align"]), both(tmp_path, duplicates="all"), results=results)
     assert (made.proposal.facts["lender"].rows, made.proposal.facts["lender"].ids) == (5, 4)
-    error = refusal(made)
-    assert (error.code, error.detail) == ("CT-3012", "lender")
+    plan = derive_plan(made.proposal, made.terms)
+    (told,) = [one for step in plan.steps for one in step.reveals if one.what.startswith("how many rows")]
+    assert (told.what, told.to) == ("how many rows lender has of each common id", ("payments",))
+    made.run()
+    assert made.errors == {}
+    assert len(listed(made.recorders["lender"].files["align/common_ids.csv"])) == 2
+    for recorder in made.recorders.values():
+        assert all(body["sent"] == body["planned"] for body in recorder.bodies("egress"))
 
 
 @pytest.mark.parametrize("granted", ["name", ["born", "name"]])

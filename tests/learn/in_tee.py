@@ -34,7 +34,9 @@ def run_in_tee(
         parties=tuple(data),
         dealer=None,
         receivers=receivers,
-        dataset_rows={party: one.rows for party, one in data.items()},
+        dataset_rows={party: len(one.ids) for party, one in data.items()},
+        repeated_ids=tuple(party for party, one in data.items() if one.groups is not None),
+        all_rows={party: one.rows for party, one in data.items()},
         columns={
             party: tuple(c for c in one.table.column_names if c != label) for party, one in data.items()
         },

@@ -112,7 +112,9 @@ def run(
             parties=tuple(datasets),
             dealer=dealer,
             receivers=receivers or {},
-            dataset_rows={party: one.rows for party, one in datasets.items()},
+            dataset_rows={party: len(one.ids) for party, one in datasets.items()},
+            repeated_ids=tuple(party for party, one in datasets.items() if one.groups is not None),
+            all_rows={party: one.rows for party, one in datasets.items()},
             columns={
                 party: tuple(c for c in one.table.column_names if c != label)
                 for party, one in datasets.items()

@@ -53,6 +53,8 @@ class VerticalFrame:
     such row, and its columns are null."""
     common: NDArray[np.bool_] | None = field(default=None, repr=False, compare=False)
     """(rows,) whether all parties have the row; None where they have every row. Equal at all parties."""
+    repeats: bool = False
+    """Whether several rows can be of one id: their keys are equal but for the last 8 bytes then."""
     scratch: Scratch | None = field(default=None, repr=False, compare=False)
     """Where long tables that are made of this one lie; None for memory."""
 
@@ -70,8 +72,20 @@ class VerticalFrame:
 
     @property
     def common_rows(self) -> int:
-        """How many of the rows all parties have."""
-        return self.rows if self.common is None else int(self.common.sum())
+        """How many of the rows all parties have; of rows of one id one counts."""
+        if not self.repeats:
+            return self.rows if self.common is None else int(self.common.sum())
+        keys = self.keys if self.common is None else self.keys[self.common]
+        return len(np.unique(np.ascontiguousarray(keys[:, :8]).view(np.uint64)))
+
+    @property
+    def id_keys(self) -> NDArray[np.uint8]:
+        """(rows, 32) keys that are equal for rows of one id."""
+        if not self.repeats:
+            return self.keys
+        keys = self.keys.copy()
+        keys[:, -8:] = 0
+        return keys
 
     @property
     def owner(self) -> str:

@@ -255,6 +255,7 @@ class Planner:
             receivers=roles.receivers,
             dataset_rows={party: facts.distinct for party, facts in proposal.facts.items()},
             repeated_ids=tuple(party for party in roles.parties if proposal.facts[party].ids is not None),
+            all_rows={party: facts.rows for party, facts in proposal.facts.items()},
             columns=roles.columns,
             label_holder=roles.label_holder,
             label=roles.label,

@@ -105,6 +105,8 @@ class PlanContext:
     """Public facts of the models made so far, by step name."""
     repeated_ids: tuple[str, ...] = ()
     """Parties of whose datasets some ids have several rows: they have more rows than "dataset_rows"."""
+    all_rows: Mapping[str, int] = field(default_factory=dict)
+    """Rows of each party's dataset, where some party has repeated ids."""
     network: Network | None = None
     """As the initiator measured it; None where it was not measured."""
     correlations: Correlations = "stream"
@@ -319,8 +321,8 @@ class Component(ABC, Generic[P]):
     reads_datasets: ClassVar[bool] = False
     """True where it takes columns out of the datasets. All others have them from frames."""
     resumes: ClassVar[bool] = False
-    """True where :meth:`run` keeps how far it is in the context's ``checkpoint``, and goes on there in the run
-    of the same job that is submitted again."""
+    """True where :meth:`run` keeps how far it is in the context's ``checkpoint``, and goes on there when the
+    same job is submitted again."""
     needs_label: ClassVar[bool] = True
     """False where it can be a step of a job whose data has no label."""
     version: ClassVar[int] = 1

@@ -37,7 +37,7 @@ TOO_FEW_COMMON = define(
 IDS_REPEATED = define(
     "CT-3012",
     BadInput,
-    "A dataset has several rows for one id, which cannot be aligned",
+    "A dataset has several rows for one id, which this step does not take",
     "Register it with `duplicates: first` or `duplicates: refuse`.",
 )
 

@@ -15,9 +15,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from coterie.data import VerticalFrame
+    from coterie.data import Dataset, VerticalFrame
 
-__all__ = ["common_rows", "hash_order", "own_rows", "rows_of"]
+__all__ = ["common_rows", "hash_order", "own_ids", "own_rows", "rows_of"]
 
 Rows = NDArray[np.int64]
 
@@ -73,6 +73,16 @@ def own_rows(frame: VerticalFrame, owner: str) -> pa.Int64Array:
     """
     places = frame.places[owner]
     return pa.array(places, mask=places < 0)
+
+
+def own_ids(frame: VerticalFrame, owner: str, dataset: Dataset) -> pa.Int64Array:
+    """(rows,) the place of each row's id among those of the owner's dataset; null where it has no such row."""
+    rows = own_rows(frame, owner)
+    if dataset.groups is None:
+        return rows
+    ids = np.empty(len(dataset.groups.rows), np.int64)
+    ids[dataset.groups.rows] = np.repeat(np.arange(len(dataset.ids)), np.diff(dataset.groups.offsets))
+    return pa.array(ids).take(rows)
 
 
 def _found(keys: NDArray[np.uint8], hashes: NDArray[np.uint8]) -> tuple[Rows, NDArray[np.bool_]]:

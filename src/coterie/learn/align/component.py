@@ -23,12 +23,13 @@ from coterie.learn.component import (
     RunContext,
     StepPlan,
 )
-from coterie.learn.errors import IDS_REPEATED, TOO_FEW_COMMON, TOO_MANY_PARTIES
+from coterie.learn.errors import TOO_FEW_COMMON, TOO_MANY_PARTIES
 from coterie.learn.keys import common_rows
 
 from .frames import frame_of, left_of
 from .method import method_of, rows_by_party
 from .params import AlignParams
+from .repeats import counts_plan, most_rows
 from .statement import statement
 
 __all__ = ["Align"]
@@ -46,12 +47,15 @@ class Align(Component[AlignParams]):
     ``tee`` all hashes are in one place, those of any number of owners, and the common rows come in their
     order.
 
+    Where a dataset has several rows for one id, the frame has every combination of the parties' rows of each
+    common id; how many rows it has of each, such a party tells the others.
+
     With ``join: left`` the other rows of one party follow the common ones. The other parties' columns are
     null there, all of them, whichever party lacks the row; and these parties learn of such rows how many
     there are, which they know from the plan.
 
     Errors: CT-3010 for more than five parties in engine ``mpc``, CT-3011 for fewer than two common rows,
-    CT-3012 where an id has several rows, CT-3220, CT-3221.
+    CT-3220 to CT-3224.
     """
 
     name: ClassVar[str] = "align"
@@ -67,16 +71,16 @@ class Align(Component[AlignParams]):
         parties = context.parties
         if context.engine == "mpc" and len(parties) > psi.MOST_PARTIES:
             raise TOO_MANY_PARTIES(f"{len(parties)} parties: {', '.join(parties)}", step=context.step)
-        if context.repeated_ids:
-            raise IDS_REPEATED(", ".join(context.repeated_ids), step=context.step)
         common, left = min(context.dataset_rows[party] for party in parties), left_of(context, params)
-        shape = FrameShape(common, dict(context.columns), context.label_holder, context.label)
-        if left is not None:
-            shape = replace(shape, rows=context.dataset_rows[left], common=common)
+        rows = most_rows(context, params, left)
+        shape = FrameShape(rows, dict(context.columns), context.label_holder, context.label)
+        if left is not None or context.repeated_ids:
+            shape = replace(shape, common=min(common, rows))
         context.frames["all"] = shape
         told, everybody = context.receiving("common_ids"), context.everybody
         # The dataset's own table, and the common rows of it.
-        memory, disk = table_needs(max(context.dataset_rows.values()), 2 * (context.widest + 1))
+        most = max(rows, *context.dataset_rows.values(), *context.all_rows.values())
+        memory, disk = table_needs(most, 2 * (context.widest + 1))
         plan = StepPlan(
             step=context.step,
             component=self.name,
@@ -84,7 +88,7 @@ class Align(Component[AlignParams]):
             rounds=dict.fromkeys(everybody, 0),
             reveals=_reveals(context, told, common),
             results={"common_ids": told} if told else {},
-            memory=_BYTES_PER_ROW * max(context.dataset_rows.values()) + memory,
+            memory=_BYTES_PER_ROW * most + memory,
             disk=disk,
         )
         return _between(plan, context, params, left) if context.engine == "mpc" else plan
@@ -124,7 +128,8 @@ class Align(Component[AlignParams]):
     def facts(self, context: RunContext) -> dict[str, int]:
         frame = context.frames["all"]
         told = {"rows.all": frame.rows}
-        return told if frame.common is None else {**told, "rows.common": frame.common_rows}
+        every = frame.common is None and not frame.repeats
+        return told if every else {**told, "rows.common": frame.common_rows}
 
     def apply_facts(self, context: PlanContext, facts: Mapping[str, int]) -> None:
         shape = context.frames["all"].with_rows(facts["rows.all"])
@@ -144,7 +149,9 @@ def _reveals(context: PlanContext, told: tuple[str, ...], rows: int) -> tuple[Re
     reveals = []
     if context.engine == "mpc":
         reveals.append(Reveal("which of its own rows are common", context.parties, rows))
-    if context.everybody:
+    if context.everybody and context.repeated_ids:
+        reveals.append(Reveal("number of common ids, and of the rows that they make", context.everybody, 2))
+    elif context.everybody:
         reveals.append(Reveal("number of common rows", context.everybody, 1))
     if told:
         reveals.append(
@@ -157,10 +164,11 @@ def _between(plan: StepPlan, context: PlanContext, params: AlignParams, left: st
     """The plan with the messages of the intersection between the parties."""
     method, why = method_of(context, params)
     planned = psi.planned(rows_by_party(context), method)
+    told, reveals = counts_plan(context, planned.sent, {**plan.rounds, **planned.rounds})
     return replace(
         plan,
-        sent=planned.sent,
-        rounds={**plan.rounds, **planned.rounds},
+        **told,
+        reveals=(*plan.reveals, *reveals),
         memory=plan.memory + planned.memory,
         operations=planned.operations,
         statement=statement(planned.statement, left),

@@ -1,8 +1,8 @@
 """Error codes of ``align``: 3220 to 3229."""
 
-from coterie.errors import BadInput, define
+from coterie.errors import BadInput, PeerMisbehaved, define
 
-__all__ = ["LEFT_UNKNOWN", "METHOD_UNFIT"]
+__all__ = ["COUNTS_INVALID", "LEFT_UNKNOWN", "METHOD_UNFIT", "ROWS_UNBOUNDED", "TOO_MANY_ROWS"]
 
 LEFT_UNKNOWN = define(
     "CT-3220",
@@ -15,4 +15,22 @@ METHOD_UNFIT = define(
     BadInput,
     "That method of set intersection is for two parties",
     "Leave `method` at `auto`: for three and more parties there is one.",
+)
+ROWS_UNBOUNDED = define(
+    "CT-3222",
+    BadInput,
+    "More than one dataset has several rows for one id, and nobody says how many rows that may make",
+    "Give `most_rows`, or register all but one of the datasets with `duplicates: first`.",
+)
+COUNTS_INVALID = define(
+    "CT-3223",
+    PeerMisbehaved,
+    "A peer told of its common ids how many rows they have, and it cannot be so",
+    "Ask the peer's operator: an honest node never does this.",
+)
+TOO_MANY_ROWS = define(
+    "CT-3224",
+    BadInput,
+    "The rows that the parties have of common ids make more combinations than the job plans for",
+    "Give a higher `most_rows`, or register a dataset with `duplicates: first`.",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from coterie.crypto import PartyName
 from coterie.learn.component import Params
@@ -20,6 +20,9 @@ class AlignParams(Params):
     the others' columns have no value."""
     left: PartyName | None = None
     """Of ``join: left``: whose rows all stay; the label holder's if not given."""
+    most_rows: int | None = Field(None, ge=2, le=1 << 40)
+    """Rows of the frame that common ids make, at most, where datasets have several rows for an id: all
+    combinations of them. It must be given where more than one dataset has."""
     method: Literal["auto", "oprf", "dh"] = "auto"
     """How two parties find their common rows in engine ``mpc``: by Diffie-Hellman on a curve (``dh``), or by
     an oblivious function made of vector OLE (``oprf``). ``auto`` takes what is faster for their sizes and

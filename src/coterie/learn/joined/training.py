@@ -17,7 +17,7 @@ from coterie.data import VerticalFrame
 from coterie.learn.component import FrameShape, PlanContext, ResultKind, RunContext
 from coterie.learn.errors import EMPTY_PART, FRAME_MISSING
 from coterie.learn.joined.errors import LEARNER_MISSING
-from coterie.learn.keys import own_rows
+from coterie.learn.keys import own_ids
 from coterie.learn.linear import NO_FEATURES, need_all_here
 from coterie.learn.split import is_test
 
@@ -80,7 +80,7 @@ def held_back(frame: VerticalFrame, part: float, salt: str) -> tuple[Rows, Rows]
 
     Errors: CT-3015 where either part is empty.
     """
-    held = is_test(frame.keys, part, f"early stopping {salt}")
+    held = is_test(frame.id_keys, part, f"early stopping {salt}")
     parts = np.flatnonzero(~held), np.flatnonzero(held)
     if not all(map(len, parts)):
         problem = f"of {frame.rows} rows to train on, for early stopping"
@@ -108,9 +108,9 @@ def give_rows(
 
 def _listed(context: RunContext, owner: str, frame: VerticalFrame, columns: Mapping[str, Any]) -> bytes:
     dataset = context.datasets[owner]
-    rows = own_rows(frame, owner)
+    places = own_ids(frame, owner, dataset)
     # Of other parties' rows the owner has no id to tell them by.
-    ids, own = dataset.id_table(rows.drop_null()), rows.is_valid()
+    ids, own = dataset.id_table(places.drop_null()), places.is_valid()
     table = pa.Table.from_arrays(
         [*ids.columns, *(pa.array(values).filter(own) for values in columns.values())],
         [*ids.column_names, *columns],

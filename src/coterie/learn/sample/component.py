@@ -119,7 +119,7 @@ def _frames(context: PlanContext, params: SampleParams) -> list[str]:
 
 def _drawn(context: RunContext, whole: VerticalFrame, params: SampleParams) -> Mask:
     if params.by is None:
-        drawn = draws(whole.keys, DOMAIN, params.salt)
+        drawn = draws(whole.id_keys, DOMAIN, params.salt)
         return np.asarray(drawn < np.uint64(int(params.fraction * 2**64)))
     owner, name = place_of(params.by)
 

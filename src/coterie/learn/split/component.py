@@ -95,7 +95,7 @@ class Split(Component[SplitParams]):
 
 def _test_rows(context: RunContext, whole: VerticalFrame, params: SplitParams) -> Mask:
     if params.by is None:
-        return is_test(whole.keys, params.test, params.salt)
+        return is_test(whole.id_keys, params.test, params.salt)
     owner, name = place_of(params.by)
 
     def choose() -> Mask:
