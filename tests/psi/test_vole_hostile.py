@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given as given_
+from hypothesis import settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from coterie.errors import PeerMisbehaved
@@ -180,8 +183,9 @@ def test_a_guess_by_corrections_passes_only_where_it_is_right(monkeypatch: pytes
 
 
 def test_trees_that_do_not_fit_are_found() -> None:
+    # Both sums of the first level, of which the taker uses one wherever its place is.
     def both(array: Bytes) -> Bytes:
-        return flipped(7, 3, 1, 0)(flipped(7, 3, 0, 0)(array))
+        return flipped(7, 0, 1, 0)(flipped(7, 0, 0, 0)(array))
 
     assert_refused(taker_meets(SILENT, True, sums=both), "CT-2013", "a")
     assert_refused(taker_meets(SILENT, True, totals=flipped(399, 15)), "CT-2013", "a")
@@ -213,6 +217,25 @@ def test_a_guess_of_a_noisy_place_passes_only_where_it_is_right() -> None:
             assert holds(given, taken)
             passed += 1
         assert passed + refused < 60
+
+
+GIVER_TAGS = ["choices", "sums", "totals", "trees"]
+TAKER_TAGS = ["point", "seeds", "corrections", "seed-proof", "column-proof", "challenge"]
+
+
+@settings(max_examples=40, deadline=None)
+@given_(st.sampled_from(GIVER_TAGS + TAKER_TAGS), st.integers(0, 2**32), st.integers(1, 255))
+def test_no_altered_byte_makes_a_wrong_result(tag: str, place: int, change: int) -> None:
+    def altered(array: Bytes) -> Bytes:
+        changed = array.copy()
+        changed.reshape(-1)[place % changed.size] ^= change
+        return changed
+
+    changes: dict[str, Change] = {"vole/" + tag: altered}
+    given, taken, _ = play(giving(SILENT, True, changes), taking(SILENT, True, changes))
+    refused = [error for error in (given, taken) if isinstance(error, PeerMisbehaved)]
+    assert refused or holds(given, taken)
+    assert {error.code for error in refused} <= {"CT-2010", "CT-2011", "CT-2012", "CT-2013"}
 
 
 def test_without_checks_a_wrong_tree_makes_a_wrong_result() -> None:

@@ -131,7 +131,10 @@ def vole_turns(n: int, malicious: bool = False) -> tuple[Turn, ...]:
 
 
 def vole_cost(n: int, malicious: bool = False) -> VoleCost:
-    """What :func:`give` and :func:`take` of ``n`` elements take."""
+    """What :func:`give` and :func:`take` of ``n`` elements take.
+
+    Memory is some 130 bytes an element: who needs more elements than it has memory for runs it several times.
+    """
     turns = vole_turns(n, malicious)
     sent = {who: sum(size for turn in turns for w, size in turn if w == who) for who in ("giver", "taker")}
     shape = _shape(n, malicious)
