@@ -134,9 +134,10 @@ class Lookups:
         return key.table, key
 
     async def _make(self, making: Making, about: About, key: TableKey, id_key: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._threads, self._made, making, about, key, id_key)
         try:
-            loop = asyncio.get_running_loop()
-            head = await loop.run_in_executor(self._threads, self._made, making, about, key, id_key)
+            head = await asyncio.shield(work)
             names = {"agreement": making.agreement, "dataset": making.dataset, "table": making.table}
             await self._core.record("lookup", {"event": "prepared", **names, "entries": head.entries})
             await asyncio.to_thread(self._sweep, head)
@@ -145,6 +146,7 @@ class Lookups:
             making.error = error.at(party=self._core.name)
         except asyncio.CancelledError:
             making.stop.set()
+            await asyncio.wait([work])  # half a second: a node that ends leaves no thread behind
             raise
         except Exception as error:  # noqa: BLE001 - it must not look as if it went on for ever
             log_unexpected(f"preparing {making.dataset}", error)
