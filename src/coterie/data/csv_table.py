@@ -34,7 +34,7 @@ from .stored import Named
 
 __all__ = ["StoredCsv", "read_header", "text_batches"]
 
-BLOCK = 1 << 22
+BLOCK = 1 << 24
 HEADER_LIMIT = 1 << 22
 LARGE = 32 << 20
 """Bytes from which on a file's table is not put together in memory."""
