@@ -38,11 +38,13 @@ def tables(parties: int, rows: int = 240, each: int = 180) -> tuple[dict[str, An
     return given, sorted(common)
 
 
+@pytest.mark.parametrize("method", ["dh", "oprf"])
 @pytest.mark.parametrize("parties", [2, 3, 4, 5])
-def test_parties_find_the_rows_of_all_in_one_order(parties: int) -> None:
+def test_parties_find_the_rows_of_all_in_one_order(parties: int, method: str) -> None:
     given, common = tables(parties)
     receivers = {"common_ids": ("payments",)}
-    outcomes = run(given, (ALIGN,), label="bad", label_holder="lender", dealer="hub", receivers=receivers)
+    align = ("align", Align(), {"method": method})
+    outcomes = run(given, (align,), label="bad", label_holder="lender", dealer="hub", receivers=receivers)
     frames = {name: outcomes[name].frames["all"] for name in given}
     keys = frames["lender"].keys
     for name, frame in frames.items():

@@ -107,6 +107,7 @@ def _egress(body: Body) -> str:
     sent, planned = body["sent"], body["planned"]
     to = ", ".join(f"{amount(count)} to {peer}" for peer, count in sorted(sent.items())) or "nothing"
     fact = "as planned" if sent == planned else f"planned {sum(planned.values()):,} bytes"
+    fact += ", went on where it broke off" if body.get("resumed") else ""
     rounds = body["rounds"]["used"]
     spent = f"{rounds:,} round{'s' * (rounds != 1)}, " if rounds else ""
     return f"{body['step']}: sent {to}, {fact}; {spent}{body['seconds']:.1f} s"

@@ -106,7 +106,7 @@ class PlanContext:
     repeated_ids: tuple[str, ...] = ()
     """Parties of whose datasets some ids have several rows: they have more rows than "dataset_rows"."""
     all_rows: Mapping[str, int] = field(default_factory=dict)
-    """Rows of each party's dataset, where some party has repeated ids."""
+    """Rows of each party's dataset: of an id that is repeated, all of them."""
     network: Network | None = None
     """As the initiator measured it; None where it was not measured."""
     correlations: Correlations = "stream"

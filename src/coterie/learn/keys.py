@@ -76,7 +76,7 @@ def own_rows(frame: VerticalFrame, owner: str) -> pa.Int64Array:
 
 
 def own_ids(frame: VerticalFrame, owner: str, dataset: Dataset) -> pa.Int64Array:
-    """(rows,) the place of each row's id among those of the owner's dataset; null where it has no such row."""
+    """(rows,) the place of each row's id among those of that owner; null where it has no such row."""
     rows = own_rows(frame, owner)
     if dataset.groups is None:
         return rows

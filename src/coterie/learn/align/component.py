@@ -55,7 +55,7 @@ class Align(Component[AlignParams]):
     there are, which they know from the plan.
 
     Errors: CT-3010 for more than five parties in engine ``mpc``, CT-3011 for fewer than two common rows,
-    CT-3220 to CT-3224.
+    CT-2024, CT-3220, CT-3222 to CT-3224.
     """
 
     name: ClassVar[str] = "align"

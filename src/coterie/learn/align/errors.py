@@ -2,19 +2,13 @@
 
 from coterie.errors import BadInput, PeerMisbehaved, define
 
-__all__ = ["COUNTS_INVALID", "LEFT_UNKNOWN", "METHOD_UNFIT", "ROWS_UNBOUNDED", "TOO_MANY_ROWS"]
+__all__ = ["COUNTS_INVALID", "LEFT_UNKNOWN", "ROWS_UNBOUNDED", "TOO_MANY_ROWS"]
 
 LEFT_UNKNOWN = define(
     "CT-3220",
     BadInput,
     "The party whose rows shall all stay has no data in the job",
     "Name one of the job's parties with a dataset as `left`, or none for the label holder.",
-)
-METHOD_UNFIT = define(
-    "CT-3221",
-    BadInput,
-    "That method of set intersection is for two parties",
-    "Leave `method` at `auto`: for three and more parties there is one.",
 )
 ROWS_UNBOUNDED = define(
     "CT-3222",

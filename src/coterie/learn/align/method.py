@@ -6,7 +6,6 @@ from coterie import psi
 from coterie.errors import CoterieError
 from coterie.learn.component import PlanContext
 
-from .errors import METHOD_UNFIT
 from .params import AlignParams
 
 __all__ = ["method_of", "rows_by_party"]
@@ -18,15 +17,16 @@ def rows_by_party(context: PlanContext) -> dict[str, int]:
 
 
 def method_of(context: PlanContext, params: AlignParams) -> tuple[psi.Method, str]:
-    """Of engine ``mpc``, from public facts alone, and in words why. Errors: CT-2024, CT-3221."""
-    rows = rows_by_party(context)
-    if len(rows) > 2 and params.method != "auto":
-        raise METHOD_UNFIT(f"method '{params.method}' for {len(rows)} parties", step=context.step)
+    """Of engine ``mpc``, from public facts alone, and in words why. Errors: CT-2024."""
     # A dealer that deals before the run, into files, deals for what the stages of the run compute on shares.
     dealer = context.dealer if context.correlations == "stream" else None
     try:
         return psi.choose(
-            rows, wanted=params.method, security=params.security, dealer=dealer, line=context.network
+            rows_by_party(context),
+            wanted=params.method,
+            security=params.security,
+            dealer=dealer,
+            line=context.network,
         )
     except CoterieError as error:
         raise error.at(step=context.step) from None

@@ -24,11 +24,12 @@ class AlignParams(Params):
     """Rows of the frame that common ids make, at most, where datasets have several rows for an id: all
     combinations of them. It must be given where more than one dataset has."""
     method: Literal["auto", "oprf", "dh"] = "auto"
-    """How two parties find their common rows in engine ``mpc``: by Diffie-Hellman on a curve (``dh``), or by
+    """How the parties find their common rows in engine ``mpc``: by Diffie-Hellman on a curve (``dh``), or by
     an oblivious function made of vector OLE (``oprf``). ``auto`` takes what is faster for their sizes and
     their network; the plan says which, and why."""
     security: Literal["semi-honest", "malicious"] = "semi-honest"
-    """Against whom: a party that follows the protocol and looks at what it gets, or one that does not."""
+    """Against whom: a party that follows the protocol and looks at what it gets, or one that does not. The
+    latter is for two parties, by ``oprf``."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
