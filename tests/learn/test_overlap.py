@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from coterie.errors import BadInput, CoterieError, NotAgreed
+from coterie.learn import membership
 from coterie.learn.align import Align
 from coterie.learn.overlap import Overlap, OverlapParams, clear, mpc
 from coterie.psi import cost_hidden, string_bits
@@ -88,9 +89,9 @@ def test_the_frames_stay_as_they_are() -> None:
 
 
 def test_long_strings_are_compared_in_halves(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert string_bits(cost_hidden(2**20, 1).bins) > mpc.WHOLE  # as the strings of a million rows are
+    assert string_bits(cost_hidden(2**20, 1).bins) > membership.WHOLE  # as the strings of a million rows are
     whole = job(pair(range(60), range(30, 130)))["hub"].plans["overlap"]
-    monkeypatch.setattr(mpc, "WHOLE", 10)
+    monkeypatch.setattr(membership, "WHOLE", 10)
     outcomes = job(pair(range(60), range(30, 130)))
     assert told(outcomes["lender"])["common"] == 30
     assert outcomes["hub"].plans["overlap"].digest != whole.digest

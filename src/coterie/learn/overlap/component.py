@@ -8,9 +8,10 @@ from coterie import psi
 from coterie.errors import CoterieError
 from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
 from coterie.learn.errors import IDS_REPEATED, NOBODY_RECEIVES
+from coterie.learn.membership import differences, with_intersection
 from coterie.learn.overlap.clear import counted, deviation, noise
 from coterie.learn.overlap.errors import COUNTED_TWICE, TWO_PARTIES
-from coterie.learn.overlap.mpc import COUNT, counting, inputs
+from coterie.learn.overlap.mpc import COUNT, counting
 from coterie.learn.overlap.params import OverlapParams
 from coterie.learn.overlap.record import OverlapCount, PartyRows
 from coterie.learn.overlap.rows import plan_rows, run_rows
@@ -84,27 +85,17 @@ class Overlap(Component[OverlapParams]):
         outputs = served(program, tape, context)
         if outputs is None:
             strings, receives = _strings(context)
-            outputs = computed(program, tape, context, inputs(strings, receives))
+            outputs = computed(program, tape, context, differences(strings, receives))
         found = outputs.revealed.get(COUNT)
         return None if found is None else int(found)
 
 
 def _messages(context: PlanContext, params: OverlapParams, memory: int) -> dict[str, Any]:
     """What the plan says of the intersection and of the count after it."""
-    needs, cost = needs_of(_tape(context, params)), _cost(context)
-    receiver, sender = _roles(context)
-    sent = {source: dict(targets) for source, targets in needs["sent"].items()}
-    for source, target, size in (
-        (receiver, sender, cost.receiver_to_sender),
-        (sender, receiver, cost.sender_to_receiver),
-    ):
-        sent[source][target] = sent[source].get(target, 0) + size
-    return needs | {
-        "sent": sent,
-        "rounds": {**dict.fromkeys(context.everybody, 0), **needs["rounds"]},
-        "memory": memory + max(cost.memory, needs["memory"]),
-        "operations": needs["operations"] + cost.operations,
-    }
+    needs = with_intersection(
+        needs_of(_tape(context, params)), _cost(context), *_roles(context), context.everybody
+    )
+    return needs | {"memory": memory + needs["memory"]}
 
 
 def _here(context: RunContext, params: OverlapParams) -> int | None:

@@ -1,0 +1,136 @@
+"""Rows of which nobody knows whether they are common: shares of membership, and of one party's columns.
+
+The rows are the bins of the *holder*, in which its own rows lie in a secret order among empty bins: see
+:mod:`coterie.psi`, :func:`~coterie.psi.circuit_receive`. What comes of it at the two parties:
+
+- ``member``, shares of 1 where the row is common and of 0 elsewhere;
+- ``columns``, shares of the other party's columns where the row is common, and of 0 elsewhere;
+- the holder's own columns as it has them, 0 in empty bins: plaintext that is its alone.
+
+Nobody could prepare columns on such rows, so each owner prepares its own before, over its whole dataset: mean
+0, deviation 1, missing values 0, nothing beyond ``CLIP``. That shows nobody anything, and bounds every value.
+
+The holder's looked-up words are shares of a column only where the row is common. Elsewhere they are random;
+they are multiplied by the membership before anything else, which is exact in the ring: a random word times 0
+is 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coterie import psi
+from coterie.learn.component import PlanContext, RunContext
+from coterie.learn.membership import common, differences, with_intersection
+from coterie.learn.secure import computed, needs_of, served, traced
+from coterie.mpc import Context, Inputs, Interval, Kept, Program, Tape, functions
+
+__all__ = ["CLIP", "FRAC", "Hidden", "Layout", "joined", "messages", "prepared"]
+
+CLIP = 4.0
+"""Largest magnitude of a prepared value."""
+FRAC = 16
+COLUMNS, MEMBER = "columns", "member"
+
+Floats = NDArray[np.float64]
+Words = NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is public."""
+
+    holder: str
+    """Whose rows the bins are."""
+    other: str
+    bins: int
+    columns: int
+    """Of the other party."""
+    cost: psi.CostHidden
+
+    @classmethod
+    def of(cls, context: PlanContext, holder: str) -> Layout:
+        (other,) = (party for party in context.parties if party != holder)
+        rows, columns = context.dataset_rows, len(context.columns[other])
+        cost = psi.cost_hidden(rows[holder], rows[other], columns)
+        return cls(holder, other, cost.bins, columns, cost)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What one of the two parties has of the rows."""
+
+    member: Kept
+    columns: Kept
+    rows: NDArray[np.int64] | None = field(repr=False)
+    """(bins,) at the holder: its own row in each bin, or -1."""
+
+
+def prepared(values: Floats) -> Floats:
+    """(n, columns) of an owner's whole dataset, NaN where missing: mean 0, deviation 1, within ``CLIP``."""
+    known = np.isfinite(values)
+    count = np.maximum(known.sum(axis=0), 1)
+    filled = np.where(known, values, 0.0)
+    centred = np.where(known, filled - filled.sum(axis=0) / count, 0.0)
+    deviation = np.sqrt((centred**2).sum(axis=0) / count)
+    return np.clip(centred / np.where(deviation > 0, deviation, 1.0), -CLIP, CLIP)
+
+
+def messages(context: PlanContext, layout: Layout) -> dict[str, Any]:
+    """What a plan says of :func:`joined`: fields of :class:`~coterie.learn.component.StepPlan`."""
+    return with_intersection(
+        needs_of(_tape(context, layout)), layout.cost, layout.holder, layout.other, context.everybody
+    )
+
+
+def joined(context: RunContext, layout: Layout, hashes: NDArray[np.uint8], values: Floats) -> Hidden | None:
+    """The rows of the two, at each of them; None at whoever does not compute, and has done its part.
+
+    :param hashes: (n, 32) of the own dataset; (0, 32) at who has none.
+    :param values: (n, columns) prepared, of the other party; not looked at elsewhere.
+    """
+    program, tape = _program(layout), _tape(context.planning, layout)
+    if served(program, tape, context) is not None:
+        return None
+    rows, planned = None, context.planning.dataset_rows
+    if context.me == layout.holder:
+        channel = context.mesh.to(layout.other)
+        taken = psi.circuit_receive(
+            channel, hashes, planned[layout.other], layout.columns, progress=context.progress
+        )
+        rows, own = taken.rows, _inputs(taken.strings, taken.numbers, receives=True)
+    else:
+        encoded = np.rint(values * 2.0**FRAC).astype(np.int64).view(np.uint64)
+        channel = context.mesh.to(layout.holder)
+        given = psi.circuit_send(channel, hashes, planned[layout.holder], encoded, progress=context.progress)
+        own = _inputs(given.strings, given.numbers, receives=False)
+    kept = computed(program, tape, context, own).kept
+    return Hidden(kept[MEMBER], kept[COLUMNS], rows)
+
+
+def _inputs(strings: Words, numbers: Words, *, receives: bool) -> Inputs:
+    return {**differences(strings, receives), COLUMNS: Kept(numbers, FRAC, Interval(-CLIP, CLIP))}
+
+
+def _program(layout: Layout) -> Program:
+    """Keeps membership, and the other party's columns where it is given."""
+
+    def program(ctx: Context) -> None:
+        with ctx.section("comparing"):
+            found = common(ctx, layout.bins)
+        with ctx.section("columns"):
+            shared = ctx.shared(COLUMNS, (layout.bins, layout.columns), CLIP, FRAC)
+            member = functions.numbers(found)
+            ctx.keep(functions.where(found.reshape(-1, 1), shared, 0), COLUMNS)
+            ctx.keep(member, MEMBER)
+
+    return program
+
+
+def _tape(context: PlanContext, layout: Layout) -> Tape:
+    after = {layout.holder: layout.cost.rounds_receiver, layout.other: layout.cost.rounds_sender}
+    return traced(_program(layout), context, after=after)
