@@ -242,17 +242,17 @@ def test_look_alikes_stay_apart() -> None:
     """What NFKC does not fold is another id: a Cyrillic letter, a long dash, a ligature's look."""
     apart = [
         "paypal",
-        "pаypal",
-        "ρaypal",
-        "раураl",
+        "p\u0430ypal",
+        "\u03c1aypal",
         "pay\u200bpal",
-        "paypaı",
+        "paypa\u0131",
         "paypa1",
         "paypaI",
-        "p\u0430ypal",
+        "pay-pal",
     ]
+    apart += ["pay\u2013pal", "pay\u2010pal", "p\u00e1ypal", "\u4f1f", "\u5049", "stra\u00dfe", "strasse"]
     found = many(list(apart), "nfkc", "width", "trim", "lower")
-    assert len(set(found)) == len(set(apart)) - (found.count("paypai") - 1 if "paypai" in found else 0)
+    assert len(set(found)) == len(apart)
     same = ["\u212b", "\u00c5", "A\u030a"]
     assert set(many(list(same), "nfkc")) == {"\u00c5"}
     assert len(set(many(list(same), "width", "trim"))) == 3
