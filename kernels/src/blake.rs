@@ -109,9 +109,9 @@ impl Kernel for Cuts<'_> {
                 }
             }
             let mut message = [[0; LANES]; LONGEST / 4];
-            for lane in 0..LANES {
-                for word in 0..LONGEST / 4 {
-                    message[word][lane] = word_of(&blocks[lane], word);
+            for (lane, block) in blocks.iter().enumerate() {
+                for (word, lanes) in message.iter_mut().enumerate() {
+                    lanes[lane] = word_of(block, word);
                 }
             }
             store(&compress(self.key, &message, &lengths), out);
@@ -154,8 +154,8 @@ fn word_of(bytes: &[u8], word: usize) -> u32 {
 #[inline(always)]
 fn compress<const N: usize>(key: &Block, message: &[Lanes; N], lengths: &Lanes) -> [Lanes; 16] {
     let mut v = [[0; LANES]; 16];
-    for word in 0..WORDS {
-        v[word] = [word_of(key, word); LANES];
+    for (word, lanes) in v.iter_mut().take(WORDS).enumerate() {
+        *lanes = [word_of(key, word); LANES];
     }
     for word in 0..4 {
         v[8 + word] = [IV[word]; LANES];

@@ -31,6 +31,9 @@ const HASH: &str = "coterie 2026-11 psi item hash v1";
 const VALUE: &str = "coterie 2026-11 psi oprf value v1";
 const BUCKET: &str = "coterie 2026-11 psi bucket v1";
 
+/// Two arrays of numbers.
+pub type Pair<'py> = (Bound<'py, PyArrayDyn<i64>>, Bound<'py, PyArrayDyn<i64>>);
+
 /// An item or what it hashes to.
 pub type Item = [u8; ITEM];
 
@@ -170,7 +173,7 @@ fn bucket_of<'py>(
     items: &Bound<'py, PyAny>,
     session: &Bound<'py, PyAny>,
     buckets: &Bound<'py, PyAny>,
-) -> PyResult<(Bound<'py, PyArrayDyn<i64>>, Bound<'py, PyArrayDyn<i64>>)> {
+) -> PyResult<Pair<'py>> {
     let items = rows("items", items)?;
     let hash = ItemHash::new(BUCKET, &key("session", session)?);
     let buckets = within("buckets", buckets, 1, MOST_BUCKETS)? as usize;

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use crate::arrays::{contiguous, finished, fresh, refuse};
 use crate::buckets::{Dealt, split};
+use crate::items::Pair;
 
 /// The longest tag.
 const LONGEST: usize = 16;
@@ -173,7 +174,7 @@ fn match_tags<'py>(
     py: Python<'py>,
     own: &Bound<'py, PyAny>,
     theirs: &Bound<'py, PyAny>,
-) -> PyResult<(Bound<'py, PyArrayDyn<i64>>, Bound<'py, PyArrayDyn<i64>>)> {
+) -> PyResult<Pair<'py>> {
     let (own, theirs) = (
         contiguous::<u8>("own", own)?,
         contiguous::<u8>("theirs", theirs)?,

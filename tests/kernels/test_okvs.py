@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -107,6 +109,18 @@ def test_what_is_free_is_random_and_the_rest_follows_from_it() -> None:
     np.testing.assert_array_equal(okvs_encode(keys, values, SESSION, RANDOM), table)
     other = okvs_encode(keys, values, SESSION, RANDOM[::-1])
     assert (other != table).any(axis=1).all()
+
+
+# They change only when the format does; on every processor and with any number of threads they are these.
+GOLDEN = {
+    100: "46030596d5a1d6101003df4322f3bc7952aec620fedc2c200bd1663a79e19625",
+    60_000: "80464e826c583f3866039001bb7c47e5256c520b5306108fc0db77bc43c1c573",
+}
+
+
+def test_tables_are_the_golden_ones() -> None:
+    tables = {count: okvs_encode(drawn(30, count), drawn(31, count), SESSION, RANDOM) for count in GOLDEN}
+    assert {count: hashlib.sha256(table.tobytes()).hexdigest() for count, table in tables.items()} == GOLDEN
 
 
 def test_the_table_is_small() -> None:
