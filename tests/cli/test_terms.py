@@ -57,3 +57,12 @@ def test_it_says_what_the_dealer_deals_in(capsys: pytest.CaptureFixture[str]) ->
     assert "attested dealer on sim, swtpm; machines ab12, cd34" in words
     assert "attested runs" not in words
     assert "attested" not in shown(capsys)
+
+
+def test_it_says_who_may_look_ids_up_and_how_many(capsys: pytest.CaptureFixture[str]) -> None:
+    lookups = (
+        "lookups: [{dataset: behaviour, owner: payments, to: [lender], max_ids: 1000000, per_minute: 600}]\n"
+    )
+    words = " ".join(shown(capsys, lookups).split())
+    assert "lookups lender in behaviour of payments: 1,000,000 ids each, 600 in a minute" in words
+    assert "lookups" not in shown(capsys)

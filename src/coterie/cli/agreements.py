@@ -155,6 +155,7 @@ def _terms(terms: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         yield f"data of {one['owner']}", f"{one['name']}: id {one['id']}{label}; columns {columns}"
     yield "steps", "\n".join(_component(one) for one in terms["components"])
     yield "engines", ", ".join(terms["engines"]) or "none"
+    yield "lookups", "\n".join(_lookup(one) for one in terms.get("lookups") or ())
     for title, name in (("attested runs", "tee"), ("attested dealer", "dealer_tee")):
         if section := terms.get(name):
             yield title, "\n".join(_attested(section))
@@ -163,6 +164,11 @@ def _terms(terms: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     yield "valid", f"{when(terms['not_before'])} to {when(terms['expires'])} UTC"
     approval = terms.get("approval") or {}
     yield "approval", ", ".join(f"{party}: {approval.get(party, 'person')}" for party in terms["parties"])
+
+
+def _lookup(one: Mapping[str, Any]) -> str:
+    limits = f"{one['max_ids']:,} ids each, {one['per_minute']:,} in a minute"
+    return f"{', '.join(one['to'])} in {one['dataset']} of {one['owner']}: {limits}"
 
 
 PLATFORM = ("types", "simulated", "chips")
