@@ -26,7 +26,7 @@ class Surroundings:
     """Seconds by step."""
     rounds: int = 0
 
-    def progress(self, step: str, done: int, total: int, what: str) -> None:
+    def progress(self, step: str, done: int, total: int, what: str, *, unit: str | None = None) -> None:
         """Nobody looks."""
 
     def ledger(self, kind: str, body: Mapping[str, Any]) -> None:
