@@ -45,8 +45,12 @@ def normalise(ids: pa.Array | pa.ChunkedArray, rule: Sequence[IdRule]) -> pa.Lar
     what a step can tell is no id becomes null."""
     result = pc.cast(ids, pa.large_string())
     if isinstance(result, pa.ChunkedArray):
-        result = pa.concat_arrays(result.chunks) if result.num_chunks else pa.array([], pa.large_string())
+        chunks = result.chunks or [pa.array([], pa.large_string())]
+        result = chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
+    plain = _is_plain(result)
     for step in rule:
+        if plain and step in _FOR_OTHERS:
+            continue
         if (kind := step.partition(":"))[0] == "phone":
             result = e164(result, kind[2])
         else:
@@ -61,7 +65,13 @@ def text_buffers(texts: pa.LargeStringArray) -> tuple[NDArray[np.uint8], NDArray
     _, offsets, text = texts.buffers()
     bounds = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
     content = np.zeros(0, np.uint8) if text is None else np.frombuffer(text, np.uint8)
-    return content[bounds[0] : bounds[-1]], bounds - bounds[0]
+    return content[bounds[0] : bounds[-1]], bounds - bounds[0] if bounds[0] else bounds
+
+
+def _is_plain(texts: pa.LargeStringArray) -> bool:
+    """Whether there is nothing but visible ASCII in all of them, as in most files."""
+    content, _ = text_buffers(texts)
+    return len(content) == 0 or (int(content.min()) > ord(" ") and int(content.max()) < 0x7F)
 
 
 def _replaced(pattern: str, by: str) -> Callable[[pa.Array], pa.Array]:
@@ -147,6 +157,9 @@ def _texts(characters: NDArray[np.uint8], valid: NDArray[np.bool_]) -> pa.Array:
     )
     return pc.if_else(pa.array(valid), texts, pa.scalar(None, pa.large_string()))
 
+
+_FOR_OTHERS = frozenset({"nfkc", "width", "trim"})
+"""Steps that leave visible ASCII as it is, and whatever other steps make of it."""
 
 _STEPS: dict[str, Callable[[pa.Array], pa.Array]] = {
     "nfkc": lambda ids: pc.utf8_normalize(ids, form="NFKC"),
