@@ -21,6 +21,8 @@ __all__ = ["Named", "Stored", "Unread", "gathered", "laid", "no_columns", "taken
 _CORES = min(8, os.cpu_count() or 1)
 _TOGETHER = 8 << 20
 """Bytes of numbers that a core reads at once: more do not make it faster."""
+_AT_ONCE = 512 << 20
+"""Bytes of numbers, as they are read and as they are taken, that all cores have in memory together."""
 _MOST_CHUNKS = 16
 """Rows are taken by number, and looked for in every chunk."""
 
@@ -78,7 +80,7 @@ class Unread:
 
     def values(self) -> Iterator[Named]:
         """(rows,) of each column, checked, in their order, read on all cores; see :meth:`Stored.read`."""
-        for group in _in_order(lambda columns: list(self.stored.read(columns)), self.groups()):
+        for group in _in_order(lambda columns: list(self.stored.read(columns)), self.groups(), self.num_rows):
             yield from group
 
     def groups(self) -> list[tuple[Column, ...]]:
@@ -108,10 +110,14 @@ def gathered(source: pa.Table | Unread, rows: NDArray[np.int64] | None, scratch:
         def read(columns: tuple[Column, ...]) -> list[Named]:
             return [(name, _taken(values, wanted)) for name, values in stored.read(columns)]
 
-        found = _in_order(read, source.groups())
+        found = _in_order(read, source.groups(), source.num_rows)
     else:
         table = source
-        found = _in_order(lambda name: [(name, _taken(table.column(name), wanted))], table.column_names)
+
+        def take(name: str) -> list[Named]:
+            return [(name, _taken(table.column(name), wanted))]
+
+        found = _in_order(take, table.column_names, source.num_rows)
     made = laid((one for group in found for one in group), count, scratch)
     pa.default_memory_pool().release_unused()
     return made
@@ -144,17 +150,18 @@ def _taken(values: pa.ChunkedArray, rows: pa.Array | None) -> pa.ChunkedArray:
     return values if rows is None else values.take(rows)
 
 
-def _in_order(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
-    """What becomes of the items, in their order, on all cores; no more than one each is made in advance."""
-    if len(items) < 2:
+def _in_order(work: Callable[[T], R], items: Sequence[T], rows: int) -> Iterator[R]:
+    """What becomes of the items, in their order, on as many cores as there is memory for."""
+    cores = min(_CORES, len(items), max(1, _AT_ONCE // max(1, 16 * rows)))
+    if cores < 2:
         yield from map(work, items)
         return
-    with ThreadPoolExecutor(_CORES) as pool:
+    with ThreadPoolExecutor(cores) as pool:
         under_way: deque[Future[R]] = deque()
         try:
             for item in items:
                 under_way.append(pool.submit(work, item))
-                if len(under_way) > _CORES:
+                if len(under_way) > cores:
                     yield under_way.popleft().result()
             while under_way:
                 yield under_way.popleft().result()
