@@ -68,6 +68,16 @@ def test_rows_are_those_that_pandas_takes(tmp_path: Path, *, disk: bool) -> None
     assert dataset.without_columns().gather(rows).shape == (3000, 0)
 
 
+def test_one_column_after_the_other_where_there_is_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, rows = load(stored(tmp_path, "parquet", table())), np.arange(0, ROWS, 3)
+    expected = dataset.gather(rows)
+    monkeypatch.setattr("coterie.data.stored._AT_ONCE", 0)
+    monkeypatch.setattr("coterie.data.stored._TOGETHER", 0)
+    assert dataset.gather(rows).equals(expected)
+
+
 def test_csv_gives_the_same_as_parquet(tmp_path: Path) -> None:
     given = table().set_column(10, "city", pa.array(["Köln", "上海"] * (ROWS // 2), pa.large_string()))
     given = given.set_column(9, "flag", pa.array([True, False] * (ROWS // 2)))
