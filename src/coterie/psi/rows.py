@@ -67,14 +67,17 @@ def check(hashes: NDArray[np.uint8], peer_rows: list[int], chunk: int) -> None:
 
 def check_distinct(hashes: NDArray[np.uint8]) -> None:
     """Refuse own duplicates before anything is sent: alignment would have to choose between them."""
-    # Different ids whose hashes agree in 16 of 32 bytes do not occur.
-    items = np.ascontiguousarray(hashes[:, :ITEM_BYTES])
-    order = sort_tags(items)
-    words = gathered(items, order).view(np.uint64)
-    same = (words[1:] == words[:-1]).all(axis=1)
-    if same.any():
-        at = int(np.argmax(same))
-        first, second = sorted((int(order[at]), int(order[at + 1])))
-        more = int(same.sum()) - 1
-        also = f", and {more} more rows repeat an id" if more else ""
-        raise DUPLICATE_IDS(f"rows {first} and {second}, counted from 0{also}")
+    # Most sets are found to be distinct by their first eight bytes, which is twice as fast.
+    for width in (8, ITEM_BYTES):
+        # Different ids whose hashes agree in 16 of 32 bytes do not occur.
+        items = np.ascontiguousarray(hashes[:, :width])
+        order = sort_tags(items)
+        words = gathered(items, order).view(np.uint64)
+        same = (words[1:] == words[:-1]).all(axis=1)
+        if not same.any():
+            return
+    at = int(np.argmax(same))
+    first, second = sorted((int(order[at]), int(order[at + 1])))
+    more = int(same.sum()) - 1
+    also = f", and {more} more rows repeat an id" if more else ""
+    raise DUPLICATE_IDS(f"rows {first} and {second}, counted from 0{also}")
