@@ -89,6 +89,7 @@ def run(
     dealer: str | None = None,
     receivers: Mapping[str, tuple[str, ...]] | None = None,
     min_group: int = MIN_GROUP,
+    min_rows: int = 0,
     guests: tuple[str, ...] = (),
     pipelines: Mapping[str, Mapping[str, Path]] | None = None,
 ) -> dict[str, Outcome]:
@@ -124,6 +125,7 @@ def run(
             frames={},
             models={},
             min_group=min_group,
+            min_rows=min_rows,
             guests=guests,
             types={party: {c.name: c.type for c in one.spec.columns} for party, one in datasets.items()},
             job="ab" * 16,

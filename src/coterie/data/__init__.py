@@ -5,7 +5,7 @@ from .dataset import Dataset, Inspected, inspect, inspected, load, opened, parse
 from .draft import draft_spec
 from .errors import ID_COLUMNS_DIFFER, ROWS_NOT_TAKEN
 from .export import write_parquet
-from .frame import VerticalFrame
+from .frame import HiddenRows, VerticalFrame
 from .ids import Groups, keyed_ids
 from .schema import (
     Column,
@@ -44,6 +44,7 @@ __all__ = [
     "DatasetName",
     "DatasetSpec",
     "Groups",
+    "HiddenRows",
     "IdNames",
     "IdRule",
     "Inspected",

@@ -22,12 +22,22 @@ from .errors import (
 from .scratch import Scratch
 from .stored import laid, taken
 
-__all__ = ["VerticalFrame"]
+__all__ = ["HiddenRows", "VerticalFrame"]
 
 _ROWS = 1 << 16
 """Rows of a column that are numbers in memory at once."""
 _TILE = 1 << 12
 """Rows whose values, of some fifty columns, stay in a core's own cache while columns become rows."""
+
+
+@dataclass(frozen=True)
+class HiddenRows:
+    """A party's shares, modulo 2^64, of what nobody knows of a frame's rows."""
+
+    member: NDArray[np.uint64]
+    """(rows,): of 1 where the row is common, of 0 elsewhere."""
+    columns: NDArray[np.uint64]
+    """(rows, columns): of the other party's columns where the row is common, of 0 elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,8 @@ class VerticalFrame:
     """(rows,) whether all parties have the row; None where they have every row. Equal at all parties."""
     repeats: bool = False
     """Whether several rows can be of one id: their keys are equal but for the last 8 bytes then."""
+    hidden: HiddenRows | None = field(default=None, repr=False, compare=False)
+    """Where nobody knows which rows are common. The rows are those of one party then, among empty ones."""
     scratch: Scratch | None = field(default=None, repr=False, compare=False)
     """Where long tables that are made of this one lie; None for memory."""
 

@@ -16,7 +16,8 @@ __all__ = ["check_common_rows"]
 def check_common_rows(
     terms: Terms, planned: Mapping[str, FrameShape], frames: Mapping[str, VerticalFrame]
 ) -> None:
-    """The agreement's minimum holds for what the datasets have in common, too.
+    """The agreement's minimum holds for what the datasets have in common, too. Of hidden rows ``align`` sees
+    to it, on shares.
 
     :param planned: shapes by frame, as far as they are known; :param frames: as they are.
     :raises CoterieError: CT-4015.

@@ -270,6 +270,7 @@ class Planner:
             labelled=roles.labelled,
             pipelines=proposal.pipelines,
             min_group=terms.min_group or MIN_GROUP,
+            min_rows=terms.min_rows,
         )
         self._next = 0
         self._stage = 0

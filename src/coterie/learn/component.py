@@ -10,11 +10,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
 from coterie.crypto import canonical
+from coterie.learn.errors import ROWS_HIDDEN
 from coterie.learn.planned import (
     BY_OWN_IDS,
     FOR_GUESTS,
@@ -23,6 +25,7 @@ from coterie.learn.planned import (
     Engine,
     Finding,
     FrameShape,
+    HiddenShape,
     JobFacts,
     Measured,
     Params,
@@ -53,6 +56,7 @@ __all__ = [
     "Engine",
     "Finding",
     "FrameShape",
+    "HiddenShape",
     "JobFacts",
     "Measured",
     "Params",
@@ -119,6 +123,8 @@ class PlanContext:
     min_group: int = MIN_GROUP
     """Fewest rows, and fewest of each label value, of any group of rows that a result tells of: a bin, a
     segment, a cell. What is smaller is merged, or left out."""
+    min_rows: int = 0
+    """Fewest common rows of a job. What comes of more or fewer is checked where their number is known."""
     scored: frozenset[tuple[str, str]] = frozenset()
     """Model step and frame of the scores that their receivers have already: they are not computed twice."""
     types: Mapping[str, Mapping[str, ColumnType]] = field(default_factory=dict)
@@ -325,6 +331,9 @@ class Component(ABC, Generic[P]):
     same job is submitted again."""
     needs_label: ClassVar[bool] = True
     """False where it can be a step of a job whose data has no label."""
+    takes_hidden: ClassVar[bool] = False
+    """True where it can be a step of a job whose rows are hidden: see :class:`FrameShape`. All others are
+    refused there (CT-3212)."""
     version: ClassVar[int] = 1
     """Of what the step keeps for later jobs, where it keeps anything: another one where what was kept before
     cannot be read any more, or would have another effect."""
@@ -334,6 +343,8 @@ class Component(ABC, Generic[P]):
         # The TEE runs what runs in the clear: no component says so of itself.
         if "clear" in cls.__dict__.get("engines", ()):
             cls.engines = cls.engines | {"tee"}
+        if "plan" in cls.__dict__:
+            cls.plan = _refusing_hidden(cls.plan)  # type: ignore[method-assign, assignment]
 
     def reads(self, params: P) -> bool:  # noqa: ARG002
         """Whether it takes columns out of the datasets with these parameters: see ``reads_datasets``."""
@@ -361,6 +372,20 @@ class Component(ABC, Generic[P]):
 
     def apply_facts(self, context: PlanContext, facts: Mapping[str, int]) -> None:
         """Put the sizes of :meth:`facts` in place of the bounds that :meth:`plan` worked with."""
+
+
+def _refusing_hidden(
+    plan: Callable[[Component[P], PlanContext, P], StepPlan],
+) -> Callable[[Component[P], PlanContext, P], StepPlan]:
+    """No step looks at rows as if they were common, where nobody knows it, because somebody forgot to ask."""
+
+    @wraps(plan)
+    def asked(self: Component[P], context: PlanContext, params: P) -> StepPlan:
+        if not self.takes_hidden and any(shape.hidden for shape in context.frames.values()):
+            raise ROWS_HIDDEN(f"'{self.name}'", step=context.step)
+        return plan(self, context, params)
+
+    return asked
 
 
 def synced(frames: Mapping[str, VerticalFrame], shapes: Mapping[str, FrameShape]) -> dict[str, VerticalFrame]:

@@ -135,3 +135,17 @@ NOBODY_RECEIVES = define(
     "Nobody may receive what the step is for",
     "Agree on a receiver of this kind of result, or leave the step out.",
 )
+
+TWO_PARTIES = define(
+    "CT-3210",
+    BadInput,
+    "Only two parties can compare their rows like this",
+    "Use two datasets, or engine tee for more.",
+)
+
+ROWS_HIDDEN = define(
+    "CT-3212",
+    BadInput,
+    "The step needs to know which rows are common, and in this job nobody may",
+    "Leave the step out, or align with `membership: known`.",
+)

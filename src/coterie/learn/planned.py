@@ -21,6 +21,7 @@ __all__ = [
     "Engine",
     "Finding",
     "FrameShape",
+    "HiddenShape",
     "JobFacts",
     "Measured",
     "Params",
@@ -74,6 +75,20 @@ class Reveal:
 
 
 @dataclass(frozen=True)
+class HiddenShape:
+    """The public facts of rows of which nobody knows whether they are common."""
+
+    holder: str
+    """Whose rows they are, among empty ones."""
+    other: str
+    """Of whose columns both have shares."""
+    least: int
+    """So many of the rows are common, at least: the run ends where not."""
+    most: int
+    """And at most so many."""
+
+
+@dataclass(frozen=True)
 class FrameShape:
     """The public facts of a vertical frame."""
 
@@ -89,6 +104,8 @@ class FrameShape:
     apart: tuple[str, ...] = ()
     """Columns, as ``party.column``, that their owners have beside the features: row weights of ``sample``.
     They are used where a step names them, and nowhere else."""
+    hidden: HiddenShape | None = None
+    """Where nobody knows which rows are common; only components that say so take such a frame."""
 
     @property
     def width(self) -> int:

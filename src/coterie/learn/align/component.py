@@ -31,6 +31,7 @@ from .method import method_of, rows_by_party
 from .params import AlignParams
 from .repeats import counts_plan, most_rows
 from .statement import statement
+from .to_none import check_hidden, plan_hidden, run_hidden
 
 __all__ = ["Align"]
 
@@ -54,8 +55,11 @@ class Align(Component[AlignParams]):
     null there, all of them, whichever party lacks the row; and these parties learn of such rows how many
     there are, which they know from the plan.
 
+    With ``membership: hidden`` nobody learns in engine ``mpc`` which rows are common: the frame has the label
+    holder's rows among empty ones, with shares of membership and of the other party's columns.
+
     Errors: CT-3010 for more than five parties in engine ``mpc``, CT-3011 for fewer than two common rows,
-    CT-2024, CT-3220, CT-3222 to CT-3224.
+    CT-2024, CT-3220, CT-3222 to CT-3224; of hidden rows CT-3012, CT-3210, CT-3213 to CT-3215.
     """
 
     name: ClassVar[str] = "align"
@@ -66,9 +70,15 @@ class Align(Component[AlignParams]):
     reads_datasets: ClassVar[bool] = True
     needs_label: ClassVar[bool] = False
     resumes: ClassVar[bool] = True
+    takes_hidden: ClassVar[bool] = True
 
     def plan(self, context: PlanContext, params: AlignParams) -> StepPlan:
         parties = context.parties
+        if params.membership == "hidden":
+            check_hidden(context)
+            if context.engine == "mpc":
+                given = params.model_dump(mode="json")
+                return StepPlan(context.step, self.name, given, **plan_hidden(context))
         if context.engine == "mpc" and len(parties) > psi.MOST_PARTIES:
             raise TOO_MANY_PARTIES(f"{len(parties)} parties: {', '.join(parties)}", step=context.step)
         common, left = min(context.dataset_rows[party] for party in parties), left_of(context, params)
@@ -94,6 +104,9 @@ class Align(Component[AlignParams]):
         return _between(plan, context, params, left) if context.engine == "mpc" else plan
 
     def run(self, context: RunContext, params: AlignParams) -> None:
+        if params.membership == "hidden" and context.engine == "mpc":
+            run_hidden(context)
+            return
         if not context.computes:
             _deal(context, params)
             return
@@ -128,6 +141,7 @@ class Align(Component[AlignParams]):
     def facts(self, context: RunContext) -> dict[str, int]:
         frame = context.frames["all"]
         told = {"rows.all": frame.rows}
+        # Of hidden rows how many there are is public: nobody knows how many of them are common.
         every = frame.common is None and not frame.repeats
         return told if every else {**told, "rows.common": frame.common_rows}
 

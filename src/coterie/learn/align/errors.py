@@ -1,8 +1,35 @@
-"""Error codes of ``align``: 3220 to 3229."""
+"""Error codes of ``align``: 3220 to 3229; of hidden rows 3213 to 3215."""
 
-from coterie.errors import BadInput, PeerMisbehaved, define
+from coterie.errors import BadInput, NotAgreed, PeerMisbehaved, define
 
-__all__ = ["COUNTS_INVALID", "LEFT_UNKNOWN", "ROWS_UNBOUNDED", "TOO_MANY_ROWS"]
+__all__ = [
+    "COUNTS_INVALID",
+    "LEFT_UNKNOWN",
+    "LIST_GRANTED",
+    "NOT_NUMBERS",
+    "ROWS_UNBOUNDED",
+    "TOO_FEW_HIDDEN",
+    "TOO_MANY_ROWS",
+]
+
+TOO_FEW_HIDDEN = define(
+    "CT-3213",
+    NotAgreed,
+    "Fewer rows are common than the agreement asks for, and nobody was told how many",
+    "Use datasets that have more rows in common.",
+)
+LIST_GRANTED = define(
+    "CT-3214",
+    NotAgreed,
+    "A party may receive the list of common ids, and in this job nobody shall know them",
+    "Align with `membership: known`, or agree on terms without `common_ids`.",
+)
+NOT_NUMBERS = define(
+    "CT-3215",
+    BadInput,
+    "Columns of texts cannot be shared",
+    "Leave these columns out, or make numbers of them in the dataset.",
+)
 
 LEFT_UNKNOWN = define(
     "CT-3220",

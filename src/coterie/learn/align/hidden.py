@@ -35,6 +35,7 @@ CLIP = 4.0
 """Largest magnitude of a prepared value."""
 FRAC = 16
 COLUMNS, MEMBER = "columns", "member"
+ENOUGH = "whether enough rows are common"
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
@@ -51,13 +52,15 @@ class Layout:
     columns: int
     """Of the other party."""
     cost: psi.CostHidden
+    least: int = 0
+    """One bit is opened: whether so many rows are common, at least. None for 0."""
 
     @classmethod
-    def of(cls, context: PlanContext, holder: str) -> Layout:
+    def of(cls, context: PlanContext, holder: str, least: int = 0) -> Layout:
         (other,) = (party for party in context.parties if party != holder)
         rows, columns = context.dataset_rows, len(context.columns[other])
         cost = psi.cost_hidden(rows[holder], rows[other], columns)
-        return cls(holder, other, cost.bins, columns, cost)
+        return cls(holder, other, cost.bins, columns, cost, least)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class Hidden:
     columns: Kept
     rows: NDArray[np.int64] | None = field(repr=False)
     """(bins,) at the holder: its own row in each bin, or -1."""
+    enough: bool = True
+    """Whether as many rows are common as the layout asks for."""
 
 
 def prepared(values: Floats) -> Floats:
@@ -108,8 +113,9 @@ def joined(context: RunContext, layout: Layout, hashes: NDArray[np.uint8], value
         channel = context.mesh.to(layout.holder)
         given = psi.circuit_send(channel, hashes, planned[layout.holder], encoded, progress=context.progress)
         own = _inputs(given.strings, given.numbers, receives=False)
-    kept = computed(program, tape, context, own).kept
-    return Hidden(kept[MEMBER], kept[COLUMNS], rows)
+    outputs = computed(program, tape, context, own)
+    kept, enough = outputs.kept, bool(outputs.revealed.get(ENOUGH, True))
+    return Hidden(kept[MEMBER], kept[COLUMNS], rows, enough)
 
 
 def _inputs(strings: Words, numbers: Words, *, receives: bool) -> Inputs:
@@ -117,7 +123,7 @@ def _inputs(strings: Words, numbers: Words, *, receives: bool) -> Inputs:
 
 
 def _program(layout: Layout) -> Program:
-    """Keeps membership, and the other party's columns where it is given."""
+    """Keeps membership, and the other party's columns where it is given; may open one bit of their number."""
 
     def program(ctx: Context) -> None:
         with ctx.section("comparing"):
@@ -127,6 +133,11 @@ def _program(layout: Layout) -> Program:
             member = functions.numbers(found)
             ctx.keep(functions.where(found.reshape(-1, 1), shared, 0), COLUMNS)
             ctx.keep(member, MEMBER)
+        if layout.least:
+            with ctx.section("counting"):
+                # No more rows are common than there are bins: the sum of so many bits.
+                enough = functions.greater_equal(member.sum(), layout.least)
+                ctx.reveal(enough, (layout.holder, layout.other), ENOUGH)
 
     return program
 

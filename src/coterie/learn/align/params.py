@@ -31,8 +31,16 @@ class AlignParams(Params):
     """Against whom: a party that follows the protocol and looks at what it gets, or one that does not. The
     latter is for two parties, by ``oprf``."""
 
+    membership: Literal["known", "hidden"] = "known"
+    """``known``: each party learns which of its own rows are common. ``hidden``: in engine ``mpc`` nobody
+    learns that, nor how many are; two parties hold shares of it, and few steps can go on from there."""
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.left is not None and self.join != "left":
             raise ValueError("give 'left' with join 'left', and only then")
+        if self.membership == "hidden":
+            given = self.model_dump(exclude={"membership"}, exclude_defaults=True)
+            if given:
+                raise ValueError(f"membership 'hidden' does not go with {', '.join(given)}")
         return self

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from coterie import psi
 from coterie.errors import CoterieError
 from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
-from coterie.learn.errors import IDS_REPEATED, NOBODY_RECEIVES
+from coterie.learn.errors import IDS_REPEATED, NOBODY_RECEIVES, TWO_PARTIES
 from coterie.learn.membership import differences, with_intersection
 from coterie.learn.overlap.clear import counted, deviation, noise
-from coterie.learn.overlap.errors import COUNTED_TWICE, TWO_PARTIES
+from coterie.learn.overlap.errors import COUNTED_TWICE
 from coterie.learn.overlap.mpc import COUNT, counting
 from coterie.learn.overlap.params import OverlapParams
 from coterie.learn.overlap.record import OverlapCount, PartyRows
@@ -43,6 +43,7 @@ class Overlap(Component[OverlapParams]):
     engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
     reads_datasets: ClassVar[bool] = True
     needs_label: ClassVar[bool] = False
+    takes_hidden: ClassVar[bool] = True
 
     def plan(self, context: PlanContext, params: OverlapParams) -> StepPlan:
         if context.repeated_ids:

@@ -1,15 +1,9 @@
 """Error codes of ``overlap``."""
 
-from coterie.errors import BadInput, NotAgreed, define
+from coterie.errors import NotAgreed, define
 
-__all__ = ["COUNTED_TWICE", "TWO_PARTIES"]
+__all__ = ["COUNTED_TWICE"]
 
-TWO_PARTIES = define(
-    "CT-3210",
-    BadInput,
-    "Only two parties can compare their rows like this",
-    "Use two datasets, or engine tee for more.",
-)
 COUNTED_TWICE = define(
     "CT-3211",
     NotAgreed,

@@ -29,6 +29,7 @@ class Report(Component[ReportParams]):
     Parameters: ClassVar = ReportParams
     engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
     needs_label: ClassVar[bool] = False
+    takes_hidden: ClassVar[bool] = True
     libraries: ClassVar[tuple[str, ...]] = ("jinja2",)
 
     def plan(self, context: PlanContext, params: ReportParams) -> StepPlan:

@@ -82,10 +82,15 @@ def page_facts(context: RunContext, reader: str, made: datetime, heading: str | 
         parties=_parties(planning),
         plans=(*plans, context.plan),
         measured=dict(job.measured) if job else {},
-        rows={} if attested else {name: shape.rows for name, shape in planning.frames.items()},
+        rows={} if attested else _rows(planning),
         attested=attested,
         min_group=planning.min_group,
     )
+
+
+def _rows(planning: PlanContext) -> dict[str, int]:
+    """Of hidden rows nobody knows how many are common."""
+    return {name: shape.rows for name, shape in planning.frames.items() if shape.hidden is None}
 
 
 def _engine(context: RunContext) -> Text:

@@ -1,0 +1,128 @@
+"""``membership: hidden``: the frame has the rows of the label holder, and nobody knows which are common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from coterie._kernels import keyed_hashes
+from coterie.data import HiddenRows, VerticalFrame, table_needs
+from coterie.learn.component import FrameShape, HiddenShape, PlanContext, Reveal, RunContext, Statement
+from coterie.learn.errors import IDS_REPEATED, TWO_PARTIES
+from coterie.psi import STATEMENT_HIDDEN
+
+from .errors import LIST_GRANTED, NOT_NUMBERS, TOO_FEW_HIDDEN
+from .hidden import Layout, joined, messages, prepared
+
+__all__ = ["check_hidden", "plan_hidden", "run_hidden"]
+
+PAIR = 2
+FEWEST = 2
+TEXTS = ("text", "category")
+_BINS = b"coterie/align/bins/v1".ljust(32, b"\0")
+"""Public: the keys of hidden rows are hashes of their places, which say nothing."""
+_BYTES_PER_ROW = 80
+STATEMENT = Statement(
+    protocol=f"{STATEMENT_HIDDEN.protocol}; strings compared on shares; the other party's columns come as "
+    "shares, and are multiplied by what was found",
+    threshold="one of the two parties",
+    helper="a dealer that gives out correlated randomness and colludes with no compute party",
+    computational_bits=STATEMENT_HIDDEN.computational_bits,
+    leaks="nothing beyond one bit, whether enough rows are common: no party learns of any row whether it is, "
+    "nor how many are",
+)
+
+Floats = NDArray[np.float64]
+
+
+def check_hidden(context: PlanContext) -> None:
+    """Of any engine. Errors: CT-3012, CT-3214."""
+    if context.repeated_ids:
+        raise IDS_REPEATED(", ".join(context.repeated_ids), step=context.step)
+    if told := context.receiving("common_ids"):
+        raise LIST_GRANTED(", ".join(told), step=context.step)
+
+
+def plan_hidden(context: PlanContext) -> dict[str, Any]:
+    """What the plan says, as fields of :class:`~coterie.learn.component.StepPlan`; makes the frame.
+
+    Errors: CT-3210, CT-3215.
+    """
+    if len(context.parties) != PAIR or context.label_holder not in context.parties:
+        raise TWO_PARTIES(f"{len(context.parties)}: {', '.join(context.parties)}", step=context.step)
+    layout = _layout(context)
+    columns, types = context.columns[layout.other], context.types.get(layout.other, {})
+    if texts := [name for name in columns if types.get(name) in TEXTS]:
+        raise NOT_NUMBERS(f"of {layout.other}: {', '.join(texts)}", step=context.step)
+    most = min(context.dataset_rows[party] for party in context.parties)
+    context.frames["all"] = FrameShape(
+        layout.bins,
+        dict(context.columns),
+        context.label_holder,
+        context.label,
+        hidden=HiddenShape(layout.holder, layout.other, layout.least, most),
+    )
+    longest = max(layout.bins, context.dataset_rows[layout.other])
+    memory, disk = table_needs(longest, 2 * (context.widest + 1))
+    needs = messages(context, layout)
+    what = f"whether at least {layout.least} rows are common: one bit"
+    return needs | {
+        "reveals": (Reveal(what, context.everybody, 1),),
+        "memory": needs["memory"] + memory + (_BYTES_PER_ROW + 24 * layout.columns) * longest,
+        "disk": needs["disk"] + disk,
+        "statement": STATEMENT,
+    }
+
+
+def run_hidden(context: RunContext) -> None:
+    """Errors: CT-3213, and those of the protocols."""
+    planning, layout = context.planning, _layout(context.planning)
+    hashes, values = np.empty((0, 32), np.uint8), np.empty((0, 0))
+    if context.computes:
+        hashes = context.datasets[context.me].keyed_ids(context.id_key)
+    if context.me == layout.other:
+        values = prepared(_columns(context, layout.other))
+    found = joined(context, layout, hashes, values)
+    if found is None:
+        return
+    if not found.enough:
+        raise TOO_FEW_HIDDEN(f"fewer than {layout.least}", step=context.step)
+    parts, places = {}, {}
+    if found.rows is not None:
+        places[context.me] = found.rows
+        parts[context.me] = context.datasets[context.me].gather(found.rows, context.scratch)
+    numbers = np.arange(layout.bins, dtype="<u8").view(np.uint8)
+    context.frames["all"] = VerticalFrame(
+        rows=layout.bins,
+        columns=dict(planning.columns),
+        label_holder=planning.label_holder,
+        label=planning.label,
+        parts=parts,
+        keys=keyed_hashes((numbers, np.arange(0, 8 * layout.bins + 1, 8)), _BINS),
+        places=places,
+        hidden=HiddenRows(found.member.words, found.columns.words),
+        scratch=context.scratch,
+    )
+
+
+def _layout(context: PlanContext) -> Layout:
+    """Every later result is of all common rows: so many that it may be told are looked for here, once."""
+    return Layout.of(context, context.label_holder, max(FEWEST, context.min_rows, context.min_group))
+
+
+def _columns(context: RunContext, owner: str) -> Floats:
+    """(rows, columns) of the owner's whole dataset, NaN where missing."""
+    names = context.planning.columns[owner]
+    rows = context.planning.dataset_rows[owner]
+    table = context.datasets[owner].gather(np.arange(rows), context.scratch, names)
+    values = np.empty((rows, len(names)))
+    for place, name in enumerate(names):
+        column = table[name]
+        if pa.types.is_boolean(column.type):
+            column = pc.cast(column, pa.int8())
+        values[:, place] = pc.cast(column, pa.float64(), safe=False).to_numpy()
+    return values
