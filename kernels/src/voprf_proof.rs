@@ -1,17 +1,24 @@
 //! The proof of RFC 9497, section 2.2, that many elements were multiplied by one secret, the one of a known key.
 //!
+//! *Of many at once.* The RFC adds elements up with a weight for each pair that is a hash of this pair and its place
+//! alone. So whoever makes answers can try many wrong ones in each place by themselves, and look for a choice whose
+//! weighted errors add up to zero: a generalized birthday problem (Wagner, 2002), which in 2^14 places takes some 2^31
+//! steps and not 2^126. So many pairs are first added up with weights that are hashes of all of them, of 128 bits: an
+//! error remains one in the sum but for 2^-128, in each try of a whole list. The RFC's proof is then of that one pair.
+//!
 //! What is proved about is public, so that checking takes variable time; the secret is used in constant time.
 
 use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::VartimeMultiscalarMul;
+use numpy::PyArrayDyn;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use rayon::prelude::*;
 use sha2::{Digest, Sha512};
 
-use crate::arrays::refuse;
+use crate::arrays::{finished, fresh, refuse};
 use crate::hashing::{WIDTH, bytes32};
 use crate::ristretto::{Row, decode, rows_of, scalar_of};
 use crate::voprf::{OUTPUT, PIECE, append, domain, hash_to_scalar, no_element};
@@ -21,6 +28,9 @@ const MOST_PROVED: usize = 1 << 16;
 
 /// Elements that are added up on one thread.
 const SUMMED: usize = 1024;
+
+/// Separates the weights of pairs that are added up before they are proved about from all other hashes.
+const SUM: &[u8] = b"coterie/psi/lookup/pairs/v1\0";
 
 /// The messages of a proof: the seed of the weights, and the weight of each pair of elements.
 fn weights(public: &Row, blinded: &[Row], answers: &[Row]) -> Vec<Scalar> {
@@ -44,6 +54,26 @@ fn weights(public: &Row, blinded: &[Row], answers: &[Row]) -> Vec<Scalar> {
             hash_to_scalar(&message, &tag)
         })
         .collect()
+}
+
+/// Weights of 128 bits that nobody knows before all pairs are fixed: of SHA-512 over them all, each with its number.
+fn joint_weights(public: &Row, blinded: &[Row], answers: &[Row]) -> Vec<Scalar> {
+    let whole = Sha512::new()
+        .chain_update(SUM)
+        .chain_update(public)
+        .chain_update((blinded.len() as u64).to_le_bytes())
+        .chain_update(blinded.as_flattened())
+        .chain_update(answers.as_flattened())
+        .finalize();
+    let weight = |number: u64| {
+        let hash = Sha512::new()
+            .chain_update(whole)
+            .chain_update(number.to_le_bytes())
+            .finalize();
+        let (words, _) = hash.as_chunks::<16>();
+        Scalar::from(u128::from_le_bytes(words[0]))
+    };
+    (0..blinded.len() as u64).map(weight).collect()
 }
 
 /// The sum of weighted elements, all of them public; or the first row that is no element.
@@ -153,6 +183,34 @@ fn check_pairs(blinded: usize, answers: usize) -> PyResult<()> {
     Ok(())
 }
 
+/// All pairs as one: the weighted sums of blinded elements and of answers, shape (2, 32).
+#[pyfunction]
+fn voprf_sum<'py>(
+    py: Python<'py>,
+    public: &Bound<'py, PyAny>,
+    blinded: &Bound<'py, PyAny>,
+    answers: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
+    let public = bytes32("public", public)?;
+    let (blinded, answers) = (rows_of("blinded", blinded)?, rows_of("answers", answers)?);
+    let (blinded, _) = blinded.as_slice()?.as_chunks::<WIDTH>();
+    let (answers, _) = answers.as_slice()?.as_chunks::<WIDTH>();
+    check_pairs(blinded.len(), answers.len())?;
+    let mut out = fresh::<u8>(py, &[2, WIDTH])?;
+    let sums = py.detach(|| {
+        let weights = joint_weights(&public, blinded, answers);
+        [blinded, answers].map(|rows| weighted_sum(&weights, rows))
+    });
+    let (filled, _) = out.as_slice_mut()?.as_chunks_mut::<WIDTH>();
+    for ((sum, name), row) in sums.into_iter().zip(["blinded", "answers"]).zip(filled) {
+        match sum {
+            Ok(sum) => *row = sum.compress().to_bytes(),
+            Err(row) => return no_element(name, row),
+        }
+    }
+    Ok(finished(out))
+}
+
 /// GenerateProof: that each answer is the secret times the blinded element.
 #[pyfunction]
 fn voprf_prove<'py>(
@@ -193,6 +251,7 @@ fn voprf_verify(
 
 /// Adds this file's functions to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(voprf_sum, module)?)?;
     module.add_function(wrap_pyfunction!(voprf_prove, module)?)?;
     module.add_function(wrap_pyfunction!(voprf_verify, module)?)
 }

@@ -453,6 +453,14 @@ def voprf_finalize(inputs: Bytes, blinds: Bytes, answers: Bytes, width: int) -> 
 def voprf_evaluate(inputs: Bytes, secret: bytes, width: int) -> Bytes:
     """Evaluate: what :func:`voprf_finalize` gives, by the holder of the secret."""
 
+def voprf_sum(public: bytes, blinded: Bytes, answers: Bytes) -> Bytes:
+    """1 to 65536 pairs as one, shape (2, 32): their sums, with weights of 128 bits that are hashes of all of them.
+
+    An answer that is not its blinded element times the secret makes the sum of answers another than that of the
+    blinded elements times the secret, but for 2^-128. Raises ``ValueError`` that names the first row that is no
+    element or the identity.
+    """
+
 def voprf_prove(secret: bytes, blinded: Bytes, answers: Bytes, random: bytes) -> bytes:
     """GenerateProof: 64 bytes, which prove that each answer is its blinded element times the secret.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 import numpy as np
@@ -16,8 +17,10 @@ from coterie._kernels import (
     voprf_key,
     voprf_prove,
     voprf_scalars,
+    voprf_sum,
     voprf_verify,
 )
+from tests.kernels import group
 
 SEED = bytes([0xA3]) * 32
 INFO = b"test key"
@@ -208,6 +211,9 @@ def test_bad_arguments_are_named() -> None:
         ),
         ("from 1 to 65536", lambda: voprf_prove(SECRET, nothing, nothing, random)),
         ("from 1 to 65536", lambda: voprf_verify(PUBLIC, many, many, bytes(64))),
+        ("row 2 of answers", lambda: voprf_sum(PUBLIC, blinded, bad)),
+        ("from 1 to 65536", lambda: voprf_sum(PUBLIC, many, many)),
+        ("3 blinded elements and 2 answers", lambda: voprf_sum(PUBLIC, blinded, answers[:2].copy())),
         ("64 bytes", lambda: voprf_verify(PUBLIC, blinded, answers, bytes(63))),
         ("32 bytes", lambda: voprf_key(bytes(31), b"")),
         ("65535", lambda: voprf_key(bytes(32), bytes(65536))),
@@ -220,6 +226,35 @@ def test_bad_arguments_are_named() -> None:
     for argument in ("x" * 32, None):
         with pytest.raises(TypeError):
             voprf_verify(PUBLIC, blinded, answers, argument)  # type: ignore[arg-type]
+
+
+def test_pairs_are_added_up_with_weights_that_all_of_them_give() -> None:
+    blinded = voprf_blind(some(3), blinds(3))
+    answers = ristretto_mul(blinded, SECRET)
+    domain = b"coterie/psi/lookup/pairs/v1\0"
+    seed = hashlib.sha512(
+        domain + PUBLIC + (3).to_bytes(8, "little") + blinded.tobytes() + answers.tobytes()
+    ).digest()
+    for row, side in zip(voprf_sum(PUBLIC, blinded, answers), (blinded, answers), strict=True):
+        expected = group.Element(0, 1)
+        for place, encoded in enumerate(side):
+            weight = hashlib.sha512(seed + place.to_bytes(8, "little")).digest()[:16]
+            element = group.decode(encoded.tobytes())
+            assert element is not None
+            expected += int.from_bytes(weight, "little") * element
+        assert row.tobytes() == expected.encode()
+
+
+@pytest.mark.parametrize("count", [1, 1024, 1025])
+def test_the_sum_of_right_answers_is_right_and_of_one_wrong_is_not(count: int) -> None:
+    """Pieces of the work are 1024 rows."""
+    blinded = voprf_blind(some(count), blinds(count))
+    answers = ristretto_mul(blinded, SECRET)
+    pair = voprf_sum(PUBLIC, blinded, answers)
+    assert (ristretto_mul(pair[:1], SECRET) == pair[1:]).all()
+    answers[count - 1] = blinded[count - 1]
+    pair = voprf_sum(PUBLIC, blinded, answers)
+    assert not (ristretto_mul(pair[:1], SECRET) == pair[1:]).all()
 
 
 def test_scalars_are_reduced() -> None:

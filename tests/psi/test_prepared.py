@@ -24,7 +24,7 @@ from tests.psi.tables import BINDING, KEY, OWNER, hashes, made, make
 
 # These change only when the protocol does: nodes with other ones do not understand each other.
 GOLDEN_ASKER = "24c494c78e63d753560951354c793e615027fd2fb1448ccc7a9db20ae82fd9bc"
-GOLDEN_OWNER = "ab0419e5fdc7e27d12f8b7cf015b5b22b545536310d19a1d25a34411066b25ed"
+GOLDEN_OWNER = "ff890069f710c138da1ee1f6c19f8909e3289db98baa9d40a1657cde3c2d26ac"
 GOLDEN_TABLE = "2218d64a7c5107f2267c0fef5e5e4d0ae6a75258a2f0d0269efe25791e9e523a"
 
 

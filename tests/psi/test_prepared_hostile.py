@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from coterie import psi
-from coterie._kernels import ristretto_mul
+from coterie._kernels import ristretto_mul, voprf_prove
 from coterie.crypto import Identity, canonical
 from coterie.errors import CoterieError, PeerMisbehaved
 from coterie.psi.prepared_table import DOMAIN, LENGTH, MAGIC, TableHead
@@ -218,6 +218,8 @@ def test_answers_by_another_key_are_refused(path: Path) -> None:
         (answers[:2], proof),
         (answers, proof[:-1]),
         (answers, bytes(64)),
+        # The RFC's proof of several pairs: errors could be sought that cancel.
+        (answers, voprf_prove(KEY._secret, question.points, answers, bytes([7, *bytes(31)]))),
         (np.zeros_like(answers), proof),
         (np.full_like(answers, 255), proof),
     ]:

@@ -8,7 +8,9 @@ so that it cannot answer "not there" about an id of its choice, or single out a 
 
 This is the verifiable oblivious pseudorandom function of RFC 9497 with ristretto255-SHA512, in its mode 1, as
 it is written there: HashToGroup, Blind, BlindEvaluate, GenerateProof, VerifyProof, Finalize, DeriveKeyPair.
-Its inputs are the 32-byte keyed hashes of ids.
+Its inputs are the 32-byte keyed hashes of ids. The proof is always of one pair: those of many ids are first
+added up with weights that are hashes of all of them, since the RFC's own weights, each a hash of its pair
+alone, let an owner find wrong answers whose errors cancel (``kernels/src/voprf_proof.rs``).
 
 What each side sees. H(x)^r is a uniform element whatever x is, so that the owner learns how many ids are
 asked for, and nothing else, however much it computes. The party that asks learns F(x) for as many x as it
@@ -39,6 +41,7 @@ from coterie._kernels import (
     voprf_key,
     voprf_prove,
     voprf_scalars,
+    voprf_sum,
     voprf_verify,
 )
 from coterie.crypto import canonical
@@ -108,7 +111,8 @@ class TableKey:
             answers = ristretto_mul(points, self._secret)
         except ValueError as error:
             raise BAD_POINT(str(error), party=party) from error
-        return answers, voprf_prove(self._secret, points, answers, ristretto_scalar(random(64)))
+        pair = voprf_sum(bytes.fromhex(self.table), points, answers)
+        return answers, voprf_prove(self._secret, pair[:1], pair[1:], ristretto_scalar(random(64)))
 
     def __repr__(self) -> str:
         return f"TableKey({self.table[:16]}…)"
@@ -144,9 +148,17 @@ class Question:
         Errors: CT-2034 (not by this key, or no answers at all).
         """
         whole = answers.shape == self.points.shape and answers.dtype == np.uint8 and len(proof) == PROOF_BYTES
-        if not whole or not voprf_verify(bytes.fromhex(table), self.points, answers, proof):
+        if not whole or not _proves(bytes.fromhex(table), self.points, answers, proof):
             raise WRONG_KEY(f"its proof for {len(self.points)} ids does not hold", party=party)
         return voprf_finalize(self._hashes, self._blinds, answers, width)
+
+
+def _proves(public: bytes, points: NDArray[np.uint8], answers: NDArray[np.uint8], proof: bytes) -> bool:
+    try:
+        pair = voprf_sum(public, points, answers)
+    except ValueError:
+        return False  # what is no element
+    return voprf_verify(public, pair[:1], pair[1:], proof)
 
 
 @dataclass(frozen=True)
