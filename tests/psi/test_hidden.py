@@ -227,6 +227,17 @@ def test_own_faults_are_found_before_anything_is_sent() -> None:
         assert (found.code, other.code) == (code, code)
 
 
+def test_more_rows_than_strings_fit_a_word_for() -> None:
+    most = (1 << 24) // 3 * 30 // 13 - 520
+    assert psi.string_bits(psi.cost_hidden(most, 5).bins) == 64
+    for receiver, sender in ((most + 10, 5), (5, 1 << 31), (1 << 53, 1 << 53)):
+        with pytest.raises(CoterieError) as caught:
+            psi.cost_hidden(receiver, sender)
+        assert caught.value.code == "CT-2041"
+    found, other = refused(lambda channel: psi.circuit_send(channel, ids("x"), 1 << 25), None)
+    assert (found.code, other.code) == ("CT-2041", "CT-2041")
+
+
 def test_points_that_are_none_are_refused() -> None:
     def hostile(channel: Channel) -> None:
         channel.recv_array("psi/key", np.uint8, (32,))

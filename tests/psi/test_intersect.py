@@ -294,7 +294,7 @@ def repeated(array: NDArray[Any]) -> NDArray[Any]:
     ("cheat", "tag", "change", "codes"),
     [
         ("b", "psi/tags", swapped, {"CT-2023"}),
-        ("b", "psi/tags", repeated, {"CT-2004"}),
+        ("b", "psi/tags", repeated, {"CT-2023"}),
         ("a", "psi/common", flipped, {"CT-2022"}),
         ("a", "psi/claim", flipped, {"CT-2022"}),
         ("b", "psi/commitment", flipped, {"CT-2021"}),
@@ -319,6 +319,22 @@ def test_misbehaviour_is_caught(
     assert isinstance(found[honest], CoterieError)
     assert found[honest].code in codes
     assert found[honest].party == cheat
+
+
+@pytest.mark.parametrize("change", [swapped, repeated])
+@pytest.mark.parametrize("first", [0, 100], ids=["all common", "none common"])
+def test_whether_a_sender_is_found_out_says_nothing_of_the_receivers_rows(
+    change: Callable[[NDArray[Any]], NDArray[Any]], first: int
+) -> None:
+    rows, method = {"a": 20, "b": 20}, Method("oprf", "malicious")
+
+    def program(mesh: Mesh) -> Any:
+        own = cast(Mesh, Altered(mesh, "psi/tags", change)) if mesh.me == "b" else mesh
+        start = first if mesh.me == "b" else 0
+        return psi.intersect(own, rows, ids(*range(start, start + 20)), method, to="a")
+
+    found, _ = play_all({"a": program, "b": program})
+    assert found["a"].code == "CT-2023"
 
 
 def test_a_receiver_cannot_name_rows_that_it_has_not() -> None:

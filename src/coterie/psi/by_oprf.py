@@ -16,10 +16,11 @@ nothing. The sender sees a masked table, and the bits. Each party knows of its o
 of the other's only how many there are.
 
 *Malicious parties* (``security="malicious"``): tags have 16 bytes, so that what a sender's tags stand for is
-fixed when they are sent, and the function's steps are checked. A receiver may have asked for more items than
-it has told of (``oprf.py``), and can keep some common rows to itself: no protocol between two is fair. It
-cannot name rows that it has not. A sender can leave out rows. Neither can learn anything about rows that it
-could not have learnt by putting other ids among its own.
+fixed when they are sent; all of them must ascend; and the function's steps are checked. Whether a sender is
+found out does not depend on the receiver's rows. A receiver may have asked for more items than it has told
+of, up to as many as its tables have cells (``oprf.py``), and can keep some common rows to itself: no protocol
+between two is fair. It cannot name rows that it has not. A sender can leave out rows. Neither can learn
+anything about rows that it could not have learnt by putting other ids among its own.
 
 Sources: as in ``oprf.py``.
 """
@@ -107,7 +108,7 @@ def deal_for_oprf(mesh: Mesh, rows: Mapping[str, int], method: Method, *, receiv
     return first
 
 
-@dataclass
+@dataclass(repr=False)
 class _Session:
     """One run at one party."""
 
@@ -189,7 +190,18 @@ class _Session:
         for start in range(0, len(tags), CHUNK_TAGS):
             part = tags[start : start + CHUNK_TAGS]
             part[:] = self.channel.recv_array("psi/tags", np.uint8, part.shape)
+        if self.malicious:
+            self._check_order(tags)
         return rows[self._matched(number, values[: len(rows)], tags)]
+
+    def _check_order(self, tags: Bytes) -> None:
+        """Refuse tags that do not ascend, before any is compared with own ones: if only common ones were
+        looked at, whether the run ends would tell the sender something of them.
+        """
+        high, low = tags.view(">u8").T
+        rises = (high[1:] > high[:-1]) | ((high[1:] == high[:-1]) & (low[1:] > low[:-1]))
+        if not rises.all():
+            raise DISORDERED("they do not ascend", party=self.peer)
 
     def _matched(self, number: int, values: Bytes, tags: Bytes) -> NDArray[np.int64]:
         """Places of common rows among own values, in the order of their tags."""

@@ -3,7 +3,7 @@ sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -50,6 +50,33 @@ class Clock:
             arrive.append((receiver, self.depths.get(sender, 0) + 1))
         for receiver, depth in arrive:
             self.depths[receiver] = max(self.depths.get(receiver, 0), depth)
+
+    def times(self, count: int, once: Callable[[], None]) -> None:
+        """The same messages so many times, one after the other.
+
+        A peer's number of rows may be of any size: they are gone through until each time adds the same, which
+        is after a few, and then multiplied.
+        """
+        for done in range(1, count + 1):
+            depths, sent = dict(self.depths), {one: dict(peers) for one, peers in self.sent.items()}
+            once()
+            added = {one: depth - depths.get(one, 0) for one, depth in self.depths.items()}
+            if self._steady(depths, added):
+                left = count - done
+                for one, depth in added.items():
+                    self.depths[one] += left * depth
+                for one, peers in self.sent.items():
+                    for peer, size in peers.items():
+                        peers[peer] += left * (size - sent.get(one, {}).get(peer, 0))
+                return
+
+    def _steady(self, before: Mapping[str, int], added: Mapping[str, int]) -> bool:
+        """Whether each time from now on adds to depths what the last one has: all who go on do so in step,
+        and who does not is behind them, so that its messages make nobody later.
+        """
+        moving = [one for one, depth in added.items() if depth]
+        behind = max((before.get(one, 0) for one in self.sent if one not in moving), default=0)
+        return len({added[one] for one in moving}) == 1 and behind < min(before.get(one, 0) for one in moving)
 
 
 def tag_bytes(cut: Buckets, method: Method) -> int:
@@ -103,11 +130,14 @@ def count_pair(
     clock.messages((one, other, HELLO_BYTES), (other, one, HELLO_BYTES))
     if method.dealer is not None:
         clock.messages((one, method.dealer, BEGIN_BYTES), (other, method.dealer, BEGIN_BYTES))
-    for _ in range(cut.count):
+
+    def bucket() -> None:
         count_oprf(clock, method, one, other, cut.sizes[0])
         clock.messages((other, one, width * cut.sizes[1]))
         if tell_both:
             clock.messages((one, other, -(-cut.sizes[1] // 8) + DIGEST_BYTES))
+
+    clock.times(cut.count, bucket)
 
 
 def sizes_of(method: Method, rows: Mapping[str, int]) -> tuple[int, dict[str, int]]:
@@ -126,13 +156,16 @@ def count_several(clock: Clock, method: Method, rows: Mapping[str, int]) -> None
     clock.messages(*((one, other, HELLO_BYTES) for one, other in pairs))
     if method.dealer is not None:
         clock.messages(*((party, method.dealer, BEGIN_BYTES) for party in rows))
-    for _ in range(count):
+
+    def bucket() -> None:
         clock.messages(*((one, other, SEED_BYTES) for one, other in combinations(answerers, 2)))
         for party in answerers:
             count_oprf(clock, method, first, party, asked)
             clock.messages((party, first, share_bytes(asked) * okvs_cells(sizes[party])))
         clock.messages(*((first, party, SEED_BYTES + tag * asked) for party in answerers))
         clock.messages(*((one, other, DIGEST_BYTES) for one, other in pairs))
+
+    clock.times(count, bucket)
 
 
 def memory_of(method: Method, receiver_rows: int, sender_rows: int) -> int:

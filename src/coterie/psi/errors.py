@@ -39,6 +39,12 @@ NO_TABLE = define(
     "No table could be made of the rows, by a rare chance",
     "Start the job again. If it happens again, report it.",
 )
+TOO_MANY_ROWS = define(
+    "CT-2041",
+    BadInput,
+    "More rows than this intersection is made for",
+    "Register the dataset in parts, and intersect them one by one.",
+)
 BAD_NUMBERS = define("CT-2040", Bug, "Numbers to be shared are not those of the rows", "Report it.")
 BUCKET_FULL = define(
     "CT-2020",

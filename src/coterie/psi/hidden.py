@@ -46,7 +46,7 @@ from coterie._kernels import keyed_hashes, okvs_cells, okvs_decode, okvs_encode
 from coterie.psi import oprf, vole
 from coterie.psi.costs import Clock, count_oprf, memory_of
 from coterie.psi.cuckoo import CHOICES, KEY_BYTES, bins, named, placed
-from coterie.psi.errors import BAD_NUMBERS, NO_ROWS, NO_TABLE
+from coterie.psi.errors import BAD_NUMBERS, NO_ROWS, NO_TABLE, TOO_MANY_ROWS
 from coterie.psi.method import Method
 from coterie.psi.rows import Progress, RandomBytes, check, check_distinct
 from coterie.psi.statement import ITEM_BYTES, STATISTICAL_BITS, ProtocolStatement
@@ -59,6 +59,10 @@ CELL_BYTES = 16
 """Of the table: two words of a row's values, the string first."""
 CHUNK_CELLS = 1 << 16
 """Cells of a message: 1 MiB."""
+MOST_BINS = 1 << 24
+"""Of more, strings of 40 bits beyond their number would not fit a word."""
+MOST_SENT = (1 << 32) // CHOICES
+"""Rows of the sender: a store has no more keys than 2^32."""
 ROWS = 1 << 14
 """Rows whose values of the function are in memory at once."""
 SESSION_BYTES = 16
@@ -142,10 +146,12 @@ def string_bits(count: int) -> int:
 def cost_hidden(receiver: int, sender: int, columns: int = 0) -> CostHidden:
     """Of :func:`circuit_receive` and :func:`circuit_send` between parties with these numbers of rows.
 
-    Independent of the data, and of how many rows are common. Errors: CT-2001 (a party has no rows).
+    Independent of the data, and of how many rows are common. Errors: CT-2001 (a party has no rows), CT-2041
+    (more than ``MOST_BINS`` bins, which some 12.9 million rows of the receiver need, or ``MOST_SENT`` rows).
     """
     if min(receiver, sender) < 1:
         raise NO_ROWS(f"{receiver} and {sender} rows")
+    _check_sizes(receiver, sender)
     clock, cells = Clock(), _parts(columns) * okvs_cells(CHOICES * sender)
     clock.messages(("receiver", "sender", KEY_BYTES))
     count_oprf(clock, _METHOD, "receiver", "sender", receiver)
@@ -163,6 +169,11 @@ def cost_hidden(receiver: int, sender: int, columns: int = 0) -> CostHidden:
         + ((_parts(columns) + 3) * CELL_BYTES + 64) * CHOICES * sender
         + (_parts(columns) + 4) * CELL_BYTES * bins(receiver),
     )
+
+
+def _check_sizes(receiver: int, sender: int) -> None:
+    if bins(receiver) > MOST_BINS or sender > MOST_SENT:
+        raise TOO_MANY_ROWS(f"{receiver:,} and {sender:,} rows")
 
 
 def circuit_receive(
@@ -187,9 +198,11 @@ def circuit_receive(
 
     Errors: CT-2001 (a party has no rows), CT-2002 (two own rows have one id; nothing was sent), CT-2006
     (wrong arguments), CT-2007 (a chance below 2^-40), CT-2010 (the peer sent no group elements), CT-1202 (the
-    peer has another number of rows), and those of the channel. The caller tells the peer, by ``mesh.fail``.
+    peer has another number of rows), CT-2041 (too many rows), and those of the channel. The caller tells the
+    peer, by ``mesh.fail``.
     """
     check(hashes, [peer_rows], 1)
+    _check_sizes(len(hashes), peer_rows)
     check_distinct(hashes)
     step = _Steps(progress)
     step("placing own rows")
@@ -227,6 +240,7 @@ def circuit_send(
     Else as :func:`circuit_receive`, and CT-2040 where the numbers are not those of the rows.
     """
     check(hashes, [peer_rows], 1)
+    _check_sizes(peer_rows, len(hashes))
     check_distinct(hashes)
     given = np.empty((len(hashes), 0), np.uint64) if numbers is None else numbers
     if given.dtype != np.uint64 or given.ndim != 2 or len(given) != len(hashes):

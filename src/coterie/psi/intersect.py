@@ -22,16 +22,15 @@ from coterie.psi.costs import (
     operations_of,
     operations_of_several,
 )
-from coterie.psi.errors import BAD_CALL, NO_ROWS, NO_SUCH_METHOD
+from coterie.psi.errors import BAD_CALL, NO_ROWS, NO_SUCH_METHOD, TOO_MANY_ROWS
 from coterie.psi.many import align_many
 from coterie.psi.method import Line, Method, Security, Wanted
 from coterie.psi.protocol import align
-from coterie.psi.rows import Alignment, Progress, RandomBytes
+from coterie.psi.rows import MAX_ROWS, Alignment, Progress, RandomBytes
 from coterie.psi.several import align_several, deal_for_several
 from coterie.psi.statement import (
     MOST_PARTIES,
     STATEMENT,
-    STATEMENT_MALICIOUS,
     STATEMENT_MANY,
     STATEMENT_OPRF,
     STATEMENT_SEVERAL,
@@ -39,7 +38,9 @@ from coterie.psi.statement import (
     cost,
     cost_many,
     dealt,
+    malicious,
 )
+from coterie.psi.store import cells
 
 if TYPE_CHECKING:
     from coterie.wire import Mesh
@@ -107,12 +108,15 @@ def choose(
 def planned(rows: Mapping[str, int], method: Method, *, to: str | None = None) -> Intersection:
     """What :func:`intersect` will take, exactly, for sets of these sizes.
 
-    Errors: CT-2001 (a party has no rows), CT-2006 (fewer than two parties, or more than five).
+    Errors: CT-2001 (a party has no rows), CT-2006 (fewer than two parties, or more than five), CT-2041 (a
+    party has more than 2^40 rows).
     """
     if not 2 <= len(rows) <= MOST_PARTIES or (to is not None and (to not in rows or len(rows) > 2)):
         raise BAD_CALL(f"{len(rows)} parties, for {to or 'all'}")
     if min(rows.values()) < 1:
         raise NO_ROWS(" and ".join(str(count) for count in rows.values()) + " rows")
+    if max(rows.values()) > MAX_ROWS:
+        raise TOO_MANY_ROWS(f"{max(rows.values()):,} rows, not up to {MAX_ROWS:,}")
     if method.protocol == "oprf":
         return _planned_oprf(rows, method, to)
     if len(rows) > 2:
@@ -143,7 +147,9 @@ def _planned_oprf(rows: Mapping[str, int], method: Method, to: str | None) -> In
     receiver, sender = _roles(rows, to)
     count_pair(clock, method, (receiver, rows[receiver]), (sender, rows[sender]), tell_both=to is None)
     cut = cut_of(method, rows[receiver], rows[sender])
-    statement = STATEMENT_MALICIOUS if method.security == "malicious" else STATEMENT_OPRF
+    statement = STATEMENT_OPRF
+    if method.security == "malicious":
+        statement = malicious(cut.count * cells(cut.sizes[0]))
     return Intersection(
         method,
         clock.sent,
@@ -186,8 +192,7 @@ def intersect(
         peer can. None for a run that begins anew.
     :param random: the source of secret randomness: anything but the operating system's makes a run insecure.
     :returns: own row numbers in an order that is the same at all parties, and random; None at a party that
-    does
-        not learn the result.
+        does not learn the result.
 
     Errors: CT-2001 (a party has no rows), CT-2002 (two own rows have one id; nothing was sent), CT-2003 to
     CT-2005, CT-2010 to CT-2023 (a peer does not follow the protocol), CT-2006 (wrong arguments), CT-2007 and

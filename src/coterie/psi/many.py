@@ -120,7 +120,7 @@ def align_many(
     return run_many(Many(mesh, rows, hashes, progress, chunk, random))
 
 
-@dataclass
+@dataclass(repr=False)
 class Many:
     """What a run at one party works with."""
 

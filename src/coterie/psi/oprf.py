@@ -20,7 +20,7 @@ receiver sends w'' with u; the sender opens w', and w' + w'' is added to what Ho
 F can be known before u is fixed, and a u that is no table at all is a table of fewer items: a receiver gets F
 of as many items as can be fitted to a random function in m cells. That is at most m of them, as each is one
 linear condition on u; so a receiver may have up to m items where it has told of n. F is cut to no less than
-16 bytes (``fast.py``), so that two items with one value cannot be found.
+16 bytes (``by_oprf.py``), so that two items with one value cannot be found.
 
 Source: Rindal, Raghuraman, "Blazing fast PSI from improved OKVS and subfield VOLE" (2022), figure 4; Rindal,
 Schoppmann, "VOLE-PSI: fast OPRF and circuit-PSI from vector-OLE" (2021), figure 4, for w.
@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,10 +70,10 @@ Told = Callable[[int, int], None]
 class Evaluator:
     """What the sender has: F of any item."""
 
-    table: Bytes
+    table: Bytes = field(repr=False)
     """k, shape (cells, 16)."""
-    delta: bytes
-    coin: bytes
+    delta: bytes = field(repr=False)
+    coin: bytes = field(repr=False)
     """w; zeros where nobody cheats."""
     session: bytes
     items: int

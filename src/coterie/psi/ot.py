@@ -39,7 +39,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -93,9 +93,9 @@ def answer_bytes(blocks: int, malicious: bool) -> int:
 class Correlated:
     """One side's part."""
 
-    columns: Bytes
+    columns: Bytes = field(repr=False)
     """(128, blocks, 16): q at the holder, v at the other."""
-    session: bytes
+    session: bytes = field(repr=False)
     """32 bytes, the hash of all that was said: the same at both, and new in every run."""
 
 

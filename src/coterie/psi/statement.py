@@ -87,9 +87,15 @@ STATEMENT_MALICIOUS = replace(
     leaks=(
         STATEMENT.leaks
         + ". A party that does not follow the protocol can keep common rows from the other, and end the run; "
-        "the one that finds the common rows may ask for about a third more ids than it has told of"
+        "the one that finds the common rows may ask for more ids than it has told of"
     ),
 )
+
+
+def malicious(asked: int) -> ProtocolStatement:
+    """The statement where the receiver can ask for so many ids: as many as its tables have cells."""
+    return replace(STATEMENT_MALICIOUS, leaks=f"{STATEMENT_MALICIOUS.leaks}, up to {asked:,}")
+
 
 STATEMENT_MANY = ProtocolStatement(
     protocol="oblivious Diffie-Hellman functions on Ristretto255 and shares of zero in oblivious stores",
