@@ -20,6 +20,7 @@ from coterie.learn.reasons.record import Reason
 from coterie.learn.scorecard import CardBin, CardColumn, CardPart
 from coterie.learn.select import Feature, Selection
 from coterie.learn.stability import FeatureStability, ScoreStability, Stability, StabilityBin
+from coterie.learn.summary import ColumnSummary, RowsSummary
 
 from .report_material import LENDER, PAYMENTS, coefficients, evaluation, finding
 
@@ -162,6 +163,15 @@ def counted() -> Finding:
     rows = (PartyRows(party=LENDER, rows=84_000), PartyRows(party=PAYMENTS, rows=910_000))
     told = OverlapCount(step="overlap", datasets=rows, common=61_234, epsilon=0.25, deviation=7.94)
     return finding("overlap", "profile", told.model_dump(mode="json"))
+
+
+def summed_up() -> Finding:
+    columns = (
+        ColumnSummary(party=LENDER, column="income", mean=0.294, std=1.01, unit_mean=3204.1, unit_std=903.7),
+        ColumnSummary(party=PAYMENTS, column="late_90", mean=-0.081, std=0.962),
+    )
+    told = RowsSummary(step="summary", least=1000, rows=61_234, columns=columns)
+    return finding("summary", "profile", told.model_dump(mode="json"))
 
 
 def selected() -> Finding:
@@ -354,6 +364,7 @@ def everything() -> tuple[Finding, ...]:
     return (
         described(),
         counted(),
+        summed_up(),
         *crossed(),
         *binned(),
         *correlated(),

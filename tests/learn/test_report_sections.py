@@ -19,6 +19,7 @@ from .report_page import page
 WORDS: list[tuple[Callable[[], Any], str, tuple[str, ...]]] = [
     (more.described, "Data", ("whole number", "44.31", "6.1%", "(not told)", "20,000", "all others")),
     (more.counted, "Data", ("Rows in common", "910,000", "61,234", "ε = 0.25", "7.9")),
+    (more.summed_up, "Data", ("Columns on the common rows", "0.294", "3,470", "1,000 are", "61,234 rows")),
     (more.crossed, "Columns against the label", ("812.4", "0.310", "900.5", "24.00%")),
     (more.binned, "Bins", ("IV 0.967 · 6 bins · optimal", "[0.35, 0.7)", "20,622", "+1.454", "missing")),
     (more.binned, "Information value", ("0.8700", "very strong: look twice", "0.0090", "none")),

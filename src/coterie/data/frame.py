@@ -38,6 +38,8 @@ class HiddenRows:
     """(rows,): of 1 where the row is common, of 0 elsewhere."""
     columns: NDArray[np.uint64]
     """(rows, columns): of the other party's columns where the row is common, of 0 elsewhere."""
+    units: NDArray[np.float64] | None = field(default=None, repr=False)
+    """At the other party, (2, columns): mean and deviation of its own columns, in which they are shared."""
 
 
 @dataclass(frozen=True)

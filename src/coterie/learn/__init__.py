@@ -54,6 +54,7 @@ from coterie.learn.select import Select
 from coterie.learn.split import Split
 from coterie.learn.stability import Stable
 from coterie.learn.standardize import Standardize
+from coterie.learn.summary import Summary
 
 __all__ = [
     "COMPONENTS",
@@ -91,6 +92,7 @@ _MAKING: tuple[Component[Any], ...] = (
     Sample(),
     Split(),
     Describe(),
+    Summary(),
     Correlate(),
     Vif(),
     Crosstab(),

@@ -1,6 +1,8 @@
 """Common rows."""
 
 from .component import Align
+from .hidden import CLIP, FRAC, prepared, units
 from .params import AlignParams
+from .to_none import need_numbers
 
-__all__ = ["Align", "AlignParams"]
+__all__ = ["CLIP", "FRAC", "Align", "AlignParams", "need_numbers", "prepared", "units"]

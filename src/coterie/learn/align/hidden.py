@@ -29,7 +29,7 @@ from coterie.learn.membership import common, differences, with_intersection
 from coterie.learn.secure import computed, needs_of, served, traced
 from coterie.mpc import Context, Inputs, Interval, Kept, Program, Tape, functions
 
-__all__ = ["CLIP", "FRAC", "Hidden", "Layout", "joined", "messages", "prepared"]
+__all__ = ["CLIP", "FRAC", "Hidden", "Layout", "joined", "messages", "prepared", "units"]
 
 CLIP = 4.0
 """Largest magnitude of a prepared value."""
@@ -75,14 +75,20 @@ class Hidden:
     """Whether as many rows are common as the layout asks for."""
 
 
-def prepared(values: Floats) -> Floats:
-    """(n, columns) of an owner's whole dataset, NaN where missing: mean 0, deviation 1, within ``CLIP``."""
+def units(values: Floats) -> Floats:
+    """(2, columns): mean and deviation in an owner's whole dataset, of known values; 1 for deviation 0."""
     known = np.isfinite(values)
     count = np.maximum(known.sum(axis=0), 1)
-    filled = np.where(known, values, 0.0)
-    centred = np.where(known, filled - filled.sum(axis=0) / count, 0.0)
-    deviation = np.sqrt((centred**2).sum(axis=0) / count)
-    return np.clip(centred / np.where(deviation > 0, deviation, 1.0), -CLIP, CLIP)
+    mean = np.where(known, values, 0.0).sum(axis=0) / count
+    deviation = np.sqrt((np.where(known, values - mean, 0.0) ** 2).sum(axis=0) / count)
+    return np.stack([mean, np.where(deviation > 0, deviation, 1.0)])
+
+
+def prepared(values: Floats) -> Floats:
+    """(n, columns) of an owner's whole dataset, NaN where missing: mean 0, deviation 1, within ``CLIP``."""
+    mean, deviation = units(values)
+    made: Floats = np.where(np.isfinite(values), values - mean, 0.0) / deviation
+    return made.clip(-CLIP, CLIP)
 
 
 def messages(context: PlanContext, layout: Layout) -> dict[str, Any]:

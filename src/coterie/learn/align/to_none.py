@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ from coterie.learn.errors import IDS_REPEATED, TWO_PARTIES
 from coterie.psi import STATEMENT_HIDDEN
 
 from .errors import LIST_GRANTED, NOT_NUMBERS, TOO_FEW_HIDDEN
-from .hidden import Layout, joined, messages, prepared
+from .hidden import Layout, joined, messages, prepared, units
 
-__all__ = ["check_hidden", "plan_hidden", "run_hidden"]
+__all__ = ["check_hidden", "need_numbers", "plan_hidden", "run_hidden"]
 
 PAIR = 2
 FEWEST = 2
@@ -55,9 +56,7 @@ def plan_hidden(context: PlanContext) -> dict[str, Any]:
     if len(context.parties) != PAIR or context.label_holder not in context.parties:
         raise TWO_PARTIES(f"{len(context.parties)}: {', '.join(context.parties)}", step=context.step)
     layout = _layout(context)
-    columns, types = context.columns[layout.other], context.types.get(layout.other, {})
-    if texts := [name for name in columns if types.get(name) in TEXTS]:
-        raise NOT_NUMBERS(f"of {layout.other}: {', '.join(texts)}", step=context.step)
+    need_numbers(context, layout.other, context.columns[layout.other])
     most = min(context.dataset_rows[party] for party in context.parties)
     context.frames["all"] = FrameShape(
         layout.bins,
@@ -81,11 +80,12 @@ def plan_hidden(context: PlanContext) -> dict[str, Any]:
 def run_hidden(context: RunContext) -> None:
     """Errors: CT-3213, and those of the protocols."""
     planning, layout = context.planning, _layout(context.planning)
-    hashes, values = np.empty((0, 32), np.uint8), np.empty((0, 0))
+    hashes, values, own = np.empty((0, 32), np.uint8), np.empty((0, 0)), None
     if context.computes:
         hashes = context.datasets[context.me].keyed_ids(context.id_key)
     if context.me == layout.other:
-        values = prepared(_columns(context, layout.other))
+        given = _columns(context, layout.other)
+        values, own = prepared(given), units(given)
     found = joined(context, layout, hashes, values)
     if found is None:
         return
@@ -104,9 +104,16 @@ def run_hidden(context: RunContext) -> None:
         parts=parts,
         keys=keyed_hashes((numbers, np.arange(0, 8 * layout.bins + 1, 8)), _BINS),
         places=places,
-        hidden=HiddenRows(found.member.words, found.columns.words),
+        hidden=HiddenRows(found.member.words, found.columns.words, own),
         scratch=context.scratch,
     )
+
+
+def need_numbers(context: PlanContext, owner: str, columns: Sequence[str]) -> None:
+    """Errors: CT-3215."""
+    types = context.types.get(owner, {})
+    if texts := [name for name in columns if types.get(name) in TEXTS]:
+        raise NOT_NUMBERS(f"of {owner}: {', '.join(texts)}", step=context.step)
 
 
 def _layout(context: PlanContext) -> Layout:

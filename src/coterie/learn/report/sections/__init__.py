@@ -9,6 +9,7 @@ from coterie.learn.report.sections.correlations import correlations
 from coterie.learn.report.sections.crosstabs import crosstabs
 from coterie.learn.report.sections.decision import decided_in_short, decision
 from coterie.learn.report.sections.evaluation import evaluations
+from coterie.learn.report.sections.hidden_rows import summaries
 from coterie.learn.report.sections.job import learned, parties, plan_against_fact
 from coterie.learn.report.sections.model import model
 from coterie.learn.report.sections.overlap import overlaps
@@ -32,8 +33,9 @@ def on_top(reading: Reading) -> tuple[Block, ...]:
 
 def sections(reading: Reading) -> tuple[Section, ...]:
     """In the order in which a committee reads."""
+    columns = (*profiles(reading), *summaries(reading))
     found = (
-        Section("data", DATA, (*parties(reading), *overlaps(reading), *profiles(reading))),
+        Section("data", DATA, (*parties(reading), *overlaps(reading), *columns)),
         crosstabs(reading),
         bins(reading),
         values(reading),

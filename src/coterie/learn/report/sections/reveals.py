@@ -15,6 +15,9 @@ CHINESE = {
     "which of its own rows are common": "自有样本中哪些为共有样本",
     "number of common rows": "共有样本数",
     "whether at least {least} rows are common: one bit": "共有样本是否不少于 {least} 个（1 比特）",
+    "mean and deviation of each column on all common rows, in units of its owner's whole dataset": (
+        "各列在全部共有样本上的均值与标准差（以列所有者完整数据集的均值与标准差为单位）"
+    ),
     "number of common ids, and of the rows that they make": "共有样本编号数，及其组成的样本行数",
     "how many rows {party} has of each common id": "{party} 中每个共有样本编号各有多少行",
     "number of common rows, with noise for differential privacy: epsilon {epsilon}": (
