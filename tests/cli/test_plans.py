@@ -56,6 +56,21 @@ def test_a_plan_says_what_it_rests_on(capsys: pytest.CaptureFixture[str]) -> Non
     assert "rests on" not in said(capsys, [stage(step="align")])
 
 
+def test_a_plan_says_against_whom_each_step_is_secure(capsys: pytest.CaptureFixture[str]) -> None:
+    words = {"align": "malicious", "glm": "semi-honest", "fill": "none: nothing is sent"}
+    steps = [
+        {"step": step, "statement": {"protocol": "", "helper": None, "adversary": who}}
+        for step, who in (*words.items(), ("evaluate", "semi-honest"))
+    ]
+    text = " ".join(said(capsys, [stage(*steps)]).split())
+    assert "Secure against parties that do not follow the protocol, too (malicious): align." in text
+    assert (
+        "Secure against parties that follow the protocol and keep all they see (semi-honest): glm, evaluate."
+        in text
+    )
+    assert "(malicious)" not in " ".join(said(capsys, [stage(*steps[1:])]).split())
+
+
 def test_a_plan_says_who_has_no_data_and_what_it_learns(capsys: pytest.CaptureFixture[str]) -> None:
     reveals = [{"what": "coefficients", "to": ["telecom", "regulator"], "values": 5, "kind": "coefficients"}]
     guests = {"guests": ["regulator", "telecom"], "dealer": "telecom"}

@@ -66,3 +66,14 @@ def test_it_says_who_may_look_ids_up_and_how_many(capsys: pytest.CaptureFixture[
     words = " ".join(shown(capsys, lookups).split())
     assert "lookups lender in behaviour of payments: 1,000,000 ids each, 600 in a minute" in words
     assert "lookups" not in shown(capsys)
+
+
+def test_it_says_ids_of_several_columns_and_how_large_groups_are(capsys: pytest.CaptureFixture[str]) -> None:
+    words = " ".join(shown(capsys, "min_group: 30").split())
+    assert "groups at least 30 rows" in words
+    assert "groups" not in " ".join(shown(capsys).split())
+    text = (EXAMPLES / "agreement.yaml").read_text(encoding="utf-8").partition("\ntee:")[0]
+    terms = draft(text, KEYS).model_dump(mode="json")
+    terms["datasets"][0]["id"] = ["name", "born"]
+    print_terms("credit", terms)
+    assert "id name, born;" in capsys.readouterr().out

@@ -177,6 +177,8 @@ def test_a_draft_with_roles_given(tmp_path: Path) -> None:
     assert (spec.id_names, spec.id_rule) == (("a", "b"), ("phone:CN", "trim"))
     with pytest.raises(BadInput, match=r"CT-1420.*'worse'"):
         draft_spec(path, "people", label="worse")
+    with pytest.raises(BadInput, match=r"CT-1401.*'phone:cn'"):
+        draft_spec(path, "people", id_rule=["trim", "phone:cn"])
 
 
 def test_types_come_from_all_of_the_file(tmp_path: Path) -> None:

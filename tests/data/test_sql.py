@@ -194,6 +194,18 @@ def test_what_is_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert refused(spec_of("env:LOANS_DB", "SELECT 1 AS id", (ID,)), tmp_path) == "CT-1469"
 
 
+def test_a_path_from_the_root_may_have_two_slashes_and_none_is_relative(
+    lite: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lite.execute("CREATE TABLE t (id TEXT)")
+    lite.execute("INSERT INTO t VALUES ('a')")
+    spec = spec_of("env:LOANS_DB", "SELECT id FROM t", (ID,))
+    monkeypatch.setenv("LOANS_DB", f"sqlite:///{tmp_path}/a%20{CANARY}.db")
+    assert taken(spec, tmp_path) == {"id": ["a"]}
+    monkeypatch.setenv("LOANS_DB", f"sqlite://{str(tmp_path)[1:]}/a%20{CANARY}.db")
+    assert refused(spec, tmp_path) == "CT-1467"
+
+
 def test_a_driver_that_is_not_installed() -> None:
     with pytest.raises(CoterieError, match="CT-1461") as caught:
         sql_process._driver("adbc_driver_of_nobody")

@@ -152,7 +152,8 @@ def _terms(terms: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     for one in terms["datasets"]:
         label = f"; label {one['label']}" if one.get("label") else ""
         columns = ", ".join(one["columns"]) or "none"
-        yield f"data of {one['owner']}", f"{one['name']}: id {one['id']}{label}; columns {columns}"
+        ids = one["id"] if isinstance(one["id"], str) else ", ".join(one["id"])
+        yield f"data of {one['owner']}", f"{one['name']}: id {ids}{label}; columns {columns}"
     yield "steps", "\n".join(_component(one) for one in terms["components"])
     yield "engines", ", ".join(terms["engines"]) or "none"
     yield "lookups", "\n".join(_lookup(one) for one in terms.get("lookups") or ())
@@ -160,7 +161,8 @@ def _terms(terms: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         if section := terms.get(name):
             yield title, "\n".join(_attested(section))
     yield "results", "\n".join(f"{one['kind']} to {', '.join(one['to'])}" for one in terms["results"])
-    yield "rows", f"at least {terms['min_rows']:,} common rows"
+    yield "rows", f"at least {terms['min_rows']:,} common rows, and as many of each dataset"
+    yield "groups", f"at least {terms['min_group']:,} rows" if terms.get("min_group") else ""
     yield "valid", f"{when(terms['not_before'])} to {when(terms['expires'])} UTC"
     approval = terms.get("approval") or {}
     yield "approval", ", ".join(f"{party}: {approval.get(party, 'person')}" for party in terms["parties"])

@@ -21,7 +21,7 @@ DatasetName = Annotated[str, typer.Argument(help="The dataset's name.")]
 
 @app.command()
 def draft(
-    path: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
+    path: Annotated[Path, typer.Argument(help="A CSV or Parquet file, or a folder of them.")],
     name: Annotated[str, typer.Option(help="The dataset's name.")],
     id_columns: Annotated[
         list[str] | None,

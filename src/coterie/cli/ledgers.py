@@ -114,7 +114,12 @@ def _egress(body: Body) -> str:
 
 
 def _reveal(body: Body) -> str:
-    return f"{body['step']}: {', '.join(body['to'])} learned {body['what']} ({body['values']:,})"
+    return f"{body['step']}: {', '.join(body['to'])} learned {body['what']} ({_values(body['values'])})"
+
+
+def _values(most: int) -> str:
+    """As the plan counts them: of common rows, say, as many as there could be."""
+    return "1 value" if most == 1 else f"up to {most:,} values"
 
 
 def _job(body: Body) -> str:

@@ -16,7 +16,7 @@ from coterie.errors import from_record
 from coterie.node import LookupTableView
 
 from .errors import NO_IDS
-from .output import amount, console, facts, note, say, short, show, table
+from .output import amount, console, facts, note, say, short, show, table, when
 from .state import read_text, state_of
 
 app = typer.Typer(no_args_is_help=True)
@@ -49,7 +49,7 @@ def prepare(context: typer.Context, agreement: Agreement, dataset: Dataset) -> N
             ("size", amount(made.size)),
             ("table", short(made.table)),
             ("file", made.path or ""),
-            ("next", "who may ask: coterie lookup add FILE"),
+            ("next", "copy this file, and nothing beside it, for who may ask: coterie lookup add FILE"),
         ),
     )
 
@@ -84,7 +84,7 @@ def add(context: typer.Context, file: Annotated[Path, typer.Argument(help="The t
             (
                 ("ids", f"{made.entries:,}"),
                 ("size", amount(made.size)),
-                ("made", made.created or ""),
+                ("made", f"{when(made.created)} UTC" if made.created else ""),
                 ("limits", f"{made.max_ids:,} ids in all, {made.per_minute:,} in a minute"),
             ),
         )

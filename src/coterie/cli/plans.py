@@ -15,6 +15,12 @@ __all__ = ["print_plan"]
 
 HOST_SEES = "nothing; it sees ciphertext, lengths and times"
 
+ADVERSARIES = {
+    "semi-honest": "parties that follow the protocol and keep all they see (semi-honest)",
+    "malicious": "parties that do not follow the protocol, too (malicious)",
+}
+"""What a step's statement says, in words. Steps that send nothing, and attested ones, say something else."""
+
 
 def print_plan(view: PlanView) -> None:
     """The plan as tables: steps, bytes, choices, what parties learn, and the tapes' own words for it."""
@@ -37,9 +43,9 @@ def print_plan(view: PlanView) -> None:
         )
     choices = [(step["step"], choice) for _, step in _all_steps(document) for choice in step["choices"]]
     if choices:
-        table("What was chosen by the network", ("|step", "choice"), choices, apart=True)
+        table("Protocols that were chosen, and why", ("|step", "choice"), choices, apart=True)
     learned = _learned(document)
-    table("What each party will learn", ("|party", "|step", ">values", "what"), learned, apart=True)
+    table("What each party will learn", ("|party", "|step", ">values, up to", "what"), learned, apart=True)
     disclosed = list(_disclosed(document))
     if disclosed:
         width = 5 if any(row[-1] for row in disclosed) else 4
@@ -59,6 +65,7 @@ def _print_steps(view: PlanView) -> None:
         say(f"In the tape file of {party}, dealt before the run: ≤ {amount(count)}.")
     if summary["disk"]:
         say(f"On each party's own disk, until the job ends: ≤ {amount(summary['disk'])}.")
+    _say_adversaries(document)
     _say_helpers(document)
     _say_guests(document)
     say("stage-…: the parties compare their plans, for the sizes known by then. ≤: for the largest sizes.")
@@ -106,6 +113,17 @@ def _say_helpers(document: Mapping[str, Any]) -> None:
     for helper in dict.fromkeys(helper for helper in told if helper):
         words = cell(f"It rests on {helper}.")
         console.print(words, style="bold yellow" if "SIMULATED" in helper else None)
+
+
+def _say_adversaries(document: Mapping[str, Any]) -> None:
+    """Against whom steps are secure that send: a job may have steps of both kinds."""
+    steps: dict[str, list[str]] = {}
+    for _, step in _all_steps(document):
+        adversary = (step["statement"] or {}).get("adversary", "none")
+        if adversary in ADVERSARIES:
+            steps.setdefault(adversary, []).append(step["step"])
+    for adversary, names in steps.items():
+        say(f"Secure against {ADVERSARIES[adversary]}: {', '.join(names)}.")
 
 
 def _say_guests(document: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from .csv_table import read_header, text_batches
 from .errors import COLUMN_MISSING, SPEC_INVALID
 from .parquet_table import parquet_types
 from .parts import Part, parts_of
-from .schema import STEPS, ColumnName, ColumnType, CsvSource, DatasetName
+from .schema import STEPS, ColumnName, ColumnType, CsvSource, DatasetName, IdRule
 
 __all__ = ["draft_spec"]
 
@@ -29,6 +29,7 @@ CANDIDATES: tuple[ColumnType, ...] = ("int", "float", "bool")
 
 _NAME = TypeAdapter(DatasetName)
 _COLUMN = TypeAdapter(ColumnName)
+_STEP = TypeAdapter[str](IdRule)
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,17 @@ def draft_spec(
 
     :param id_columns: the column of ids, or those of a composite id; guessed by its name if there are none.
     :param label: the label's column; none gets that role if None.
-    :param id_rule: steps of an id rule; they are checked when the description is used.
+    :param id_rule: steps of an id rule.
 
-    Raises CT-1401 for a bad dataset name, CT-1420 for a column that is not there, CT-1410 to CT-1416 for the
-    file.
+    Raises CT-1401 for a bad dataset name or a step that there is not, CT-1420 for a column that is not there,
+    CT-1410 to CT-1416 for the file.
     """
     if not _accepts(_NAME, name):
         raise SPEC_INVALID(f"name: '{name[:63]}' is not 1 to 63 of a-z, 0-9, - and _, the first a letter")
+    if unknown := [step for step in id_rule if not _accepts(_STEP, step)]:
+        raise SPEC_INVALID(
+            f"id_rule: there is no step '{unknown[0][:63]}'; there are {', '.join(STEPS)} and phone:REGION"
+        )
     parts = parts_of(path)
     if parts[0].path.suffix.lower() in (".parquet", ".pq"):
         source = ["  kind: parquet", f"  path: {_quoted(str(path.absolute()))}"]

@@ -90,14 +90,14 @@ NOT_NUMERIC = define(
     "CT-1433",
     BadInput,
     "A column of text cannot be used as numbers",
-    "Encode the column first, or leave it out.",
+    "Encode the column first, by the step onehot, or bin and woe; or leave it out of the job's `columns`.",
 )
 
 ID_DUPLICATE = define(
     "CT-1440",
     BadInput,
     "Two rows have the same id",
-    "Remove or merge the duplicate rows, or declare `duplicates: first`.",
+    "Remove or merge the duplicate rows, or declare `duplicates: first` or `all`.",
 )
 ID_NULL = define(
     "CT-1441",
@@ -152,7 +152,7 @@ SECRET_UNUSABLE = define(
     "CT-1467",
     BadInput,
     "The secret of the connection is no address of a database",
-    "Write postgresql://user:password@host/database or sqlite:///path, on one line.",
+    "Write postgresql://user:password@host/database or sqlite:///whole/path.db, on one line.",
 )
 SERVER_ABSENT = define(
     "CT-1469",

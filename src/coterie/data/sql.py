@@ -145,11 +145,13 @@ def _make(target: Path) -> None:
 
 def _driver(uri: str) -> Literal["postgresql", "sqlite"]:
     """Which driver a connection needs (CT-1467)."""
-    scheme = ""
+    scheme, host = "", ""
     with contextlib.suppress(ValueError):
-        scheme = urlsplit(uri).scheme
+        scheme, host = urlsplit(uri)[:2]
     if scheme in ("postgresql", "postgres"):
         return "postgresql"
+    if scheme == "sqlite" and host:
+        raise SECRET_UNUSABLE("the whole path of the file, from / on, comes after sqlite://")
     if scheme == "sqlite":
         return "sqlite"
     raise SECRET_UNUSABLE("it begins neither with postgresql:// nor with sqlite:///")

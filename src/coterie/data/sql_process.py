@@ -121,7 +121,8 @@ def _uri(uri: str) -> str:
 
 
 def _sqlite_uri(uri: str) -> str:
-    path = Path(unquote(urlsplit(uri).path))
+    # Some write four slashes before a path from the root, and a path that begins with two is none in a URI.
+    path = Path("/" + unquote(urlsplit(uri).path).lstrip("/"))
     found = None
     with contextlib.suppress(OSError), path.open("rb") as file:
         found = file.read(len(_SQLITE_HEAD))

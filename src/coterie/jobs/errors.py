@@ -71,7 +71,12 @@ TOO_FEW_COMMON = define(
     "Fewer rows are common to the datasets than the agreement asks for",
     "Use larger datasets, or agree on a lower minimum.",
 )
-CANCELLED = define("CT-4020", Unavailable, "The job was cancelled", "Submit it again when it is wanted.")
+CANCELLED = define(
+    "CT-4020",
+    Unavailable,
+    "The job was cancelled",
+    "When it is wanted, submit it again: coterie job again JOB.",
+)
 RESULT_REFUSED = define(
     "CT-4021",
     NotAgreed,

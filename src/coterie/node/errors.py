@@ -12,7 +12,10 @@ HOME_EXISTS = define(
     "Choose another folder, or start the node that is there.",
 )
 HOME_MISSING = define(
-    "CT-5002", BadInput, "This folder is no node's home", "Run `coterie node init` for it first."
+    "CT-5002",
+    BadInput,
+    "This folder is no node's home",
+    "Name the home by --home or COTERIE_HOME, or make one there by `coterie node init`.",
 )
 SETTINGS_INVALID = define(
     "CT-5003", BadInput, "node.yaml cannot be used", "Correct the named field and start again."
@@ -97,7 +100,7 @@ DATASET_EXISTS = define(
     "CT-5030",
     BadInput,
     "A dataset of this name is registered already",
-    "Remove it first, or choose another name.",
+    "Remove it first by `coterie dataset remove`, or choose another name.",
 )
 DATASET_UNKNOWN = define(
     "CT-5031",
