@@ -164,10 +164,14 @@ class Kept:
 
     data: bytes | None = None
     saved: int = 0
+    uses: int = 0
     cleared: bool = False
 
     def load(self) -> bytes | None:
         return self.data
+
+    def used(self) -> None:
+        self.uses += 1
 
     def save(self, data: bytes) -> None:
         self.data = data
@@ -218,7 +222,7 @@ def test_a_run_that_broke_off_goes_on(method: Method) -> None:
     assert sorted(SETS["a"][i] for i in found["a"].indices) == list(range(100, 200))
     assert [SETS["a"][i] for i in found["a"].indices] == [SETS["b"][i] for i in found["b"].indices]
     assert min(seen) == 190, "two of four buckets were done"
-    assert all(one.cleared for one in kept.values())
+    assert all(one.cleared and one.uses == 1 for one in kept.values())
     sent = meshes["a"].egress()[STEP]["b"].sent
     assert 0.4 * whole.sent["a"]["b"] < sent < 0.6 * whole.sent["a"]["b"]
 
@@ -229,6 +233,7 @@ def test_it_begins_anew_where_the_peer_cannot_go_on() -> None:
     run(SETS, BUCKETS, **{**points, "a": {**points["a"], "progress": stop_in(2, 4)}})
     kept["b"].data = None
     found, _ = run(SETS, BUCKETS, **points)
+    assert not kept["a"].uses
     assert sorted(SETS["a"][i] for i in found["a"].indices) == list(range(100, 200))
 
 

@@ -59,11 +59,11 @@ def _name(proposal: Proposal, step: Step) -> str:
 class Unfinished:
     """Where one step keeps how far it is. Implements :class:`coterie.psi.Checkpoint`."""
 
-    def __init__(self, place: Path, rows: int, found: Callable[[], None]) -> None:
+    def __init__(self, place: Path, rows: int, goes_on: Callable[[], None]) -> None:
         """:param rows: of the own dataset: no more is kept than their numbers.
-        :param found: called where something was kept.
+        :param goes_on: called where a run goes on with what was kept.
         """
-        self._place, self._found = place, found
+        self._place, self._goes_on = place, goes_on
         self._most = _BYTES_PER_ROW * rows + _MORE_BYTES
         self._useless = False
 
@@ -75,8 +75,11 @@ class Unfinished:
             return None
         if data is None or len(data) > self._most:
             return None
-        self._found()
         return data
+
+    def used(self) -> None:
+        """The run goes on with it, and sends less."""
+        self._goes_on()
 
     def save(self, data: bytes) -> None:
         """Keep it in place of what was kept before. A run that cannot keep anything goes on without."""

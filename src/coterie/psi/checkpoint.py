@@ -25,6 +25,9 @@ class Checkpoint(Protocol):
     def load(self) -> bytes | None:
         """What was saved last, or None."""
 
+    def used(self) -> None:
+        """A run goes on with what was loaded: all others can, too."""
+
     def save(self, data: bytes) -> None:
         """Keep this in place of what was saved before; durable when it returns."""
 

@@ -64,6 +64,8 @@ def begin(
         said[peer] = mesh.to(peer).recv_array("psi/hello", np.uint8, (HELLO_BYTES,)).view(_HELLO)
     if saved is not None and all(one["name"].tobytes() == saved.name for one in said.values()):
         del saved.found[min(int(one["done"][0]) for one in said.values()) :]
+        if checkpoint is not None and saved.done:
+            checkpoint.used()
         return saved
     drawn = b"".join(said[party]["draw"].tobytes() for party in order)
     return Progressed(hash_of(drawn)[:SESSION_BYTES], digest, count)
