@@ -168,9 +168,7 @@ def _reveals(context: PlanContext, told: tuple[str, ...], rows: int) -> tuple[Re
     elif context.everybody:
         reveals.append(Reveal("number of common rows", context.everybody, 1))
     if told:
-        reveals.append(
-            Reveal("list of the common ids, as the receiver writes them", told, rows, "common_ids")
-        )
+        reveals.append(Reveal("list of the common ids, as the id rule writes them", told, rows, "common_ids"))
     return tuple(reveals)
 
 

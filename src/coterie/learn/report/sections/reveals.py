@@ -23,7 +23,7 @@ CHINESE = {
     "number of common rows, with noise for differential privacy: epsilon {epsilon}": (
         "共有样本数（加入差分隐私噪声，ε = {epsilon}）"
     ),
-    "list of the common ids, as the receiver writes them": "共有样本编号清单（按接收方自身写法）",
+    "list of the common ids, as the id rule writes them": "共有样本编号清单（按编号规则的写法）",
     "number of training rows and number of test rows": "训练样本数与测试样本数",
     "the score of each row": "每个样本的评分",
     "coefficient of each feature, and the intercept": "各特征的系数与截距",
