@@ -253,7 +253,7 @@ def test_long_tables_lie_on_disk(tmp_path: Path) -> None:
         "bad",
         {"lender": plain},
         np.zeros((len(given), 32), np.uint8),
-        scratch,
+        scratch=scratch,
     )
     params = OnehotParams(columns=("lender.job",))
     state = Encoder(columns={"job": fit("job", plain["job"], params, 1)})
