@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import secrets
 import shutil
 import subprocess
@@ -14,18 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from coterie.cli import main
 from coterie.errors import CoterieError
-from coterie.ledger import Ledger
 from coterie.node import AgreementView, LookupTableView
-from coterie.node.core import Core
-from coterie.node.home import Home
 from coterie.node.messages import LookupAnswer, LookupQuestion
-from coterie.node.services import Services
-from coterie.node.store import Store
-from coterie.psi import Question, TableKey, peek_table
+from coterie.psi import Question, peek_table
 from tests.node.conftest import COMMON, ROWS, Daemon, Trio, refused
+from tests.node.own_lookups import copied, started
 from tests.node.test_hostile_peers import ask
 
 NAME = "behaviour"
@@ -188,15 +185,24 @@ def test_a_table_of_another_agreement_gives_no_answers(lookups: Lookups) -> None
     assert lookups.held("p0100") == [True]
 
 
-def test_limits_hold_over_restarts_and_at_once(trio: Trio) -> None:
+def test_limits_hold_over_restarts_and_at_once(trio: Trio, tmp_path: Path) -> None:
     one = Lookups(trio, ready(trio, max_ids=9, per_minute=9))
     assert one.held("p0100", "p0101", "p0102") == [True] * 3
     with refused("CT-1639"):
         one.held(*["p0100"] * 7)
-    assert trio.payments.stop() == 0
-    trio.payments.start()
-    trio.payments.await_up()
     assert one.asked == 3
+    asked = question(one)
+
+    async def restarted(ids: int) -> int | None:
+        async with started(home) as owner:
+            points = asked.model_copy(update={"points": asked.points * ids})
+            return (await owner.answer("lender", points)).left
+
+    home = copied(trio.payments, tmp_path)
+    assert asyncio.run(restarted(2)) == 4
+    with refused("CT-1639"):
+        asyncio.run(restarted(5))
+    assert asyncio.run(restarted(4)) == 0
 
     def asking(_number: int) -> str:
         try:
@@ -270,74 +276,27 @@ def test_a_revoked_agreement_gives_no_answers(trio: Trio) -> None:
             call()
 
 
-def test_preparing_that_is_broken_off_goes_on(
-    trio: Trio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_command_line(
+    lookups: Lookups, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """At a copy of the platform's home, in this process: stopped in the middle, the node has half a table."""
-    agreement = agreed(trio).id
-    shutil.copytree(trio.payments.home, tmp_path / "payments", ignore=shutil.ignore_patterns("jobs"))
-    (tmp_path / "payments" / "jobs").mkdir()
-    monkeypatch.setattr("coterie.psi.prepared_making.RUN_ROWS", 100)
-    monkeypatch.setattr("coterie.psi.prepared_making.PIECE", 50)
-    computed: list[int] = []
-    real = TableKey.tags
-
-    def slowly(key: TableKey, hashes: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
-        time.sleep(0.1)
-        computed.append(len(hashes))
-        return real(key, hashes, width)
-
-    monkeypatch.setattr(TableKey, "tags", slowly)
-
-    async def node(until: int) -> tuple[str, LookupTableView]:
-        home = Home.open(tmp_path / "payments")
-        store = Store(home.store_file)
-        with Ledger(home.ledger, home.identity()) as ledger:
-            core = Core(home, home.identity(), store, ledger)
-            lookups = Services.of(core).lookups
-            try:
-                begun = await lookups.prepare(agreement, NAME)
-                with refused("CT-5094"):
-                    await lookups.prepare(agreement, NAME)
-                for _ in range(2000):
-                    await asyncio.sleep(0.01)
-                    view = (await lookups.views())[0]
-                    if view.state != "preparing" or view.done >= until:
-                        break
-            finally:
-                await core.close()
-                store.close()
-        return begun.table, view
-
-    first, view = asyncio.run(node(150))
-    assert (view.state, view.total) == ("preparing", ROWS)
-    half = len(computed)
-    assert 3 <= half < ROWS / 50
-    again, view = asyncio.run(node(ROWS + 1))
-    assert (again, view.state, view.entries) == (first, "ready", ROWS)
-    assert len(computed) < half + ROWS / 50
-
-
-def run(daemon: Daemon, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """Ids come by standard input, and go out as CSV."""
+    lender, agreement = ["--home", str(lookups.trio.lender.home)], lookups.agreement
+    payments = ["--home", str(lookups.trio.payments.home)]
     command = [sys.executable, "-c", "import sys; from coterie.cli import main; sys.exit(main())"]
-    return subprocess.run(
-        [*command, "--home", str(daemon.home), *words],
-        input=typed,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_the_command_line(lookups: Lookups, tmp_path: Path) -> None:
-    """Ids come by standard input or a file, and go out as CSV."""
-    lender, agreement = lookups.trio.lender, lookups.agreement
-    asked = run(lender, "lookup", "ask", agreement, NAME, typed="p0100\nP0001\n")
+    command += [*lender, "lookup", "ask", agreement, NAME]
+    asked = subprocess.run(command, input="p0100\nP0001\n", capture_output=True, text=True, check=False)
     assert (asked.returncode, asked.stdout) == (0, "p0100,1\nP0001,0\n")
     assert "1 of 2 ids are held" in asked.stderr
-    nothing = run(lender, "lookup", "ask", agreement, NAME, typed="\n")
-    assert "CT-6005" in nothing.stderr
-    listed = run(lookups.trio.payments, "lookup", "list")
-    assert "lender" in listed.stdout
-    ledger = run(lookups.trio.payments, "ledger", "list", "--kind", "lookup")
-    assert "lender asks behaviour" in " ".join(ledger.stdout.split())
+    # One process is enough to see that they are commands.
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+
+    def typed(status: str, *words: str) -> str:
+        with pytest.raises(SystemExit, match=f"^{status}$"):
+            main([*words])
+        said = capsys.readouterr()
+        return said.out + said.err
+
+    assert "CT-6005" in typed("1", *lender, "lookup", "ask", agreement, NAME)
+    assert "lender" in typed("0", *payments, "lookup", "list")
+    ledger = typed("0", *payments, "ledger", "list", "--kind", "lookup")
+    assert "lender asks behaviour" in " ".join(ledger.split())

@@ -6,6 +6,7 @@ from .draft import draft_spec
 from .errors import ID_COLUMNS_DIFFER, ROWS_NOT_TAKEN
 from .export import write_parquet
 from .frame import HiddenRows, VerticalFrame
+from .id_stream import check_repeats, id_batches
 from .ids import Groups, keyed_ids
 from .schema import (
     Column,
@@ -57,7 +58,9 @@ __all__ = [
     "VerticalFrame",
     "YamlText",
     "asked_ids",
+    "check_repeats",
     "draft_spec",
+    "id_batches",
     "id_names",
     "inspect",
     "inspected",

@@ -32,7 +32,7 @@ from .schema import Column, CsvSource
 from .scratch import Scratch
 from .stored import Named
 
-__all__ = ["StoredCsv", "read_header", "text_batches"]
+__all__ = ["StoredCsv", "check_headers", "place_in_csv", "read_header", "text_batches", "typed_batches"]
 
 BLOCK = 1 << 24
 HEADER_LIMIT = 1 << 22
@@ -57,13 +57,7 @@ class StoredCsv:
         self._refused: dict[str, CoterieError] = {}
         self._rows: list[int] = []
         self._parts = parts
-        headers = [read_header(source, part) for part in parts]
-        for part, header in zip(parts, headers, strict=True):
-            for column in columns:
-                part.refuse_twice(column.name, header)
-            _check_header(header, part.own(columns), part)
-            if header != headers[0]:
-                raise PARTS_DIFFER(f"{part.at('the header')} is not that of {parts[0].name}")
+        check_headers(source, parts, columns)
         schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in columns])
         large = scratch is not None and sum(part.path.stat().st_size for part in parts) >= LARGE
         if scratch is not None and large:
@@ -92,13 +86,13 @@ class StoredCsv:
                 raise refused
 
     def _line(self, part: Part, row: int) -> str:
-        return _place(self._source, part)(row)
+        return place_in_csv(self._source, part)(row)
 
     def _batches(self, *, stream: bool) -> Iterator[pa.RecordBatch]:
         for part in self._parts:
             own = part.own(list(self._columns.values()))
             rows = 0
-            for batch in _part_batches(self._source, part, own, stream=stream):
+            for batch in typed_batches(self._source, part, own, stream=stream):
                 yield self._checked(part, batch, rows)
                 rows += batch.num_rows
             self._rows.append(rows)
@@ -120,12 +114,29 @@ class StoredCsv:
         return checked_values(values, column, lambda row: part.at(self._line(part, before + row)))
 
 
-def _part_batches(
-    source: CsvSource, part: Part, columns: Sequence[Column], *, stream: bool
+def check_headers(source: CsvSource, parts: Sequence[Part], columns: Sequence[Column]) -> None:
+    """Raise CT-1410 to CT-1416, CT-1420, CT-1421, CT-1425 where the files do not have these columns, each
+    file the same.
+    """
+    headers = [read_header(source, part) for part in parts]
+    for part, header in zip(parts, headers, strict=True):
+        for column in columns:
+            part.refuse_twice(column.name, header)
+        _check_header(header, part.own(columns), part)
+        if header != headers[0]:
+            raise PARTS_DIFFER(f"{part.at('the header')} is not that of {parts[0].name}")
+
+
+def typed_batches(
+    source: CsvSource, part: Part, columns: Sequence[Column], *, stream: bool, block: int = BLOCK
 ) -> Iterator[pa.RecordBatch]:
-    """The declared columns, of the declared types, nulls as nulls. No other column is converted."""
+    """The declared columns, of the declared types, nulls as nulls. No other column is converted.
+
+    :param stream: block by block, or all of a small file at once, which is on all cores.
+    :param block: bytes of a block. Arrow reads some 36 of them ahead of who takes them slowly.
+    """
     with CheckedText(part.path, part.name) as text:
-        reader = _guarded(text, lambda: _open_typed(text, source, columns, stream=stream))
+        reader = _guarded(text, lambda: _open_typed(text, source, columns, stream=stream, block=block))
         stopped = reader is None
         while reader is not None and (batch := _guarded(text, lambda: next(reader, _END))) is not _END:
             if batch is None:
@@ -165,7 +176,7 @@ def text_batches(source: CsvSource, part: Part, names: Sequence[str]) -> Iterato
         raise reader.explain(part)
 
 
-def _place(source: CsvSource, part: Part) -> Callable[[int], str]:
+def place_in_csv(source: CsvSource, part: Part) -> Callable[[int], str]:
     """Says on which line of the file row ``i`` starts; quoted line breaks and empty lines count too."""
 
     def place(row: int) -> str:
@@ -233,12 +244,11 @@ def _convert_options(source: CsvSource, types: dict[str, pa.DataType]) -> pacsv.
 
 
 def _open_typed(
-    text: CheckedText, source: CsvSource, columns: Sequence[Column], *, stream: bool
+    text: CheckedText, source: CsvSource, columns: Sequence[Column], *, stream: bool, block: int
 ) -> Iterator[pa.RecordBatch]:
-    """Block by block, or all of a small file at once, which is on all cores."""
     types = {column.name: ARROW_TYPES[column.type] for column in columns}
     options = {
-        "read_options": pacsv.ReadOptions(block_size=BLOCK),
+        "read_options": pacsv.ReadOptions(block_size=block),
         "parse_options": _parse_options(source),
         "convert_options": _convert_options(source, types),
     }
@@ -316,7 +326,7 @@ def _diagnosis(source: CsvSource, part: Part, columns: Sequence[Column]) -> Cote
             ]
             if found:
                 row, column = min(found, key=lambda one: one[0])
-                where = part.at(_place(source, part)(before + row))
+                where = part.at(place_in_csv(source, part)(before + row))
                 cell = batch[column.name][row].as_py()
                 if cell == column.name:
                     return HEADER_REPEATED(where)

@@ -203,9 +203,8 @@ def facts_of(spec: DatasetSpec, owner: str, ids: Ids) -> DatasetFacts:
 def ids_of(schema: DatasetSpec | DatasetFacts, stored: Stored) -> Ids:
     """The ids of an opened source, as its owner has declared them or told of them. Raises CT-1423, CT-1440,
     CT-1441, CT-1444."""
-    policy = Policy(schema.id_columns, schema.rules)
-    if isinstance(schema, DatasetSpec):
-        policy = replace(policy, missing=schema.missing_ids, duplicates=schema.duplicates)
-    elif schema.ids is not None:  # what others are told of, and have, is without the rows that are left out
+    policy = Policy.of(schema)
+    if isinstance(schema, DatasetFacts) and schema.ids is not None:
+        # What others are told of, and have, is without the rows that are left out.
         policy = replace(policy, duplicates="all")
     return read_ids([stored.raw(column) for column in schema.id_columns], policy, stored.place)

@@ -14,9 +14,19 @@ from coterie import _kernels
 
 from .errors import HEADER_REPEATED, ID_DUPLICATE, ID_NONE, ID_NULL, KEY_INVALID
 from .rules import normalise, text_buffers
-from .schema import Column, Duplicates, IdRule, MissingIds
+from .schema import Column, DatasetFacts, DatasetSpec, Duplicates, IdRule, MissingIds
 
-__all__ = ["Groups", "Ids", "Policy", "composed", "decomposed", "keyed_ids", "read_ids"]
+__all__ = [
+    "Groups",
+    "Ids",
+    "Policy",
+    "column_words",
+    "composed",
+    "decomposed",
+    "keyed_ids",
+    "present",
+    "read_ids",
+]
 
 KEY_BYTES = 32
 _DIGITS = 19
@@ -38,6 +48,13 @@ class Policy:
     rules: tuple[tuple[IdRule, ...], ...]
     missing: MissingIds = "refuse"
     duplicates: Duplicates = "refuse"
+
+    @classmethod
+    def of(cls, schema: DatasetSpec | DatasetFacts) -> Policy:
+        """As the owner has declared it; with the rules alone of what others are told."""
+        if isinstance(schema, DatasetSpec):
+            return cls(schema.id_columns, schema.rules, schema.missing_ids, schema.duplicates)
+        return cls(schema.id_columns, schema.rules)
 
 
 @dataclass(frozen=True)
@@ -92,6 +109,23 @@ def read_ids(raw: Sequence[pa.ChunkedArray], policy: Policy, place: Callable[[in
 
     Raises CT-1440, CT-1441, CT-1423, CT-1444.
     """
+    ids, kept = present(raw, policy, place)
+    read = len(raw[0])
+    if not len(ids):
+        raise ID_NONE(f"in {read} rows")
+    values, firsts, groups = _distinct(ids, kept, policy, place)
+    if firsts is not None:
+        kept = firsts if kept is None else kept[firsts]
+    return Ids(values, kept, groups, read, read - len(ids))
+
+
+def present(
+    raw: Sequence[pa.ChunkedArray], policy: Policy, place: Callable[[int], str]
+) -> tuple[pa.LargeStringArray, Rows | None]:
+    """The ids of the rows that have one, equal ones too, and which rows these are; None for all.
+
+    Raises CT-1441, CT-1423.
+    """
     for values, column in zip(raw, policy.columns, strict=True):
         if not pa.types.is_integer(values.type):
             header = pc.index(values, pa.scalar(column.name, values.type)).as_py()
@@ -107,13 +141,8 @@ def read_ids(raw: Sequence[pa.ChunkedArray], policy: Policy, place: Callable[[in
     kept: Rows | None = None
     if absent.any():
         kept = np.flatnonzero(~absent)
-        if not len(kept):
-            raise ID_NONE(f"in {len(absent)} rows")
         parts = [part.take(pa.array(kept)) for part in parts]
-    values, firsts, groups = _distinct(composed(parts), kept, policy, place)
-    if firsts is not None:
-        kept = firsts if kept is None else kept[firsts]
-    return Ids(values, kept, groups, len(absent), int(absent.sum()))
+    return composed(parts), kept
 
 
 def _why(given: bool, part: pa.Scalar) -> str:
@@ -136,10 +165,10 @@ def _distinct(
     if policy.duplicates == "refuse":
         second = int(np.flatnonzero(codes != np.arange(len(codes)))[0])
         first = int(np.flatnonzero(codes == codes[second])[0])
-        names = ", ".join(f"'{column.name}'" for column in policy.columns)
         where = [place(row if kept is None else int(kept[row])) for row in (first, second)]
-        what = "column" if len(policy.columns) == 1 else "columns"
-        raise ID_DUPLICATE(f"{what} {names}, {where[0]} and {where[1]}, compared by the id rule")
+        raise ID_DUPLICATE(
+            f"{column_words(policy.columns)}, {where[0]} and {where[1]}, compared by the id rule"
+        )
     if policy.duplicates == "first":
         highest = np.maximum.accumulate(codes)
         firsts = np.flatnonzero(np.concatenate([[True], highest[1:] > highest[:-1]]))
@@ -147,6 +176,12 @@ def _distinct(
     order = np.argsort(codes, kind="stable").astype(np.int64)
     offsets = np.concatenate([[0], np.cumsum(np.bincount(codes))]).astype(np.int64)
     return encoded.dictionary, None, Groups(offsets, order)
+
+
+def column_words(columns: Sequence[Column]) -> str:
+    """The names as errors tell them."""
+    names = ", ".join(f"'{column.name}'" for column in columns)
+    return f"{'column' if len(columns) == 1 else 'columns'} {names}"
 
 
 def _all_different(ids: pa.LargeStringArray) -> bool:

@@ -27,11 +27,13 @@ from .errors import (
 from .files import check_path
 from .parts import Part, Places
 from .schema import Column, ColumnType
-from .stored import Named
+from .stored import Named, no_columns
 
 __all__ = ["StoredParquet", "StoredTable", "converted", "may_be", "parquet_types"]
 
 R = TypeVar("R")
+PIECE = 1 << 20
+"""Bytes of a column that are read at once where its rows are taken some at a time."""
 MOST_OPEN = 64
 """Files of a folder that stay open from the first look at them to the last."""
 
@@ -61,6 +63,26 @@ class _Opened:
             if _stamp(source) != self._stamp or table.num_rows != self.rows:
                 raise SOURCE_CHANGED(self.part.name)
             return table
+        finally:
+            if self._kept is None:
+                source.close()
+
+    def pieces(self, names: Sequence[str], rows: int) -> Iterator[pa.Table]:
+        """The same, so many rows at a time, however long the file's row groups are."""
+        source = self._kept or _open(self.part)
+        try:
+            if _stamp(source) != self._stamp:
+                raise SOURCE_CHANGED(self.part.name)
+            # With pre_buffer, Arrow would read all of a row group's column at once.
+            opened = partial(pq.ParquetFile, source, buffer_size=PIECE, pre_buffer=False)
+            with _guarded(self.part.name, opened) as file:
+                batches = file.iter_batches(batch_size=rows, columns=list(names), use_threads=False)
+                read = 0
+                while (batch := _guarded(self.part.name, lambda: next(batches, None))) is not None:
+                    read += batch.num_rows
+                    yield pa.Table.from_batches([batch])
+            if _stamp(source) != self._stamp or read != self.rows:
+                raise SOURCE_CHANGED(self.part.name)
         finally:
             if self._kept is None:
                 source.close()
@@ -129,8 +151,32 @@ class StoredParquet:
                 start += file.rows
             yield column.name, pa.chunked_array(chunks, ARROW_TYPES[column.type])
 
+    def pieces(self, columns: Sequence[Column], rows: int) -> Iterator[tuple[list[pa.ChunkedArray], Place]]:
+        """(at most ``rows``,) of each column as :meth:`raw` gives it, of one file, and where row ``i`` of
+        these is. Raises as :meth:`raw`."""
+        start = 0
+        for file in self._files:
+            own = [column.name for column in file.part.own(columns)]
+            # Where the folders' names tell all, there is still the number of rows.
+            tables = file.pieces(own, rows) if own else _no_columns(file.rows, rows)
+            for table in tables:
+                place = partial(self._place_after, start)
+                yield [_piece(file.part, table, column, place) for column in columns], place
+                start += table.num_rows
+
     def _place_after(self, start: int, row: int) -> str:
         return self.place(start + row)
+
+
+def _no_columns(count: int, rows: int) -> Iterator[pa.Table]:
+    for start in range(0, count, rows):
+        yield no_columns(min(rows, count - start))
+
+
+def _piece(part: Part, table: pa.Table, column: Column, place: Place) -> pa.ChunkedArray:
+    if column.name in part.keys:
+        return pa.chunked_array([part.constant(column, table.num_rows)])
+    return converted(table[column.name], column, place)
 
 
 class StoredTable:

@@ -10,7 +10,6 @@ import asyncio
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from coterie.agreement import LOOKUP_NOT_GRANTED, Agreement, LookupTerms, standing
 from coterie.crypto import atomic_write, canonical, now, parse_json, write_error
-from coterie.data import Dataset, Scratch, keyed_ids, load
+from coterie.data import check_repeats, id_batches, keyed_ids
 from coterie.errors import UNEXPECTED, CoterieError
 from coterie.psi import TableBinding, TableHead, TableKey, peek_table, prepare
 
@@ -39,8 +38,6 @@ __all__ = ["Lookups", "binding_of"]
 
 POINT = 32
 MOST_POINTS = 1 << 16
-CHUNK = 1 << 20
-"""Ids that are hashed at once."""
 
 _LARGEST_ABOUT = 64 * 1024
 
@@ -53,6 +50,7 @@ class About(BaseModel):
     binding: TableBinding
     rules: tuple[tuple[str, ...], ...]
     rows: int
+    """With an id, those that repeat one too."""
 
 
 @dataclass
@@ -106,11 +104,11 @@ class Lookups:
         if (running := self._making.get(place)) is not None and running.error is None:
             raise TABLE_BUSY(f"{running.done:,} of {running.total:,} ids", party=self._core.name)
         await self._datasets.check_unchanged(dataset)
-        facts = self._datasets.facts(dataset)
-        rules = tuple(tuple(rule) for rule in facts.rules)
-        about = About(binding=binding_of(found, terms), rules=rules, rows=facts.rows)
+        view = self._datasets.show(dataset)
+        rules = tuple(tuple(rule) for rule in self._datasets.facts(dataset).rules)
+        about = About(binding=binding_of(found, terms), rules=rules, rows=view.rows + view.repeated)
         table, key = await asyncio.to_thread(self._begun, about)
-        making = Making(found.id, dataset, table, facts.rows)
+        making = Making(found.id, dataset, table, about.rows)
         self._making[place] = making
         self._core.spawn(
             f"preparing {dataset}", self._make(making, about, key, self._agreements.id_key(found))
@@ -153,26 +151,27 @@ class Lookups:
             making.error = UNEXPECTED(type(error).__name__, party=self._core.name)
 
     def _made(self, making: Making, about: About, key: TableKey, id_key: bytes) -> TableHead:
-        spec = self._datasets.spec(making.dataset)
-        dataset = load(spec, [], Scratch(self._core.home.jobs))
-        making.total = len(dataset.ids)
+        spec, facts = self._datasets.spec(making.dataset), self._datasets.facts(making.dataset)
 
         def progress(done: int, _total: int, _what: str) -> None:
             making.done = done
             if making.stop.is_set():
                 raise NODE_STOPPED("a table was being prepared", party=self._core.name)
 
+        def check(different: int) -> None:
+            check_repeats(spec, facts, about.rows, different)
+
         folder = self._folder / making.table
-        ids = _hashed(dataset, id_key)
         return prepare(
-            ids,
-            len(dataset.ids),
+            (keyed_ids(ids, id_key) for ids in id_batches(spec)),
+            about.rows,
             key,
             about.binding,
             self._core.identity,
             folder / "table",
             folder / "work",
             rules=about.rules,
+            check=check,
             progress=progress,
         )
 
@@ -323,8 +322,3 @@ def _points(data: bytes, peer: str) -> NDArray[np.uint8]:
     if not 1 <= len(data) <= POINT * MOST_POINTS or len(data) % POINT:
         raise LOOKUP_MALFORMED(f"{len(data)} bytes", party=peer)
     return np.frombuffer(data, dtype=np.uint8).reshape(-1, POINT)
-
-
-def _hashed(dataset: Dataset, key: bytes) -> Iterator[NDArray[np.uint8]]:
-    for start in range(0, len(dataset.ids), CHUNK):
-        yield keyed_ids(dataset.ids.slice(start, CHUNK), key)

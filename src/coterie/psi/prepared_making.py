@@ -65,6 +65,7 @@ def prepare(
     work: Path,
     *,
     rules: Sequence[Sequence[str]] = (),
+    check: Callable[[int], None] | None = None,
     progress: Progress | None = None,
 ) -> TableHead:
     """Make the table of these ids at ``target``. It is there whole or not at all, readable by its owner
@@ -74,6 +75,8 @@ def prepare(
     :param rows: how many there are.
     :param work: a folder for what is half done, kept where this fails and gone when it is done. It takes
         about as many bytes as the table three times.
+    :param check: called with the number of different ids before the table is there; may raise, so that none
+        is made.
     :param progress: called as ``progress(done, total, what)``, in ids; may raise to cancel.
 
     Errors: CT-2001 (no ids), CT-2035 (more or fewer than ``rows``), CT-1120, CT-1121, CT-1122 (disk).
@@ -98,6 +101,8 @@ def prepare(
         raise ROWS_CHANGED(f"{'more than ' if done > rows else ''}{min(done, rows)}, and not {rows}")
     merged = work / "merged"
     entries, limits = _merge(runs, width, bucket_bytes(rows), merged)
+    if check:
+        check(entries)
     head = TableHead(
         **binding.model_dump(),
         owner=Owner(name=signer.public.name, key=signer.public.key),
@@ -172,16 +177,12 @@ def _merge(runs: list[Path], width: int, bucket: int, target: Path) -> tuple[int
     """Write the rests of all different tags in ascending order; how many, and how many are before each
     bucket.
     """
-    try:
-        tags = [np.memmap(path, np.uint8, "r", offset=_DIGEST).reshape(-1, width) for path in runs]
-    except OSError as error:
-        raise CANNOT_READ(f"{target.parent}: {error.strerror}") from error
-    cuts = np.stack([_cuts(run) for run in tags])
+    cuts = np.stack([_cuts(_read(run, width)) for run in runs])
     counts = np.zeros(256**bucket, dtype=np.uint64)
     entries = 0
     with Draft(target) as draft:
         for first, last in _ranges(cuts.sum(axis=0)):
-            parts = [run[cut[first] : cut[last]] for run, cut in zip(tags, cuts, strict=True)]
+            parts = [_read(run, width, cut[first], cut[last]) for run, cut in zip(runs, cuts, strict=True)]
             together = np.concatenate(parts)
             together = together[_order(together)]
             fresh = np.ones(len(together), dtype=bool)
@@ -195,6 +196,16 @@ def _merge(runs: list[Path], width: int, bucket: int, target: Path) -> tuple[int
             draft.write(np.ascontiguousarray(together[:, bucket:]).data)
         draft.publish()
     return entries, np.concatenate([np.zeros(1, np.uint64), np.cumsum(counts, dtype=np.uint64)])
+
+
+def _read(run: Path, width: int, first: int = 0, last: int | None = None) -> NDArray[np.uint8]:
+    """Tags of a run. Read and not mapped: pages of all runs would be in memory together."""
+    count = -1 if last is None else width * (last - first)
+    try:
+        tags = np.fromfile(run, np.uint8, count, offset=_DIGEST + width * first)
+    except OSError as error:
+        raise CANNOT_READ(f"{run}: {error.strerror}") from error
+    return tags.reshape(-1, width)
 
 
 def _cuts(run: NDArray[np.uint8]) -> NDArray[np.int64]:
