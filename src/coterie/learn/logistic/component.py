@@ -35,6 +35,7 @@ from coterie.learn.linear import (
 )
 from coterie.learn.logistic import clear
 from coterie.learn.logistic.design import COEFFICIENT_FRAC, Design, design
+from coterie.learn.logistic.hidden_step import plan_hidden, run_hidden
 from coterie.learn.logistic.mpc import MODEL, inputs, training
 from coterie.learn.logistic.params import LogisticParams
 from coterie.learn.logistic.preparation import Block, prepare
@@ -57,17 +58,21 @@ class Logistic(Component[LogisticParams], SavesLinear):
 
     Errors: CT-3001 without aligned rows, CT-3050 without known bounds, CT-2101 where the sizes do not fit the
     ring; before anything is sent CT-3027, CT-3028, CT-3051 (features), CT-1501, CT-1502, CT-3016 (label);
-    CT-2108 where a logit leaves its range.
+    CT-2108 where a logit leaves its range. On hidden rows, of which "coefficients" alone come: CT-3136,
+    CT-3215, CT-3218.
     """
 
     name: ClassVar[str] = "logistic"
     summary: ClassVar[str] = "Train a logistic regression over the columns of all parties."
     Parameters: ClassVar = LogisticParams
     engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    takes_hidden: ClassVar[bool] = True
 
     def plan(self, context: PlanContext, params: LogisticParams) -> StepPlan:
         shape = _training_shape(context)
         given = params.model_dump(mode="json")
+        if shape.hidden is not None:
+            return StepPlan(context.step, self.name, given, **plan_hidden(context, shape, params))
         if context.engine != "mpc":
             clear_facts = ModelFacts(_columns(shape), 0, CLEAR_BOUND, params)
             context.models[context.step] = clear_facts
@@ -99,7 +104,9 @@ class Logistic(Component[LogisticParams], SavesLinear):
 
     def run(self, context: RunContext, params: LogisticParams) -> None:
         try:
-            if context.engine == "mpc":
+            if _training_shape(context.planning).hidden is not None:
+                run_hidden(context, params)
+            elif context.engine == "mpc":
                 self._run_mpc(context, params)
             else:
                 self._run_clear(context, params)
