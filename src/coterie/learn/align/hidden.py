@@ -79,15 +79,20 @@ def units(values: Floats) -> Floats:
     """(2, columns): mean and deviation in an owner's whole dataset, of known values; 1 for deviation 0."""
     known = np.isfinite(values)
     count = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, values, 0.0).sum(axis=0) / count
-    deviation = np.sqrt((np.where(known, values - mean, 0.0) ** 2).sum(axis=0) / count)
-    return np.stack([mean, np.where(deviation > 0, deviation, 1.0)])
+    # Powers of two change no digit, and keep the sums and squares of any numbers within range.
+    whole = np.where(known, values, 0.0)
+    _, power = np.frexp(np.abs(whole).max(axis=0, initial=0.0))
+    whole = np.ldexp(whole, -power)
+    mean = whole.sum(axis=0) / count
+    deviation = np.ldexp(np.sqrt((np.where(known, whole - mean, 0.0) ** 2).sum(axis=0) / count), power)
+    return np.stack([np.ldexp(mean, power), np.where(deviation > 0, deviation, 1.0)])
 
 
 def prepared(values: Floats) -> Floats:
     """(n, columns) of an owner's whole dataset, NaN where missing: mean 0, deviation 1, within ``CLIP``."""
     mean, deviation = units(values)
-    made: Floats = np.where(np.isfinite(values), values - mean, 0.0) / deviation
+    # By halves: the difference of two numbers may be beyond the largest.
+    made: Floats = np.where(np.isfinite(values), values / 2 - mean / 2, 0.0) / deviation * 2
     return made.clip(-CLIP, CLIP)
 
 
