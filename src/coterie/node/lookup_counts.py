@@ -3,8 +3,8 @@
 The store holds the exact numbers. The ledger has an entry for each minute in which a party asks, written
 before the first answer of that minute: how many it has asked for before, and how many more it can get in this
 minute. So the ledger bounds the number at every time, grows by minutes and not by questions, and a store that
-was lost or put back from an old copy does not give a party anything again; but from a copy that was made within
-the last minute in which the party asked, what it asked for in the rest of that minute.
+was lost or put back from an old copy does not give a party anything again; but from a copy that was made
+within the last minute in which the party asked, what it asked for in the rest of that minute.
 """
 
 from __future__ import annotations
