@@ -46,7 +46,7 @@ def draft(
     if output.exists():
         raise FILE_EXISTS(str(output))
     atomic_write(output.absolute(), text.encode(), 0o644)
-    say(f"{output} describes {path}. Read it, correct it, then: coterie dataset add {output}")
+    say(f"{output} describes {path}. Read it, correct it, then:\ncoterie dataset add {output}")
 
 
 @app.command()

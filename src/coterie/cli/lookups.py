@@ -16,7 +16,7 @@ from coterie.errors import from_record
 from coterie.node import LookupTableView
 
 from .errors import NO_IDS
-from .output import amount, console, facts, note, say, short, show, table, when
+from .output import amount, cell, console, facts, note, say, short, show, table, when
 from .state import read_text, state_of
 
 app = typer.Typer(no_args_is_help=True)
@@ -48,10 +48,11 @@ def prepare(context: typer.Context, agreement: Agreement, dataset: Dataset) -> N
             ("ids", f"{made.entries:,}"),
             ("size", amount(made.size)),
             ("table", short(made.table)),
-            ("file", made.path or ""),
-            ("next", "copy this file, and nothing beside it, for who may ask: coterie lookup add FILE"),
+            ("next", "copy the file, and nothing beside it, for who may ask: coterie lookup add FILE"),
         ),
     )
+    # In one piece, to be copied: it is longer than most lines.
+    console.print(cell(f"  file    {made.path or ''}"), soft_wrap=True)
 
 
 def _follow(client: Client, begun: LookupTableView, *, quiet: bool) -> LookupTableView:
@@ -96,6 +97,7 @@ def list_tables(context: typer.Context) -> None:
     state = state_of(context)
     with state.client() as client:
         found = client.lookup_tables()
+        names = {one.id: one.name for one in client.agreements()}
     if show(state, found):
         return
     if not found:
@@ -110,7 +112,7 @@ def list_tables(context: typer.Context) -> None:
             amount(one.size),
             ", ".join(f"{party} {count:,}" for party, count in one.asked.items()),
             f"{one.max_ids:,}",
-            short(one.agreement),
+            names.get(one.agreement, short(one.agreement)),
         )
         for one in found
     ]
