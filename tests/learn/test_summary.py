@@ -13,6 +13,7 @@ from coterie.errors import CoterieError
 from coterie.learn.align import Align
 from coterie.learn.component import FrameShape, HiddenShape, PlanContext
 from coterie.learn.describe import Describe
+from coterie.learn.logistic import Logistic, LogisticParams
 from coterie.learn.report import Report
 from coterie.learn.secure import traced
 from coterie.learn.summary import Summary, SummaryParams, mpc
@@ -160,13 +161,29 @@ def test_a_column_of_texts_is_refused() -> None:
 
 
 def test_a_million_rows_fit_the_ring() -> None:
-    shape = FrameShape(1, {}, "lender", "bad", hidden=HiddenShape("lender", "shop", 20, 10**6))
-    context = PlanContext(
+    task = Task("lender", "shop", 1_300_672, 2, 2, 20, 10**6, ("shop",), count=False)
+    assert traced(summing(task), planned(20, 10**6), to=("shop",)).rounds
+    assert SummaryParams().count is False
+
+
+@pytest.mark.parametrize(
+    ("component", "params"), [(Summary(), SummaryParams()), (Logistic(), LogisticParams())]
+)
+def test_a_number_of_rows_that_is_known_too_little_is_refused(component: Any, params: Any) -> None:
+    with pytest.raises(CoterieError) as caught:
+        component.plan(planned(20, 20 * 2**16 + 1), params)
+    assert caught.value.code == "CT-3219"
+
+
+def planned(least: int, most: int) -> PlanContext:
+    hidden = HiddenShape("lender", "shop", least, most)
+    shape = FrameShape(1000, {"lender": ("a",), "shop": ("b",)}, "lender", "bad", hidden=hidden)
+    return PlanContext(
         engine="mpc",
-        step="summary",
+        step="step",
         parties=("lender", "shop"),
         dealer="hub",
-        receivers={},
+        receivers={"profile": ("shop",), "coefficients": ("shop",)},
         dataset_rows={},
         columns={},
         label_holder="lender",
@@ -174,9 +191,6 @@ def test_a_million_rows_fit_the_ring() -> None:
         frames={"all": shape},
         models={},
     )
-    task = Task("lender", "shop", 1_300_672, 2, 2, 20, 10**6, ("shop",), count=False)
-    assert traced(summing(task), context, to=("shop",)).rounds
-    assert SummaryParams().count is False
 
 
 def test_the_report_has_it() -> None:

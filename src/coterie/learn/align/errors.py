@@ -1,4 +1,4 @@
-"""Error codes of ``align``: 3220 to 3229; of hidden rows 3213 to 3215."""
+"""Error codes of ``align``: 3220 to 3229; of hidden rows 3213 to 3215 and 3219."""
 
 from coterie.errors import BadInput, NotAgreed, PeerMisbehaved, define
 
@@ -7,6 +7,7 @@ __all__ = [
     "LEFT_UNKNOWN",
     "LIST_GRANTED",
     "NOT_NUMBERS",
+    "NUMBER_TOO_OPEN",
     "ROWS_UNBOUNDED",
     "TOO_FEW_HIDDEN",
     "TOO_MANY_ROWS",
@@ -31,6 +32,12 @@ NOT_NUMBERS = define(
     "Leave these columns out, or make numbers of them in the dataset.",
 )
 
+NUMBER_TOO_OPEN = define(
+    "CT-3219",
+    BadInput,
+    "The number of common rows is known too little to divide by it on shares",
+    "Agree on a larger `min_rows`: a 65536th of the smaller dataset's rows at least.",
+)
 LEFT_UNKNOWN = define(
     "CT-3220",
     BadInput,

@@ -16,13 +16,15 @@ from coterie.learn.component import FrameShape, HiddenShape, PlanContext, Reveal
 from coterie.learn.errors import IDS_REPEATED, TWO_PARTIES
 from coterie.psi import STATEMENT_HIDDEN
 
-from .errors import LIST_GRANTED, NOT_NUMBERS, TOO_FEW_HIDDEN
+from .errors import LIST_GRANTED, NOT_NUMBERS, NUMBER_TOO_OPEN, TOO_FEW_HIDDEN
 from .hidden import Layout, joined, messages, prepared, units
 
-__all__ = ["check_hidden", "need_numbers", "plan_hidden", "run_hidden"]
+__all__ = ["check_hidden", "need_means", "need_numbers", "plan_hidden", "run_hidden"]
 
 PAIR = 2
 FEWEST = 2
+WIDEST = 1 << 16
+"""Between the ends of what a reciprocal on shares takes."""
 TEXTS = ("text", "category")
 _BINS = b"coterie/align/bins/v1".ljust(32, b"\0")
 """Public: the keys of hidden rows are hashes of their places, which say nothing."""
@@ -114,6 +116,12 @@ def need_numbers(context: PlanContext, owner: str, columns: Sequence[str]) -> No
     types = context.types.get(owner, {})
     if texts := [name for name in columns if types.get(name) in TEXTS]:
         raise NOT_NUMBERS(f"of {owner}: {', '.join(texts)}", step=context.step)
+
+
+def need_means(context: PlanContext, shape: HiddenShape) -> None:
+    """Where a step divides by the number of common rows. Errors: CT-3219."""
+    if shape.most > WIDEST * shape.least:
+        raise NUMBER_TOO_OPEN(f"from {shape.least} to {shape.most}", step=context.step)
 
 
 def _layout(context: PlanContext) -> Layout:

@@ -59,7 +59,7 @@ class Logistic(Component[LogisticParams], SavesLinear):
     Errors: CT-3001 without aligned rows, CT-3050 without known bounds, CT-2101 where the sizes do not fit the
     ring; before anything is sent CT-3027, CT-3028, CT-3051 (features), CT-1501, CT-1502, CT-3016 (label);
     CT-2108 where a logit leaves its range. On hidden rows, of which "coefficients" alone come: CT-3136,
-    CT-3215, CT-3218.
+    CT-3215, CT-3218, CT-3219.
     """
 
     name: ClassVar[str] = "logistic"

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from coterie.crypto import canonical
 from coterie.errors import CoterieError
-from coterie.learn.align import need_numbers, prepared, units
+from coterie.learn.align import need_means, need_numbers, prepared, units
 from coterie.learn.component import FrameShape, PlanContext, Reveal, RunContext, Statement
 from coterie.learn.documents import Document
 from coterie.learn.errors import NOBODY_RECEIVES
@@ -58,13 +58,15 @@ class HiddenCoefficients(Document):
 def plan_hidden(context: PlanContext, shape: FrameShape, params: LogisticParams) -> dict[str, Any]:
     """What the plan says, as fields of :class:`~coterie.learn.component.StepPlan`.
 
-    Errors: CT-3136 where nobody may receive the coefficients, CT-3215 for texts, CT-3218.
+    Errors: CT-3136 where nobody may receive the coefficients, CT-3215 for texts, CT-3218, CT-3219.
     """
     to = context.receiving("coefficients")
     if not to:
         raise NOBODY_RECEIVES("'coefficients'", step=context.step)
     if params.optimizer != "nesterov":
         raise OPTIMIZER_UNFIT(f"'{params.optimizer}'", step=context.step)
+    assert shape.hidden is not None  # asked before
+    need_means(context, shape.hidden)
     for party, names in shape.columns.items():
         need_numbers(context, party, names)
     rows = _rows(shape, params)

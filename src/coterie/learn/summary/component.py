@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coterie.data import HiddenRows
-from coterie.learn.align import need_numbers, prepared, units
+from coterie.learn.align import need_means, need_numbers, prepared, units
 from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
 from coterie.learn.errors import NOBODY_RECEIVES
 from coterie.learn.secure import computed, needs_of, served, traced
@@ -33,7 +33,7 @@ class Summary(Component[SummaryParams]):
     stay unknown; in units of the owners' whole datasets.
 
     Errors: CT-3136 where nobody may receive it, CT-3216 where the rows are not hidden, CT-3217 where there
-    are no columns, CT-2101 where the rows are too many for the fewest that may be common, CT-3215 for
+    are no columns, CT-3219 where the rows are too many for the fewest that may be common, CT-3215 for
     a column of texts.
     """
 
@@ -86,6 +86,7 @@ def _task(context: PlanContext, params: SummaryParams) -> Task:
     if shape is None or shape.hidden is None:
         raise NOT_HIDDEN("", step=context.step)
     hidden = shape.hidden
+    need_means(context, hidden)
     for party, names in shape.columns.items():
         need_numbers(context, party, names)
     if not shape.width:
