@@ -196,6 +196,15 @@ def test_a_draft_without_an_id_says_so(tmp_path: Path) -> None:
     assert code_of(text)[0] == "CT-1401"
 
 
+def test_a_draft_shows_names_as_they_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("手机,年龄,a\u200bb\n13800000001,3,1\n")
+    text = draft_spec(path, "people", id_columns=["手机"])
+    assert '"手机", type: int, role: id' in text
+    assert '"a\\u200bb"' in text
+    assert [c.name for c in parse_spec(text, folder=tmp_path).columns] == ["手机", "年龄", "a\u200bb"]
+
+
 def test_a_draft_of_a_parquet_file(tmp_path: Path) -> None:
     path = tmp_path / "people.parquet"
     table = {"user_id": [1, 2], "x": [1.0, 2.0], "b": [True, False], "t": ["a", "b"], "raw": [b"1", b"2"]}

@@ -181,8 +181,8 @@ def _id_among(names: list[str]) -> tuple[str, ...]:
 
 
 def _quoted(text: str) -> str:
-    """A YAML scalar in double quotes; JSON's escapes are a subset of YAML's."""
-    return json.dumps(text)
+    """A YAML scalar in double quotes; JSON's escapes are a subset of YAML's. Readable text stays as it is."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def _accepts(kind: TypeAdapter[str], text: str) -> bool:

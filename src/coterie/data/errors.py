@@ -27,7 +27,10 @@ SOURCE_UNREADABLE = define(
     "Let the node's user read the file, then try again.",
 )
 SOURCE_DAMAGED = define(
-    "CT-1413", BadInput, "The data file is damaged", "Copy the file again from where it was made."
+    "CT-1413",
+    BadInput,
+    "The data file is damaged",
+    "Copy the file again from where it was made; in a folder, take it out if it is none of the table's.",
 )
 NOT_UTF8 = define(
     "CT-1414", BadInput, "The data file is not UTF-8 text", "Save the file again with UTF-8 encoding."
