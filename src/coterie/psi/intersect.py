@@ -45,8 +45,9 @@ from coterie.psi.store import cells
 if TYPE_CHECKING:
     from coterie.wire import Mesh
 
-_CURVE = 12_000
-"""Ring multiplications that take as long as one multiplication on the curve, for the estimate of time."""
+_CURVE = 30_000
+"""Ring multiplications that take as long as one multiplication on the curve, for the estimate of time: at the
+10^9 a second that plans reckon with, as long as what follows says."""
 _SECONDS_A_MULTIPLICATION = 3e-5
 """On the curve, on one of the machines that this is for; only the ratio to what follows decides anything."""
 _SECONDS_AN_ITEM = 4e-7
