@@ -2,6 +2,7 @@
 ``python -m bench.psi.preparing ROWS [csv|parquet]``.
 
 As a node does it: ids in batches, hashed under an agreement's key, their tags sorted, merged, signed.
+With a third word, ``register``, what it takes to register the dataset.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +23,16 @@ from pyarrow import parquet as pq
 from bench.meter import Meter
 from coterie import psi
 from coterie.crypto import Identity
-from coterie.data import Column, CsvSource, DatasetSpec, ParquetSource, id_batches, keyed_ids
+from coterie.data import (
+    Column,
+    CsvSource,
+    DatasetSpec,
+    ParquetSource,
+    Scratch,
+    id_batches,
+    inspect,
+    keyed_ids,
+)
 
 CHUNK = 1 << 20
 FIRST, SPREAD = 10**17, 7_919
@@ -41,29 +52,45 @@ def write(path: Path, rows: int) -> None:
             writer.write_table(pa.table({"id": ids}))
 
 
-def prepare(path: Path, rows: int) -> None:
-    """Make the table in a folder of its own; print what it took."""
+def spec_of(path: Path) -> DatasetSpec:
     source = (ParquetSource if path.suffix == ".parquet" else CsvSource)(path=str(path))
-    spec = DatasetSpec(name="customers", source=source, columns=(Column(name="id", type="text", role="id"),))
-    binding = psi.TableBinding(agreement="sha256:" + "00" * 32, dataset="customers", lookups=1_000_000)
-    key, target, work = psi.TableKey(secrets.token_bytes(32), binding), path.parent / "t", path.parent / "w"
+    return DatasetSpec(name="customers", source=source, columns=(Column(name="id", type="text", role="id"),))
+
+
+def register(path: Path) -> None:
+    """Look at the whole table; print what it took."""
     meter = Meter()
-    ids = (keyed_ids(batch, bytes(32)) for batch in id_batches(spec))
-    head = psi.prepare(ids, rows, key, binding, Identity.in_memory("owner"), target, work)
-    found = meter.end()
-    found |= {"ids": head.entries, "us_per_id": 1e6 * found["seconds"] / rows, "file": head.file_size}
+    rows = inspect(spec_of(path), "owner", Scratch(path.parent / "scratch")).rows
+    show(meter.end() | {"ids": rows})
+
+
+def show(found: dict[str, Any]) -> None:
     print(json.dumps(found | {"memory_mib": found["memory"] / MIB}))
 
 
+def prepare(path: Path, rows: int) -> None:
+    """Make the table in a folder of its own; print what it took."""
+    binding = psi.TableBinding(agreement="sha256:" + "00" * 32, dataset="customers", lookups=1_000_000)
+    key, target, work = psi.TableKey(secrets.token_bytes(32), binding), path.parent / "t", path.parent / "w"
+    meter = Meter()
+    ids = (keyed_ids(batch, bytes(32)) for batch in id_batches(spec_of(path)))
+    head = psi.prepare(ids, rows, key, binding, Identity.in_memory("owner"), target, work)
+    found = meter.end()
+    show(found | {"ids": head.entries, "us_per_id": 1e6 * found["seconds"] / rows, "file": head.file_size})
+
+
 def main() -> None:
-    rows, suffix = int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "csv"
+    rows, suffix, *step = int(sys.argv[1]), *(sys.argv[2:] or ["csv"])
     if suffix not in ("csv", "parquet"):  # the file itself: what has written it is another process
-        prepare(Path(suffix), rows)
+        if step:
+            register(Path(suffix))
+        else:
+            prepare(Path(suffix), rows)
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"ids.{suffix}"
         write(path, rows)
-        subprocess.run([sys.executable, "-m", __spec__.name, str(rows), str(path)], check=True)
+        subprocess.run([sys.executable, "-m", __spec__.name, str(rows), str(path), *step], check=True)
 
 
 if __name__ == "__main__":
