@@ -43,7 +43,7 @@ RUNS = 2
 def command(home: Path, *words: str | Path) -> dict[str, Any]:
     """What a command of a node says, as JSON."""
     done = call("--home", str(home), "--json", *map(str, words))
-    assert done.status == 0, done.error
+    assert done.status == 0, done.err
     return json.loads(done.out) if done.out.startswith("{") else {}
 
 
