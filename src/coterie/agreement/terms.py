@@ -135,8 +135,9 @@ class Terms(_Document):
     approval: ByName[Approval] = {}
     """Whether a party's node approves jobs within the terms by itself; if nothing is said, a person does."""
     id_key: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
-    """Commitment to the 32-byte key of the id hashes, which the owners of the datasets and who may look ids up
-    share outside of the terms: no two of them can work with different keys. The drafter's node fills it in.
+    """Commitment to the 32-byte key of the id hashes, which the owners of the datasets and who may look ids
+    up share outside of the terms: no two of them can work with different keys. The drafter's node fills it
+    in.
     """
     tee: Annotated[TeeTerms | None, Field(exclude_if=lambda tee: tee is None)] = None
     """Where jobs of engine ``tee`` may run. Where it is not given, the canonical form does not have it
