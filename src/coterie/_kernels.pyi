@@ -373,7 +373,9 @@ def item_hash(items: Bytes, session: bytes) -> Bytes:
     """H of each item, shape (n, 16): as good as random for distinct items, to whoever does not ask for it."""
 
 def oprf_tags(v: Bytes, items: Bytes, session: bytes) -> Bytes:
-    """Ho: BLAKE3, under a key derived of the session, of each row of ``v`` followed by the item; shape (n, 32)."""
+    """Ho: BLAKE3, under a key derived of the session, of each row of ``v`` followed by the item; shape (n,
+    32).
+    """
 
 def bucket_of(items: Bytes, session: bytes, buckets: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """How many items fall into each of ``buckets`` (1 to 65536), shape (buckets,); and the rows in order of
@@ -446,19 +448,20 @@ def voprf_blind(inputs: Bytes, blinds: Bytes) -> Bytes:
 def voprf_finalize(inputs: Bytes, blinds: Bytes, answers: Bytes, width: int) -> Bytes:
     """Finalize, without the proof: the first ``width`` of 64 bytes of each input's value; shape (n, width).
 
-    Raises ``ValueError`` that names the first row of the answers, (n, 32), that is not the canonical encoding of
-    an element or encodes the identity.
+    Raises ``ValueError`` that names the first row of the answers, (n, 32), that is not the canonical encoding
+    of an element or encodes the identity.
     """
 
 def voprf_evaluate(inputs: Bytes, secret: bytes, width: int) -> Bytes:
     """Evaluate: what :func:`voprf_finalize` gives, by the holder of the secret."""
 
 def voprf_sum(public: bytes, blinded: Bytes, answers: Bytes) -> Bytes:
-    """1 to 65536 pairs as one, shape (2, 32): their sums, with weights of 128 bits that are hashes of all of them.
+    """1 to 65536 pairs as one, shape (2, 32): their sums, with weights of 128 bits that are hashes of all of
+    them.
 
-    An answer that is not its blinded element times the secret makes the sum of answers another than that of the
-    blinded elements times the secret, but for 2^-128. Raises ``ValueError`` that names the first row that is no
-    element or the identity.
+    An answer that is not its blinded element times the secret makes the sum of answers another than that of
+    the blinded elements times the secret, but for 2^-128. Raises ``ValueError`` that names the first row that
+    is no element or the identity.
     """
 
 def voprf_prove(secret: bytes, blinded: Bytes, answers: Bytes, random: bytes) -> bytes:
@@ -494,8 +497,8 @@ def gf128_powers(base: bytes, exponents: Words) -> Bytes:
 
 def endemic_choose(choices: Bytes, random: Bytes) -> tuple[Bytes, Bytes]:
     """The first message of key transfers (Masny, Rindal 2019): two elements each, shape (n, 2, 32), and
-    secrets, shape (n, 32), of choices (n,), 0 or 1, and of random bytes (n, 128). Choices are used in constant
-    time.
+    secrets, shape (n, 32), of choices (n,), 0 or 1, and of random bytes (n, 128). Choices are used in
+    constant time.
     """
 
 def endemic_give(elements: Bytes, scalar: bytes) -> Bytes:
@@ -517,14 +520,14 @@ def ggm_trees(roots: Bytes, width: int, session: bytes) -> tuple[Bytes, Bytes]:
 
 def ggm_punctured(points: Words, sums: Bytes, totals: Bytes, width: int, session: bytes) -> Bytes:
     """Those leaves without the ones at ``points``, shape (n,), of the sums (n, depth, 16) of the sides on
-    which those leaves are not. In the place of a lacking leaf stands the tree's row of ``totals`` (n, 16) plus
-    the sum of all other leaves.
+    which those leaves are not. In the place of a lacking leaf stands the tree's row of ``totals`` (n, 16)
+    plus the sum of all other leaves.
     """
 
 def correlate_columns(seeds: Bytes, offsets: Bytes, blocks: int) -> tuple[Bytes, Bytes]:
-    """Of the streams r_x of a group's 16 seeds, (n, 16, 16), with the group's number as id: their sum u, shape
-    (n, blocks, 16), and, for each bit b of four, the sum of those for which bit b of ``x ^ offset`` is set,
-    shape (4 n, blocks, 16).
+    """Of the streams r_x of a group's 16 seeds, (n, 16, 16), with the group's number as id: their sum u,
+    shape (n, blocks, 16), and, for each bit b of four, the sum of those for which bit b of ``x ^ offset`` is
+    set, shape (4 n, blocks, 16).
     """
 
 def columns_to_rows(columns: Bytes) -> Bytes:
