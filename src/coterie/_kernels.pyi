@@ -472,7 +472,7 @@ def voprf_prove(secret: bytes, blinded: Bytes, answers: Bytes, random: bytes) ->
     """
 
 def voprf_verify(public: bytes, blinded: Bytes, answers: Bytes, proof: bytes) -> bool:
-    """VerifyProof: whether the proof of 64 bytes holds. False, too, where any of it is no element or scalar."""
+    """VerifyProof: whether the proof of 64 bytes holds, and all of it are elements and scalars."""
 
 # The field GF(2^128), modulo x^128 + x^7 + x^2 + x + 1
 #

@@ -21,8 +21,10 @@ from coterie.data import (
     ParquetSource,
     SqlSource,
     check_repeats,
+    dataset,
     id_batches,
     inspect,
+    inspected,
     load,
 )
 from coterie.data.files import CheckedText
@@ -341,3 +343,33 @@ def test_ids_that_must_not_repeat(tmp_path: Path) -> None:
         check_repeats(lower, facts, 3, 2)
     with pytest.raises(CoterieError, match=r"^CT-1450 .*2 different ids in 'people', and not 3"):
         check_repeats(spec_of(path, duplicates="first"), facts, 3, 2)
+
+
+@KINDS
+@pytest.mark.parametrize("ids", [["a", "b", " c"], ["a", None, "b"], ["a", "b", "a", None]])
+@pytest.mark.parametrize("duplicates", ["refuse", "first", "all"])
+def test_a_long_list_of_ids_is_told_of_as_any_table(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    ids: list[str | None],
+    duplicates: str,
+) -> None:
+    path = tmp_path / f"t.{kind}"
+    write(path, {"id": ids})
+    spec = spec_of(path, duplicates=duplicates, missing_ids="skip")
+    told: list[object] = []
+    for least in (1 << 40, 0):
+        monkeypatch.setattr(dataset, "LONG_LIST", least)
+        try:
+            told.append(inspected(spec, "bank"))
+        except CoterieError as error:
+            told.append(str(error))
+    assert told[0] == told[1]
+
+
+def test_a_long_list_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(path := tmp_path / "t.csv", {"id": ["a", "b", "c"]})
+    monkeypatch.setattr(dataset, "LONG_LIST", 0)
+    monkeypatch.delattr(dataset, "source_of")
+    assert inspect(spec_of(path), "bank").rows == 3

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from .checks import Place
 from .csv_table import check_headers, place_in_csv, typed_batches
 from .errors import EMPTY_TABLE, ID_DUPLICATE, ID_NONE, ROWS_DIFFER, ROWS_NOT_TAKEN, SOURCE_CHANGED
-from .ids import Policy, column_words, present
+from .ids import Policy, column_words, id_tags, present
 from .parquet_table import StoredParquet
 from .parts import Part, parts_of, stamp_of
 from .schema import Column, CsvSource, DatasetFacts, DatasetSpec, SqlSource
 
-__all__ = ["check_repeats", "id_batches"]
+__all__ = ["Counted", "check_repeats", "counted", "id_batches"]
 
 BLOCK = 1 << 22
 """Bytes of CSV in one block. Arrow reads up to 36 blocks ahead: 150 MB."""
 
 
-def id_batches(spec: DatasetSpec, *, rows: int = 1 << 20) -> Iterator[pa.LargeStringArray]:
+def id_batches(spec: DatasetSpec, *, rows: int = 1 << 20) -> Generator[pa.LargeStringArray, None, int]:
     """(at most ``rows``,) ids as :func:`coterie.data.load` gives them, in the order of the source:
     normalised, rows without an id refused or left out as the spec declares. Where a row repeats an id, that
     comes again: who has counted the different ones asks :func:`check_repeats`.
+
+    Returns, when all are given, how many rows were read.
 
     Memory: a batch of ids and what is read ahead, however long the source is.
 
@@ -53,6 +57,35 @@ def id_batches(spec: DatasetSpec, *, rows: int = 1 << 20) -> Iterator[pa.LargeSt
         raise EMPTY_TABLE(parts[0].name if parts[0].alone else "all files of the folder")
     if not given:
         raise ID_NONE(f"in {read} rows")
+    return read
+
+
+class Counted(NamedTuple):
+    """What a table is that has ids alone, all different."""
+
+    rows: int
+    """With an id."""
+    without_id: int
+
+
+def counted(spec: DatasetSpec) -> Counted | None:
+    """The numbers of a table whose only columns are its ids; None where two of them are equal, or seem to be
+    by a chance of n^2 / 2^65.
+
+    Memory: 16 bytes for each id, and what :func:`id_batches` takes. Raises as that.
+    """
+    batches, tags, read = id_batches(spec), [], None
+    while read is None:
+        try:
+            tags.append(id_tags(next(batches)))
+        except StopIteration as end:
+            read = int(end.value)
+    words = np.concatenate(tags)
+    tags.clear()
+    words.sort()
+    if (words[1:] == words[:-1]).any():
+        return None
+    return Counted(len(words), read - len(words))
 
 
 def _of_csv(

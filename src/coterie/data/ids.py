@@ -23,6 +23,7 @@ __all__ = [
     "column_words",
     "composed",
     "decomposed",
+    "id_tags",
     "keyed_ids",
     "present",
     "read_ids",
@@ -185,18 +186,23 @@ def column_words(columns: Sequence[Column]) -> str:
 
 
 def _all_different(ids: pa.LargeStringArray) -> bool:
-    """Whether they are, by hashes of 64 bits in order: several times faster than a dictionary, which is made
-    where two are equal: of ids that repeat, or by chance.
+    """Whether they are, by hashes in order: several times faster than a dictionary, which is made where two
+    are equal: of ids that repeat, or by chance.
     """
+    words = id_tags(ids)
+    words.sort()
+    return not (words[1:] == words[:-1]).any()
+
+
+def id_tags(ids: pa.LargeStringArray) -> NDArray[np.uint64]:
+    """(n,) hashes of 64 bits, by which repeated ids are found: others agree by chance alone."""
     content, bounds = text_buffers(ids)
     tags = np.empty((len(ids), _TAG), np.uint8)
     for start in range(0, len(ids), _HASHED):
         part = tags[start : start + _HASHED]
         window = (content, bounds[start : start + len(part) + 1])
         part[:] = _kernels.keyed_hashes(window, _DISTINCT_KEY)[:, :_TAG]
-    words = tags.view(np.uint64).ravel()
-    ordered = words.take(_kernels.sort_tags(tags))
-    return not (ordered[1:] == ordered[:-1]).any()
+    return tags.view(np.uint64).ravel()
 
 
 def composed(parts: Sequence[pa.LargeStringArray]) -> pa.LargeStringArray:

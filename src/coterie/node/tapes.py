@@ -137,12 +137,14 @@ class Tapes:
         return await asyncio.to_thread(self._views)
 
     def _views(self) -> list[TapeView]:
-        used, ready = self._used(), []
-        serials, proven = {str(one["serial"]) for one in used}, self._assurances()
+        heads = []
         for path in sorted(self._core.home.tapes.glob("*/*.tape")):
             with contextlib.suppress(CoterieError):  # it was used, or swept, between two looks
-                if (head := peek(path)).serial not in serials:
-                    ready.append(_view(head, "ready", proven.get(head.serial)))
+                heads.append(peek(path))
+        # Only now: a file that is used meanwhile is written down before it is gone.
+        used = self._used()
+        serials, proven = {str(one["serial"]) for one in used}, self._assurances()
+        ready = [_view(one, "ready", proven.get(one.serial)) for one in heads if one.serial not in serials]
         told = ({**one, "state": "used", "assurance": proven.get(str(one["serial"]))} for one in used)
         return [*ready, *(TapeView.model_validate(one) for one in told)]
 

@@ -33,6 +33,9 @@ masks."""
 _MEMORY_PER_ROW = 96
 """Of the whole set: items, orders, row numbers."""
 
+_OF_CORRELATIONS, _OF_A_ROW = 80_000_000, 400
+"""Ring multiplications that take about as long as a bucket's correlations, and as a row of either party."""
+
 
 @dataclass
 class Clock:
@@ -177,7 +180,7 @@ def memory_of(method: Method, receiver_rows: int, sender_rows: int) -> int:
 
 def operations_of(cut: Buckets) -> int:
     """About as many ring multiplications as take the same time, for the estimate."""
-    return cut.count * (600 * (okvs_cells(cut.sizes[0]) + cut.sizes[1]) + 2 * 10**8)
+    return cut.count * (_OF_CORRELATIONS + _OF_A_ROW * sum(cut.sizes))
 
 
 def memory_of_several(method: Method, rows: Mapping[str, int]) -> int:
@@ -192,5 +195,4 @@ def operations_of_several(method: Method, rows: Mapping[str, int]) -> int:
     """The same for three parties and more."""
     count, sizes = sizes_of(method, rows)
     asked, most = min(sizes.values()), max(sizes.values())
-    each = 600 * (okvs_cells(asked) + asked) + 2 * 10**8
-    return count * ((len(rows) - 1) * each + 1200 * most)
+    return count * ((len(rows) - 1) * (_OF_CORRELATIONS + _OF_A_ROW * asked) + 2 * _OF_A_ROW * most)

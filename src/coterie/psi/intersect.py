@@ -46,12 +46,9 @@ if TYPE_CHECKING:
     from coterie.wire import Mesh
 
 _CURVE = 30_000
-"""Ring multiplications that take as long as one multiplication on the curve, for the estimate of time: at the
-10^9 a second that plans reckon with, as long as what follows says."""
-_SECONDS_A_MULTIPLICATION = 3e-5
-"""On the curve, on one of the machines that this is for; only the ratio to what follows decides anything."""
-_SECONDS_AN_ITEM = 4e-7
-_SECONDS_FOR_CORRELATIONS = 0.08
+"""Ring multiplications that take as long as one multiplication on the curve, for the estimate of time."""
+_SECONDS_AN_OPERATION = 1e-9
+"""As plans reckon everywhere; only the ratio to what lines take decides anything."""
 _NAMES = {"dh": "Diffie-Hellman", "oprf": "oblivious function from vector correlations"}
 
 
@@ -97,7 +94,7 @@ def choose(
         return ways[wanted], f"{_NAMES[wanted]}: as the job says"
     if security == "malicious":
         return ways["oprf"], f"{_NAMES['oprf']}: the one that withstands malicious parties"
-    seconds = {name: _seconds(planned(rows, way), rows, line) for name, way in ways.items()}
+    seconds = {name: _seconds(planned(rows, way), line) for name, way in ways.items()}
     best, other = sorted(seconds, key=seconds.__getitem__)
     sizes = " and ".join(f"{count:,}" for count in rows.values())
     return ways[best], (
@@ -237,12 +234,9 @@ def deal(mesh: Mesh, rows: Mapping[str, int], method: Method, *, to: str | None 
     return deal_for_oprf(mesh, rows, method, receiver=_roles(rows, to)[0]) > 0
 
 
-def _seconds(way: Intersection, rows: Mapping[str, int], line: Line | None) -> float:
+def _seconds(way: Intersection, line: Line | None) -> float:
     """About how long it takes, of computing and of lines."""
-    if way.method.protocol == "dh":
-        work = way.operations / _CURVE * _SECONDS_A_MULTIPLICATION
-    else:
-        work = _SECONDS_FOR_CORRELATIONS + sum(rows.values()) * _SECONDS_AN_ITEM
+    work = way.operations * _SECONDS_AN_OPERATION
     if line is None:
         return work
     most = max(sum(peers.values()) for peers in way.sent.values())
