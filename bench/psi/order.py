@@ -7,6 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from coterie._kernels import sort_tags
+
 WORD = 8
 _ONES = np.uint64(2**64 - 1)
 
@@ -17,7 +19,7 @@ def ascending(ids: pa.LargeStringArray, rows: NDArray[np.int64]) -> pa.LargeStri
     Sorted by their first eight bytes as numbers; those few that agree in them are compared as texts.
     """
     keys = _leading(ids, rows)
-    order = np.argsort(keys)
+    order = sort_tags(keys.astype(">u8").view(np.uint8).reshape(-1, WORD))
     found, keys = rows[order], keys[order]
     same = np.zeros(len(keys) + 1, dtype=bool)
     same[1:-1] = keys[1:] == keys[:-1]

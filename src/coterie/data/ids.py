@@ -33,7 +33,6 @@ KEY_BYTES = 32
 _DIGITS = 19
 """Of the longest length that is written before a part."""
 
-_TAG = 8
 _HASHED = 1 << 16
 """Ids whose hashes are in memory at once."""
 _DISTINCT_KEY = b"coterie/data/distinct/v1".ljust(KEY_BYTES, b"\0")
@@ -197,12 +196,12 @@ def _all_different(ids: pa.LargeStringArray) -> bool:
 def id_tags(ids: pa.LargeStringArray) -> NDArray[np.uint64]:
     """(n,) hashes of 64 bits, by which repeated ids are found: others agree by chance alone."""
     content, bounds = text_buffers(ids)
-    tags = np.empty((len(ids), _TAG), np.uint8)
+    tags = np.empty(len(ids), np.uint64)
     for start in range(0, len(ids), _HASHED):
         part = tags[start : start + _HASHED]
         window = (content, bounds[start : start + len(part) + 1])
-        part[:] = _kernels.keyed_hashes(window, _DISTINCT_KEY)[:, :_TAG]
-    return tags.view(np.uint64).ravel()
+        part[:] = _kernels.keyed_hashes(window, _DISTINCT_KEY).view(np.uint64)[:, 0]
+    return tags
 
 
 def composed(parts: Sequence[pa.LargeStringArray]) -> pa.LargeStringArray:

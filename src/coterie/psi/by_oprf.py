@@ -45,7 +45,7 @@ from coterie.psi.dealt import deal, give_dealt, take_dealt
 from coterie.psi.errors import AMBIGUOUS, DISORDERED, FALSE_CLAIM
 from coterie.psi.memory import kept
 from coterie.psi.method import Method
-from coterie.psi.rows import Alignment, Progress, RandomBytes, check, check_distinct, gathered
+from coterie.psi.rows import Alignment, Progress, RandomBytes, check, check_distinct, gathered, leading
 from coterie.psi.session import begin, derived
 from coterie.psi.statement import DIGEST_BYTES, ITEM_BYTES
 
@@ -131,7 +131,7 @@ class _Session:
         self.size = self.cut.sizes[0 if self.receives else 1]
         self.width = tag_bytes(self.cut, self.method)
         self.malicious = self.method.security == "malicious"
-        self.items = np.ascontiguousarray(self.hashes[:, :ITEM_BYTES])
+        self.items = leading(self.hashes, ITEM_BYTES)
 
     def run(self) -> Alignment | None:
         state = self._begin()
