@@ -170,11 +170,15 @@ class _Session:
             self.mesh.to(self.method.dealer).send_array("psi/begin", first)
         return state
 
+    def _items_of(self, rows: NDArray[np.int64]) -> Bytes:
+        """Those of a bucket's rows; all of them, where there is one bucket."""
+        return gathered(self.items, rows) if self.cut.count > 1 else self.items
+
     def _filled(self, items: Bytes) -> Bytes:
         """Items, and random ones up to the bucket's size."""
         missing = self.size - len(items)
         fill = np.frombuffer(self.random(ITEM_BYTES * missing), dtype=np.uint8)
-        return np.concatenate([items, fill.reshape(missing, ITEM_BYTES)])
+        return np.concatenate([items, fill.reshape(missing, ITEM_BYTES)]) if missing else items
 
     def _receive(self, number: int, rows: NDArray[np.int64], session: bytes) -> NDArray[np.int64]:
         cells = okvs_cells(self.size)
@@ -183,7 +187,7 @@ class _Session:
         else:
             taken = vole.take(self.channel, cells, random=self.random, malicious=self.malicious)
         self._advance(number, 0.3, "correlations")
-        items = self._filled(self.items[rows])
+        items = self._filled(self._items_of(rows))
         values = oprf.receive(self.channel, items, taken, session, self.random, malicious=self.malicious)
         self._advance(number, 0.6, "own tags")
         tags = np.empty((self.cut.sizes[1], self.width), dtype=np.uint8)
@@ -228,7 +232,7 @@ class _Session:
             given = vole.give(self.channel, cells, random=self.random, malicious=self.malicious)
         self._advance(number, 0.3, "correlations")
         function = oprf.serve(self.channel, asked, given, session, self.random, malicious=self.malicious)
-        values = function(self._filled(self.items[rows]))
+        values = function(self._filled(self._items_of(rows)))
         self._advance(number, 0.6, "own tags")
         tags = np.ascontiguousarray(values[:, : self.width])
         order = sort_tags(tags)
