@@ -220,12 +220,12 @@ def test_statistics_with_weights_of_one_and_offsets_of_another() -> None:
 
 
 def test_weighted_logistic_statistics_have_an_aic() -> None:
-    case = rescaled(made("logistic", rows=500, weights=True))
+    # With as few as 500 rows, what rounding does in a run can come to 1.03e-3 of an error.
+    case = rescaled(made("logistic", rows=1500, weights=True))
     outcomes = train(case, {"statistics": True}, receivers=ALL)
     told = json.loads(outcomes["lender"].published["statistics/glm.statistics.json"])
     best = statsmodels(rescaled(case))
-    # What rounding does is drawn anew in each run: of eight errors, now and then one is off by 1.03e-3.
-    assert errors_of(told) == pytest.approx(best.bse, rel=2e-3)
+    assert errors_of(told) == pytest.approx(best.bse, rel=1e-3)
     assert told["aic"] == pytest.approx(best.aic, rel=1e-3)
     assert told["null_deviance"] is None  # the label holder lacks the weights
 
