@@ -307,6 +307,7 @@ def repeated(array: NDArray[Any]) -> NDArray[Any]:
         ("a", "psi/table", lambda array: array[:-1], {"CT-1202"}),
         ("b", "psi/tags", lambda array: array[:, :-1].copy(), {"CT-1202"}),
         ("a", "psi/hello", lambda array: array[:-1], {"CT-1202"}),
+        ("a", "psi/draw", lambda array: array[:-1], {"CT-1202"}),
     ],
 )
 def test_misbehaviour_is_caught(

@@ -16,21 +16,21 @@ from tests.psi.pair import Stream, ids
 # These change only when the protocol does: nodes with other ones do not understand each other.
 GOLDEN = {
     "semi-honest": {
-        "a": "d0096113522ba2141c1cdb5c6b43be0ec07cc501e8fe4f5de4606409284a13f9",
-        "b": "671664940f0f6e65905becb8224a416066b505f346773eb879f1698ed41b74b1",
+        "a": "726d318c789bdc4f24f18e6ff5728d3961c1815bf0c506a0926b2b0a2a21931a",
+        "b": "8bc7342119917a464041d5a76690dd03143895012c3f0c13ba7227de4430c2f2",
     },
     "malicious": {
-        "a": "4ea270a34e90c381534c0869227fcc5f06cd060ac0393ee065d5e71102b668a6",
-        "b": "aa4584a51b4460b96bf93f2c8e6bd6d868b88df50eda4f46d5fc51aa60e585e5",
+        "a": "765357413181b60cf20a2afd0c3d389f74d861fdaff74ea4a76ae341373223c7",
+        "b": "0060effd8f0ba4783b81c33d2bb71efe26ceaa349857f6f685d236bf45c6764d",
     },
     "buckets": {
-        "a": "3a61360ee1a1b01a324d4b9601b727ee361b7331b9bc0692dcfc94e83e1f3977",
-        "b": "9d2fe8e7dbf3e2d79524926decdc1df0fd913be580a365084d580c4006d9b59b",
+        "a": "ef6567d53ff537482386f481bf0026d58cb585ab4c53ddded73b41dc8df7bf1a",
+        "b": "bb86d85cf4661424b6bd622eee75afbdb116876d90fdf1d780adfd9127d032d5",
     },
     "several": {
-        "a": "b9fc29ea50a4ed02639cfdaaf7694c05956f8fa751ae6c3d82cea7b3406fc692",
-        "b": "fd586ee7941bc1517e0ef92ce7532970b2ae9bc9aae40f800cdb12e2e5b93e13",
-        "c": "cffe4841d4d40c3bfc53b2858434da00b51b39218dd9cc940983318fb2e6557f",
+        "a": "1033bf8a2946ea7b3a70b5b5f90d73cb8cc46c6771e90f927408d43e4877c644",
+        "b": "f025115c48697a953147a5eec085a4fae41f21d73ed0682922857913084ed87a",
+        "c": "7576346c6a8e7996e1d84db036c73de57d9d0efb34d1bf77c6b8727a5f942267",
     },
 }
 METHODS = {

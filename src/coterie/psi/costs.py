@@ -15,6 +15,7 @@ from coterie.psi.method import Method
 from coterie.psi.statement import (
     BEGIN_BYTES,
     DIGEST_BYTES,
+    DRAW_BYTES,
     HELLO_BYTES,
     SEED_BYTES,
     STATISTICAL_BITS,
@@ -130,7 +131,8 @@ def count_pair(
     (one, asked), (other, answering) = receiver, sender
     cut = cut_of(method, asked, answering)
     width = tag_bytes(cut, method)
-    clock.messages((one, other, HELLO_BYTES), (other, one, HELLO_BYTES))
+    for said in (HELLO_BYTES, DRAW_BYTES):
+        clock.messages((one, other, said), (other, one, said))
     if method.dealer is not None:
         clock.messages((one, method.dealer, BEGIN_BYTES), (other, method.dealer, BEGIN_BYTES))
 
@@ -156,7 +158,8 @@ def count_several(clock: Clock, method: Method, rows: Mapping[str, int]) -> None
     answerers = [party for party in sizes if party != first]
     pairs = [(one, other) for one in rows for other in rows if one != other]
     asked, tag = sizes[first], pair_tag_bytes(sizes[first], sum(sizes[party] for party in answerers))
-    clock.messages(*((one, other, HELLO_BYTES) for one, other in pairs))
+    for said in (HELLO_BYTES, DRAW_BYTES):
+        clock.messages(*((one, other, said) for one, other in pairs))
     if method.dealer is not None:
         clock.messages(*((party, method.dealer, BEGIN_BYTES) for party in rows))
 

@@ -103,6 +103,12 @@ ROWS_CHANGED = define(
     "There are not as many ids as were said",
     "Register the dataset again, so that its number of rows is the present one, and prepare the table again.",
 )
+HEARD_OTHERWISE = define(
+    "CT-2025",
+    PeerMisbehaved,
+    "Parties were told different things at the beginning",
+    "Ask the operators of all parties: one of the nodes did not follow the protocol. Nothing was revealed.",
+)
 NO_SUCH_METHOD = define(
     "CT-2024",
     BadInput,

@@ -193,9 +193,9 @@ def intersect(
         does not learn the result.
 
     Errors: CT-2001 (a party has no rows), CT-2002 (two own rows have one id; nothing was sent), CT-2003 to
-    CT-2005, CT-2010 to CT-2023 (a peer does not follow the protocol), CT-2006 (wrong arguments), CT-2007 and
-    CT-2020 (chances below 2^-40), CT-1202 (a peer has another number of rows), and those of the channels. The
-    caller tells the peers, by ``mesh.fail``.
+    CT-2005, CT-2010 to CT-2023, CT-2025 (a peer does not follow the protocol), CT-2006 (wrong arguments),
+    CT-2007 and CT-2020 (chances below 2^-40), CT-1202 (a peer has another number of rows), and those of the
+    channels. The caller tells the peers, by ``mesh.fail``.
     """
     if mesh.me not in rows or rows[mesh.me] != len(hashes) or (to is not None and len(rows) != 2):
         raise BAD_CALL(f"{mesh.me!r} with {len(hashes)} rows, among parties {dict(rows)}")

@@ -20,8 +20,11 @@ ITEM_BYTES = 16
 
 DIGEST_BYTES = 32
 
-HELLO_BYTES = 36
-"""Of what two parties say first: a contribution to the session, and which run they could go on with."""
+HELLO_BYTES = 52
+"""Of what parties say first: a commitment to a draw, and which run they could go on with."""
+
+DRAW_BYTES = 64
+"""Of what they say then: the draw, and a digest of what they have heard."""
 
 BEGIN_BYTES = 4
 """Of what they tell a dealer: the bucket to begin with."""
