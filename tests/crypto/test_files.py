@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from coterie.crypto import (
+    append,
     atomic_write,
     equal,
     hmac_sha256,
@@ -64,6 +65,27 @@ def test_other_failures_have_another_code(tmp_path: Path) -> None:
     with pytest.raises(CoterieError, match="CT-1121"):
         atomic_write(tmp_path / "folder", b"x")
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_what_is_added_stands_behind_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    with pytest.raises(CoterieError, match="CT-1121"):
+        append(path, b"x")
+    assert not path.exists(), "only atomic_write gives a file its mode"
+    atomic_write(path, b"one")
+    synced: list[int] = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (synced.append(os.fstat(file).st_size), sync(file)))
+    append(path, b" two")
+    assert path.read_bytes() == b"one two"
+    assert synced == [7], "on the disk, all of it"
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Unavailable, match="CT-1120"):
+        append(path, b"three")
 
 
 def test_hmac_of_rfc_4231() -> None:

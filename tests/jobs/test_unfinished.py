@@ -112,14 +112,24 @@ def test_it_may_break_off_again_and_at_the_other_party(made: Bench) -> None:
     assert fewer < sum(traffic(made, "lender")["planned"].values()) / 2
 
 
-@pytest.mark.parametrize("damage", ["removed", "of another run", "torn"])
+def test_where_the_last_record_is_torn_the_ones_before_it_count(made: Bench) -> None:
+    assert again(made, break_at=0.7)
+    path = kept(made)["payments"][0]
+    path.write_bytes(path.read_bytes()[:-7])
+    assert not again(made)
+    body = traffic(made, "lender")
+    assert body["resumed"] is True
+    assert sum(body["sent"].values()) < sum(body["planned"].values())
+
+
+@pytest.mark.parametrize("damage", ["removed", "of another run", "head"])
 def test_where_one_party_has_nothing_it_begins_anew(made: Bench, damage: str) -> None:
     assert again(made, break_at=0.7)
     path = kept(made)["payments"][0]
     if damage == "removed":
         path.unlink()
-    elif damage == "torn":
-        path.write_bytes(path.read_bytes()[:-7])
+    elif damage == "head":
+        path.write_bytes(bytes(20) + path.read_bytes()[20:])
     else:
         (other,) = kept(made)["lender"]
         first = other.read_bytes()
@@ -173,7 +183,12 @@ def test_what_is_too_large_or_not_there_is_nothing(tmp_path: Path) -> None:
     assert place.load() is None
     place.save(bytes(2 << 20))
     assert place.load() is None
-    place.save(b"state")
+    place.add(b"nothing was saved that this could follow")
+    assert place.load() is None
+    place.save(b"st")
+    place.add(b"ate")
+    assert place.load() == b"state"
+    place.add(bytes(2 << 20))
     assert place.load() == b"state"
     place.clear()  # the job is not done yet
     assert place.load() == b"state"
@@ -185,6 +200,17 @@ def test_what_is_too_large_or_not_there_is_nothing(tmp_path: Path) -> None:
     place.remove()
     place.remove()
     assert not (tmp_path / "a" / "b").exists()
+
+
+def test_what_cannot_be_added_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    place = Unfinished(tmp_path / "kept", 10, lambda: None)
+    place.save(b"head")
+    (tmp_path / "kept").unlink()
+    for _ in range(2):
+        place.add(b"record")
+        place.save(b"head")
+    assert not (tmp_path / "kept").exists(), "no record without a head, and nothing behind a part of one"
+    assert caplog.text.count("cannot be kept") == 1
 
 
 @pytest.mark.parametrize("goes_on", [False, True])

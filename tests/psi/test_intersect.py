@@ -164,6 +164,7 @@ class Kept:
 
     data: bytes | None = None
     saved: int = 0
+    written: int = 0
     uses: int = 0
     cleared: bool = False
 
@@ -176,6 +177,13 @@ class Kept:
     def save(self, data: bytes) -> None:
         self.data = data
         self.saved += 1
+        self.written += len(data)
+
+    def add(self, data: bytes) -> None:
+        assert self.data is not None
+        self.data += data
+        self.saved += 1
+        self.written += len(data)
 
     def clear(self) -> None:
         self.data, self.cleared = None, True
@@ -212,6 +220,7 @@ def test_a_run_that_broke_off_goes_on(method: Method) -> None:
     broken, _ = run(SETS, method, **{**points, "a": {**points["a"], "progress": stop_in(2, 4)}})
     assert {type(broken[name]) for name in SETS} == {Bug}
     assert kept["a"].saved == 2
+    assert all(one.data is not None and one.written == len(one.data) for one in kept.values())
     assert kept["b"].saved in (2, 3)  # it may be done with a bucket that the other is not done with
 
     seen: list[int] = []

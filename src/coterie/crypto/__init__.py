@@ -4,6 +4,7 @@ from coterie.crypto.document import canonical, digest, now, parse_json, parse_ti
 from coterie.crypto.errors import CANNOT_READ
 from coterie.crypto.files import (
     Draft,
+    append,
     atomic_write,
     open_regular,
     read_at_most,
@@ -32,6 +33,7 @@ __all__ = [
     "PublicIdentity",
     "SealingStream",
     "UnsealingStream",
+    "append",
     "atomic_write",
     "canonical",
     "check_name",

@@ -50,6 +50,20 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:
         raise write_error(path, error) from error
 
 
+def append(path: Path, data: bytes) -> None:
+    """Put ``data`` behind what a file has; it survives power loss. A crash may leave a part of it.
+
+    Errors: CT-1120 (disk full), CT-1121 (any other failure, a missing file too); a part may be there then.
+    """
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise write_error(Path(path), error) from error
+
+
 class Draft:
     """A file that is written piece by piece, and is at its place whole or not at all.
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from coterie.crypto import atomic_write, canonical, read_at_most, write_error
+from coterie.crypto import append, atomic_write, canonical, read_at_most, write_error
 from coterie.errors import CoterieError
 
 from .proposal import Proposal
@@ -66,9 +67,11 @@ class Unfinished:
         self._place, self._goes_on = place, goes_on
         self._most = _BYTES_PER_ROW * rows + _MORE_BYTES
         self._useless = False
+        self._size: int | None = None
+        """Of what this run has kept; None where it has kept nothing."""
 
     def load(self) -> bytes | None:
-        """What was kept last. What cannot be read is nothing: the step begins anew."""
+        """What was kept last, with what was added. What cannot be read is nothing: the step begins anew."""
         try:
             data = read_at_most(self._place, self._most) if self._place.exists() else None
         except (CoterieError, OSError):
@@ -85,9 +88,24 @@ class Unfinished:
         """Keep it in place of what was kept before. A run that cannot keep anything goes on without."""
         if self._useless or len(data) > self._most:
             return
-        try:
+        with self._tried():
             self._make_folder()
             atomic_write(self._place, data)
+            self._size = len(data)
+
+    def add(self, data: bytes) -> None:
+        """Keep it behind what this run has kept."""
+        if self._useless or self._size is None or self._size + len(data) > self._most:
+            return
+        with self._tried():
+            append(self._place, data)
+            self._size += len(data)
+
+    @contextmanager
+    def _tried(self) -> Iterator[None]:
+        """What fails once is not tried again: behind a part of a record nothing would count."""
+        try:
+            yield
         except CoterieError as error:
             self._useless = True
             log.warning("how far the step is cannot be kept: %s", error)

@@ -140,9 +140,8 @@ class _Session:
         work = self._receive if self.receives else self._send
         for number in range(state.done, self.cut.count):
             self._advance(number, 0.0, "preparing")
-            state.found.append(work(number, own.rows(number), derived(state.session, "items", number)))
-            if self.checkpoint is not None and self.cut.count > 1:
-                self.checkpoint.save(state.dump())
+            rows = work(number, own.rows(number), derived(state.session, "items", number))
+            state.keep(rows, self.checkpoint)
             self._advance(number, 1.0, "bucket done")
         if self.checkpoint is not None:
             self.checkpoint.clear()

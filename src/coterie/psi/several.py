@@ -94,9 +94,7 @@ def _aligned(
             derived(state.session, "items", number),
             method.dealer,
         )
-        state.found.append(which[run_many(work).indices])
-        if checkpoint is not None and count > 1:
-            checkpoint.save(state.dump())
+        state.keep(which[run_many(work).indices], checkpoint)
     if checkpoint is not None:
         checkpoint.clear()
     return Alignment(np.concatenate(state.found))
