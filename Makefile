@@ -118,6 +118,7 @@ lock: ## renew the pinned, hashed lock files (add UPGRADE=--upgrade for newer ve
 	$(COMPILE) $(UPGRADE) -o $(LOCKS)/lock.txt $(LOCKS)/lock.in
 	$(COMPILE) $(UPGRADE) -o $(LOCKS)/bench-spu.txt $(LOCKS)/bench-spu.in
 	$(COMPILE) $(UPGRADE) -o $(LOCKS)/bench-openmined.txt $(LOCKS)/bench-openmined.in
+	$(COMPILE) $(UPGRADE) -o $(LOCKS)/bench-flower.txt $(LOCKS)/bench-flower.in
 
 clean: ## remove everything that was built, .venv included
 	rm -rf build dist $(VENV) kernels/target .pytest_cache .mypy_cache .ruff_cache .hypothesis
