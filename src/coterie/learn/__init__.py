@@ -12,6 +12,7 @@ from coterie.learn.cast import Cast
 from coterie.learn.clip import Clip
 from coterie.learn.compare import Compare
 from coterie.learn.component import (
+    EACH,
     MIN_GROUP,
     Component,
     Earlier,
@@ -29,6 +30,7 @@ from coterie.learn.component import (
     RunContext,
     Statement,
     StepPlan,
+    Total,
     synced,
 )
 from coterie.learn.correlate import Correlate, Vif
@@ -53,11 +55,14 @@ from coterie.learn.scorecard import Scorecard
 from coterie.learn.select import Select
 from coterie.learn.split import Split
 from coterie.learn.stability import Stable
+from coterie.learn.stack import Stack
 from coterie.learn.standardize import Standardize
 from coterie.learn.summary import Summary
+from coterie.learn.summed import serve
 
 __all__ = [
     "COMPONENTS",
+    "EACH",
     "MIN_GROUP",
     "Component",
     "Earlier",
@@ -77,14 +82,17 @@ __all__ = [
     "RunContext",
     "Statement",
     "StepPlan",
+    "Total",
     "attested",
     "in_language",
     "read_pipeline",
+    "serve",
     "synced",
 ]
 
 _MAKING: tuple[Component[Any], ...] = (
     Align(),
+    Stack(),
     Overlap(),
     Cast(),
     Derive(),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from coterie._kernels import keyed_hashes
 from coterie.crypto import random_key
 from coterie.data import VerticalFrame
-from coterie.learn.component import PlanContext, RunContext
+from coterie.learn.component import FrameShape, PlanContext, RunContext
 from coterie.learn.errors import ONE_CLASS, RECORD_INVALID, TOO_FEW_LEFT
 from coterie.learn.keys import rows_of
 
@@ -35,6 +35,7 @@ __all__ = [
     "strata",
     "tells",
     "tells_others",
+    "with_count",
     "with_counts",
 ]
 
@@ -149,10 +150,13 @@ def evenly(groups: NDArray[np.int64], share: float, drawn: Draws) -> Mask:
 
 
 def check_label(frame: VerticalFrame, what: str, kind: LabelKind, context: RunContext) -> None:
-    """At the label holder: whether the label has more than one value. Errors: CT-1501, CT-1502, CT-3016."""
+    """At the label holder: whether the label has more than one value; of horizontal frames a party may have
+    rows of one value alone. Errors: CT-1501, CT-1502, CT-3016."""
     if frame.label_holder not in context.mine:
         return
     labels = frame.labels() if kind == "binary" else frame.target()
+    if context.horizontal and context.engine == "fl":
+        return
     if labels.min() == labels.max():
         raise ONE_CLASS(f"'{what}' of {frame.rows} rows", party=context.me, step=context.step)
 
@@ -191,4 +195,11 @@ def counted(frames: Mapping[str, VerticalFrame]) -> dict[str, int]:
 def with_counts(context: PlanContext, facts: Mapping[str, int]) -> None:
     """Take in :func:`counted`."""
     for name, shape in context.frames.items():
-        context.frames[name] = shape.with_rows(facts[f"rows.{name}"])
+        context.frames[name] = with_count(shape, f"rows.{name}", facts)
+
+
+def with_count(shape: FrameShape, fact: str, facts: Mapping[str, int]) -> FrameShape:
+    """The shape with the rows that a fact tells; of a horizontal frame every party tells of its own."""
+    if shape.horizontal is None:
+        return shape.with_rows(facts[fact])
+    return shape.with_own_rows({party: facts[f"{fact}@{party}"] for party in shape.horizontal})

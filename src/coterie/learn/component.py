@@ -19,6 +19,7 @@ from coterie.crypto import canonical
 from coterie.learn.errors import ROWS_HIDDEN
 from coterie.learn.planned import (
     BY_OWN_IDS,
+    EACH,
     FOR_GUESTS,
     MIN_GROUP,
     Earlier,
@@ -34,7 +35,9 @@ from coterie.learn.planned import (
     Reveal,
     Statement,
     StepPlan,
+    Total,
 )
+from coterie.learn.summed import PlannedSums, over_mesh
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,12 +46,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from coterie.data import ColumnType, Dataset, Scratch, VerticalFrame
+    from coterie.fl import Sums
     from coterie.mpc import Correlations, Network, TapeFile, TapeFiles
     from coterie.psi import Checkpoint
     from coterie.wire import Mesh
 
 __all__ = [
     "BY_OWN_IDS",
+    "EACH",
     "FOR_GUESTS",
     "MIN_GROUP",
     "Component",
@@ -68,6 +73,7 @@ __all__ = [
     "RunContext",
     "Statement",
     "StepPlan",
+    "Total",
     "synced",
 ]
 
@@ -140,15 +146,20 @@ class PlanContext:
     label and its holder are theirs."""
     pipelines: Mapping[str, BaseModel] = field(default_factory=dict)
     """Public parts of the saved pipelines that the job uses, by the name under which its steps know them."""
+    horizontal: bool = False
+    """Whether the parties have the same columns of different rows. ``label_holder`` is :data:`EACH` then, and
+    ``columns`` are equal for every party."""
+    coordinator: str | None = None
+    """Of engine fl: who adds up what the parties have masked. A party with data, or one without."""
 
     @property
     def everybody(self) -> tuple[str, ...]:
-        """All who are told public sizes, each once: who computes, who deals, now or before, who receives.
+        """All who are told public sizes, each once: who computes, deals (now or before), adds up, receives.
         Nobody in engine tee, where sizes are known inside the TEE alone."""
         if self.engine == "tee":
             return ()
-        dealer = (self.dealer,) if self.dealer else ()
-        return tuple(dict.fromkeys((*self.parties, *dealer, *self.guests)))
+        helpers = tuple(name for name in (self.dealer, self.coordinator) if name)
+        return tuple(dict.fromkeys((*self.parties, *helpers, *self.guests)))
 
     @property
     def widest(self) -> int:
@@ -189,7 +200,7 @@ class RunContext:
     """32 bytes, shared by the parties with data (others have zeros): keys the id hashes."""
     datasets: Mapping[str, Dataset]
     """The datasets that are here, by owner: the own one; all owners' in engine tee; none at the dealer and at
-    guests."""
+    guests. The own one of a horizontal job is that of :data:`EACH`."""
     frames: MutableMapping[str, VerticalFrame]
     models: MutableMapping[str, Any]
     """What is here of each model, by step name."""
@@ -217,6 +228,9 @@ class RunContext:
     tapes: TapeFile | TapeFiles | None = None
     """Where what is dealt does not come by links: this party's file of the stage; at the dealer the files
     that it writes."""
+    adder: Sums | None = None
+    """What adds up in place of the mesh, when a component is used by hand."""
+    _sums: PlannedSums | None = field(default=None, init=False, repr=False)
 
     @property
     def folder(self) -> Path | None:
@@ -226,11 +240,19 @@ class RunContext:
     @property
     def dataset(self) -> Dataset | None:
         """Own dataset; None at the dealer, at guests, and in engine tee."""
-        return self.datasets.get(self.me)
+        return self.datasets.get(EACH if self.horizontal else self.me)
+
+    @property
+    def horizontal(self) -> bool:
+        """Whether the parties have the same columns of different rows."""
+        return self.planning.horizontal
 
     @property
     def mine(self) -> tuple[str, ...]:
-        """Whose columns are here, in model order: this party's; in engine tee every owner's."""
+        """Whose columns are here, in model order: this party's; in engine tee every owner's. Of horizontal
+        frames :data:`EACH`, wherever there are rows."""
+        if self.horizontal:
+            return (EACH,) if self.engine == "tee" or self.me in self.parties else ()
         if self.engine == "tee":
             return self.parties
         return tuple(party for party in self.parties if party == self.me)
@@ -256,14 +278,18 @@ class RunContext:
         """Publish a result to its receivers, as far as they are served here.
 
         :param content: or what makes it, which is called only where there is a receiver.
-        :param to: only to those of them, where the content is not for all.
+        :param to: only to those of them, where the content is not for all; :data:`EACH` for whoever is here.
         """
-        served = self.receiving(kind)
-        if to is not None:
-            wanted = frozenset(to)
-            served = tuple(party for party in served if party in wanted)
+        served = self._served(kind, to)
         if served:
             self.publish(kind, name, content() if callable(content) else content, served)
+
+    def _served(self, kind: ResultKind, to: Iterable[str] | None) -> tuple[str, ...]:
+        """The receivers here, those of them to whom it goes."""
+        wanted = None if to is None else frozenset(to)
+        if wanted is None or EACH in wanted:
+            return self.receiving(kind)
+        return tuple(party for party in self.receiving(kind) if party in wanted)
 
     def tell(
         self,
@@ -278,8 +304,7 @@ class RunContext:
         :param to: only to those of them, where the content is not for all.
         :param name: of the file; ``<step>.<kind>.json`` if it is not given.
         """
-        wanted = None if to is None else frozenset(to)
-        served = [one for one in self.receiving(kind) if wanted is None or one in wanted]
+        served = self._served(kind, to)
         if not served:
             return
         plain = document() if callable(document) else document
@@ -297,14 +322,26 @@ class RunContext:
         :param document: plain values; or what makes it, which is called only where there is a receiver.
         :param to: only to those of them, where the content is not for all.
         """
-        wanted = None if to is None else frozenset(to)
-        served = [one for one in self.receiving(kind) if wanted is None or one in wanted]
+        served = self._served(kind, to)
         if not served:
             return
         plain = document() if callable(document) else document
         for party in served:
             finding = Finding(self.step, self.plan.component, kind, plain)
             self.findings.setdefault(party, []).append(finding)
+
+    def sums(self) -> PlannedSums:
+        """In engine fl, at a party with data: the sums over all parties that the step has planned."""
+        if self._sums is None:
+            announces = self.adder is None
+            adder = over_mesh(self) if self.adder is None else self.adder
+            self._sums = PlannedSums(self.plan, adder, self if announces else None)
+        return self._sums
+
+    def end_sums(self) -> None:
+        """After the step, at a party with data: no further sum comes."""
+        if self.engine == "fl" and self.plan.totals:
+            self.sums().end()
 
     @property
     def deals_ahead(self) -> bool:

@@ -11,10 +11,12 @@ from pydantic import BaseModel, ConfigDict
 from coterie.agreement import Engine, ResultKind
 
 if TYPE_CHECKING:
+    from coterie.fl import Fixed
     from coterie.mpc import Disclosure
 
 __all__ = [
     "BY_OWN_IDS",
+    "EACH",
     "FOR_GUESTS",
     "MIN_GROUP",
     "Earlier",
@@ -30,7 +32,12 @@ __all__ = [
     "Reveal",
     "Statement",
     "StepPlan",
+    "Total",
 ]
+
+EACH = "each"
+"""Owner of the columns and of the label of a horizontal frame, which every party has, in public and at each
+of them. A parameter names a column as ``each.column``."""
 
 FOR_GUESTS: frozenset[ResultKind] = frozenset(
     {
@@ -90,7 +97,7 @@ class HiddenShape:
 
 @dataclass(frozen=True)
 class FrameShape:
-    """The public facts of a vertical frame."""
+    """The public facts of a frame: a vertical one, where nothing else is said; or a horizontal one."""
 
     rows: int
     columns: Mapping[str, tuple[str, ...]]
@@ -106,6 +113,10 @@ class FrameShape:
     They are used where a step names them, and nowhere else."""
     hidden: HiddenShape | None = None
     """Where nobody knows which rows are common; only components that say so take such a frame."""
+    horizontal: Mapping[str, int] | None = None
+    """Rows by party of a horizontal frame: every party has rows of its own with the same columns. ``rows`` is
+    their sum, ``columns`` has the one name :data:`EACH`, which is the label holder, too. So has the frame at
+    a party, which is that of its own rows."""
 
     @property
     def width(self) -> int:
@@ -115,6 +126,10 @@ class FrameShape:
     @property
     def common_rows(self) -> int:
         return self.rows if self.common is None else self.common
+
+    def with_own_rows(self, rows: Mapping[str, int]) -> FrameShape:
+        """Of a horizontal frame: with so many rows of each party."""
+        return replace(self, rows=sum(rows.values()), horizontal=dict(rows))
 
     def with_rows(self, rows: int) -> FrameShape:
         common = None if self.common is None else min(self.common, rows)
@@ -142,6 +157,20 @@ class PlannedTape:
     """Of the tape."""
     corrections: Mapping[str, int]
     """Bytes by compute party."""
+
+
+@dataclass(frozen=True)
+class Total:
+    """A sum over the parties of a horizontal frame that a step takes: see :mod:`coterie.learn.summed`."""
+
+    what: str
+    """What is added up, as its reveal says it; no two of a step are equal."""
+    values: int
+    """How many numbers each party adds, and learns the sums of."""
+    form: Fixed
+    """How a number is written while it is masked."""
+    times: int = 1
+    """How often at most the step takes it."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +205,8 @@ class StepPlan:
     """Whether the step may end early, as its results tell: bytes and rounds are then bounds."""
     tapes: tuple[PlannedTape, ...] = ()
     """In the order of use, where what is dealt comes in tape files."""
+    totals: tuple[Total, ...] = ()
+    """Every sum over parties that the step may take: it can take no other."""
 
 
 @dataclass(frozen=True)

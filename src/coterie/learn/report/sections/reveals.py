@@ -25,6 +25,7 @@ CHINESE = {
     ),
     "list of the common ids, as the id rule writes them": "共有样本编号清单（按编号规则的写法）",
     "number of training rows and number of test rows": "训练样本数与测试样本数",
+    "number of training rows and number of test rows of each party": "各参与方的训练样本数与测试样本数",
     "the score of each row": "每个样本的评分",
     "coefficient of each feature, and the intercept": "各特征的系数与截距",
     "coefficients": "各特征的系数",
