@@ -23,10 +23,10 @@ use crate::arrays::{
 const BATCH_WORDS: usize = 512;
 
 /// The most blocks that any processor encrypts at once.
-const MAX_GROUP: usize = 64;
+pub const MAX_GROUP: usize = 64;
 
 /// 0, 0, 0, 1, 0, 2, … : ids to be added, and the numbers of blocks.
-const NUMBERS: [u64; 2 * MAX_GROUP] = {
+pub const NUMBERS: [u64; 2 * MAX_GROUP] = {
     let mut words = [0; 2 * MAX_GROUP];
     let mut k = 0;
     while k < MAX_GROUP {
@@ -41,8 +41,10 @@ compile_error!("words are read in little-endian order without conversion");
 
 /// PRG(seed, id).
 pub struct Stream {
-    cipher: Aes128,
-    id: u64,
+    /// Its cipher.
+    pub cipher: Aes128,
+    /// The first half of its counter blocks.
+    pub id: u64,
 }
 
 impl Stream {

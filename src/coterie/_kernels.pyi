@@ -47,6 +47,18 @@ def prg_sub_u64(target: Words, seeds: Sequence[bytes], id: int) -> Words:
     Target has any shape, which the result keeps.
     """
 
+# Masks of sums
+#
+# Elements of 32 bits (uint32), 64 bits (uint64) or 128 bits (pairs of uint64, the lower first) wrap.
+
+def mask_values(
+    values: Words | NDArray[np.uint32], bits: int, plus: Sequence[bytes], minus: Sequence[bytes], id: int
+) -> Words | NDArray[np.uint32]:
+    """``values`` plus PRG(seed, id) of each seed of ``plus``, minus those of ``minus``, modulo 2^bits.
+
+    ``bits`` is 32, 64 or 128. Any shape, which the result keeps.
+    """
+
 # Products
 
 def matmul(a: Words | NDArray[np.int32], b: Words) -> Words:
@@ -492,6 +504,17 @@ def gf128_polynomial(x: Bytes, at: bytes) -> bytes:
 
 def gf128_powers(base: bytes, exponents: Words) -> Bytes:
     """``base ** exponents``, shape (n, 16), for exponents of shape (n,)."""
+
+def shamir_share(coefficients: Bytes, points: Words) -> Bytes:
+    """Polynomials with coefficients (t, m, 16), from the constant on, at points (n,); shape (n, m, 16).
+
+    Points stand for the elements with these bits. They are different and not zero.
+    """
+
+def shamir_join(shares: Bytes, points: Words) -> Bytes:
+    """The values at zero, shape (m, 16), of the polynomials of degree below t with values (t, m, 16) at
+    points (t,), which are different and not zero.
+    """
 
 # Correlations between two parties from few keys
 
