@@ -35,9 +35,10 @@ const BATCH: usize = 1 << 10;
 
 /// Parts of z that are added at once: they fit a large cache together, and x is gone through so many times less.
 const GROUP: usize = 3;
+const GROUPS: usize = PLACES / GROUP;
 
 /// Rows of x of a piece of work, a whole number of batches.
-const PIECE: usize = 1 << 18;
+const PIECE: usize = 1 << 15;
 
 /// Places in z are 32-bit numbers.
 const MOST: usize = 1 << 31;
@@ -103,58 +104,110 @@ impl<const L: usize> Kernel for Convolve<'_, L> {
     }
 }
 
-/// z of e, which stands behind so many zeros as the first entry looks back.
-fn convolve<const L: usize>(seed: &[u8; 16], z: &mut [Entry<L>]) {
-    let (stream, cpu) = (Stream::new(seed, 0), Level::best());
-    let mut drawn = [0u64; BATCH / 2];
-    for first in (0..z.len() - FARTHEST).step_by(BATCH) {
-        let count = BATCH.min(z.len() - FARTHEST - first);
-        stream.fill(first as u64 / 2, &mut drawn);
+/// Where each group of parts of z begins, and the end.
+fn starts(length: usize, group: usize) -> usize {
+    group * GROUP * length / PLACES
+}
+
+/// z of e, which stands behind the entries of z before it: the rows from `first` on.
+fn convolve<const L: usize>(stream: &Stream, first: usize, z: &mut [Entry<L>]) {
+    let cpu = Level::best();
+    let mut drawn = [0u64; BATCH / 2 + 1];
+    for start in (0..z.len() - FARTHEST).step_by(BATCH) {
+        let count = BATCH.min(z.len() - FARTHEST - start);
+        let odd = (first + start) % 2;
+        let pairs = (odd + count).div_ceil(2);
+        stream.fill(((first + start) / 2) as u64, &mut drawn[..pairs]);
         let words: &[u32] = bytemuck::cast_slice(&drawn);
         cpu.run(Convolve {
-            words: &words[..count],
-            z: &mut z[first..first + count + FARTHEST],
+            words: &words[odd..odd + count],
+            z: &mut z[start..start + count + FARTHEST],
         });
     }
 }
 
-/// Some of x, from row `first` on: one array for each vector.
+/// Adds a group of parts of z, which `z` is, to some of x, from row `first` on: one array for each vector.
 fn expand<const L: usize, const V: usize>(
-    seed: &[u8; 16],
-    z: &[Entry<L>],
+    streams: &[Stream; GROUP],
+    parts: &[&[Entry<L>]; GROUP],
     first: usize,
+    begun: bool,
     outs: [&mut [Entry<2>]; V],
 ) {
     let count = outs[0].len();
-    let start_of = |part: usize| part * z.len() / PLACES;
     let mut drawn = [[0u64; BATCH / 2]; GROUP];
-    for group in (0..PLACES).step_by(GROUP) {
-        let streams: [Stream; GROUP] =
-            std::array::from_fn(|k| Stream::new(seed, 1 + (group + k) as u64));
-        let parts: [&[Entry<L>]; GROUP] =
-            std::array::from_fn(|k| &z[start_of(group + k)..start_of(group + k + 1)]);
-        for start in (0..count).step_by(BATCH) {
-            let rows = BATCH.min(count - start);
-            for (stream, drawn) in streams.iter().zip(&mut drawn) {
-                stream.fill((first + start) as u64 / 2, &mut drawn[..rows.div_ceil(2)]);
+    for start in (0..count).step_by(BATCH) {
+        let rows = BATCH.min(count - start);
+        for (stream, drawn) in streams.iter().zip(&mut drawn) {
+            stream.fill((first + start) as u64 / 2, &mut drawn[..rows.div_ceil(2)]);
+        }
+        let words: [&[u32]; GROUP] =
+            std::array::from_fn(|k| &bytemuck::cast_slice(&drawn[k])[..rows]);
+        for row in 0..rows {
+            let mut sum = [0; L];
+            for (part, words) in parts.iter().zip(words) {
+                let place = (words[row] as u64 * part.len() as u64) >> 32;
+                for (sum, word) in sum.iter_mut().zip(part[place as usize]) {
+                    *sum ^= word;
+                }
             }
-            let words: [&[u32]; GROUP] =
-                std::array::from_fn(|k| &bytemuck::cast_slice(&drawn[k])[..rows]);
-            for row in 0..rows {
-                let mut sum = [0; L];
-                for (part, words) in parts.iter().zip(words) {
-                    let place = (words[row] as u64 * part.len() as u64) >> 32;
-                    for (sum, word) in sum.iter_mut().zip(part[place as usize]) {
-                        *sum ^= word;
-                    }
-                }
-                for (vector, sum) in sum.as_chunks::<2>().0.iter().enumerate() {
-                    let out = &mut outs[vector][start + row];
-                    let old = if group == 0 { [0; 2] } else { *out };
-                    *out = [old[0] ^ sum[0], old[1] ^ sum[1]];
-                }
+            for (vector, sum) in sum.as_chunks::<2>().0.iter().enumerate() {
+                let out = &mut outs[vector][start + row];
+                let old = if begun { *out } else { [0; 2] };
+                *out = [old[0] ^ sum[0], old[1] ^ sum[1]];
             }
         }
+    }
+}
+
+/// The map, group of parts by group: no more of z is held than two groups, one that is added to x while the next is
+/// computed.
+///
+/// `given` writes e from a row on; `outs` are pieces of x with the rows at which they begin.
+fn compress<const L: usize, const V: usize>(
+    seed: &[u8; 16],
+    length: usize,
+    given: impl Fn(usize, &mut [Entry<L>]) + Sync,
+    mut outs: Vec<(usize, [&mut [Entry<2>]; V])>,
+) {
+    let taps = Stream::new(seed, 0);
+    let most = (0..GROUPS)
+        .map(|group| starts(length, group + 1) - starts(length, group))
+        .max()
+        .unwrap_or(0);
+    let mut now = vec![[0; L]; FARTHEST + most];
+    let mut next = now.clone();
+    let make = |group: usize, z: &mut Vec<Entry<L>>| {
+        let first = starts(length, group);
+        z.truncate(FARTHEST + starts(length, group + 1) - first);
+        given(first, &mut z[FARTHEST..]);
+        convolve(&taps, first, z);
+    };
+    make(0, &mut now);
+    for group in 0..GROUPS {
+        if group + 1 < GROUPS {
+            next.resize(FARTHEST + most, [0; L]);
+            next[..FARTHEST].copy_from_slice(&now[now.len() - FARTHEST..]);
+        }
+        let (first, z) = (starts(length, group), &now[FARTHEST..]);
+        let at = |part: usize| (group * GROUP + part) * length / PLACES - first;
+        let streams: [Stream; GROUP] =
+            std::array::from_fn(|k| Stream::new(seed, (1 + group * GROUP + k) as u64));
+        let parts: [&[Entry<L>]; GROUP] = std::array::from_fn(|k| &z[at(k)..at(k + 1)]);
+        rayon::join(
+            || {
+                outs.par_iter_mut().for_each(|(first, piece)| {
+                    let piece = piece.each_mut().map(|out| &mut **out);
+                    expand(&streams, &parts, *first, group > 0, piece);
+                });
+            },
+            || {
+                if group + 1 < GROUPS {
+                    make(group + 1, &mut next);
+                }
+            },
+        );
+        std::mem::swap(&mut now, &mut next);
     }
 }
 
@@ -166,16 +219,6 @@ fn sizes(length: usize, n: &Bound<'_, PyAny>) -> PyResult<usize> {
         ));
     }
     Ok(n)
-}
-
-/// Memory for z behind the zeros before it.
-fn states<'py, const L: usize>(
-    py: Python<'py>,
-    length: usize,
-) -> PyResult<PyReadwriteArrayDyn<'py, u64>> {
-    let mut states = fresh::<u64>(py, &[length + FARTHEST, L])?;
-    states.as_slice_mut()?[..FARTHEST * L].fill(0);
-    Ok(states)
 }
 
 /// x of e.
@@ -190,21 +233,18 @@ fn code_compress<'py>(
     let seed = bytes16(seed)?;
     let length = vector.shape()[0];
     let n = sizes(length, n)?;
-    let mut states = states::<2>(py, length)?;
     let mut out = fresh::<u64>(py, &[n, 2])?;
     let given = rows(vector.as_slice()?);
-    let z = states.as_slice_mut()?.as_chunks_mut::<2>().0;
     let filled = out.as_slice_mut()?.as_chunks_mut::<2>().0;
     py.detach(|| {
-        for (z, entry) in z[FARTHEST..].iter_mut().zip(given) {
-            *z = bytemuck::cast(*entry);
-        }
-        convolve(&seed, z);
-        let z = &z[FARTHEST..];
-        filled
-            .par_chunks_mut(PIECE)
-            .enumerate()
-            .for_each(|(piece, out)| expand(&seed, z, piece * PIECE, [out]));
+        let pieces = filled.chunks_mut(PIECE).enumerate();
+        let outs = pieces.map(|(piece, out)| (piece * PIECE, [out])).collect();
+        let entries = |first: usize, z: &mut [Entry<2>]| {
+            for (z, entry) in z.iter_mut().zip(&given[first..]) {
+                *z = bytemuck::cast(*entry);
+            }
+        };
+        compress(&seed, length, entries, outs);
     });
     as_bytes(out)
 }
@@ -231,33 +271,34 @@ fn code_compress_both<'py>(
             "places must have shape (t,), be below the rows of vector, and as many as values",
         );
     }
-    let mut states = states::<4>(py, length)?;
     let (mut first, mut second) = (fresh::<u64>(py, &[n, 2])?, fresh::<u64>(py, &[n, 2])?);
     let (given, values) = (rows(vector.as_slice()?), rows(values.as_slice()?));
-    let z = states.as_slice_mut()?.as_chunks_mut::<4>().0;
     let filled = (
         first.as_slice_mut()?.as_chunks_mut::<2>().0,
         second.as_slice_mut()?.as_chunks_mut::<2>().0,
     );
     py.detach(|| {
-        for (z, entry) in z[FARTHEST..].iter_mut().zip(given) {
-            let entry: Entry<2> = bytemuck::cast(*entry);
-            *z = [0, 0, entry[0], entry[1]];
-        }
-        for (place, value) in at.iter().zip(values) {
-            let value: Entry<2> = bytemuck::cast(*value);
-            z[FARTHEST + *place as usize][..2].copy_from_slice(&value);
-        }
-        convolve(&seed, z);
-        let z = &z[FARTHEST..];
-        filled
-            .0
-            .par_chunks_mut(PIECE)
-            .zip(filled.1.par_chunks_mut(PIECE))
+        let pieces = filled.0.chunks_mut(PIECE).zip(filled.1.chunks_mut(PIECE));
+        let outs = pieces
             .enumerate()
-            .for_each(|(piece, (first, second))| {
-                expand(&seed, z, piece * PIECE, [first, second]);
-            });
+            .map(|(piece, (first, second))| (piece * PIECE, [first, second]))
+            .collect();
+        let entries = |first: usize, z: &mut [Entry<4>]| {
+            for (z, entry) in z.iter_mut().zip(&given[first..]) {
+                let entry: Entry<2> = bytemuck::cast(*entry);
+                *z = [0, 0, entry[0], entry[1]];
+            }
+            for (place, value) in at.iter().zip(values) {
+                if let Some(z) = (*place as usize)
+                    .checked_sub(first)
+                    .and_then(|row| z.get_mut(row))
+                {
+                    let value: Entry<2> = bytemuck::cast(*value);
+                    z[..2].copy_from_slice(&value);
+                }
+            }
+        };
+        compress(&seed, length, entries, outs);
     });
     Ok((as_bytes(first)?, as_bytes(second)?))
 }
