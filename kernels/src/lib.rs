@@ -15,6 +15,7 @@ mod cpu;
 mod cuckoo;
 mod dcf;
 mod dealt;
+mod elements;
 mod endemic;
 mod exponential;
 mod fixed;
@@ -23,6 +24,14 @@ mod ggm;
 mod guard;
 mod hashing;
 mod items;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
+#[cfg(target_arch = "x86_64")]
+mod lanes_curve;
+#[cfg(target_arch = "x86_64")]
+mod lanes_ristretto;
+#[cfg(target_arch = "x86_64")]
+mod lanes_roots;
 mod limits;
 mod masks;
 mod matmul;

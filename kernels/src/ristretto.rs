@@ -3,9 +3,6 @@
 //! Scalars are used in constant time. Encodings are decoded strictly: one element has one encoding, and the
 //! identity, of which every multiple is the identity, is refused.
 
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::IsIdentity;
@@ -13,11 +10,11 @@ use numpy::{PyArrayDyn, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use rayon::prelude::*;
 use sha2::{Digest, Sha512};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::arrays::{contiguous, finished, fresh, refuse};
+use crate::elements::{Elements, Scalars, multiply};
 use crate::hashing::{WIDTH, bytes32};
 
 /// One hash or one encoded element.
@@ -25,12 +22,6 @@ pub type Row = [u8; WIDTH];
 
 /// Separates these hashes from those of any other protocol (RFC 9380, sections 3.1 and 8.10).
 const DOMAIN: &[u8] = b"coterie-psi-v1-ristretto255_XMD:SHA-512_R255MAP_RO_";
-
-/// Rows of a piece of work. They share one field inversion, which costs about a tenth of one row's work.
-const PIECE: usize = 128;
-
-/// 1/2 modulo the order of the group, which is an odd prime.
-pub static HALF: LazyLock<Scalar> = LazyLock::new(|| Scalar::from(2u8).invert());
 
 /// expand_message_xmd with SHA-512 (RFC 9380, section 5.3.1), filling `out`: 1 to 255 · 64 bytes. The tag must
 /// be at most 255 bytes.
@@ -63,63 +54,10 @@ pub fn expand_message(message: &[u8], domain: &[u8], out: &mut [u8]) {
     }
 }
 
-/// hash_to_ristretto255 (RFC 9380, appendix B).
-fn hash_to_group(message: &[u8]) -> RistrettoPoint {
-    let mut uniform = [0; 64];
-    expand_message(message, DOMAIN, &mut uniform);
-    RistrettoPoint::from_uniform_bytes(&uniform)
-}
-
 /// The element that these bytes encode; None for the identity and for what encodes no element.
 pub fn decode(row: &Row) -> Option<RistrettoPoint> {
     let element = CompressedRistretto(*row).decompress()?;
     (!element.is_identity()).then_some(element)
-}
-
-/// Fills `out` with the encodings of `scalar` times the element of each row, or tells the first row that has none.
-///
-/// Encoding an element takes an inverse square root, a quarter of the work of a row; encoding the doubles of many
-/// elements takes one inversion for all. So each element P is multiplied by s/2, and the double of that is encoded:
-/// - The group's order l is an odd prime, hence h = s/2 mod l exists, 2h is s or s + l as an integer, and
-///   [2]([h]P) = [s]P in the group.
-/// - The library holds P as a point on the curve up to a 4-torsion point T. [2]([h](P + T)) = [s]P + [2h]T differs
-///   from [s]P by a 4-torsion point again, and an encoding is the same for all such representatives (RFC 9496, 4.3.2).
-/// - The batch multiplies by the inverse of a product that vanishes for the identity alone; the library leaves a zero
-///   out of the shared inversion, so that it spoils no other row. No honest input gives the identity: s is not 0,
-///   decoded elements are not the identity, and hashed ones are so with probability 2^-252.
-fn multiply(
-    given: &[Row],
-    scalar: &Scalar,
-    element: impl Fn(&Row) -> Option<RistrettoPoint> + Sync + Send,
-    out: &mut [Row],
-) -> Result<(), usize> {
-    let half = Zeroizing::new(scalar * *HALF);
-    let bad = AtomicUsize::new(usize::MAX);
-    out.par_chunks_mut(PIECE)
-        .zip(given.par_chunks(PIECE))
-        .enumerate()
-        .for_each(|(piece, (out, given))| {
-            let first = piece * PIECE;
-            if bad.load(Ordering::Relaxed) < first {
-                return;
-            }
-            let mut halves = Vec::with_capacity(given.len());
-            for (row, bytes) in given.iter().enumerate() {
-                let Some(point) = element(bytes) else {
-                    bad.fetch_min(first + row, Ordering::Relaxed);
-                    return;
-                };
-                halves.push(point * *half);
-            }
-            let doubles = RistrettoPoint::double_and_compress_batch(&halves);
-            for (row, double) in out.iter_mut().zip(doubles) {
-                *row = double.to_bytes();
-            }
-        });
-    match bad.into_inner() {
-        usize::MAX => Ok(()),
-        row => Err(row),
-    }
 }
 
 /// A canonical scalar that is not zero.
@@ -155,7 +93,13 @@ fn ristretto_hash_mul<'py>(
     hashes: &Bound<'py, PyAny>,
     scalar: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
-    multiplied(py, "hashes", hashes, scalar, |row| Some(hash_to_group(row)))
+    let (scalar, hashes) = (scalar_of(scalar)?, rows_of("hashes", hashes)?);
+    let elements = Elements::Hashed {
+        messages: hashes.as_slice()?,
+        width: WIDTH,
+        domain: DOMAIN,
+    };
+    multiplied(py, "hashes", elements, hashes.shape(), &scalar)
 }
 
 /// Each encoded element times scalar.
@@ -165,27 +109,38 @@ fn ristretto_mul<'py>(
     points: &Bound<'py, PyAny>,
     scalar: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
-    multiplied(py, "points", points, scalar, decode)
+    let (scalar, points) = (scalar_of(scalar)?, rows_of("points", points)?);
+    let (rows, _) = points.as_slice()?.as_chunks::<WIDTH>();
+    multiplied(
+        py,
+        "points",
+        Elements::Encoded(rows),
+        points.shape(),
+        &scalar,
+    )
 }
 
 fn multiplied<'py>(
     py: Python<'py>,
     name: &str,
-    given: &Bound<'py, PyAny>,
-    scalar: &Bound<'py, PyAny>,
-    element: impl Fn(&Row) -> Option<RistrettoPoint> + Sync + Send,
+    elements: Elements,
+    shape: &[usize],
+    scalar: &Scalar,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
-    let scalar = scalar_of(scalar)?;
-    let given = rows_of(name, given)?;
-    let mut out = fresh::<u8>(py, given.shape())?;
-    let (rows, _) = given.as_slice()?.as_chunks::<WIDTH>();
-    let (filled, _) = out.as_slice_mut()?.as_chunks_mut::<WIDTH>();
-    match py.detach(|| multiply(rows, &scalar, element, filled)) {
+    let mut out = fresh::<u8>(py, shape)?;
+    let filled = out.as_slice_mut()?;
+    let emit = |_: usize, product: &Row, out: &mut [u8]| out.copy_from_slice(product);
+    match py.detach(|| multiply(elements, Scalars::One(scalar), WIDTH, filled, emit)) {
         Ok(()) => Ok(finished(out)),
-        Err(row) => refuse(format!(
-            "row {row} of {name} is not the canonical encoding of an element other than the identity"
-        )),
+        Err(row) => no_element(name, row),
     }
+}
+
+/// What a row says that is none.
+pub fn no_element<T>(name: &str, row: usize) -> PyResult<T> {
+    refuse(format!(
+        "row {row} of {name} is not the canonical encoding of an element other than the identity"
+    ))
 }
 
 /// A scalar that is uniform up to a distance of 2^-259, from 64 uniform bytes.
@@ -225,13 +180,6 @@ mod tests {
         (0..text.len())
             .step_by(2)
             .map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal"))
-            .collect()
-    }
-
-    fn rows(texts: &[&str]) -> Vec<Row> {
-        texts
-            .iter()
-            .map(|text| unhex(text).try_into().expect("32 bytes"))
             .collect()
     }
 
@@ -305,93 +253,6 @@ mod tests {
             let mut out = vec![0; expected.len()];
             expand_message(message.as_bytes(), TAG, &mut out);
             assert_eq!(out, expected, "{} bytes of {message:?}", out.len());
-        }
-    }
-
-    /// RFC 9496, appendix A.3. The first inputs are SHA-512 of texts; the last four give one element, because the
-    /// top bit of each half is ignored and each half is reduced.
-    #[test]
-    fn elements_derive_as_the_rfc_says() {
-        let texts = [
-            "Ristretto is traditionally a short shot of espresso coffee",
-            "made with the normal amount of ground coffee but extracted with",
-            "about half the amount of water in the same amount of time",
-            "by using a finer grind.",
-            "This produces a concentrated shot of coffee per volume.",
-            "Just pulling a normal shot short will produce a weaker shot",
-            "and is not a Ristretto as some believe.",
-        ];
-        let (zero, ones) = ("00".repeat(31), "ff".repeat(31));
-        let equivalent = [
-            format!("ed{ones}ff{ones}"),
-            format!("ed{}7fff{ones}", "ff".repeat(30)),
-            format!("{zero}80{ones}7f"),
-            format!("{zero}0012{}80", "00".repeat(30)),
-        ];
-        let uniform: Vec<[u8; 64]> = texts
-            .iter()
-            .map(|text| Sha512::digest(text).into())
-            .chain(
-                equivalent
-                    .iter()
-                    .map(|text| unhex(text).try_into().expect("64 bytes")),
-            )
-            .collect();
-        let same = "304282791023b73128d277bdcb5c7746ef2eac08dde9f2983379cb8e5ef0517f";
-        let expected = rows(&[
-            "3066f82a1a747d45120d1740f14358531a8f04bbffe6a819f86dfe50f44a0a46",
-            "f26e5b6f7d362d2d2a94c5d0e7602cb4773c95a2e5c31a64f133189fa76ed61b",
-            "006ccd2a9e6867e6a2c5cea83d3302cc9de128dd2a9a57dd8ee7b9d7ffe02826",
-            "f8f0c87cf237953c5890aec3998169005dae3eca1fbb04548c635953c817f92a",
-            "ae81e7dedf20a497e10c304a765c1767a42d6e06029758d2d7e8ef7cc4c41179",
-            "e2705652ff9f5e44d3e841bf1c251cf7dddb77d140870d1ab2ed64f1a9ce8628",
-            "80bd07262511cdde4863f8a7434cef696750681cb9510eea557088f76d9e5065",
-            same,
-            same,
-            same,
-            same,
-        ]);
-        let numbered: Vec<Row> = (0..uniform.len()).map(|row| [row as u8; WIDTH]).collect();
-        let mut out = vec![[0; WIDTH]; uniform.len()];
-        let derive = |row: &Row| {
-            Some(RistrettoPoint::from_uniform_bytes(
-                &uniform[row[0] as usize],
-            ))
-        };
-        assert_eq!(multiply(&numbered, &Scalar::ONE, derive, &mut out), Ok(()));
-        assert_eq!(out, expected);
-    }
-
-    /// The batched encoding against one by one, with fewer rows than a piece, a whole number of pieces, and more.
-    #[test]
-    fn batches_encode_as_single_elements_do() {
-        let scalar = Scalar::from_bytes_mod_order([0xa7; WIDTH]);
-        for count in [1, PIECE, PIECE + 1] {
-            let given: Vec<Row> = (0..count)
-                .map(|row| {
-                    Sha512::digest(row.to_le_bytes())[..WIDTH]
-                        .try_into()
-                        .unwrap()
-                })
-                .collect();
-            let mut out = vec![[0; WIDTH]; count];
-            let hashed = |row: &Row| Some(hash_to_group(row));
-            assert_eq!(multiply(&given, &scalar, hashed, &mut out), Ok(()));
-            for (row, bytes) in given.iter().zip(out) {
-                assert_eq!((hash_to_group(row) * scalar).compress().to_bytes(), bytes);
-            }
-        }
-    }
-
-    #[test]
-    fn the_first_bad_row_is_named_whatever_the_order_of_work() {
-        let scalar = Scalar::from(3u8);
-        let good = curve25519_dalek::constants::RISTRETTO_BASEPOINT_COMPRESSED.to_bytes();
-        let mut given = vec![good; 3 * PIECE];
-        let mut out = vec![[0; WIDTH]; given.len()];
-        for bad in [2 * PIECE + 7, 2 * PIECE, PIECE - 1, 0] {
-            given[bad] = [0; WIDTH];
-            assert_eq!(multiply(&given, &scalar, decode, &mut out), Err(bad));
         }
     }
 }

@@ -4,20 +4,18 @@
 //! used the key that it is known by, and the client finalizes. The holder evaluates the function of its own inputs
 //! directly. Secrets, blinds and inputs are used in constant time; what is proved about is public.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::scalar::Scalar;
 use numpy::{PyArrayDyn, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use rayon::prelude::*;
 use sha2::{Digest, Sha512};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::arrays::{contiguous, finished, fresh, refuse, within};
+use crate::elements::{Elements, Scalars, multiply};
 use crate::hashing::{WIDTH, bytes32};
-use crate::ristretto::{HALF, Row, decode, expand_message, rows_of, scalar_of};
+use crate::ristretto::{Row, expand_message, no_element, rows_of, scalar_of};
 
 /// contextString of RFC 9497, section 3.1, with the mode of VOPRF.
 const CONTEXT: &[u8] = b"OPRFV1-\x01-ristretto255-SHA512";
@@ -25,19 +23,9 @@ const CONTEXT: &[u8] = b"OPRFV1-\x01-ristretto255-SHA512";
 /// Bytes of the function's value, and of a proof.
 pub const OUTPUT: usize = 64;
 
-/// Rows of a piece of work: they share one inversion.
-pub const PIECE: usize = 128;
-
 /// What hashes of one use are separated by.
 pub fn domain(purpose: &[u8]) -> Vec<u8> {
     [purpose, CONTEXT].concat()
-}
-
-/// HashToGroup.
-fn hash_to_group(message: &[u8], domain: &[u8]) -> RistrettoPoint {
-    let mut uniform = [0; 64];
-    expand_message(message, domain, &mut uniform);
-    RistrettoPoint::from_uniform_bytes(&uniform)
 }
 
 /// HashToScalar: uniform up to a distance of 2^-259.
@@ -64,38 +52,6 @@ fn output(input: &[u8], element: &Row) -> [u8; OUTPUT] {
         .chain_update(b"Finalize")
         .finalize()
         .into()
-}
-
-/// Fills rows of `width` bytes of `out` by `emit` with the encoding of twice the element of the row; or tells the
-/// first row that has none. Why twice: see `ristretto::multiply`.
-fn encode_doubles(
-    out: &mut [u8],
-    width: usize,
-    half: impl Fn(usize) -> Option<RistrettoPoint> + Sync + Send,
-    emit: impl Fn(usize, &Row, &mut [u8]) + Sync + Send,
-) -> Result<(), usize> {
-    let bad = AtomicUsize::new(usize::MAX);
-    out.par_chunks_mut(PIECE * width)
-        .enumerate()
-        .for_each(|(piece, out)| {
-            let first = piece * PIECE;
-            let mut halves = Vec::with_capacity(PIECE);
-            for row in first..first + out.len() / width {
-                let Some(point) = half(row) else {
-                    bad.fetch_min(row, Ordering::Relaxed);
-                    return;
-                };
-                halves.push(point);
-            }
-            let doubles = RistrettoPoint::double_and_compress_batch(&halves);
-            for (place, (out, double)) in out.chunks_mut(width).zip(doubles).enumerate() {
-                emit(first + place, &double.to_bytes(), out);
-            }
-        });
-    match bad.into_inner() {
-        usize::MAX => Ok(()),
-        row => Err(row),
-    }
 }
 
 /// DeriveKeyPair: a secret and its public element. None of 256 tries fails but with probability 2^-252.
@@ -144,12 +100,6 @@ fn scalars_of(value: &Bound<'_, PyAny>, rows: usize) -> PyResult<Zeroizing<Vec<S
         }
     }
     Ok(scalars)
-}
-
-pub fn no_element<T>(name: &str, row: usize) -> PyResult<T> {
-    refuse(format!(
-        "row {row} of {name} is not the canonical encoding of an element other than the identity"
-    ))
 }
 
 /// DeriveKeyPair.
@@ -208,17 +158,16 @@ fn voprf_blind<'py>(
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
     let (inputs, rows, width) = inputs_of(inputs)?;
     let blinds = scalars_of(blinds, rows)?;
-    let given = inputs.as_slice()?;
+    let elements = Elements::Hashed {
+        messages: inputs.as_slice()?,
+        width,
+        domain: &domain(b"HashToGroup-"),
+    };
     let mut out = fresh::<u8>(py, &[rows, WIDTH])?;
     let filled = out.as_slice_mut()?;
-    let tag = domain(b"HashToGroup-");
-    let half = |row: usize| {
-        let input = &given[row * width..][..width];
-        Some(hash_to_group(input, &tag) * (blinds[row] * *HALF))
-    };
     let emit = |_: usize, element: &Row, out: &mut [u8]| out.copy_from_slice(element);
     // Every input has an element.
-    let _ = py.detach(|| encode_doubles(filled, WIDTH, half, emit));
+    let _ = py.detach(|| multiply(elements, Scalars::Each(&blinds), WIDTH, filled, emit));
     Ok(finished(out))
 }
 
@@ -245,10 +194,11 @@ fn voprf_finalize<'py>(
     let done = py.detach(|| {
         // The product of all inverses is of no use.
         Scalar::invert_batch_alloc(&mut blinds).zeroize();
-        encode_doubles(
-            filled,
+        multiply(
+            Elements::Encoded(answers),
+            Scalars::Each(&blinds),
             width,
-            |row| Some(decode(&answers[row])? * (blinds[row] * *HALF)),
+            filled,
             |row, element, out| {
                 let value = output(&given[row * length..][..length], element);
                 out.copy_from_slice(&value[..width]);
@@ -270,19 +220,22 @@ fn voprf_evaluate<'py>(
     width: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
     let (inputs, rows, length) = inputs_of(inputs)?;
-    let half = Zeroizing::new(*scalar_of(secret)? * *HALF);
+    let secret = scalar_of(secret)?;
     let width = within("width", width, 1, OUTPUT as u64)? as usize;
     let given = inputs.as_slice()?;
+    let elements = Elements::Hashed {
+        messages: given,
+        width: length,
+        domain: &domain(b"HashToGroup-"),
+    };
     let mut out = fresh::<u8>(py, &[rows, width])?;
     let filled = out.as_slice_mut()?;
-    let tag = domain(b"HashToGroup-");
-    let input = |row: usize| &given[row * length..][..length];
-    let half = |row: usize| Some(hash_to_group(input(row), &tag) * *half);
     let emit = |row: usize, element: &Row, out: &mut [u8]| {
-        out.copy_from_slice(&output(input(row), element)[..width]);
+        let input = &given[row * length..][..length];
+        out.copy_from_slice(&output(input, element)[..width]);
     };
     // Every input has an element.
-    let _ = py.detach(|| encode_doubles(filled, width, half, emit));
+    let _ = py.detach(|| multiply(elements, Scalars::One(&secret), width, filled, emit));
     Ok(finished(out))
 }
 

@@ -20,11 +20,14 @@ use sha2::{Digest, Sha512};
 
 use crate::arrays::{finished, fresh, refuse};
 use crate::hashing::{WIDTH, bytes32};
-use crate::ristretto::{Row, decode, rows_of, scalar_of};
-use crate::voprf::{OUTPUT, PIECE, append, domain, hash_to_scalar, no_element};
+use crate::ristretto::{Row, decode, no_element, rows_of, scalar_of};
+use crate::voprf::{OUTPUT, append, domain, hash_to_scalar};
 
 /// Elements of a proof at most: it numbers them in two bytes.
 const MOST_PROVED: usize = 1 << 16;
+
+/// Weights that are hashed on one thread, at least.
+const WEIGHED: usize = 128;
 
 /// Elements that are added up on one thread.
 const SUMMED: usize = 1024;
@@ -43,7 +46,7 @@ fn weights(public: &Row, blinded: &[Row], answers: &[Row]) -> Vec<Scalar> {
         .par_iter()
         .zip(answers)
         .enumerate()
-        .with_min_len(PIECE)
+        .with_min_len(WEIGHED)
         .map(|(number, (blinded, answer))| {
             let mut message = Vec::with_capacity(160);
             append(&mut message, &seed);
