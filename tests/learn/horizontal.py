@@ -25,7 +25,7 @@ from coterie.learn.component import (
     RunContext,
     StepPlan,
 )
-from coterie.learn.summed import serve
+from coterie.learn.summed import serve, summing
 from coterie.wire import Mesh
 from tests.learn.pipeline import ID_KEY, Outcome, Steps, _publisher, _together
 
@@ -147,12 +147,11 @@ def run(
                 findings=findings,
                 scores=scores,
                 job=JobFacts(JOB, "a job", "an agreement", tuple(outcome.plans.values())),
-                adder=local.get(name) if coordinator is None else None,
             )
             with mesh.step(step, plan.sent.get(name, {})):
                 if name in datasets:
-                    component.run(context, params)
-                    context.end_sums()
+                    with summing(context, local[name] if coordinator is None else None):
+                        component.run(context, params)
                 else:
                     serve(context)
                 depth = mesh.depth

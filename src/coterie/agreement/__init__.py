@@ -7,6 +7,7 @@ from .decision import Decision, Refusal, Request, RequestedDataset, RequestedSte
 from .draft import draft
 from .errors import (
     COLUMN_NOT_GRANTED,
+    COORDINATOR_NOT_NAMED,
     DEALER_NOT_NAMED,
     LOOKUP_NOT_GRANTED,
     LOOKUPS_TOO_FAST,
@@ -24,6 +25,7 @@ from .terms import Approval, ComponentTerms, DatasetTerms, Engine, ResultKind, R
 __all__ = [
     "ASSURANCE",
     "COLUMN_NOT_GRANTED",
+    "COORDINATOR_NOT_NAMED",
     "DEALER_NOT_NAMED",
     "LOOKUPS_TOO_FAST",
     "LOOKUPS_USED_UP",

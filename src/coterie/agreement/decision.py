@@ -17,6 +17,7 @@ from .bounds import same_value
 from .errors import (
     COLUMN_NOT_GRANTED,
     COMPONENT_NOT_ALLOWED,
+    COORDINATOR_NOT_NAMED,
     DATASET_NOT_GRANTED,
     DEALER_NOT_NAMED,
     ENGINE_NOT_ALLOWED,
@@ -35,6 +36,9 @@ from .errors import (
 from .terms import ComponentTerms, Engine, ResultKind, Terms
 
 __all__ = ["Decision", "Refusal", "Request", "RequestedDataset", "RequestedStep", "decide", "standing"]
+
+FEWEST_OF_A_SUM = 3
+"""Of two parties each would learn the other's part: the total less its own."""
 
 Reason = tuple[ErrorCode, str]
 
@@ -74,6 +78,8 @@ class Request(_Document):
     parties: Many[str]
     """Compute parties."""
     dealer: str | None = None
+    coordinator: str | None = None
+    """Who adds up in engine fl."""
     datasets: Many[RequestedDataset]
     steps: Many[RequestedStep]
     results: dict[ResultKind, Many[str]]
@@ -175,10 +181,14 @@ def _participants(terms: Terms, request: Request) -> Iterator[Reason]:
         yield DEALER_NOT_NAMED, f"'{request.dealer}' instead of {_or_none(terms.dealer)}"
     if request.dealer is not None and request.dealer in request.parties:
         yield DEALER_NOT_NAMED, f"'{request.dealer}' cannot deal and compute in one job"
+    if request.coordinator not in (None, terms.coordinator, terms.dealer, *request.parties):
+        yield COORDINATOR_NOT_NAMED, f"'{request.coordinator}'"
     if request.engine not in terms.engines:
         yield ENGINE_NOT_ALLOWED, f"'{request.engine}'"
     elif request.engine == "tee" and terms.tee is None:
         yield TEE_NOT_AGREED, "it has no section 'tee'"
+    if request.engine == "fl" and len(set(request.parties)) < FEWEST_OF_A_SUM:
+        yield ENGINE_NOT_ALLOWED, f"'fl' is for data of {FEWEST_OF_A_SUM} parties or more"
     if request.engine == "clear" and len({*owners, *request.parties}) > 1:
         yield ENGINE_NOT_ALLOWED, "'clear' is for data that one party owns"
 

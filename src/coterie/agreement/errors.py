@@ -119,3 +119,9 @@ LOOKUPS_TOO_FAST = define(
     "More lookups in a minute than the agreement allows",
     "Wait for the next minute, and ask for no more ids at once than the agreement allows in one.",
 )
+COORDINATOR_NOT_NAMED = define(
+    "CT-1641",
+    NotAgreed,
+    "Who would add up the parties' sums is not whom the agreement names",
+    "Name the agreement's `coordinator` or dealer, or a party with a dataset in the job.",
+)

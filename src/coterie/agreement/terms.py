@@ -120,6 +120,9 @@ class Terms(_Document):
     """Keys of helpers that are not parties, such as a hub that deals."""
     dealer: PartyName | None = None
     """The party or service that deals correlated randomness."""
+    coordinator: Annotated[PartyName | None, Field(exclude_if=lambda name: name is None)] = None
+    """The party or service that adds up what parties have masked, in engine ``fl``. Where it is not given,
+    the dealer or a party with data does, and the canonical form has no such field."""
     datasets: Annotated[Many[DatasetTerms], Field(max_length=256)]
     components: Annotated[Many[ComponentTerms], Field(max_length=256)]
     engines: Many[Engine]
@@ -214,7 +217,12 @@ def _problems(terms: Terms) -> Iterator[tuple[Path, str]]:
 
 
 def _helper_problems(terms: Terms) -> Iterator[tuple[Path, str]]:
-    for path, name in ((("dealer",), terms.dealer), (("tee", "host"), terms.tee and terms.tee.host)):
+    helpers = {
+        ("dealer",): terms.dealer,
+        ("coordinator",): terms.coordinator,
+        ("tee", "host"): terms.tee and terms.tee.host,
+    }
+    for path, name in helpers.items():
         if name is not None and name not in {*terms.parties, *terms.services}:
             yield path, f"'{name}' is neither a party nor under services"
     if terms.dealer_tee is not None and terms.dealer is None:

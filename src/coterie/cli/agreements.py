@@ -149,6 +149,7 @@ def _terms(terms: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         role = "party" if name in terms["parties"] else "service"
         yield role, f"{name}, {short(digest(bytes.fromhex(key)))}"
     yield "dealer", terms.get("dealer")
+    yield "coordinator", terms.get("coordinator")
     for one in terms["datasets"]:
         label = f"; label {one['label']}" if one.get("label") else ""
         columns = ", ".join(one["columns"]) or "none"

@@ -127,6 +127,9 @@ def _say_adversaries(document: Mapping[str, Any]) -> None:
 
 
 def _say_guests(document: Mapping[str, Any]) -> None:
+    if coordinator := document.get("coordinator"):
+        sees = "no party's sums" if coordinator in document["parties"] else "no sums"
+        say(f"{coordinator} adds up what the parties have masked: by that it sees {sees}.")
     for guest in document.get("guests", ()):
         deals = "deals random numbers, " if guest == document["dealer"] else ""
         say(f"{guest} has no data in this job: it {deals}receives results, and computes nothing.")
@@ -178,7 +181,8 @@ def _protocol(step: Mapping[str, Any]) -> str:
 
 def _learned(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
     """By party: every reveal of every step."""
-    helpers = [one for one in (document["dealer"], document.get("host")) if one]
+    named = (document["dealer"], document.get("host"), document.get("coordinator"))
+    helpers = [one for one in named if one]
     for party in dict.fromkeys((*document["parties"], *helpers, *document.get("guests", ()))):
         first = True
         for bound, step in _all_steps(document):

@@ -24,6 +24,7 @@ from .dealing import Derived, StageRequest, binding_of, deal_stage, derive_stage
 from .differences import plan_difference
 from .environment import assurance_of, environment_of
 from .errors import CANCELLED, PLAN_DIFFERS
+from .horizontal import coordinator_of
 from .joint import Publish, run_joint
 from .plan import Plan, StagePlan, derive_plan
 from .proposal import NetworkFacts, Proposal, check_kept, new_job_id, propose, roles_of
@@ -71,6 +72,7 @@ __all__ = [
     "check_run",
     "component",
     "components",
+    "coordinator_of",
     "deal_stage",
     "deal_stage_attested",
     "dealer_host",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from coterie.crypto import canonical
-from coterie.learn import Reveal, StepPlan
+from coterie.learn import Reveal, StepPlan, Total
 from coterie.mpc import Disclosure
 
 from .errors import PLAN_EXCEEDED
@@ -15,7 +15,7 @@ from .errors import PLAN_EXCEEDED
 if TYPE_CHECKING:
     from .plan import StagePlan
 
-T = TypeVar("T", Reveal, Disclosure)
+T = TypeVar("T", Reveal, Disclosure, Total)
 
 __all__ = ["check_within", "plain", "plan_difference"]
 
@@ -51,6 +51,8 @@ def check_within(stage: StagePlan, bound: StagePlan) -> None:
             refuse(step, f"reveal of {reveal.what!r}")
         if (shown := _unplanned(step.disclosed, limit.disclosed)) is not None:
             refuse(step, f"disclosure of {shown.name!r}")
+        if (total := _unplanned(step.totals, limit.totals)) is not None:
+            refuse(step, f"sum of {total.what!r}")
 
 
 def _unplanned(told: Sequence[T], planned: Sequence[T]) -> T | None:

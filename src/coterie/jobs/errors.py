@@ -198,3 +198,22 @@ KEPT_NO_DATA = define(
     "The sealed data of a key that is kept is not at the host",
     "Take it in at the host: `coterie sealed add`.",
 )
+HORIZONTAL_IN_TEE = define(
+    "CT-4044",
+    BadInput,
+    "Rows of several parties with the same columns cannot be learnt from in engine tee yet",
+    "Run the job with `engine: fl`.",
+)
+TOO_FEW_CONTRIBUTE = define(
+    "CT-4045",
+    NotAgreed,
+    "Too few parties for sums that hide each party's part",
+    "Run the job with the datasets of three parties or more: of two, each would learn the other's sums.",
+)
+SCHEMAS_DIFFER = define(
+    "CT-4046",
+    PeerIncompatible,
+    "The parties' datasets do not have the same columns",
+    "Register and grant the same names and types at every party, or name the common columns in the job: "
+    "`columns: {each: [...]}`.",
+)

@@ -14,8 +14,7 @@ from typing import Any
 
 from coterie.agreement import Terms
 from coterie.crypto import canonical, digest
-from coterie.data import ColumnType, id_names
-from coterie.learn import MIN_GROUP, Earlier, PlanContext, StepPlan, attested
+from coterie.learn import EACH, MIN_GROUP, Earlier, PlanContext, StepPlan, attested
 from coterie.mpc import Correlations, Network
 
 from .attested.sealed import transfers_of
@@ -29,6 +28,7 @@ from .errors import (
     PIPELINE_UNUSED,
     PLAN_EXCEEDED,
 )
+from .planned_data import PlannedData, data_of, network_of, types_of
 from .proposal import Proposal, roles_of
 from .registry import component, parameters, used_pipelines
 from .spec import Step
@@ -77,6 +77,8 @@ class StagePlan:
 def _step_document(step: StepPlan, network: Network | None) -> dict[str, Any]:
     document = asdict(step)
     document["seconds"] = round(seconds(step, network), 3)
+    if not step.totals:
+        del document["totals"]  # plans without any are as they were before there were any
     return plain(document)  # type: ignore[no-any-return]
 
 
@@ -87,19 +89,6 @@ def seconds(step: StepPlan, network: Network | None = None) -> float:
     round_s = SECONDS_PER_ROUND + (network.latency if network else 0.0)
     rate = min(BYTES_PER_SECOND, network.bandwidth if network else BYTES_PER_SECOND)
     return rounds * round_s + sent / rate + step.operations / OPERATIONS_PER_SECOND
-
-
-@dataclass(frozen=True)
-class PlannedData:
-    """What a job uses of one party's data. A part of what is approved: scores of a model with but one column
-    of a party show that column."""
-
-    dataset: str
-    rows: int
-    id: str | tuple[str, ...]
-    columns: tuple[str, ...]
-    """Features, in model order."""
-    label: str | None
 
 
 @dataclass(frozen=True)
@@ -135,14 +124,20 @@ class Plan:
     kept: tuple[str, ...] = ()
     """Parties with data that take no part: a key keeper at the host releases their keys, under their standing
     grants."""
+    horizontal: bool = False
+    """Whether the parties have the same columns of different rows."""
+    coordinator: str | None = None
+    """Of engine fl: who adds up what the parties have masked. It may be one of them."""
 
     def to_document(self) -> dict[str, Any]:
         # Documents of jobs without guests, or an attested dealer, are as they were before there were any.
         guests = {"guests": list(self.guests)} if self.guests else {}
         dealing = {"dealer_tee": self.environment.to_document()} if self.environment else {}
+        horizontal = {"frame": "horizontal", "coordinator": self.coordinator} if self.horizontal else {}
         return {
             **guests,
             **dealing,
+            **horizontal,
             **self._attested(),
             "version": 1,
             "job": self.job,
@@ -183,7 +178,8 @@ class Plan:
     def participants(self) -> tuple[str, ...]:
         """Who takes part in the run: the compute parties, the dealer, unless it deals before, the guests; of
         an attested run the host, and not those whose keys are kept."""
-        named = _participants(self.parties, self.dealer or self.host, self.guests, self.correlations)
+        helper = self.dealer or self.host or self.coordinator
+        named = _participants(self.parties, helper, self.guests, self.correlations)
         return tuple(party for party in named if party not in self.kept)
 
     def summary(self) -> dict[str, Any]:
@@ -198,6 +194,8 @@ class Plan:
         learns: dict[str, list[str]] = {party: [] for party in (*self.parties, *self.guests)}
         if self.host:
             learns.setdefault(self.host, [])
+        if self.coordinator:
+            learns.setdefault(self.coordinator, [])
         if self.dealer:
             learns[self.dealer] = []  # also one that deals before is told sizes: it deals for them
         for step in self.steps:
@@ -244,6 +242,7 @@ class Planner:
         roles = roles_of(proposal, terms)
         self.parties = roles.parties
         self.dealer = roles.dealer
+        self.coordinator = roles.coordinator
         self.guests = roles.guests
         self.environment = environment_of(proposal.spec, terms)
         self.tee = tee_environment_of(proposal.spec, terms)
@@ -256,21 +255,23 @@ class Planner:
             dataset_rows={party: facts.distinct for party, facts in proposal.facts.items()},
             repeated_ids=tuple(party for party in roles.parties if proposal.facts[party].ids is not None),
             all_rows={party: facts.rows for party, facts in proposal.facts.items()},
-            columns=roles.columns,
+            columns={EACH: roles.columns[roles.parties[0]]} if roles.horizontal else roles.columns,
             label_holder=roles.label_holder,
             label=roles.label,
             frames={},
             models={},
-            network=_network_of(proposal),
+            network=network_of(proposal),
             correlations=proposal.spec.correlations,
             guests=roles.guests,
-            types=_types_of(proposal, terms),
+            types=types_of(proposal, terms),
             job=proposal.job,
             agreement=proposal.agreement,
             labelled=roles.labelled,
             pipelines=proposal.pipelines,
             min_group=terms.min_group or MIN_GROUP,
             min_rows=terms.min_rows,
+            horizontal=roles.horizontal,
+            coordinator=roles.coordinator,
         )
         self._next = 0
         self._stage = 0
@@ -343,11 +344,15 @@ class Planner:
                 raise PLAN_EXCEEDED(f"{shape.rows} rows in frame {name!r}", step=step.name)
             if not 0 < shape.common_rows <= planned.common_rows:
                 raise PLAN_EXCEEDED(f"{shape.common_rows} common rows in frame {name!r}", step=step.name)
+            for party, rows in (shape.horizontal or {}).items():
+                if not 0 < rows <= (planned.horizontal or {}).get(party, 0):
+                    raise PLAN_EXCEEDED(f"{rows} rows of {party} in frame {name!r}", step=step.name)
 
     def _agree(self) -> StepPlan:
         """The messages in which the participants compare sizes and plan before a stage. In engine tee there
         are none: all stages run in one process."""
-        everybody = _participants(self.parties, self.dealer, self.guests, self.context.correlations)
+        helper = self.dealer or self.coordinator
+        everybody = _participants(self.parties, helper, self.guests, self.context.correlations)
         first = self._stage == 0
         sent = {
             source: {
@@ -390,8 +395,8 @@ def derive_plan(proposal: Proposal, terms: Terms) -> Plan:
         parties=planner.parties,
         dealer=planner.dealer,
         correlations=proposal.spec.correlations,
-        network=_network_of(proposal),
-        data={party: _data_of(party, proposal, planner.context) for party in planner.parties},
+        network=network_of(proposal),
+        data={party: data_of(party, proposal, roles) for party in planner.parties},
         stages=tuple(stages),
         guests=planner.guests,
         host=roles.host,
@@ -400,6 +405,8 @@ def derive_plan(proposal: Proposal, terms: Terms) -> Plan:
         sealed={party: record.digest for party, record in sorted(proposal.sealed.items())},
         transfers=transfers,
         kept=roles.kept,
+        horizontal=roles.horizontal,
+        coordinator=roles.coordinator,
     )
     _check_receivers(plan)
     return plan
@@ -417,24 +424,3 @@ def _check_receivers(plan: Plan) -> None:
     for guest in plan.guests:
         if guest not in receiving:
             raise NOTHING_TO_RECEIVE(f"'{guest}'", party=guest)
-
-
-def _network_of(proposal: Proposal) -> Network | None:
-    facts = proposal.network
-    return Network(facts.latency, facts.bandwidth) if facts else None
-
-
-def _types_of(proposal: Proposal, terms: Terms) -> dict[str, dict[str, ColumnType]]:
-    """Declared types of the columns that the agreement grants, as its owner's node tells no others."""
-    types: dict[str, dict[str, ColumnType]] = {}
-    for party, facts in proposal.facts.items():
-        granted = terms.dataset(party, facts.name)
-        names = () if granted is None else (*id_names(granted.id), granted.label, *granted.columns)
-        types[party] = {column.name: column.type for column in facts.columns if column.name in names}
-    return types
-
-
-def _data_of(party: str, proposal: Proposal, context: PlanContext) -> PlannedData:
-    facts = proposal.facts[party]
-    label = context.label if party == context.label_holder and context.labelled else None
-    return PlannedData(facts.name, facts.rows, facts.id_names, tuple(context.columns[party]), label)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from coterie.agreement import COLUMN_NOT_GRANTED, DEALER_NOT_NAMED, PARTY_NOT_LISTED, Terms
 from coterie.crypto import now, timestamp
 from coterie.data import ID_COLUMNS_DIFFER, DatasetFacts
-from coterie.learn import Pipeline
+from coterie.learn import EACH, Engine, Pipeline
 from coterie.mpc import MOST_PARTIES
 from coterie.tee import DatasetRecord
 
@@ -26,6 +26,7 @@ from .errors import (
     NO_COLUMNS,
     TOO_MANY_COMPUTE,
 )
+from .horizontal import check_parties, coordinator_of, same_columns
 from .spec import JobSpec
 
 __all__ = ["NetworkFacts", "Proposal", "Roles", "check_kept", "new_job_id", "propose", "roles_of"]
@@ -121,29 +122,42 @@ class Roles:
     labelled: bool = True
     """Whether the label is in the holder's dataset: not in jobs that score new rows by a saved pipeline,
     whose label and holder these are."""
+    horizontal: bool = False
+    """Whether the parties have the same columns of different rows. Everybody has the label then, and its
+    holder is ``each``."""
+    coordinator: str | None = None
+    """Of engine fl: who adds up, a party with data or not."""
+
+    @property
+    def labelling(self) -> tuple[str, ...]:
+        """Whose datasets have the label in the job."""
+        if self.horizontal:
+            return self.parties
+        return (self.label_holder,) if self.labelled else ()
 
 
 def roles_of(proposal: Proposal, terms: Terms) -> Roles:
     """Read the roles off the agreement.
 
-    :raises CoterieError: CT-1446, CT-1626, CT-1628, CT-1634, CT-4004 to CT-4008, CT-4024, CT-4040.
+    :raises CoterieError: CT-1446, CT-1626, CT-1628, CT-1634, CT-1641, CT-4004 to CT-4008, CT-4024, CT-4040,
+        CT-4044 to CT-4046.
     """
     spec = proposal.spec
     parties = tuple(sorted(spec.datasets))
     if set(proposal.facts) != set(parties):
         raise DATASETS_INVALID("facts are needed of just the parties that have a dataset in the job")
-    if spec.engine == "clear" and len(parties) != 1:
-        raise DATASETS_INVALID("engine clear works on data that one party owns")
-    if spec.engine == "mpc" and len(parties) < 2:
-        raise DATASETS_INVALID("engine mpc needs the datasets of two parties or more")
-    if spec.engine == "mpc" and len(parties) > MOST_PARTIES:
-        raise TOO_MANY_COMPUTE(f"{len(parties)} have a dataset in it, at most {MOST_PARTIES} can compute")
+    _check_number(spec.engine, len(parties))
     dealer = terms.dealer if spec.engine == "mpc" else None
     if dealer in parties:
         raise DEALER_NOT_NAMED(f"'{dealer}' cannot deal and compute in one job", party=dealer)
     guests = tuple(sorted(spec.receivers))
     if strangers := [name for name in guests if name not in terms.parties]:
         raise PARTY_NOT_LISTED(f"'{strangers[0]}' would receive results")
+    receivers: dict[str, tuple[str, ...]] = {}
+    for grant in terms.results:
+        receivers[grant.kind] = tuple(sorted({*receivers.get(grant.kind, ()), *grant.to}))
+    if spec.frame == "horizontal":
+        return _horizontal_roles(proposal, terms, parties, receivers)
     columns: dict[str, tuple[str, ...]] = {}
     labels: list[tuple[str, str]] = []
     for party in parties:
@@ -161,14 +175,42 @@ def roles_of(proposal: Proposal, terms: Terms) -> Roles:
     if labels[0][0] not in parties:
         raise DATASETS_INVALID(f"{labels[0][0]!r}, the pipeline's label holder, has no dataset in the job")
     _check_id_rules(proposal, parties)
-    receivers: dict[str, tuple[str, ...]] = {}
-    for grant in terms.results:
-        receivers[grant.kind] = tuple(sorted({*receivers.get(grant.kind, ()), *grant.to}))
     host = terms.tee.host if spec.engine == "tee" and terms.tee is not None else None
     check_kept(spec, proposal.initiator, host)
     kept = tuple(sorted(spec.kept))
     return Roles(
         parties, dealer, labels[0][0], labels[0][1], columns, receivers, guests, host, kept, labelled
+    )
+
+
+def _check_number(engine: Engine, parties: int) -> None:
+    """Of parties with a dataset. Errors: CT-4004, CT-4024."""
+    if engine == "clear" and parties != 1:
+        raise DATASETS_INVALID("engine clear works on data that one party owns")
+    if engine == "mpc" and parties < 2:
+        raise DATASETS_INVALID("engine mpc needs the datasets of two parties or more")
+    if engine == "mpc" and parties > MOST_PARTIES:
+        raise TOO_MANY_COMPUTE(f"{parties} have a dataset in it, at most {MOST_PARTIES} can compute")
+
+
+def _horizontal_roles(
+    proposal: Proposal, terms: Terms, parties: tuple[str, ...], receivers: Mapping[str, tuple[str, ...]]
+) -> Roles:
+    """Errors: CT-1628, CT-1641, CT-4004, CT-4005, CT-4044 to CT-4046."""
+    check_parties(proposal.spec, parties)
+    facts = {party: proposal.facts[party] for party in parties}
+    features, label = same_columns(proposal.spec, terms, facts)
+    return Roles(
+        parties=parties,
+        dealer=None,
+        label_holder=EACH,
+        label=label,
+        columns=dict.fromkeys(parties, features),
+        receivers=receivers,
+        guests=(),
+        host=None,
+        horizontal=True,
+        coordinator=coordinator_of(proposal.spec, terms, parties),
     )
 
 

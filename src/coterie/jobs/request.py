@@ -29,7 +29,7 @@ def request_of(proposal: Proposal, plan: Plan, terms: Terms) -> Request:
     datasets = []
     for party in roles.parties:
         facts = proposal.facts[party]
-        label = roles.label if party == roles.label_holder and roles.labelled else None
+        label = roles.label if party in roles.labelling else None
         datasets.append(
             RequestedDataset(
                 name=facts.name,
@@ -51,6 +51,7 @@ def request_of(proposal: Proposal, plan: Plan, terms: Terms) -> Request:
         engine=proposal.spec.engine,
         parties=roles.parties,
         dealer=roles.dealer,
+        coordinator=roles.coordinator,
         datasets=tuple(datasets),
         steps=tuple(steps),
         results=results,

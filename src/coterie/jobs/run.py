@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from coterie.crypto import atomic_write, canonical, parse_json
 from coterie.data import Dataset, Scratch, VerticalFrame, load
 from coterie.errors import UNEXPECTED, CoterieError
-from coterie.learn import Finding, JobFacts, RunContext, StepPlan, synced
+from coterie.learn import EACH, Finding, JobFacts, RunContext, StepPlan, serve, summing, synced
 from coterie.mpc import TapeFile
 from coterie.wire import Mesh
 
@@ -127,8 +127,9 @@ class _Run:
     def _own_columns(self) -> tuple[str, ...]:
         """Own columns that this job uses; the others are not even read."""
         context = self._planner.context
-        label = (context.label,) if context.labelled and context.label_holder == self._job.me else ()
-        return (*context.columns[self._job.me], *label)
+        me = EACH if context.horizontal else self._job.me
+        label = (context.label,) if context.labelled and context.label_holder == me else ()
+        return (*context.columns[me], *label)
 
     def _stage(self, facts: dict[str, int] | None) -> dict[str, int]:
         """Agree on one stage and run it; gives the sizes that it told."""
@@ -187,7 +188,8 @@ class _Run:
             self._tapes = None
 
     def _exchange_facts(self, mine: dict[str, int], others: list[str]) -> dict[str, int]:
-        """Tell and hear the sizes of the last stage. All data parties must report the same."""
+        """Tell and hear the sizes of the last stage. All data parties must report the same, but where each
+        has rows of its own: then their names are put to what they tell."""
         heard: dict[str, dict[str, int]] = {}
         if self._job.me in self._approved.parties:
             heard[self._job.me] = mine
@@ -198,6 +200,8 @@ class _Run:
             if name in self._approved.parties:
                 record = self._mesh.to(name).recv_bytes("facts", FACTS_BYTES)
                 heard[name] = _read_facts(record, name)
+        if self._approved.horizontal:
+            return {f"{fact}@{party}": rows for party in sorted(heard) for fact, rows in heard[party].items()}
         reference = heard[self._approved.parties[0]]
         for name, told in heard.items():
             if told != reference:
@@ -237,7 +241,11 @@ class _Run:
         context = self._context(step)
         params = parameters(next(one for one in self._job.proposal.spec.steps if one.name == step.step))
         with self._accounts.accounted(step):
-            component(step.component).run(context, params)
+            if context.engine == "fl" and not context.computes:
+                serve(context)
+            else:
+                with summing(context):
+                    component(step.component).run(context, params)
         self._scratch.release()
         self._ran.append(step)
         self._host.progress(step.step, 1, 1, "done")
@@ -255,7 +263,7 @@ class _Run:
             plan=step,
             planning=planning,
             id_key=bytes.fromhex(self._job.id_key),
-            datasets={} if self._dataset is None else {self._job.me: self._dataset},
+            datasets=self._datasets(),
             frames=self._frames,
             models=self._models,
             scratch=self._scratch,
@@ -276,6 +284,12 @@ class _Run:
                 measured=dict(self._accounts.measured),
             ),
         )
+
+    def _datasets(self) -> dict[str, Dataset]:
+        """The own one, by the name of its columns' owner in frames."""
+        if self._dataset is None:
+            return {}
+        return {EACH if self._approved.horizontal else self._job.me: self._dataset}
 
     def _publish(self, step: StepPlan, kind: str, name: str, content: bytes) -> None:
         if self._job.me not in step.results.get(kind, ()):

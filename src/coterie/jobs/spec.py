@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -28,7 +28,7 @@ from pydantic import (
     model_validator,
 )
 
-from coterie.learn import Engine
+from coterie.learn import EACH, Engine
 from coterie.mpc import Correlations
 
 from .errors import SPEC_INVALID
@@ -72,13 +72,23 @@ class JobSpec(BaseModel):
     agreement: str = Field(min_length=1, max_length=100)
     """The agreement's digest, or its name where the node knows just one of that name."""
     engine: Engine
+    frame: Annotated[
+        Literal["vertical", "horizontal"], Field(exclude_if=lambda frame: frame == "vertical")
+    ] = "vertical"
+    """``vertical``: the parties have different columns of the same rows. ``horizontal``: the same columns, of
+    different rows."""
+    coordinator: Annotated[
+        Annotated[str, Field(max_length=64)] | None, Field(exclude_if=lambda name: name is None)
+    ] = None
+    """Of engine fl: who adds up what the parties have masked; see :func:`coterie.jobs.roles_of`."""
     correlations: Correlations = "stream"
     """Of engine mpc: whether its dealer takes part in the run, or deals each stage before it into tape
     files."""
     datasets: dict[str, str] = Field(min_length=1, max_length=16)
     """Party to the name of its dataset."""
     columns: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    """Party to the features to use; all granted ones where a party is not listed."""
+    """Party to the features to use; all granted ones where a party is not listed. Of horizontal jobs ``each``
+    to the features that all have."""
     receivers: tuple[Annotated[str, Field(max_length=64)], ...] = Field(default=(), max_length=8)
     """Of engines mpc and tee: parties without a dataset in the job that take part to receive what the
     agreement grants them. The dealer may be one of them."""
@@ -100,12 +110,24 @@ class JobSpec(BaseModel):
             raise ValueError(f"two steps are named {repeated[0]!r}; give one another `name`")
         if self.correlations == "tape" and self.engine != "mpc":
             raise ValueError(f"correlations come in tape files to engine mpc, not to {self.engine}")
-        strangers = sorted(set(self.columns) - set(self.datasets))
-        if strangers:
-            raise ValueError(f"columns are given for {strangers[0]!r}, which has no dataset in this job")
+        self._check_frame()
         self._check_receivers()
         self._check_kept()
         return self
+
+    def _check_frame(self) -> None:
+        horizontal = self.frame == "horizontal"
+        if horizontal and self.engine == "mpc":
+            raise ValueError("frame: engine mpc is for vertical ones; use fl for horizontal ones")
+        if not horizontal and self.engine == "fl":
+            raise ValueError("frame: engine fl is for horizontal ones: say `frame: horizontal`, or use mpc")
+        if self.coordinator is not None and self.engine != "fl":
+            raise ValueError(f"coordinator: engine {self.engine} has none")
+        strangers = sorted(set(self.columns) - ({EACH} if horizontal else set(self.datasets)))
+        if strangers and horizontal:
+            raise ValueError(f"columns are given for {strangers[0]!r}, and not for {EACH!r}")
+        if strangers:
+            raise ValueError(f"columns are given for {strangers[0]!r}, which has no dataset in this job")
 
     def _check_kept(self) -> None:
         if self.kept and self.engine != "tee":

@@ -58,7 +58,7 @@ from coterie.learn.stability import Stable
 from coterie.learn.stack import Stack
 from coterie.learn.standardize import Standardize
 from coterie.learn.summary import Summary
-from coterie.learn.summed import serve
+from coterie.learn.summed import serve, summing
 
 __all__ = [
     "COMPONENTS",
@@ -87,6 +87,7 @@ __all__ = [
     "in_language",
     "read_pipeline",
     "serve",
+    "summing",
     "synced",
 ]
 

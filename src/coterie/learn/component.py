@@ -37,7 +37,6 @@ from coterie.learn.planned import (
     StepPlan,
     Total,
 )
-from coterie.learn.summed import PlannedSums, over_mesh
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -229,8 +228,7 @@ class RunContext:
     """Where what is dealt does not come by links: this party's file of the stage; at the dealer the files
     that it writes."""
     adder: Sums | None = None
-    """What adds up in place of the mesh, when a component is used by hand."""
-    _sums: PlannedSums | None = field(default=None, init=False, repr=False)
+    """In engine fl, at a party with data, while a step runs: the sums that it has planned."""
 
     @property
     def folder(self) -> Path | None:
@@ -330,18 +328,12 @@ class RunContext:
             finding = Finding(self.step, self.plan.component, kind, plain)
             self.findings.setdefault(party, []).append(finding)
 
-    def sums(self) -> PlannedSums:
-        """In engine fl, at a party with data: the sums over all parties that the step has planned."""
-        if self._sums is None:
-            announces = self.adder is None
-            adder = over_mesh(self) if self.adder is None else self.adder
-            self._sums = PlannedSums(self.plan, adder, self if announces else None)
-        return self._sums
-
-    def end_sums(self) -> None:
-        """After the step, at a party with data: no further sum comes."""
-        if self.engine == "fl" and self.plan.totals:
-            self.sums().end()
+    def sums(self) -> Sums:
+        """In engine fl, at a party with data: the sums over all parties that the step has planned. Raises
+        ValueError where it has planned none."""
+        if self.adder is None:
+            raise ValueError(f"step '{self.step}' has planned no sums")
+        return self.adder
 
     @property
     def deals_ahead(self) -> bool:

@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from coterie.fl import MeshSums
     from coterie.learn.component import PlanContext, RunContext
 
-__all__ = ["SUMS", "PlannedSums", "over_mesh", "planned_sums", "serve"]
+__all__ = ["SUMS", "PlannedSums", "planned_sums", "serve", "summing"]
 
 SUMS = Statement(
     protocol="each party adds up its own rows and masks the sums; the coordinator adds the masked vectors, "
@@ -177,7 +178,25 @@ class PlannedSums:
             context.mesh.to(helper).send_bytes(TAG, number.to_bytes(_ANNOUNCED, "little"))
 
 
-def over_mesh(context: RunContext) -> MeshSums:
+@contextmanager
+def summing(context: RunContext, adder: Sums | None = None) -> Iterator[None]:
+    """While a step runs, at a party with data: :meth:`RunContext.sums` are those that it has planned.
+
+    :param adder: what adds up in place of the job's mesh, when a component is used by hand.
+    """
+    if context.engine != "fl" or not context.plan.totals:
+        yield
+        return
+    if adder is None:
+        sums = PlannedSums(context.plan, _over_mesh(context), context)
+    else:
+        sums = PlannedSums(context.plan, adder, None)
+    context.adder = sums
+    yield
+    sums.end()
+
+
+def _over_mesh(context: RunContext) -> MeshSums:
     """Sums over the links of a job, for one step. Nobody without the id key learns a sum."""
     from coterie.fl import MeshSums
 
@@ -209,7 +228,7 @@ def serve(context: RunContext) -> None:
     totals = context.plan.totals
     if not totals:
         return
-    adder, first = over_mesh(context), context.parties[0]
+    adder, first = _over_mesh(context), context.parties[0]
     left = [one.times for one in totals]
     while True:
         number = int.from_bytes(context.mesh.to(first).recv_bytes(TAG, _ANNOUNCED), "little")

@@ -232,10 +232,11 @@ class Agreements:
             raise NOT_CONCERNED(f"{terms.name!r} does not name {peer!r} with its key", party=peer)
         if concerned.get(self._core.name) != self._core.identity.public.key:
             raise NOT_CONCERNED(f"{terms.name!r} does not name {self._core.name!r} with its key", party=peer)
-        helpers = {terms.dealer, terms.tee and terms.tee.host}
+        helpers = {terms.dealer, terms.coordinator, terms.tee and terms.tee.host}
         if self._core.is_hub and self._core.name not in helpers:
             raise NOT_CONCERNED(
-                f"{terms.name!r} names {self._core.name!r} neither as dealer nor as host", party=peer
+                f"{terms.name!r} names {self._core.name!r} neither as dealer or coordinator nor as host",
+                party=peer,
             )
 
     def _checked_key(self, peer: str, push: AgreementPush) -> bytes | None:

@@ -19,6 +19,7 @@ from coterie.jobs import (
     Proposal,
     approve,
     check_kept,
+    coordinator_of,
     facts_of,
     parse_spec,
     plan_difference,
@@ -182,10 +183,13 @@ class Proposals:
 
         Whoever cannot be reached now is not measured: planning needs no more of it than of any other.
         """
-        if spec.engine != "mpc":
+        if spec.engine not in ("mpc", "fl"):
             return None
-        dealer = agreement.terms.dealer if spec.correlations == "stream" else None
-        named = {*spec.datasets, *spec.receivers, *([dealer] if dealer else [])} - {self._core.name}
+        terms = agreement.terms
+        helper = terms.dealer if spec.correlations == "stream" else None
+        if spec.engine == "fl":
+            helper = coordinator_of(spec, terms, tuple(sorted(spec.datasets)))
+        named = {*spec.datasets, *spec.receivers, *([helper] if helper else [])} - {self._core.name}
         measured = []
         for peer in sorted(named & {*agreement.terms.parties, *agreement.terms.services}):
             with contextlib.suppress(Unavailable):  # who is away now is missed when the job is to run
@@ -337,7 +341,7 @@ class Proposals:
         if me in roles.kept:
             raise NOT_PARTICIPANT(f"the key of {me} is kept", party=me)
         if me not in roles.parties:
-            if me not in {roles.dealer, roles.host, *roles.guests}:
+            if me not in {roles.dealer, roles.host, roles.coordinator, *roles.guests}:
                 raise NOT_PARTICIPANT(me, party=me)
             return proposal
         self._pipelines.check(proposal)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from coterie.learn.component import Measured, PlanContext, RunContext, StepPlan
+from coterie.learn.component import EACH, Measured, PlanContext, RunContext, StepPlan
 from coterie.learn.report.texts import T, Text, foreign
 
 __all__ = ["PageFacts", "Party", "page_facts"]
@@ -29,6 +29,8 @@ LABEL_HOLDER = T("label holder", "标签方")
 DATA_PARTY = T("data party", "数据方")
 DEALER = T("deals random numbers, without data", "提供随机数，无数据")
 RECEIVER = T("receives results, without data", "接收结果，无数据")
+ROWS_HERE = T("has rows with the label", "持有含标签的样本")
+COORDINATOR = T("adds up masked sums, without data", "汇总经掩码的求和值，无数据")
 BOTH_PARTS = T("deals random numbers and receives results, without data", "提供随机数并接收结果，无数据")
 
 
@@ -105,7 +107,9 @@ def _engine(context: RunContext) -> Text:
 
 def _parties(planning: PlanContext) -> tuple[Party, ...]:
     listed = [
-        Party(
+        Party(name, ROWS_HERE, len(planning.columns[EACH]))
+        if planning.horizontal
+        else Party(
             name,
             LABEL_HOLDER if name == planning.label_holder else DATA_PARTY,
             len(planning.columns[name]),
@@ -116,6 +120,8 @@ def _parties(planning: PlanContext) -> tuple[Party, ...]:
         if name not in planning.parties:
             deals, receives = name == planning.dealer, name in planning.guests
             role = BOTH_PARTS if deals and receives else DEALER if deals else RECEIVER
+            if name == planning.coordinator:
+                role = COORDINATOR
             listed.append(Party(name, role, None))
     return tuple(listed)
 

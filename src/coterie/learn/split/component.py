@@ -18,6 +18,7 @@ from coterie.learn.choosing import (
     strata,
     tells,
     tells_others,
+    with_count,
 )
 from coterie.learn.chosen import place_of, shape_of
 from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
@@ -36,8 +37,10 @@ PARTS = ("train", "test")
 class Split(Component[SplitParams]):
     """Divides the frame "all" into "train" and "test".
 
-    ``random`` draws by keyed ids, and nobody sends. Of ``stratified`` and ``time`` the column's owner finds
-    the test rows, and in engine "mpc" tells the other parties with data which they are.
+    ``random`` draws by keyed ids, and nobody sends: who is in the test at one party is in it at all. Of
+    ``stratified`` and ``time`` the column's owner finds the test rows, and in engine "mpc" tells the other
+    parties with data which they are. Each party of a horizontal job divides its own rows, and tells how many
+    each part has.
 
     Errors: CT-3001 without aligned rows, CT-3015 where a part is empty, CT-3016 where the label holder finds
     a part with one label value only, CT-3017 for a second split, CT-3031, CT-3135 for a column that is not
@@ -47,7 +50,7 @@ class Split(Component[SplitParams]):
     name: ClassVar[str] = "split"
     summary: ClassVar[str] = "Divide the rows into training and test rows: at random, evenly or by time."
     Parameters: ClassVar = SplitParams
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
     ends_stage: ClassVar[bool] = True
 
     def plan(self, context: PlanContext, params: SplitParams) -> StepPlan:
@@ -90,7 +93,7 @@ class Split(Component[SplitParams]):
 
     def apply_facts(self, context: PlanContext, facts: Mapping[str, int]) -> None:
         for part in PARTS:
-            context.frames[part] = context.frames[part].with_rows(facts[f"rows.{part}"])
+            context.frames[part] = with_count(context.frames[part], f"rows.{part}", facts)
 
 
 def _test_rows(context: RunContext, whole: VerticalFrame, params: SplitParams) -> Mask:
@@ -120,6 +123,11 @@ def _reveals(context: PlanContext, params: SplitParams, rows: int) -> tuple[Reve
             what = f"which rows are for the test, the latest by {params.by}"
         others = tuple(party for party in context.parties if party != owner)
         reveals.append(Reveal(what, others, rows))
-    if context.everybody:
+    if context.horizontal and context.everybody:
+        told = 2 * len(context.parties)
+        reveals.append(
+            Reveal("number of training rows and number of test rows of each party", context.everybody, told)
+        )
+    elif context.everybody:
         reveals.append(Reveal("number of training rows and number of test rows", context.everybody, 2))
     return tuple(reveals)
