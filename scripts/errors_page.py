@@ -28,7 +28,8 @@ FAMILIES: tuple[type[CoterieError], ...] = (
 HEAD = """# Errors
 
 Every failure that a user can meet has a code that never changes, a sentence, and the next thing to do. A
-failure at one party ends the job at all parties with the same code and the name of the party and step.
+failure at one party ends the job at all parties with the same code and the name of the party and step; which
+row of a table it was about is said to that party's own people alone.
 This page is generated from the declarations (`make docs`), and a test compares the two.
 
 The family says whose move it is:

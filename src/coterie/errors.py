@@ -52,7 +52,7 @@ class CoterieError(Exception):
         return f"{self.code}{where} {sentence}. Next: {self.next_step}"
 
     def to_record(self) -> dict[str, str | None]:
-        """The error as plain values, to be stored or sent to another party."""
+        """The error as plain values, to be stored; to be sent to another party from :meth:`for_peers`."""
         return {
             "code": self.code,
             "detail": self.detail,
@@ -60,6 +60,13 @@ class CoterieError(Exception):
             "party": self.party,
             "step": self.step,
         }
+
+    def for_peers(self) -> CoterieError:
+        """The error as other parties may read it: without a detail that is about this party's rows."""
+        declared = _CODES.get(self.code)
+        if declared is None or not declared.own_detail:
+            return self
+        return declared(next_step=self.next_step, party=self.party, step=self.step)
 
     def at(self, *, party: str | None = None, step: str | None = None) -> CoterieError:
         """The same error with the place where it happened, where that is not known yet."""
@@ -112,6 +119,8 @@ class ErrorCode:
     family: type[CoterieError]
     title: str
     next_step: str
+    own_detail: bool = False
+    """Whether the detail is for this party's people alone."""
 
     def __call__(
         self,
@@ -127,18 +136,22 @@ class ErrorCode:
 _CODES: dict[str, ErrorCode] = {}
 
 
-def define(code: str, family: type[CoterieError], title: str, next_step: str) -> ErrorCode:
+def define(
+    code: str, family: type[CoterieError], title: str, next_step: str, *, own_detail: bool = False
+) -> ErrorCode:
     """Declare a code, once in the life of the project.
 
     :param code: ``CT-`` and four digits; the first two name the room.
     :param title: the failure in a few words, without a full stop.
     :param next_step: a sentence that says what to do.
+    :param own_detail: True where the detail tells of rows of a table, or of anything else that peers have no
+        part in: it is left out of what they read.
     """
     if code in _CODES:
         raise ValueError(f"error code {code} is declared twice")
     if len(code) != 7 or not code.startswith("CT-") or not code[3:].isdigit():
         raise ValueError(f"error code {code!r} is not CT- and four digits")
-    declared = ErrorCode(code, family, title, next_step)
+    declared = ErrorCode(code, family, title, next_step, own_detail)
     _CODES[code] = declared
     return declared
 

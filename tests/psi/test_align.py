@@ -185,6 +185,15 @@ def test_duplicate_ids_are_refused_before_anything_is_sent() -> None:
     assert "2 more" in refused(ids("x", "y", "x", "y", "x"), 5).detail
 
 
+def test_the_peer_is_not_told_which_rows_have_one_id() -> None:
+    own, peers, _ = play(
+        lambda mesh: psi.align(mesh, "b", ids("x", "y", "y"), 1),
+        lambda mesh: psi.align(mesh, "a", ids("z"), 3),
+    )
+    assert own.detail == "rows 1 and 2, counted from 0"
+    assert (peers.code, peers.party, peers.detail) == ("CT-2002", "a", "")
+
+
 def test_a_party_without_rows_is_refused() -> None:
     for error in (refused(ids(), 5), refused(ids("x"), 0)):
         assert isinstance(error, BadInput)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie.errors import CoterieError
+from coterie.psi.errors import DUPLICATE_IDS
 from coterie.wire.errors import PEER_GONE
 from coterie.wire.frames import (
     CHUNK,
@@ -98,6 +99,12 @@ def test_any_error_can_be_told(detail: str, next_step: str, party: str | None) -
     body = failure.model_dump_json().encode()
     assert len(body) <= FAIL_LIMIT
     assert error_of(failure, "peer").code == PEER_GONE.code
+
+
+def test_what_an_error_says_of_own_rows_stays_here() -> None:
+    told = failure_of(DUPLICATE_IDS("rows 3 and 9", party="alpha", step="align"))
+    assert (told.code, told.detail, told.party, told.step) == ("CT-2002", "", "alpha", "align")
+    assert told.next_step == DUPLICATE_IDS.next_step
 
 
 sizes = st.sampled_from([0, 1, 100, 20_000, MIB - 1, MIB, MIB + 1, 3 * MIB + 5, 9 * MIB])

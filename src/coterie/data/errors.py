@@ -40,6 +40,7 @@ ROW_BROKEN = define(
     BadInput,
     "A row does not have as many cells as the header",
     "Mend the row, its quotes or the delimiter.",
+    own_detail=True,
 )
 EMPTY_TABLE = define("CT-1416", BadInput, "The table has no rows", "Give a file with data.")
 TABLE_TOO_LARGE = define(
@@ -65,7 +66,11 @@ COLUMN_UNDECLARED = define(
     "CT-1422", BadInput, "A column is not declared", "Ask for columns that the dataset description lists."
 )
 HEADER_REPEATED = define(
-    "CT-1423", BadInput, "The header line comes again inside the data", "Take the second header line out."
+    "CT-1423",
+    BadInput,
+    "The header line comes again inside the data",
+    "Take the second header line out.",
+    own_detail=True,
 )
 PARTS_DIFFER = define(
     "CT-1425",
@@ -75,19 +80,25 @@ PARTS_DIFFER = define(
 )
 
 WRONG_TYPE = define(
-    "CT-1430", BadInput, "A value does not have its column's type", "Mend the value, or declare another type."
+    "CT-1430",
+    BadInput,
+    "A value does not have its column's type",
+    "Mend the value, or declare another type.",
+    own_detail=True,
 )
 NULL_VALUE = define(
     "CT-1431",
     BadInput,
     "An empty value in a column that allows none",
     "Fill the value, or declare the column nullable.",
+    own_detail=True,
 )
 NOT_FINITE = define(
     "CT-1432",
     BadInput,
     "An infinite number, or one beyond the range of float64",
     "Replace the value by a finite one.",
+    own_detail=True,
 )
 NOT_NUMERIC = define(
     "CT-1433",
@@ -101,12 +112,14 @@ ID_DUPLICATE = define(
     BadInput,
     "Two rows have the same id",
     "Remove or merge the duplicate rows, or declare `duplicates: first` or `all`.",
+    own_detail=True,
 )
 ID_NULL = define(
     "CT-1441",
     BadInput,
     "A row has no id",
     "Give every row an id, remove it, or declare `missing_ids: skip`.",
+    own_detail=True,
 )
 KEY_INVALID = define("CT-1442", Bug, "The key of the id hashes is not 32 bytes", "Report it.")
 ID_NONE = define(
@@ -114,6 +127,7 @@ ID_NONE = define(
     BadInput,
     "No row has an id",
     "Look at the id columns and their rules, and add the dataset again.",
+    own_detail=True,
 )
 ID_COLUMNS_DIFFER = define(
     "CT-1446",
@@ -126,6 +140,7 @@ ROWS_DIFFER = define(
     BadInput,
     "A dataset has another number of rows than its owner has told",
     "Register the dataset as it is now, seal that, and submit the job again.",
+    own_detail=True,
 )
 SOURCE_CHANGED = define(
     "CT-1451",

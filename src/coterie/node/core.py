@@ -53,7 +53,7 @@ class Core:
 
     async def record_refusal(self, error: CoterieError, **about: Any) -> None:
         """Write a refusal down. A ledger that cannot be written does not hide the refusal itself."""
-        body = {"code": error.code, "title": error.title, "detail": error.detail, **about}
+        body = {"code": error.code, "title": error.title, "detail": error.for_peers().detail, **about}
         try:
             await self.record("refusal", {name: value for name, value in body.items() if value is not None})
         except CoterieError as failure:

@@ -9,7 +9,7 @@ from coterie.errors import CoterieError
 from .messages import Failure
 from .views import ErrorView
 
-__all__ = ["error_view", "failure_of", "log_unexpected"]
+__all__ = ["error_view", "failure_for_peers", "failure_of", "log_unexpected"]
 
 log = logging.getLogger("coterie.node")
 
@@ -26,12 +26,17 @@ def log_unexpected(where: str, error: BaseException) -> None:
 
 
 def failure_of(error: CoterieError) -> Failure:
-    """The error as it goes to peers and into the store."""
+    """The error as it goes into the store, and between a node and its workers."""
     limits = {"code": 7, "detail": 500, "next_step": 500, "party": 64, "step": 64}
     record = error.to_record()
     return Failure.model_validate(
         {name: (record[name] or "")[:limit] or None for name, limit in limits.items()}
     )
+
+
+def failure_for_peers(error: CoterieError) -> Failure:
+    """The error as it goes to peers, and into the ledger, which others may read."""
+    return failure_of(error.for_peers())
 
 
 def error_view(error: CoterieError) -> ErrorView:

@@ -29,7 +29,7 @@ from .errors import (
     REFUSED_BY_PERSON,
     WORKER_UNREADABLE,
 )
-from .failures import failure_of, log_unexpected
+from .failures import failure_for_peers, log_unexpected
 from .jobbook import JobBook
 from .messages import JobAnswer, JobEnd, JobProgress, JobQuestion, JobStart, Ok
 from .network import Network
@@ -294,7 +294,7 @@ class Runs:
         return job in self._ending or self._book.over(job)
 
     async def _write_end(self, job: str, state: JobState, error: CoterieError) -> None:
-        failure = failure_of(error)
+        failure = failure_for_peers(error)
         body = {"job": job, "event": "ended", "state": state, **failure.model_dump(exclude={"next_step"})}
         try:
             await self._core.record("job", {name: value for name, value in body.items() if value is not None})
@@ -302,7 +302,7 @@ class Runs:
             log.error("the end of job %s is not in the ledger: %s", job, problem)
 
     def _tell_end(self, job: str, state: JobState, error: CoterieError) -> None:
-        message = JobEnd.model_validate({"job": job, "state": state, "error": failure_of(error)})
+        message = JobEnd.model_validate({"job": job, "state": state, "error": failure_for_peers(error)})
         others = self._book.others(job)
         try:
             self._outbox.put(others, f"end {job}", message)
@@ -378,7 +378,7 @@ class Runs:
         finished = self._core.name in self._book.row(message.job).finished
         error: Any = None
         if view.error is not None:
-            error = failure_of(from_record(view.error.model_dump(exclude={"family", "title"})))
+            error = failure_for_peers(from_record(view.error.model_dump(exclude={"family", "title"})))
         return JobAnswer(state=view.state, finished=finished, error=error)
 
     async def _push_progress(self, job: str) -> None:

@@ -13,6 +13,7 @@ DUPLICATE_IDS = define(
     BadInput,
     "Two rows have the same id",
     "Remove or merge the duplicate rows; ids that differ only in what the id rule drops are the same.",
+    own_detail=True,
 )
 BAD_POINT = define(
     "CT-2003",
@@ -51,6 +52,7 @@ BUCKET_FULL = define(
     Unavailable,
     "More rows fell into one bucket than it has room for, by a rare chance",
     "Start the job again: rows are dealt into buckets anew. If it happens again, report it.",
+    own_detail=True,
 )
 NOT_COMMITTED = define(
     "CT-2021",

@@ -188,6 +188,7 @@ def failure_of(error: CoterieError) -> Failure:
     def text(value: str, limit: int) -> str:
         return "".join(c if c.isprintable() else "?" for c in value[:limit])
 
+    error = error.for_peers()
     return Failure(
         code=error.code,
         detail=text(error.detail, 500),

@@ -159,7 +159,7 @@ class _LocalMesh:
         with self.changed:
             for mesh in self.group.values():
                 if not mesh.closed:
-                    mesh.error = mesh.error or again(error)
+                    mesh.error = mesh.error or again(error if mesh is self else error.for_peers())
             self.changed.notify_all()
 
     def close(self) -> None:

@@ -212,8 +212,8 @@ def _check(kind: Kind, lengths: tuple[int, ...]) -> None:
 
 
 def error_record(error: CoterieError) -> bytes:
-    """An error as a part."""
-    return canonical(error.to_record())
+    """An error as a part. The host is another party than those whose rows it may be about."""
+    return canonical(error.for_peers().to_record())
 
 
 def read_error(data: bytes) -> CoterieError:
