@@ -36,9 +36,16 @@ def _leading(ids: pa.LargeStringArray, rows: NDArray[np.int64]) -> NDArray[np.ui
     bounds = np.frombuffer(offsets, np.int64)[ids.offset : ids.offset + len(ids) + 1]
     starts, lengths = bounds[rows], bounds[rows + 1] - bounds[rows]
     content = np.zeros(0, np.uint8) if text is None else np.frombuffer(text, np.uint8)[: bounds[-1]]
-    padded = np.concatenate([content, np.zeros(WORD, np.uint8)])
-    at_every_byte = np.ndarray((len(padded) - WORD + 1,), ">u8", padded, strides=(1,))
-    keys = at_every_byte[starts].astype(np.uint64)
+    keys = np.zeros(len(rows), np.uint64)
+    # Of the last few bytes of all there are no eight: these are copied with zeros behind them, not the whole.
+    tail = max(len(content) - WORD, 0)
+    ends = np.concatenate([content[tail:], np.zeros(WORD, np.uint8)])
+    for part, first in ((content, 0), (ends, tail)):
+        if len(part) < WORD:
+            continue
+        at_every_byte = np.ndarray((len(part) - WORD + 1,), ">u8", part, strides=(1,))
+        here = np.flatnonzero(starts < tail) if part is content else np.flatnonzero(starts >= tail)
+        keys[here] = at_every_byte[starts[here] - first]
     short = np.flatnonzero(lengths < WORD)
     bits = (8 * lengths[short]).astype(np.uint64)
     # A shift by 64 bits is none: lengths here are below eight.
