@@ -267,5 +267,6 @@ class _Session:
 
 def _claim(values: Bytes, width: int) -> Bytes:
     """SHA-256 of what was not sent of the common rows' values, in their order."""
-    rest = np.ascontiguousarray(values[:, width:])
-    return np.frombuffer(hashlib.sha256(_DIGEST_DOMAIN + rest.tobytes()).digest(), dtype=np.uint8)
+    digest = hashlib.sha256(_DIGEST_DOMAIN)
+    digest.update(np.ascontiguousarray(values[:, width:]))
+    return np.frombuffer(digest.digest(), dtype=np.uint8)
