@@ -173,9 +173,10 @@ def cost(rows_a: int, rows_b: int, to: Literal["a", "b"] | None = None) -> Cost:
         rounds_a=ROUNDS if to is None else 2 if to == "a" else 1,
         rounds_b=ROUNDS if to is None else 2 if to == "b" else 1,
         multiplications=rows_a + rows_b,
-        # While matching: both lists of tags twice, and their sort keys and orders. That is more than the
-        # points that wait to be acknowledged or read. What a chunk takes is the constant.
-        memory=(2 * width + 64) * (rows_a + rows_b) + (4 << 20),
+        # While matching: both lists of tags, the order of own rows, and what the kernel takes, 16 to 25 bytes
+        # a row and up to 20 more where it has many cores. That is more than the points that wait to be
+        # acknowledged or read. What a chunk takes is the constant.
+        memory=(width + 48) * (rows_a + rows_b) + (4 << 20),
     )
 
 
@@ -243,10 +244,9 @@ def cost_many(rows: Mapping[str, int]) -> CostMany:
 def _memory_many(asked: int, most: int, parties: int) -> int:
     """At the asker: own rows in order, sums, values of the function, keys and masks, what looking them up
     takes, a table, and all answers that wait. At an answerer: values of the function, keys, shares, what
-    encoding takes, a table whole and cut; then own tags and the asker's, with their sort keys. What a chunk
-    takes is the constant.
+    encoding takes, a table whole and cut, which is more than what own tags and the asker's take afterwards.
+    What a chunk takes is the constant.
     """
     table = CELL_BYTES * cells(most)
     asking = (176 + POINT_BYTES * (parties - 1)) * asked + table
-    answering = max(136 * most + 2 * table, 32 * most + 96 * (most + asked))
-    return max(asking, answering) + (4 << 20)
+    return max(asking, 136 * most + 2 * table) + (4 << 20)
