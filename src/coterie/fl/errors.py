@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coterie.errors import BadInput, Bug, define
+from coterie.errors import BadInput, Bug, PeerIncompatible, PeerMisbehaved, Unavailable, define
 
 NOT_A_NUMBER = define(
     "CT-2401",
@@ -17,3 +17,64 @@ OUT_OF_RANGE = define(
     "Scale or clip the values before this step; nothing is clipped without being asked.",
 )
 BAD_CALL = define("CT-2403", Bug, "A secure sum was called with arguments of a wrong form", "Report it.")
+BAD_RULES = define(
+    "CT-2404",
+    BadInput,
+    "No secure sum can be had under these numbers",
+    "At least three contributors are needed, and more than half of all must be the minimum.",
+)
+BAD_MESSAGE = define(
+    "CT-2410",
+    PeerMisbehaved,
+    "A message of a secure sum is malformed or not due",
+    "Ask the peer's operator: an honest node never sends it.",
+)
+OTHER_SUM = define(
+    "CT-2411",
+    PeerIncompatible,
+    "A contributor means another sum",
+    "Compare versions and what was heard so far: contributors who got different totals go no further.",
+)
+BAD_SIGNATURE = define(
+    "CT-2412",
+    PeerMisbehaved,
+    "What a contributor is said to have signed does not fit",
+    "Ask the operators of the coordinator and of this contributor; nothing was contributed.",
+)
+ALTERED = define(
+    "CT-2413",
+    PeerMisbehaved,
+    "The coordinator does not pass on what it was given",
+    "Ask the coordinator's operator; begin anew with another one.",
+)
+TOO_FEW = define(
+    "CT-2414",
+    Unavailable,
+    "Fewer contributors than needed are there",
+    "Begin the sum anew when enough of them are back; keys are made afresh, and nothing was learnt.",
+)
+NOT_TWICE = define(
+    "CT-2415",
+    PeerMisbehaved,
+    "A contributor is asked for what would show its values or another's",
+    "Ask the coordinator's operator; begin anew with another one.",
+)
+WRONG_SHARES = define(
+    "CT-2416",
+    PeerMisbehaved,
+    "Shares of a contributor are not those it had committed to",
+    "Begin the sum anew without the contributor named.",
+)
+NOT_A_SUM = define(
+    "CT-2417",
+    PeerMisbehaved,
+    "What came back is no total of what contributors may give",
+    "Begin anew; if it happens again, with another coordinator.",
+)
+TOTALS_DIFFER = define(
+    "CT-2418",
+    PeerMisbehaved,
+    "Contributors got different totals",
+    "Ask the coordinator's operator: it told them different things. Do not use the result.",
+)
+ENDED = define("CT-2419", Bug, "A secure sum that has ended was asked to go on", "Report it.")

@@ -80,6 +80,13 @@ class Fixed:
             return (scaled.astype(np.int64) << zeros).view(np.uint64)
         return (scaled.astype(np.int32) << zeros).view(np.uint32)
 
+    def read(self, data: bytes | memoryview) -> Ring:
+        """Elements of the ring of their bytes, little-endian, not copied."""
+        if self.bits == 32:
+            return np.frombuffer(data, dtype=np.uint32)
+        words: NDArray[np.uint64] = np.frombuffer(data, dtype=np.uint64)
+        return words.reshape(-1, 2) if self.bits == 128 else words
+
     def decode(self, total: Ring, most: int, *, hidden: bool = True) -> NDArray[np.float64]:
         """The numbers that elements of the ring stand for: doubles, within one unit in the last place."""
         zeros = zero_bits(most) if hidden else 0

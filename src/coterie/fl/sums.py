@@ -123,9 +123,14 @@ def added(vectors: list[Ring]) -> Ring:
     """The sum in the ring."""
     total = vectors[0].copy()
     for one in vectors[1:]:
-        if total.ndim == 1:
-            total += one
-            continue
-        total[:, 0] += one[:, 0]
-        total[:, 1] += one[:, 1] + (total[:, 0] < one[:, 0])
+        add_to(total, one)
     return total
+
+
+def add_to(total: Ring, values: Ring) -> None:
+    """Add values to a total, in the ring and in place."""
+    if total.ndim == 1:
+        total += values
+        return
+    total[:, 0] += values[:, 0]
+    total[:, 1] += values[:, 1] + (total[:, 0] < values[:, 0])
