@@ -14,7 +14,7 @@ from coterie import psi
 from coterie._kernels import ristretto_mul, voprf_prove
 from coterie.crypto import Identity, canonical
 from coterie.errors import CoterieError, PeerMisbehaved
-from coterie.psi.prepared_table import DOMAIN, LENGTH, MAGIC, TableHead
+from coterie.psi.prepared_table import DOMAIN, MAGIC, TableHead
 from coterie.wire import Mesh
 from tests.psi.pair import play
 from tests.psi.tables import BINDING, KEY, OWNER, hashes, made
@@ -37,7 +37,8 @@ def forged(path: Path, head: Head | None = None, body: bytes | None = None) -> P
     real = psi.peek_table(path)
     content = path.read_bytes()
     data = canonical({**real.model_dump(mode="json"), **(head or {})})
-    whole = MAGIC + LENGTH.pack(len(data)) + data + (content[real.start : -64] if body is None else body)
+    rest = content[real.start : -64] if body is None else body
+    whole = MAGIC + struct.pack("<I", len(data)) + data + rest
     path.write_bytes(whole + OWNER.sign(DOMAIN, hashlib.sha256(whole).digest()))
     return path
 
@@ -113,7 +114,7 @@ def test_a_head_is_bounded_and_canonical_before_it_is_read(path: Path, target: P
     assert refused(path, target) == "CT-2030"
     real = canonical(TableHead.model_validate(psi_head(path.parent)))
     loose = real.replace(b":", b": ", 1)
-    path.write_bytes(MAGIC + LENGTH.pack(len(loose)) + loose)
+    path.write_bytes(MAGIC + struct.pack("<I", len(loose)) + loose)
     assert refused(path, target) == "CT-2030"
 
 

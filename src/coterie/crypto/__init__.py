@@ -11,10 +11,13 @@ from coterie.crypto.files import (
     sync_directory,
     write_error,
 )
+from coterie.crypto.headed import Headed
 from coterie.crypto.identity import (
     NAME_PATTERN,
+    Known,
     PartyName,
     PublicIdentity,
+    Signer,
     check_name,
     signed_bytes,
     verify_signature,
@@ -28,10 +31,13 @@ __all__ = [
     "NAME_PATTERN",
     "SEALED_KEY",
     "Draft",
+    "Headed",
     "Identity",
+    "Known",
     "PartyName",
     "PublicIdentity",
     "SealingStream",
+    "Signer",
     "UnsealingStream",
     "append",
     "atomic_write",

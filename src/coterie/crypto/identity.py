@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import Annotated, Self
+from typing import Annotated, Protocol, Self
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -44,6 +44,33 @@ def check_name(name: str) -> str:
 def signed_bytes(domain: str, message: bytes) -> bytes:
     """What is signed: the domain keeps a signature made for one purpose from serving another."""
     return domain.encode("ascii") + b"\0" + message
+
+
+class Known(Protocol):
+    """Whose key is known: a :class:`PublicIdentity` is, and what a document says of a party or service."""
+
+    @property
+    def name(self) -> str:
+        """A party's or service's."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """Raw Ed25519 public key, in hex."""
+        ...
+
+
+class Signer(Protocol):
+    """Who signs: a party's :class:`coterie.crypto.Identity`, or a process that does so for it."""
+
+    @property
+    def public(self) -> Known:
+        """The name, and the key that signs."""
+        ...
+
+    def sign(self, domain: str, message: bytes) -> bytes:
+        """The 64-byte Ed25519 signature of ``message`` under ``domain``."""
+        ...
 
 
 class PublicIdentity(BaseModel):

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from coterie.mpc import Named, Signer, TapeFiles
+from coterie.crypto import Signer
+from coterie.mpc import Named, TapeFiles
 from coterie.tee import DEALING_REFUSED, DealingTask, DealtFile, read_document, serve_dealing
 
 from .attested_dealing import DealingFacts

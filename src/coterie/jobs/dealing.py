@@ -14,9 +14,9 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from coterie.agreement import Terms
-from coterie.crypto import PartyName
+from coterie.crypto import Known, PartyName, Signer
 from coterie.learn import RunContext
-from coterie.mpc import Binding, Known, Part, Signer, TapeFiles
+from coterie.mpc import Binding, Part, TapeFiles
 from coterie.wire import local_meshes
 
 from .approval import Approval

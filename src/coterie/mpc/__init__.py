@@ -25,7 +25,7 @@ from coterie.mpc.shares import Kept
 from coterie.mpc.statement import ProtocolStatement
 from coterie.mpc.storage import HOLD
 from coterie.mpc.tape import MOST_PARTIES, Correlations, Disclosure, Setting, Tape
-from coterie.mpc.tapefile import Binding, Known, Named, Part, Signer, TapeHead, most_bytes, peek
+from coterie.mpc.tapefile import Binding, Named, Part, TapeHead, most_bytes, peek
 from coterie.mpc.tapefile_reader import TapeFile, take_copy
 from coterie.mpc.tapefile_writer import TapeFiles, TapeFolder, Target, deal_ahead
 from coterie.mpc.trace import trace
@@ -52,7 +52,6 @@ __all__ = [
     "Inputs",
     "Interval",
     "Kept",
-    "Known",
     "Named",
     "Network",
     "Outputs",
@@ -63,7 +62,6 @@ __all__ = [
     "RowBlocks",
     "Secret",
     "Setting",
-    "Signer",
     "Tape",
     "TapeFile",
     "TapeFiles",

@@ -7,24 +7,20 @@ seed and corrections of each tape, the dealer's signature of all of it.
 from __future__ import annotations
 
 import itertools
-import struct
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal, Protocol
+from typing import Annotated, BinaryIO, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from coterie.crypto import (
-    CANNOT_READ,
     SEALED_KEY,
+    Headed,
     Identity,
+    Known,
     PartyName,
-    canonical,
-    open_regular,
-    parse_json,
     sealed_size,
 )
-from coterie.errors import CoterieError
 from coterie.mpc.errors import TAPE_ALTERED, TAPE_CUT, TAPE_DEALER, TAPE_OF_ANOTHER, TAPE_UNREADABLE
 from coterie.mpc.seeds import SEED, SERIAL
 from coterie.mpc.tape import Tape
@@ -34,37 +30,9 @@ DOMAIN = "coterie/tape/v1"
 """Of the dealer's signature, and of what the key is sealed for."""
 HEAD_LIMIT = 1024 * 1024
 SIGNATURE = 64
-LENGTH = struct.Struct("<I")
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Key = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Known(Protocol):
-    """Whose key is known: :class:`coterie.crypto.PublicIdentity` and :class:`Named` are."""
-
-    @property
-    def name(self) -> str:
-        """A party's or service's."""
-        ...
-
-    @property
-    def key(self) -> str:
-        """Raw Ed25519 public key, in hex."""
-        ...
-
-
-class Signer(Protocol):
-    """Who signs tape files: the dealer's :class:`coterie.crypto.Identity`, or a process that deals for it."""
-
-    @property
-    def public(self) -> Known:
-        """The dealer's name, and the key that signs."""
-        ...
-
-    def sign(self, domain: str, message: bytes) -> bytes:
-        """The 64-byte Ed25519 signature of ``message`` under ``domain``."""
-        ...
 
 
 class _Document(BaseModel):
@@ -129,8 +97,7 @@ class TapeHead(Binding):
     @property
     def file_size(self) -> int:
         """Bytes of the whole file."""
-        head = len(MAGIC) + LENGTH.size + len(canonical(self))
-        return head + SEALED_KEY + sealed_size(self.content) + SIGNATURE
+        return _FILE.start(self) + SEALED_KEY + sealed_size(self.content) + SIGNATURE
 
     def starts(self) -> tuple[int, ...]:
         """Where each part begins in the plaintext."""
@@ -140,7 +107,7 @@ class TapeHead(Binding):
 def most_bytes(parts: Iterable[Part]) -> int:
     """Bytes of a file with these parts, at most: a head is as long as names and steps are."""
     content = sum(part.size for part in parts)
-    return len(MAGIC) + LENGTH.size + HEAD_LIMIT + SEALED_KEY + sealed_size(content) + SIGNATURE
+    return _FILE.most + SEALED_KEY + sealed_size(content) + SIGNATURE
 
 
 def info_of(head: bytes) -> bytes:
@@ -148,37 +115,25 @@ def info_of(head: bytes) -> bytes:
     return DOMAIN.encode() + b"\0" + head
 
 
+_FILE = Headed(MAGIC, TapeHead, HEAD_LIMIT, TAPE_UNREADABLE, TAPE_CUT, TAPE_ALTERED)
+
+
+def begin(head: bytes) -> bytes:
+    """What a file with this head, in canonical JSON, begins with."""
+    return _FILE.begin(head)
+
+
 def peek(path: Path) -> TapeHead:
     """A file's head, which nobody vouches for yet.
 
     Errors: CT-1122 (the file cannot be read), CT-2140 (it is none), CT-2142 (it ends before its head).
     """
-    with open_regular(path) as file:
-        try:
-            return read_head(file, path.name)[0]
-        except OSError as error:
-            raise CANNOT_READ(f"{path}: {error.strerror}") from error
+    return _FILE.peek(path)
 
 
 def read_head(file: BinaryIO, name: str) -> tuple[TapeHead, bytes]:
     """The head and its bytes; the file stands behind it then. Errors: CT-2140, CT-2142."""
-    magic = file.read(len(MAGIC))
-    if magic != MAGIC:
-        raise TAPE_UNREADABLE(f"{name} does not begin as one")
-    prefix = file.read(LENGTH.size)
-    size = LENGTH.unpack(prefix)[0] if len(prefix) == LENGTH.size else 0
-    if size > HEAD_LIMIT:
-        raise TAPE_UNREADABLE(f"{name} has a head of {size} bytes")
-    data = file.read(size)
-    if not size or len(data) < size:
-        raise TAPE_CUT(f"{name} ends in its head")
-    try:
-        head = TapeHead.model_validate(parse_json(data, limit=HEAD_LIMIT))
-    except (CoterieError, ValidationError) as error:
-        raise TAPE_UNREADABLE(f"the head of {name}") from error
-    if canonical(head) != data:
-        raise TAPE_UNREADABLE(f"the head of {name} is not canonical JSON")
-    return head, data
+    return _FILE.read(file, name)
 
 
 def check_names(head: TapeHead, identity: Identity, dealer: Known, name: str) -> None:
@@ -193,7 +148,4 @@ def check_names(head: TapeHead, identity: Identity, dealer: Known, name: str) ->
 
 def check_size(head: TapeHead, size: int, name: str) -> None:
     """Errors: CT-2142 for a file that is too short for its head, CT-2141 for one that is too long."""
-    if size < head.file_size:
-        raise TAPE_CUT(f"{name} has {size} bytes of {head.file_size}")
-    if size > head.file_size:
-        raise TAPE_ALTERED(f"{name} has {size - head.file_size} bytes too many")
+    _FILE.check_size(head.file_size, size, name)

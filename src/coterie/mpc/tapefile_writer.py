@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from coterie.crypto import (
     Draft,
+    Known,
     SealingStream,
+    Signer,
     canonical,
     now,
     random_key,
@@ -32,14 +34,11 @@ from coterie.mpc.seeds import OWN, SERIAL, Entropy, SeedBook
 from coterie.mpc.tape import KEEP, Tape
 from coterie.mpc.tapefile import (
     DOMAIN,
-    LENGTH,
-    MAGIC,
     Binding,
-    Known,
     Named,
     Part,
-    Signer,
     TapeHead,
+    begin,
     info_of,
 )
 
@@ -240,7 +239,7 @@ class _File:
         try:
             sealed = seal_key(head.party.name, head.party.key, key, info_of(data))
             self._stream = SealingStream(key, self._append)
-            self._append(MAGIC + LENGTH.pack(len(data)) + data + sealed)
+            self._append(begin(data) + sealed)
         except BaseException:
             target.discard()
             raise

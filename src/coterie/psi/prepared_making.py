@@ -12,26 +12,23 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie.crypto import CANNOT_READ, Draft, canonical, now, timestamp, write_error
+from coterie._kernels import sort_tags
+from coterie.crypto import CANNOT_READ, Draft, Signer, canonical, now, timestamp, write_error
 from coterie.psi.errors import NO_ROWS, ROWS_CHANGED
 from coterie.psi.prepared import TableKey
 from coterie.psi.prepared_table import (
     DOMAIN,
-    LENGTH,
-    MAGIC,
     MOST_ENTRIES,
-    Known,
     Owner,
     TableBinding,
     TableHead,
+    begin,
     bucket_bytes,
     table_tag_bytes,
-    words_of,
 )
 from coterie.psi.rows import Progress, chunks
 
@@ -44,15 +41,6 @@ MERGED = 1 << 22
 _RANGES = 1 << 16
 """Runs are cut by their two leading bytes."""
 _DIGEST = 32
-
-
-class Signer(Protocol):
-    """Who signs: the owner's :class:`coterie.crypto.Identity`."""
-
-    @property
-    def public(self) -> Known: ...
-
-    def sign(self, domain: str, message: bytes) -> bytes: ...
 
 
 def prepare(
@@ -164,13 +152,8 @@ def _make_run(
         tell(end)
     with Draft(path) as draft:
         draft.write(digest)
-        draft.write(tags[_order(tags)].data)
+        draft.write(tags[sort_tags(tags)].data)
         draft.publish()
-
-
-def _order(tags: NDArray[np.uint8]) -> NDArray[np.int64]:
-    high, low = words_of(tags)
-    return np.lexsort((low, high))
 
 
 def _merge(runs: list[Path], width: int, bucket: int, target: Path) -> tuple[int, NDArray[np.uint64]]:
@@ -184,7 +167,7 @@ def _merge(runs: list[Path], width: int, bucket: int, target: Path) -> tuple[int
         for first, last in _ranges(cuts.sum(axis=0)):
             parts = [_read(run, width, cut[first], cut[last]) for run, cut in zip(runs, cuts, strict=True)]
             together = np.concatenate(parts)
-            together = together[_order(together)]
+            together = together[sort_tags(together)]
             fresh = np.ones(len(together), dtype=bool)
             fresh[1:] = (together[1:] != together[:-1]).any(axis=1)
             together = together[fresh]
@@ -236,7 +219,7 @@ def _assemble(
             whole.update(part)
             draft.write(part)
 
-        put(MAGIC + LENGTH.pack(len(data)) + data)
+        put(begin(data))
         try:
             with merged.open("rb") as file:
                 while part := file.read(1 << 20):

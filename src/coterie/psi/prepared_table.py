@@ -10,22 +10,21 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-import struct
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, BinaryIO, Literal, Protocol, Self
+from typing import Annotated, BinaryIO, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from coterie.crypto import (
     CANNOT_READ,
     Draft,
+    Headed,
+    Known,
     PartyName,
-    canonical,
     open_regular,
-    parse_json,
     verify_signature,
 )
 from coterie.errors import CoterieError
@@ -37,7 +36,6 @@ DOMAIN = "coterie/table/v1"
 """Of the owner's signature."""
 HEAD_LIMIT = 64 * 1024
 SIGNATURE = 64
-LENGTH = struct.Struct("<I")
 MOST_WIDTH = 16
 """Bytes of a tag: two words, which sort as the tag does."""
 MOST_ENTRIES = 1 << 36
@@ -50,16 +48,6 @@ Hex32 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Step = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Rule = Annotated[tuple[Step, ...], Field(max_length=32, strict=False)]
 Words = tuple[NDArray[np.uint64], NDArray[np.uint64]]
-
-
-class Known(Protocol):
-    """Whose key is known, such as :class:`coterie.crypto.PublicIdentity`."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def key(self) -> str: ...
 
 
 class _Document(BaseModel):
@@ -116,7 +104,7 @@ class TableHead(TableBinding):
     @property
     def start(self) -> int:
         """Where the tags begin."""
-        return len(MAGIC) + LENGTH.size + len(canonical(self))
+        return _FILE.start(self)
 
     @property
     def file_size(self) -> int:
@@ -139,43 +127,33 @@ def bucket_bytes(entries: int) -> int:
     return 2 if entries >= 32 << 16 else 1 if entries >= 32 << 8 else 0
 
 
+_FILE = Headed(MAGIC, TableHead, HEAD_LIMIT, TABLE_UNREADABLE, TABLE_CUT, TABLE_ALTERED)
+
+
+def begin(head: bytes) -> bytes:
+    """What a table with this head, in canonical JSON, begins with."""
+    return _FILE.begin(head)
+
+
 def read_head(file: BinaryIO, name: str) -> TableHead:
     """The head; the file stands behind it then. Errors: CT-2030, CT-2031."""
-    if file.read(len(MAGIC)) != MAGIC:
-        raise TABLE_UNREADABLE(f"{name} does not begin as one")
-    prefix = file.read(LENGTH.size)
-    size = LENGTH.unpack(prefix)[0] if len(prefix) == LENGTH.size else 0
-    if size > HEAD_LIMIT:
-        raise TABLE_UNREADABLE(f"{name} has a head of {size} bytes")
-    data = file.read(size)
-    if not size or len(data) < size:
-        raise TABLE_CUT(f"{name} ends in its head")
-    try:
-        head = TableHead.model_validate(parse_json(data, limit=HEAD_LIMIT))
-    except (CoterieError, ValidationError) as error:
-        raise TABLE_UNREADABLE(f"the head of {name}") from error
-    if canonical(head) != data:
-        raise TABLE_UNREADABLE(f"the head of {name} is not canonical JSON")
+    return _long_enough(_FILE.read(file, name)[0], name)
+
+
+def peek_table(path: Path) -> TableHead:
+    """A file's head, which nobody vouches for yet. Errors: CT-1122, CT-2030, CT-2031."""
+    return _long_enough(_FILE.peek(path), path.name)
+
+
+def _long_enough(head: TableHead, name: str) -> TableHead:
     if head.width < table_tag_bytes(head.entries, head.lookups) or head.bucket >= head.width:
         raise TABLE_UNREADABLE(f"{name} has tags of {head.width} bytes, too short for what it holds")
     return head
 
 
-def peek_table(path: Path) -> TableHead:
-    """A file's head, which nobody vouches for yet. Errors: CT-1122, CT-2030, CT-2031."""
-    with open_regular(path) as file:
-        try:
-            return read_head(file, path.name)
-        except OSError as error:
-            raise CANNOT_READ(f"{path}: {error.strerror}") from error
-
-
 def check_size(head: TableHead, size: int, name: str) -> None:
     """Errors: CT-2031 for a file that is too short for its head, CT-2032 for one that is too long."""
-    if size < head.file_size:
-        raise TABLE_CUT(f"{name} has {size} bytes of {head.file_size}")
-    if size > head.file_size:
-        raise TABLE_ALTERED(f"{name} has {size - head.file_size} bytes too many")
+    _FILE.check_size(head.file_size, size, name)
 
 
 def require(head: TableHead, binding: TableBinding, owner: Known, name: str) -> None:
