@@ -13,6 +13,7 @@ import pytest
 from coterie.learn.report.sections.reveals import told
 
 LEARN = Path(__file__).parents[2] / "src" / "coterie" / "learn"
+KINDS = ("Reveal", "Total")
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
@@ -38,10 +39,10 @@ def named(function: ast.AST, name: str) -> Iterator[str]:
 
 
 def reveals() -> Iterator[tuple[str, str]]:
-    """File and text of every reveal whose text can be read off the code."""
+    """File and text of every reveal and every sum over parties whose text can be read off the code."""
     for path in sorted(LEARN.rglob("*.py")):
         code = path.read_text(encoding="utf-8")
-        if "Reveal(" not in code:
+        if "Reveal(" not in code and "Total(" not in code:
             continue
         parts = path.relative_to(LEARN.parents[1]).with_suffix("").parts
         module = importlib.import_module(".".join(parts).removesuffix(".__init__"))
@@ -49,7 +50,7 @@ def reveals() -> Iterator[tuple[str, str]]:
             if not isinstance(function, ast.FunctionDef):
                 continue
             for call in ast.walk(function):
-                if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Reveal" and call.args:
+                if isinstance(call, ast.Call) and getattr(call.func, "id", "") in KINDS and call.args:
                     first = call.args[0]
                     if (text := template(first)) is not None:
                         yield parts[-2], text

@@ -1,6 +1,8 @@
 """Generalised linear models on a vertical frame."""
 
 from coterie.learn.glm.component import Glm
+from coterie.learn.glm.design import design
+from coterie.learn.glm.fl import PooledTask
 from coterie.learn.glm.information import Information, InformationTask
 from coterie.learn.glm.mpc import inverse
 from coterie.learn.glm.params import GlmParams
@@ -14,6 +16,8 @@ __all__ = [
     "GlmParams",
     "Information",
     "InformationTask",
+    "PooledTask",
+    "design",
     "inverse",
     "load_model",
     "train_in_clear",

@@ -14,7 +14,7 @@ from coterie.learn.glm.solve import inverse, lasso_step, newton_step, shrink
 from coterie.learn.glm.statistics import FREE_DISPERSION, LabelFacts, Sums
 from coterie.learn.linear import Floats
 
-__all__ = ["Fitted", "Problem", "constants", "fit", "given_units", "predictor", "stops", "sums"]
+__all__ = ["Fitted", "Problem", "back_of", "constants", "fit", "given_units", "predictor", "stops", "sums"]
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def sums(problem: Problem, fitted: Fitted, label: LabelFacts, weight: float) -> 
     eta, y = predictor(problem, fitted), problem.label.values
     hessian = _mean(features.T @ (features * (problem.weights * family.fisher(eta))[:, None]), problem.design)
     covariance, residual = inverse(hessian, problem.design)
-    back = _back(problem)
+    back = back_of(problem)
     return Sums(
         variances=np.einsum("ij,jk,ik->i", back, covariance, back),
         residual=residual,
@@ -168,7 +168,7 @@ def sums(problem: Problem, fitted: Fitted, label: LabelFacts, weight: float) -> 
     )
 
 
-def _back(problem: Problem) -> Floats:
+def back_of(problem: Problem) -> Floats:
     """(size, size): weights to coefficients and intercept."""
     design = problem.design
     result = np.zeros((design.size, design.size))
@@ -189,7 +189,7 @@ def given_units(problem: Problem, fitted: Fitted, centre: float) -> tuple[Floats
 
     :param centre: what was taken off the offset.
     """
-    values = _back(problem) @ fitted.weights
+    values = back_of(problem) @ fitted.weights
     design, label = problem.design, problem.label
     if not design.params.intercept:
         return np.ldexp(values, label.exponent if design.params.family == "linear" else 0), 0.0

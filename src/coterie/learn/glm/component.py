@@ -9,6 +9,7 @@ import numpy as np
 
 from coterie.errors import CoterieError
 from coterie.learn.component import (
+    EACH,
     Component,
     Engine,
     FrameShape,
@@ -23,6 +24,7 @@ from coterie.learn.glm import clear
 from coterie.learn.glm import mpc as secure
 from coterie.learn.glm.design import Design, design
 from coterie.learn.glm.errors import COLUMN_APART, NO_RECEIVER, OFFSET_ELSEWHERE
+from coterie.learn.glm.fl import PooledTask
 from coterie.learn.glm.own import own_blocks, own_part
 from coterie.learn.glm.params import GlmParams
 from coterie.learn.glm.running import needs_of_parts, sums_of, train
@@ -62,24 +64,30 @@ class _Task:
     def formats(self) -> secure.Formats:
         return secure.Formats(self.numbers)
 
+    @property
+    def pooled(self) -> PooledTask:
+        """Of engine fl."""
+        return PooledTask(self.shape, self.columns, self.numbers, self.numbers.params.iterations)
+
 
 class Glm(Component[GlmParams], SavesLinear):
     """Trains on "train", or on "all" where the rows are not split.
 
     Engine "mpc": every compute party keeps shares of the coefficients; those whom the agreement grants
     "coefficients" learn them. Engines "clear" and "tee": all columns are in one place, and whoever is granted
-    "coefficients" or "model" learns them.
+    "coefficients" or "model" learns them. Engine "fl": all parties have the same columns, and learn the sums
+    over all rows of which Newton's iterations are made; so each knows the coefficients.
 
     Errors: CT-3001 without aligned rows, CT-3050 without known bounds, CT-3055, CT-3060, CT-3064, CT-3065,
-    CT-2101 where the sizes do not fit the ring; before anything is sent CT-3027, CT-3028, CT-3051 (features),
-    CT-1501, CT-3016, CT-3061 (label), CT-3062 (weights), CT-3063 (offset); CT-2108 where a value leaves its
-    range.
+    CT-2101 where the sizes do not fit the ring, CT-3235 and CT-3236 of engine fl; before anything is sent
+    CT-3027, CT-3028, CT-3051 (features), CT-1501, CT-3016, CT-3061 (label), CT-3062 (weights), CT-3063
+    (offset); CT-2108 where a value leaves its range.
     """
 
     name: ClassVar[str] = "glm"
     summary: ClassVar[str] = "Train a generalised linear model over the columns of all parties."
     Parameters: ClassVar = GlmParams
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
 
     def plan(self, context: PlanContext, params: GlmParams) -> StepPlan:
         task = _task(context, params)
@@ -91,6 +99,10 @@ class Glm(Component[GlmParams], SavesLinear):
             results=results,
         )
         rows, width = task.shape.rows, task.numbers.width
+        if context.engine == "fl":
+            context.models[context.step] = ModelFacts(task.columns, 0, 0.0, params)
+            needs = task.pooled.needs(context)
+            return replace(plan, **needs | {"reveals": (*needs["reveals"], *_reveals(context, task))})
         if context.engine != "mpc":
             context.models[context.step] = ModelFacts(task.columns, 0, 0.0, params)
             work = task.numbers.steps * rows * width * width
@@ -110,6 +122,8 @@ class Glm(Component[GlmParams], SavesLinear):
             task = _task(context.planning, params)
             if context.engine == "mpc":
                 _run_mpc(context, task)
+            elif context.engine == "fl":
+                _run_fl(context, task)
             else:
                 _run_clear(context, task)
         except CoterieError as error:
@@ -149,7 +163,8 @@ def _task(context: PlanContext, params: GlmParams) -> _Task:
     )
     if params.family == "linear" and roles.offset not in (None, roles.label):
         raise OFFSET_ELSEWHERE(f"'{params.offset}'", step=context.step)
-    widths = {party: len(columns.get(party, ())) for party in context.parties}
+    owners = (EACH,) if context.horizontal else context.parties
+    widths = {owner: len(columns.get(owner, ())) for owner in owners}
     return _Task(shape, columns, design(shape.rows, widths, params), roles)
 
 
@@ -272,6 +287,21 @@ def _run_clear(context: RunContext, task: _Task) -> None:
         mean = 1.0 if own.given_weights is None else own.given_weights.mean
         values = np.append(coefficients, intercept) if params.intercept else coefficients
         _give_statistics(context, task, clear.sums(problem, fitted, own.facts, mean), values)
+
+
+def _run_fl(context: RunContext, task: _Task) -> None:
+    frame = context.frames["train" if "train" in context.frames else "all"]
+    found = task.pooled.run(context, frame, frame.target())
+    params = task.numbers.params
+    model = ClearModel(ModelFacts(task.columns, 0, 0.0, params), found.coefficients, found.intercept)
+    context.models[context.step] = model
+    context.give("model", f"{context.step}.model", model.to_bytes)
+    context.tell("coefficients", model.coefficients())
+    context.tell("loss", {"loss": list(found.losses)})
+    if found.sums is not None:
+        estimates = found.coefficients
+        values = np.append(estimates, found.intercept) if params.intercept else estimates
+        context.tell("statistics", table(found.sums, task.numbers, task.columns, values))
 
 
 def _give_statistics(context: RunContext, task: _Task, sums: Sums, values: Floats) -> None:

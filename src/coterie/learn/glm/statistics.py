@@ -18,7 +18,7 @@ from coterie.learn.glm.families import family_of
 from coterie.learn.glm.preparation import Label
 from coterie.learn.linear import Floats
 
-__all__ = ["LabelFacts", "Sums", "label_facts", "table"]
+__all__ = ["LabelFacts", "Sums", "constant_of", "label_facts", "table"]
 
 FREE_DISPERSION = ("linear", "gamma", "tweedie")
 """Families whose dispersion is estimated; that of the others is 1."""
@@ -72,11 +72,11 @@ def label_facts(
         losses = family.loss(best + shift, label.values) - family.best_loss(label.values)
         null = float(np.mean(weights * losses))
     if not weighed or family.name == "logistic":  # whose constant is 0 for any weights
-        constant = _constant(family.name, given)
+        constant = constant_of(family.name, given)
     return LabelFacts(label.exponent, null, constant)
 
 
-def _constant(family: str, given: Floats) -> float | None:
+def constant_of(family: str, given: Floats) -> float | None:
     """Mean of the log-likelihood's terms without coefficients, at a dispersion of 1."""
     if family == "poisson":
         logs = np.where(given > 0, np.log(np.maximum(given, 1e-300)), 0.0)

@@ -35,6 +35,7 @@ from coterie.learn.linear import (
 )
 from coterie.learn.logistic import clear
 from coterie.learn.logistic.design import COEFFICIENT_FRAC, Design, design
+from coterie.learn.logistic.fl import plan_fl, run_fl
 from coterie.learn.logistic.hidden_step import plan_hidden, run_hidden
 from coterie.learn.logistic.mpc import MODEL, inputs, training
 from coterie.learn.logistic.params import LogisticParams
@@ -54,18 +55,19 @@ class Logistic(Component[LogisticParams], SavesLinear):
 
     Engine "mpc": every compute party keeps shares of the coefficients; those whom the agreement grants
     "coefficients" learn them. Engines "clear" and "tee": all columns are in one place, and whoever is granted
-    "coefficients" or "model" learns them.
+    "coefficients" or "model" learns them. Engine "fl": all parties have the same columns, and learn the sums
+    over all rows of which Newton's iterations are made; so each knows the coefficients.
 
     Errors: CT-3001 without aligned rows, CT-3050 without known bounds, CT-2101 where the sizes do not fit the
     ring; before anything is sent CT-3027, CT-3028, CT-3051 (features), CT-1501, CT-1502, CT-3016 (label);
-    CT-2108 where a logit leaves its range. On hidden rows, of which "coefficients" alone come: CT-3136,
-    CT-3215, CT-3218, CT-3219.
+    CT-2108 where a logit leaves its range. In engine fl CT-3235, CT-3236. On hidden rows, of which
+    "coefficients" alone come: CT-3136, CT-3215, CT-3218, CT-3219.
     """
 
     name: ClassVar[str] = "logistic"
     summary: ClassVar[str] = "Train a logistic regression over the columns of all parties."
     Parameters: ClassVar = LogisticParams
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
     takes_hidden: ClassVar[bool] = True
 
     def plan(self, context: PlanContext, params: LogisticParams) -> StepPlan:
@@ -73,6 +75,8 @@ class Logistic(Component[LogisticParams], SavesLinear):
         given = params.model_dump(mode="json")
         if shape.hidden is not None:
             return StepPlan(context.step, self.name, given, **plan_hidden(context, shape, params))
+        if context.engine == "fl":
+            return StepPlan(context.step, self.name, given, **plan_fl(context, shape, params))
         if context.engine != "mpc":
             clear_facts = ModelFacts(_columns(shape), 0, CLEAR_BOUND, params)
             context.models[context.step] = clear_facts
@@ -108,6 +112,8 @@ class Logistic(Component[LogisticParams], SavesLinear):
                 run_hidden(context, params)
             elif context.engine == "mpc":
                 self._run_mpc(context, params)
+            elif context.engine == "fl":
+                _give(context, run_fl(context, params))
             else:
                 self._run_clear(context, params)
         except CoterieError as error:
@@ -133,16 +139,13 @@ class Logistic(Component[LogisticParams], SavesLinear):
         shape = _training_shape(context.planning)
         columns = _columns(shape)
         need_all_here(context, (*columns, shape.label_holder))
-        widths = {party: len(columns.get(party, ())) for party in context.planning.parties}
+        widths = {owner: len(names) for owner, names in columns.items()}
         numbers = design(shape.rows, widths, 1.0, params)
         context.progress(0, 1, "training")
         blocks, labels = _own(context, shape, numbers)
         assert labels is not None
         weights, intercept = clear.fit(blocks, labels, numbers)
-        model = ClearModel(ModelFacts(columns, 0, CLEAR_BOUND, params), weights, intercept)
-        context.models[context.step] = model
-        context.give("model", f"{context.step}.model", model.to_bytes)
-        _give_coefficients(context, model)
+        _give(context, ClearModel(ModelFacts(columns, 0, CLEAR_BOUND, params), weights, intercept))
 
 
 def _training_shape(context: PlanContext) -> FrameShape:
@@ -215,6 +218,13 @@ def _keep_shares(context: RunContext, planned: ModelFacts, outputs: Outputs) -> 
     model = SharedModel(facts, context.me, kept.words)
     context.models[context.step] = model
     context.give("model", f"{context.step}.model", model.to_bytes)
+
+
+def _give(context: RunContext, model: ClearModel) -> None:
+    """A model that is here as a whole: kept for later steps, and given out."""
+    context.models[context.step] = model
+    context.give("model", f"{context.step}.model", model.to_bytes)
+    _give_coefficients(context, model)
 
 
 def _give_coefficients(context: RunContext, model: ClearModel) -> None:

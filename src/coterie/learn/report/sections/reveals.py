@@ -36,6 +36,14 @@ CHINESE = {
     "whether every logit and coefficient stayed in its range, in all passes together: one bit": (
         "全部迭代中对数几率与系数是否均在取值范围内（合计 1 比特）"
     ),
+    "the sum over all rows of each feature, of its square, and of the label and row weights; the number of "
+    "rows with each label value where there are two": (
+        "全部样本上各特征及其平方、标签与样本权重之和；标签为二值时各标签值的样本数"
+    ),
+    "the sum over all rows of the gradient, of the matrix of curvatures, and of the loss, of each iteration: "
+    "with them the coefficients of each iteration, the last ones included": (
+        "每次迭代中全部样本的梯度、曲率矩阵与损失之和；由此可知每次迭代的系数，包括最终系数"
+    ),
     "mean of the label, and a power of two near its spread": "标签均值，以及接近其离散程度的 2 的幂",
     "mean loss of the training rows, each time that it is looked at": "每次检查时训练样本的平均损失",
     "after which look at the loss training has ended": "训练在第几次检查损失后结束",

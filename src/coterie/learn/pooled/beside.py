@@ -1,0 +1,26 @@
+"""How many rows stand behind a sum: its reader takes off its own."""
+
+from __future__ import annotations
+
+from coterie.learn.component import FrameShape, PlanContext
+from coterie.learn.pooled.errors import TOO_FEW_BESIDE
+
+__all__ = ["enough_beside"]
+
+
+def enough_beside(context: PlanContext, shape: FrameShape, numbers: int = 0) -> None:
+    """That no party can tell much of few rows from sums over all of them, less its own.
+
+    :param numbers: of which a sum is made of a row: features. There have to be more rows than these, or sums
+        of their products would tell how the rows lie.
+
+    Errors: CT-3235.
+    """
+    by_party = shape.horizontal or {}
+    least = max(context.min_group, numbers + 1)
+    for party, own in by_party.items():
+        if shape.rows - own < least:
+            raise TOO_FEW_BESIDE(
+                f"{shape.rows - own} rows beside those of {party}, and at least {least} are needed",
+                step=context.step,
+            )

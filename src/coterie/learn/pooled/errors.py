@@ -1,0 +1,16 @@
+"""Error codes of what is learnt from sums over the parties of a horizontal frame: 3235 to 3239."""
+
+from coterie.errors import BadInput, define
+
+TOO_FEW_BESIDE = define(
+    "CT-3235",
+    BadInput,
+    "Beside one party's own rows there are too few for sums over all of them",
+    "Bring more rows or more parties, or use engine tee: who knows the sums knows those of the others.",
+)
+FL_UNFIT = define(
+    "CT-3236",
+    BadInput,
+    "A parameter is not for engine fl",
+    "Leave it out, or choose another engine; the component's page says what engine fl does.",
+)
