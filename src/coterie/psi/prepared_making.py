@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coterie._kernels import sort_tags
+from coterie._kernels import sort_tags
 from coterie.crypto import CANNOT_READ, Draft, Signer, canonical, now, timestamp, write_error
 from coterie.psi.errors import NO_ROWS, ROWS_CHANGED
 from coterie.psi.prepared import TableKey
