@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coterie._kernels import sort_tags
-from coterie._kernels import sort_tags
 from coterie.crypto import CANNOT_READ, Draft, Signer, canonical, now, timestamp, write_error
 from coterie.psi.errors import NO_ROWS, ROWS_CHANGED
 from coterie.psi.prepared import TableKey
@@ -34,9 +33,9 @@ from coterie.psi.prepared_table import (
 from coterie.psi.rows import Progress, chunks
 
 RUN_ROWS = 1 << 20
-"""Ids of a run, at most: some 64 MB of work at a time, and ten seconds that a crash can cost."""
+"""Ids of a run, at most: some 64 MB of work at a time, and ten seconds at most that a crash can cost."""
 PIECE = 1 << 16
-"""Ids between two words on progress: half a second."""
+"""Ids between two words on progress: half a second at most."""
 MERGED = 1 << 22
 """Tags of a range that is merged at once, about."""
 _RANGES = 1 << 16
