@@ -101,6 +101,20 @@ pub fn contiguous<'py, T: Element>(
     Ok(array)
 }
 
+/// A C-contiguous array of rows of so many bytes: of shape (n, WIDTH).
+pub fn rows_of<'py, const WIDTH: usize>(
+    name: &str,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<PyReadonlyArrayDyn<'py, u8>> {
+    let array = contiguous::<u8>(name, value)?;
+    match array.shape() {
+        [_, width] if *width == WIDTH => Ok(array),
+        shape => refuse(format!(
+            "{name} must have shape (n, {WIDTH}), not {shape:?}"
+        )),
+    }
+}
+
 /// An array of this shape to be filled: memory of NumPy's own, huge pages and `MemoryError` included.
 pub fn fresh<'py, T: Element>(
     py: Python<'py>,

@@ -14,9 +14,9 @@ use numpy::{PyArrayDyn, PyReadwriteArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use rayon::prelude::*;
 
-use crate::arrays::{contiguous, finished, fresh, refuse, seed as bytes16, whole};
+use crate::arrays::{contiguous, finished, fresh, refuse, rows_of, seed as bytes16, whole};
 use crate::cpu::{Kernel, Level};
-use crate::gf128::{elements, rows};
+use crate::gf128::{WIDTH, rows};
 use crate::prg::Stream;
 use crate::simd::Simd;
 
@@ -229,7 +229,7 @@ fn code_compress<'py>(
     n: &Bound<'py, PyAny>,
     seed: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
-    let vector = elements("vector", vector)?;
+    let vector = rows_of::<WIDTH>("vector", vector)?;
     let seed = bytes16(seed)?;
     let length = vector.shape()[0];
     let n = sizes(length, n)?;
@@ -260,7 +260,10 @@ fn code_compress_both<'py>(
     n: &Bound<'py, PyAny>,
     seed: &Bound<'py, PyAny>,
 ) -> PyResult<(Bound<'py, PyArrayDyn<u8>>, Bound<'py, PyArrayDyn<u8>>)> {
-    let (values, vector) = (elements("values", values)?, elements("vector", vector)?);
+    let (values, vector) = (
+        rows_of::<WIDTH>("values", values)?,
+        rows_of::<WIDTH>("vector", vector)?,
+    );
     let places = contiguous::<u64>("places", places)?;
     let seed = bytes16(seed)?;
     let length = vector.shape()[0];

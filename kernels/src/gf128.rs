@@ -4,12 +4,12 @@
 //! same field with the bits of each byte in the other order.) Products take the same time whatever is multiplied:
 //! carry-less multiplication where the processor has it, masks elsewhere.
 
-use numpy::{PyArrayDyn, PyReadonlyArrayDyn, PyUntypedArrayMethods};
+use numpy::{PyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use rayon::prelude::*;
 
-use crate::arrays::{contiguous, finished, fresh, refuse, seed as bytes16};
+use crate::arrays::{contiguous, finished, fresh, refuse, rows_of, seed as bytes16};
 
 /// Bytes of an element.
 pub const WIDTH: usize = 16;
@@ -218,20 +218,6 @@ impl Work for Power {
     }
 }
 
-/// An array of shape (n, 16) as elements.
-pub fn elements<'py>(
-    name: &str,
-    value: &Bound<'py, PyAny>,
-) -> PyResult<PyReadonlyArrayDyn<'py, u8>> {
-    let array = contiguous::<u8>(name, value)?;
-    match array.shape() {
-        [_, WIDTH] => Ok(array),
-        shape => refuse(format!(
-            "{name} must have shape (n, {WIDTH}), not {shape:?}"
-        )),
-    }
-}
-
 /// The rows of an array of whole elements.
 pub fn rows(bytes: &[u8]) -> &[[u8; WIDTH]] {
     bytes.as_chunks::<WIDTH>().0
@@ -248,9 +234,9 @@ fn scaled<'py>(
     by: &Bound<'py, PyAny>,
     y: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
-    let x = elements("x", x)?;
+    let x = rows_of::<WIDTH>("x", x)?;
     let by = u128::from_le_bytes(bytes16(by)?);
-    let y = y.map(|y| elements("y", y)).transpose()?;
+    let y = y.map(|y| rows_of::<WIDTH>("y", y)).transpose()?;
     if y.as_ref().is_some_and(|y| y.shape() != x.shape()) {
         return refuse("x and y must have one shape");
     }
@@ -302,7 +288,7 @@ fn gf128_mul<'py>(
     x: &Bound<'py, PyAny>,
     y: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
-    let (x, y) = (elements("x", x)?, elements("y", y)?);
+    let (x, y) = (rows_of::<WIDTH>("x", x)?, rows_of::<WIDTH>("y", y)?);
     if y.shape() != x.shape() {
         return refuse("x and y must have one shape");
     }
@@ -325,7 +311,7 @@ fn gf128_polynomial<'py>(
     x: &Bound<'py, PyAny>,
     at: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let x = elements("x", x)?;
+    let x = rows_of::<WIDTH>("x", x)?;
     let at = u128::from_le_bytes(bytes16(at)?);
     let given = rows(x.as_slice()?);
     let sum = py.detach(|| {

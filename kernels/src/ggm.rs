@@ -15,8 +15,8 @@ use numpy::{PyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use rayon::prelude::*;
 
-use crate::arrays::{contiguous, finished, fresh, refuse, seed as bytes16, whole};
-use crate::gf128::{WIDTH, elements, rows, rows_mut};
+use crate::arrays::{contiguous, finished, fresh, refuse, rows_of, seed as bytes16, whole};
+use crate::gf128::{WIDTH, rows, rows_mut};
 
 type Node = [u8; WIDTH];
 
@@ -146,7 +146,7 @@ fn ggm_trees<'py>(
     width: &Bound<'py, PyAny>,
     session: &Bound<'py, PyAny>,
 ) -> PyResult<(Bound<'py, PyArrayDyn<u8>>, Bound<'py, PyArrayDyn<u8>>)> {
-    let (roots, width) = (elements("roots", roots)?, width_of(width)?);
+    let (roots, width) = (rows_of::<WIDTH>("roots", roots)?, width_of(width)?);
     let session = Aes128::new(&Array::from(bytes16(session)?));
     let (count, depth) = (roots.shape()[0], depth_of(width));
     let mut leaves = fresh::<u8>(py, &[count, width, WIDTH])?;
@@ -179,7 +179,7 @@ fn ggm_punctured<'py>(
     width: &Bound<'py, PyAny>,
     session: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
-    let (totals, width) = (elements("totals", totals)?, width_of(width)?);
+    let (totals, width) = (rows_of::<WIDTH>("totals", totals)?, width_of(width)?);
     let session = Aes128::new(&Array::from(bytes16(session)?));
     let points = contiguous::<u64>("points", points)?;
     let sums = contiguous::<u8>("sums", sums)?;

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use rayon::prelude::*;
 
-use crate::arrays::{CHUNK_WORDS, contiguous, finished, fresh, refuse, within};
+use crate::arrays::{CHUNK_WORDS, finished, fresh, refuse, rows_of, within};
 use crate::blake::Hashes;
 use crate::buckets::{Dealt, split};
 
@@ -76,18 +76,7 @@ impl ItemHash {
     }
 }
 
-/// Rows of 16 bytes of Python's.
-pub fn rows<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<PyReadonlyArrayDyn<'py, u8>> {
-    let array = contiguous::<u8>(name, value)?;
-    match array.shape() {
-        [_, ITEM] => Ok(array),
-        shape => refuse(format!(
-            "{name} must have the shape (n, {ITEM}), not {shape:?}"
-        )),
-    }
-}
-
-/// Their bytes.
+/// The rows of an array of shape (n, 16).
 pub fn slice<'a>(rows: &'a PyReadonlyArrayDyn<'_, u8>) -> PyResult<&'a [Item]> {
     Ok(rows.as_slice()?.as_chunks().0)
 }
@@ -113,7 +102,7 @@ fn item_hash<'py>(
     items: &Bound<'py, PyAny>,
     session: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
-    let items = rows("items", items)?;
+    let items = rows_of::<ITEM>("items", items)?;
     let hash = ItemHash::new(HASH, &key("session", session)?);
     let mut out = fresh::<u8>(py, items.shape())?;
     let (items, hashes) = (slice(&items)?, out.as_slice_mut()?.as_chunks_mut().0);
@@ -134,7 +123,7 @@ fn oprf_tags<'py>(
     items: &Bound<'py, PyAny>,
     session: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
-    let (v, items) = (rows("v", v)?, rows("items", items)?);
+    let (v, items) = (rows_of::<ITEM>("v", v)?, rows_of::<ITEM>("items", items)?);
     if v.shape() != items.shape() {
         return refuse("v and items must have the same shape");
     }
@@ -174,7 +163,7 @@ fn bucket_of<'py>(
     session: &Bound<'py, PyAny>,
     buckets: &Bound<'py, PyAny>,
 ) -> PyResult<Pair<'py>> {
-    let items = rows("items", items)?;
+    let items = rows_of::<ITEM>("items", items)?;
     let hash = ItemHash::new(BUCKET, &key("session", session)?);
     let buckets = within("buckets", buckets, 1, MOST_BUCKETS)? as usize;
     let mut counts = fresh::<i64>(py, &[buckets])?;

@@ -54,9 +54,9 @@ use pyo3::exceptions::PyArithmeticError;
 use pyo3::prelude::*;
 use rayon::prelude::*;
 
-use crate::arrays::{count, finished, fresh, refuse, whole};
+use crate::arrays::{count, finished, fresh, refuse, rows_of, whole};
 use crate::buckets::Dealt;
-use crate::items::{ITEM, Item, ItemHash, key, rows, slice};
+use crate::items::{ITEM, Item, ItemHash, key, slice};
 use crate::okvs_peel::{DENSE, SEGMENTS, Slot, Space, Sums};
 use crate::prg::Stream;
 
@@ -242,7 +242,10 @@ fn okvs_encode<'py>(
     session: &Bound<'py, PyAny>,
     random: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
-    let (keys, values) = (rows("keys", keys)?, rows("values", values)?);
+    let (keys, values) = (
+        rows_of::<ITEM>("keys", keys)?,
+        rows_of::<ITEM>("values", values)?,
+    );
     if keys.shape() != values.shape() {
         return refuse("keys and values must have the same shape");
     }
@@ -269,7 +272,10 @@ fn okvs_decode<'py>(
     session: &Bound<'py, PyAny>,
     of: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
-    let (table, keys) = (rows("table", table)?, rows("keys", keys)?);
+    let (table, keys) = (
+        rows_of::<ITEM>("table", table)?,
+        rows_of::<ITEM>("keys", keys)?,
+    );
     let session = key("session", session)?;
     let of = whole("of", of)?;
     let shape = shape_of("of", of, MOST_HELD)?;

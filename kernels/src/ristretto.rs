@@ -6,14 +6,14 @@
 use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::IsIdentity;
-use numpy::{PyArrayDyn, PyReadonlyArrayDyn, PyUntypedArrayMethods};
+use numpy::{PyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sha2::{Digest, Sha512};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::arrays::{contiguous, finished, fresh, refuse};
+use crate::arrays::{finished, fresh, refuse, rows_of};
 use crate::elements::{Elements, Scalars, multiply};
 use crate::hashing::{WIDTH, bytes32};
 
@@ -72,20 +72,6 @@ pub fn scalar_of(value: &Bound<'_, PyAny>) -> PyResult<Zeroizing<Scalar>> {
     }
 }
 
-/// An array of shape (n, 32).
-pub fn rows_of<'py>(
-    name: &str,
-    value: &Bound<'py, PyAny>,
-) -> PyResult<PyReadonlyArrayDyn<'py, u8>> {
-    let array = contiguous::<u8>(name, value)?;
-    match array.shape() {
-        [_, WIDTH] => Ok(array),
-        shape => refuse(format!(
-            "{name} must have shape (n, {WIDTH}), not {shape:?}"
-        )),
-    }
-}
-
 /// Each row hashed to the group, times scalar.
 #[pyfunction]
 fn ristretto_hash_mul<'py>(
@@ -93,7 +79,7 @@ fn ristretto_hash_mul<'py>(
     hashes: &Bound<'py, PyAny>,
     scalar: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
-    let (scalar, hashes) = (scalar_of(scalar)?, rows_of("hashes", hashes)?);
+    let (scalar, hashes) = (scalar_of(scalar)?, rows_of::<WIDTH>("hashes", hashes)?);
     let elements = Elements::Hashed {
         messages: hashes.as_slice()?,
         width: WIDTH,
@@ -109,7 +95,7 @@ fn ristretto_mul<'py>(
     points: &Bound<'py, PyAny>,
     scalar: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
-    let (scalar, points) = (scalar_of(scalar)?, rows_of("points", points)?);
+    let (scalar, points) = (scalar_of(scalar)?, rows_of::<WIDTH>("points", points)?);
     let (rows, _) = points.as_slice()?.as_chunks::<WIDTH>();
     multiplied(
         py,

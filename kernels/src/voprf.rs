@@ -12,10 +12,10 @@ use pyo3::types::PyBytes;
 use sha2::{Digest, Sha512};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::arrays::{contiguous, finished, fresh, refuse, within};
+use crate::arrays::{contiguous, finished, fresh, refuse, rows_of, within};
 use crate::elements::{Elements, Scalars, multiply};
 use crate::hashing::{WIDTH, bytes32};
-use crate::ristretto::{Row, expand_message, no_element, rows_of, scalar_of};
+use crate::ristretto::{Row, expand_message, no_element, scalar_of};
 
 /// contextString of RFC 9497, section 3.1, with the mode of VOPRF.
 const CONTEXT: &[u8] = b"OPRFV1-\x01-ristretto255-SHA512";
@@ -87,7 +87,7 @@ fn inputs_of<'py>(
 
 /// One canonical scalar other than zero for each row; erased when dropped.
 fn scalars_of(value: &Bound<'_, PyAny>, rows: usize) -> PyResult<Zeroizing<Vec<Scalar>>> {
-    let array = rows_of("blinds", value)?;
+    let array = rows_of::<WIDTH>("blinds", value)?;
     let (given, _) = array.as_slice()?.as_chunks::<WIDTH>();
     if given.len() != rows {
         return refuse(format!("{} blinds for {rows} rows", given.len()));
@@ -182,7 +182,7 @@ fn voprf_finalize<'py>(
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
     let (inputs, rows, length) = inputs_of(inputs)?;
     let mut blinds = scalars_of(blinds, rows)?;
-    let answers = rows_of("answers", answers)?;
+    let answers = rows_of::<WIDTH>("answers", answers)?;
     let width = within("width", width, 1, OUTPUT as u64)? as usize;
     let (answers, _) = answers.as_slice()?.as_chunks::<WIDTH>();
     if answers.len() != rows {

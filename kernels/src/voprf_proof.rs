@@ -18,9 +18,9 @@ use pyo3::types::PyBytes;
 use rayon::prelude::*;
 use sha2::{Digest, Sha512};
 
-use crate::arrays::{finished, fresh, refuse};
+use crate::arrays::{finished, fresh, refuse, rows_of};
 use crate::hashing::{WIDTH, bytes32};
-use crate::ristretto::{Row, decode, no_element, rows_of, scalar_of};
+use crate::ristretto::{Row, decode, no_element, scalar_of};
 use crate::voprf::{OUTPUT, append, domain, hash_to_scalar};
 
 /// Elements of a proof at most: it numbers them in two bytes.
@@ -195,7 +195,10 @@ fn voprf_sum<'py>(
     answers: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
     let public = bytes32("public", public)?;
-    let (blinded, answers) = (rows_of("blinded", blinded)?, rows_of("answers", answers)?);
+    let (blinded, answers) = (
+        rows_of::<WIDTH>("blinded", blinded)?,
+        rows_of::<WIDTH>("answers", answers)?,
+    );
     let (blinded, _) = blinded.as_slice()?.as_chunks::<WIDTH>();
     let (answers, _) = answers.as_slice()?.as_chunks::<WIDTH>();
     check_pairs(blinded.len(), answers.len())?;
@@ -224,7 +227,10 @@ fn voprf_prove<'py>(
     random: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (secret, random) = (scalar_of(secret)?, scalar_of(random)?);
-    let (blinded, answers) = (rows_of("blinded", blinded)?, rows_of("answers", answers)?);
+    let (blinded, answers) = (
+        rows_of::<WIDTH>("blinded", blinded)?,
+        rows_of::<WIDTH>("answers", answers)?,
+    );
     let (blinded, _) = blinded.as_slice()?.as_chunks::<WIDTH>();
     let (answers, _) = answers.as_slice()?.as_chunks::<WIDTH>();
     check_pairs(blinded.len(), answers.len())?;
@@ -245,7 +251,10 @@ fn voprf_verify(
 ) -> PyResult<bool> {
     let public = bytes32("public", public)?;
     let proof = bytes_of::<OUTPUT>("proof", proof)?;
-    let (blinded, answers) = (rows_of("blinded", blinded)?, rows_of("answers", answers)?);
+    let (blinded, answers) = (
+        rows_of::<WIDTH>("blinded", blinded)?,
+        rows_of::<WIDTH>("answers", answers)?,
+    );
     let (blinded, _) = blinded.as_slice()?.as_chunks::<WIDTH>();
     let (answers, _) = answers.as_slice()?.as_chunks::<WIDTH>();
     check_pairs(blinded.len(), answers.len())?;
