@@ -16,12 +16,16 @@ from .test_dealing import PARTIES, Desk, identities
 __all__ = ["identities"]
 
 Make = Callable[..., Bench]
-STEPS: list[Any] = [{"align": {"membership": "hidden"}}, {"summary": {"count": True}}]
+ALIGN, SUMMARY = {"align": {"membership": "hidden"}}, {"summary": {"count": True}}
+STEPS: list[Any] = [ALIGN, SUMMARY, {"split": {"test": 0.4}}, {"logistic": {"passes": 8}}, "evaluate"]
 TERMS: dict[str, Any] = {
-    "results": [{"kind": "profile", "to": ["lender"]}],
+    "results": [{"kind": "profile", "to": ["lender"]}, {"kind": "metrics", "to": ["lender"]}],
     "components": [
         {"name": "align", "params": {"membership": {"equals": "hidden"}}},
         {"name": "summary", "params": {"count": {"any": True}}},
+        {"name": "split"},
+        {"name": "logistic"},
+        {"name": "evaluate"},
     ],
 }
 
@@ -35,6 +39,9 @@ def told(made: Bench) -> dict[str, Any]:
             assert body["rounds"]["used"] == body["rounds"]["planned"], body
     assert not made.recorders["payments"].files
     files = made.recorders["lender"].files
+    measured = json.loads(files["evaluate/metrics.json"].read_bytes())
+    assert measured["frame"] == "test"
+    assert 0.65 < measured["auc"] < 1
     found: dict[str, Any] = json.loads(files["summary/summary.profile.json"].read_bytes())
     return found
 
@@ -70,7 +77,7 @@ def test_what_is_told_does_not_depend_on_when_it_was_dealt(
         desk.bench.recorders[name].tapes = taking(desk, name)
     thread = threading.Thread(target=desk.bench.run)
     thread.start()
-    for stage in (0, 1):
+    for stage in (0, 1, 2):
         _, paths = desk.deal(desk.derive(desk.request(stage=stage)))
         desk.given.update(paths)
     thread.join(60)
@@ -81,7 +88,7 @@ def test_what_is_told_does_not_depend_on_when_it_was_dealt(
 
 
 def test_too_few_common_rows_end_the_job_and_nobody_learns_how_many(bench: Make) -> None:
-    made = bench(steps=STEPS, **TERMS, min_rows=310)
+    made = bench(steps=[ALIGN, SUMMARY], **TERMS, min_rows=310)
     made.run()
     assert {error.code for error in made.errors.values()} == {"CT-3213"}
     assert set(made.errors) == {"lender", "payments", "hub"}

@@ -21,7 +21,7 @@ from .pipeline import Outcome, dataset, run
 
 HIDDEN = ("align", Align(), {"membership": "hidden"})
 OWN, THEIRS = range(60), range(20, 110)
-TAKE_IT = {"align", "logistic", "overlap", "report", "summary"}
+TAKE_IT = {"align", "evaluate", "logistic", "overlap", "report", "split", "summary"}
 
 
 def tables(own: Any = OWN, theirs: Any = THEIRS, **more: Any) -> dict[str, Any]:

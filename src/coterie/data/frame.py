@@ -41,6 +41,10 @@ class HiddenRows:
     units: NDArray[np.float64] | None = field(default=None, repr=False)
     """At the other party, (2, columns): mean and deviation of its own columns, in which they are shared."""
 
+    def at(self, rows: NDArray[np.int64] | slice) -> HiddenRows:
+        """Of these rows alone."""
+        return replace(self, member=self.member[rows], columns=self.columns[rows])
+
 
 @dataclass(frozen=True)
 class VerticalFrame:
@@ -161,7 +165,10 @@ class VerticalFrame:
         keys = self.keys[start:stop]
         places = {owner: rows[start:stop] for owner, rows in self.places.items()}
         common = None if self.common is None else self.common[start:stop]
-        return replace(self, rows=len(keys), parts=parts, keys=keys, places=places, common=common)
+        hidden = None if self.hidden is None else self.hidden.at(slice(start, stop))
+        return replace(
+            self, rows=len(keys), parts=parts, keys=keys, places=places, common=common, hidden=hidden
+        )
 
     def target(self) -> NDArray[np.float64]:
         """The label as (rows,) numbers.
@@ -193,7 +200,10 @@ class VerticalFrame:
         keys = self.keys.take(indices, axis=0)
         places = {owner: rows.take(indices) for owner, rows in self.places.items()}
         common = None if self.common is None else self.common.take(indices)
-        return replace(self, rows=len(indices), parts=parts, keys=keys, places=places, common=common)
+        hidden = None if self.hidden is None else self.hidden.at(indices)
+        return replace(
+            self, rows=len(indices), parts=parts, keys=keys, places=places, common=common, hidden=hidden
+        )
 
     def with_columns(
         self, values: Mapping[str, NDArray[np.float64]] | Iterable[tuple[str, NDArray[np.float64]]]

@@ -36,7 +36,7 @@ NUMBER_TOO_OPEN = define(
     "CT-3219",
     BadInput,
     "The number of common rows is known too little to divide by it on shares",
-    "Agree on a larger `min_rows`: a 65536th of the smaller dataset's rows at least.",
+    "Agree on a larger `min_rows`: a 32768th of the smaller dataset's rows is enough.",
 )
 LEFT_UNKNOWN = define(
     "CT-3220",

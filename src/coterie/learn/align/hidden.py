@@ -24,18 +24,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coterie import psi
+from coterie._kernels import keyed_hashes
 from coterie.learn.component import PlanContext, RunContext
 from coterie.learn.membership import common, differences, with_intersection
 from coterie.learn.secure import computed, needs_of, served, traced
 from coterie.mpc import Context, Inputs, Interval, Kept, Program, Tape, functions
 
-__all__ = ["CLIP", "FRAC", "Hidden", "Layout", "joined", "messages", "prepared", "units"]
+__all__ = ["CLIP", "FRAC", "Hidden", "Layout", "bin_keys", "joined", "messages", "prepared", "units"]
 
 CLIP = 4.0
 """Largest magnitude of a prepared value."""
 FRAC = 16
 COLUMNS, MEMBER = "columns", "member"
 ENOUGH = "whether enough rows are common"
+_BINS = b"coterie/align/bins/v1".ljust(32, b"\0")
+"""Public: the keys of hidden rows are hashes of their places, which say nothing."""
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
@@ -75,6 +78,12 @@ class Hidden:
     """Whether as many rows are common as the layout asks for."""
 
 
+def bin_keys(bins: int) -> NDArray[np.uint8]:
+    """(bins, 32) what stands for the ids of hidden rows: everybody can compute it."""
+    numbers = np.arange(bins, dtype="<u8").view(np.uint8)
+    return keyed_hashes((numbers, np.arange(0, 8 * bins + 1, 8)), _BINS)
+
+
 def units(values: Floats) -> Floats:
     """(2, columns): mean and deviation in an owner's whole dataset, of known values; 1 for deviation 0."""
     known = np.isfinite(values)
@@ -88,9 +97,12 @@ def units(values: Floats) -> Floats:
     return np.stack([np.ldexp(mean, power), np.where(deviation > 0, deviation, 1.0)])
 
 
-def prepared(values: Floats) -> Floats:
-    """(n, columns) of an owner's whole dataset, NaN where missing: mean 0, deviation 1, within ``CLIP``."""
-    mean, deviation = units(values)
+def prepared(values: Floats, scale: Floats | None = None) -> Floats:
+    """(n, columns), NaN where missing: mean 0, deviation 1 in an owner's whole dataset, within ``CLIP``.
+
+    :param scale: the units of the whole dataset, where the values are of some of its rows alone.
+    """
+    mean, deviation = units(values) if scale is None else scale
     # By halves: the difference of two numbers may be beyond the largest.
     made: Floats = np.where(np.isfinite(values), values / 2 - mean / 2, 0.0) / deviation * 2
     return made.clip(-CLIP, CLIP)

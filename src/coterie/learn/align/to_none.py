@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,24 +11,30 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from coterie._kernels import keyed_hashes
 from coterie.data import HiddenRows, VerticalFrame, table_needs
+from coterie.errors import CoterieError
 from coterie.learn.component import FrameShape, HiddenShape, PlanContext, Reveal, RunContext, Statement
 from coterie.learn.errors import IDS_REPEATED, TWO_PARTIES
 from coterie.psi import STATEMENT_HIDDEN
 
 from .errors import LIST_GRANTED, NOT_NUMBERS, NUMBER_TOO_OPEN, TOO_FEW_HIDDEN
-from .hidden import Layout, joined, messages, prepared, units
+from .hidden import Layout, bin_keys, joined, messages, prepared, units
 
-__all__ = ["check_hidden", "need_means", "need_numbers", "plan_hidden", "run_hidden"]
+__all__ = [
+    "check_hidden",
+    "need_means",
+    "need_numbers",
+    "own_labels",
+    "own_prepared",
+    "plan_hidden",
+    "run_hidden",
+]
 
 PAIR = 2
 FEWEST = 2
-WIDEST = 1 << 16
-"""Between the ends of what a reciprocal on shares takes."""
+RATIO_BITS = 16
+"""Between the ends of what a reciprocal on shares takes, the larger a power of two."""
 TEXTS = ("text", "category")
-_BINS = b"coterie/align/bins/v1".ljust(32, b"\0")
-"""Public: the keys of hidden rows are hashes of their places, which say nothing."""
 _BYTES_PER_ROW = 80
 STATEMENT = Statement(
     protocol=f"{STATEMENT_HIDDEN.protocol}; strings compared on shares; the other party's columns come as "
@@ -97,14 +104,13 @@ def run_hidden(context: RunContext) -> None:
     if found.rows is not None:
         places[context.me] = found.rows
         parts[context.me] = context.datasets[context.me].gather(found.rows, context.scratch)
-    numbers = np.arange(layout.bins, dtype="<u8").view(np.uint8)
     context.frames["all"] = VerticalFrame(
         rows=layout.bins,
         columns=dict(planning.columns),
         label_holder=planning.label_holder,
         label=planning.label,
         parts=parts,
-        keys=keyed_hashes((numbers, np.arange(0, 8 * layout.bins + 1, 8)), _BINS),
+        keys=bin_keys(layout.bins),
         places=places,
         hidden=HiddenRows(found.member.words, found.columns.words, own),
         scratch=context.scratch,
@@ -118,10 +124,42 @@ def need_numbers(context: PlanContext, owner: str, columns: Sequence[str]) -> No
         raise NOT_NUMBERS(f"of {owner}: {', '.join(texts)}", step=context.step)
 
 
+def fewest_to_divide(most: int) -> int:
+    """So many at least must be known to be there of what has ``most``, where its number is divided by on
+    shares."""
+    return 1 << max((most - 1).bit_length() - RATIO_BITS, 0)
+
+
 def need_means(context: PlanContext, shape: HiddenShape) -> None:
     """Where a step divides by the number of common rows. Errors: CT-3219."""
-    if shape.most > WIDEST * shape.least:
+    if shape.least < fewest_to_divide(shape.most):
         raise NUMBER_TOO_OPEN(f"from {shape.least} to {shape.most}", step=context.step)
+
+
+def own_prepared(context: RunContext, frame: str) -> tuple[Floats | None, Floats]:
+    """This party's own columns of hidden rows: (rows, columns) as they are computed with, at the holder of
+    the rows if it has columns; and (2, columns) the units of its whole dataset."""
+    rows = context.frames[frame].hidden
+    assert rows is not None  # as its shape says
+    if rows.units is not None:
+        return None, rows.units
+    # "all" has every row of the holder's dataset, and empty ones, which change no unit.
+    names = context.planning.frames[frame].columns.get(context.me, ())
+    places = [(context.me, name) for name in names]
+    scale = units(context.frames["all"].values(places))
+    return prepared(context.frames[frame].values(places), scale) if names else None, scale
+
+
+def own_labels(context: RunContext, frame: str) -> NDArray[np.int8]:
+    """(rows,) 0 or 1 at the holder of hidden rows, -1 in empty ones. Errors: CT-1501, CT-1502."""
+    rows = context.frames[frame]
+    (there,) = np.nonzero(rows.places[context.me] >= 0)
+    labels = np.full(rows.rows, -1, np.int8)
+    try:
+        labels[there] = replace(rows, hidden=None).take(there).labels()
+    except CoterieError as error:
+        raise error.at(party=context.me) from None
+    return labels
 
 
 def _layout(context: PlanContext) -> Layout:

@@ -2,6 +2,7 @@
 
 from .baseline import baseline_scores, has_baseline
 from .component import Evaluate
+from .hidden_step import HiddenCell, HiddenEvaluation
 from .own import check_own, own_column
 from .params import EvaluateParams
 from .record import (
@@ -28,6 +29,8 @@ __all__ = [
     "Evaluate",
     "EvaluateParams",
     "Evaluation",
+    "HiddenCell",
+    "HiddenEvaluation",
     "LiftBand",
     "Metrics",
     "Point",

@@ -21,6 +21,7 @@ from coterie.learn.measures import elsewhere, sent_from, share
 from coterie.learn.scoring import last_model, learners, score_plan, score_run, scoring_facts
 
 from .baseline import has_baseline, may_have_baseline
+from .hidden_step import plan_hidden, run_hidden
 from .measuring import measured_numbers, measured_record
 from .own import check_own
 from .params import EvaluateParams
@@ -40,16 +41,20 @@ class Evaluate(Component[EvaluateParams]):
     least the agreed number of rows of either label. In engine "tee" nobody learns scores but those to whom
     the agreement grants them, each by its own ids.
 
+    On hidden rows nobody learns a score, in any place: scores are counted on shares, and receivers of metrics
+    or of the report are told measures of the common rows.
+
     Errors: CT-3001 without the frame, CT-3002 without a model, CT-3016 where only one label value occurs,
     CT-3030 where the agreement gives scores to somebody else and the engine is not "tee", CT-3031 for an
     unreadable record, CT-3166 where there are too few rows to tell others of, CT-3167 for a segment that is
-    no column of the label holder.
+    no column of the label holder; of hidden rows CT-3136, CT-3226, and of the label CT-1501, CT-1502.
     """
 
     name: ClassVar[str] = "evaluate"
     summary: ClassVar[str] = "Measure the score: AUC, KS, lift, calibration, cuts, segments."
     Parameters: ClassVar = EvaluateParams
     engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    takes_hidden: ClassVar[bool] = True
 
     def reads(self, params: EvaluateParams) -> bool:
         return bool(params.segments)  # of values as they were before steps changed them
@@ -57,6 +62,9 @@ class Evaluate(Component[EvaluateParams]):
     def plan(self, context: PlanContext, params: EvaluateParams) -> StepPlan:
         if params.frame not in context.frames:
             raise FRAME_MISSING(f"'{params.frame}'", step=context.step)
+        if context.frames[params.frame].hidden is not None:
+            given = params.model_dump(mode="json")
+            return StepPlan(context.step, self.name, given, **plan_hidden(context, params))
         holder, attested = context.label_holder, context.engine == "tee"
         check_own(context, params.frame, params.segments)
         learning = context.receiving("scores") if attested else learners(context)
@@ -76,6 +84,9 @@ class Evaluate(Component[EvaluateParams]):
 
     def run(self, context: RunContext, params: EvaluateParams) -> None:
         planning = context.planning
+        if planning.frames[params.frame].hidden is not None:
+            run_hidden(context, params)
+            return
         model = last_model(planning, params.model)
         scores = score_run(context, model, params.frame, (planning.label_holder,))
         if context.deals_ahead:

@@ -2,11 +2,17 @@
 
 from coterie.errors import BadInput, define
 
-__all__ = ["COLUMN_ELSEWHERE"]
+__all__ = ["COLUMN_ELSEWHERE", "SEGMENTS_HIDDEN"]
 
 COLUMN_ELSEWHERE = define(
     "CT-3167",
     BadInput,
     "A parameter names a column that is not the label holder's",
     "Name columns of the label holder that the job uses, as `party.column`.",
+)
+SEGMENTS_HIDDEN = define(
+    "CT-3226",
+    BadInput,
+    "Scores of hidden rows are not measured apart by values of a column",
+    "Leave `segments` out.",
 )

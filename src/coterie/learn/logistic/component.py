@@ -60,8 +60,8 @@ class Logistic(Component[LogisticParams], SavesLinear):
 
     Errors: CT-3001 without aligned rows, CT-3050 without known bounds, CT-2101 where the sizes do not fit the
     ring; before anything is sent CT-3027, CT-3028, CT-3051 (features), CT-1501, CT-1502, CT-3016 (label);
-    CT-2108 where a logit leaves its range. In engine fl CT-3235, CT-3236. On hidden rows, of which
-    "coefficients" alone come: CT-3136, CT-3215, CT-3218, CT-3219.
+    CT-2108 where a logit leaves its range. In engine fl CT-3235, CT-3236. On hidden rows, of which no
+    "model" is given out: CT-3215, CT-3218, CT-3219.
     """
 
     name: ClassVar[str] = "logistic"
@@ -71,10 +71,11 @@ class Logistic(Component[LogisticParams], SavesLinear):
     takes_hidden: ClassVar[bool] = True
 
     def plan(self, context: PlanContext, params: LogisticParams) -> StepPlan:
-        shape = _training_shape(context)
+        frame = _training_frame(context)
+        shape = context.frames[frame]
         given = params.model_dump(mode="json")
         if shape.hidden is not None:
-            return StepPlan(context.step, self.name, given, **plan_hidden(context, shape, params))
+            return StepPlan(context.step, self.name, given, **plan_hidden(context, frame, params))
         if context.engine == "fl":
             return StepPlan(context.step, self.name, given, **plan_fl(context, shape, params))
         if context.engine != "mpc":
@@ -108,8 +109,9 @@ class Logistic(Component[LogisticParams], SavesLinear):
 
     def run(self, context: RunContext, params: LogisticParams) -> None:
         try:
-            if _training_shape(context.planning).hidden is not None:
-                run_hidden(context, params)
+            frame = _training_frame(context.planning)
+            if context.planning.frames[frame].hidden is not None:
+                run_hidden(context, frame, params)
             elif context.engine == "mpc":
                 self._run_mpc(context, params)
             elif context.engine == "fl":
@@ -148,17 +150,20 @@ class Logistic(Component[LogisticParams], SavesLinear):
         _give(context, ClearModel(ModelFacts(columns, 0, CLEAR_BOUND, params), weights, intercept))
 
 
-def _training_shape(context: PlanContext) -> FrameShape:
-    """Of the rows to train on."""
+def _training_frame(context: PlanContext) -> str:
+    """Name of the rows to train on."""
     for name in ("train", "all"):
         if name in context.frames:
-            shape = context.frames[name]
             break
     else:
         raise FRAME_MISSING("'train' or 'all'", step=context.step)
-    if not shape.width:
+    if not context.frames[name].width:
         raise NO_FEATURES("of any party", step=context.step)
-    return shape
+    return name
+
+
+def _training_shape(context: PlanContext) -> FrameShape:
+    return context.frames[_training_frame(context)]
 
 
 def _columns(shape: FrameShape) -> dict[str, tuple[str, ...]]:

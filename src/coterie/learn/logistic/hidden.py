@@ -34,13 +34,15 @@ from coterie.learn.logistic.design import (
     TERMS,
     WEIGHT_FRAC,
 )
+from coterie.learn.logistic.hidden_model import OWN, SHARED, logits
 from coterie.learn.logistic.params import LogisticParams
 from coterie.mpc import Context, Inputs, Interval, Kept, Private, Program, Secret, functions
 
-__all__ = ["COEFFICIENTS", "Rows", "inputs", "training"]
+__all__ = ["COEFFICIENTS", "MODEL", "Rows", "inputs", "training"]
 
 COEFFICIENTS = "coefficients"
-MEMBER, SHARED, OWN, SQUARES, LABEL, START = "member", "columns", "own columns", "squares", "label", "start"
+MODEL = "model"
+MEMBER, SQUARES, LABEL, START = "member", "squares", "label", "start"
 RING = 61
 """Bits of the largest product."""
 RATE_FRAC = 16
@@ -94,6 +96,11 @@ class Rows:
         return 4 * 1.01 * CLIP * LARGEST_ERROR / (1 - MOMENTUM_LIMIT)
 
     @property
+    def weight_bound(self) -> float:
+        """After all passes."""
+        return self.start_bound + self.params.passes * self.reach
+
+    @property
     def start_bound(self) -> float:
         return 0.8 * self.params.max_logit if self.params.intercept else 0.0
 
@@ -124,7 +131,8 @@ def inputs(rows: Rows, hidden: HiddenRows, own: Floats | None, labels: NDArray[n
 
 
 def training(rows: Rows, to: Sequence[str]) -> Program:
-    """Trains, and tells ``to`` the coefficients: the holder's, the other party's, and the intercept."""
+    """Trains, keeps the coefficients, and tells them to ``to``: the holder's, the other party's, and the
+    intercept."""
 
     def program(ctx: Context) -> None:
         _Training(ctx, rows).run(tuple(to))
@@ -187,7 +195,9 @@ class _Training:
             with self.ctx.section(f"pass {number + 1} of {passes}"):
                 self._pass(number)
         self.ctx.check()
-        self.ctx.reveal(self.weights, to, COEFFICIENTS)
+        self.ctx.keep(self.weights, MODEL)
+        if to:
+            self.ctx.reveal(self.weights, to, COEFFICIENTS)
 
     def _pass(self, number: int) -> None:
         ctx, rows, params = self.ctx, self.rows, self.rows.params
@@ -215,19 +225,8 @@ class _Training:
         self.weights = ctx.within(self.weights + self.velocity, bound)
 
     def _logits(self, weights: Secret) -> Secret:
-        ctx, rows = self.ctx, self.rows
-        ctx.open(weights)
-        parts = []
-        if self.own is not None:
-            parts.append(ctx.private_product("matmul", [(self.own, weights[: rows.own])]))
-        if self.shared is not None:
-            parts.append(ctx.product("matmul", self.shared, weights[rows.own : rows.width]))
-        if rows.params.intercept:
-            parts.append(functions.broadcast_to(weights[rows.width :].times(1.0, FRAC), (rows.bins,)))
-        total = parts[0]
-        for part in parts[1:]:
-            total = total + part
-        return total
+        intercept = self.rows.params.intercept
+        return logits(self.ctx, self.rows.bins, self.own, self.shared, weights, intercept=intercept)
 
     def _gradient(self, errors: Secret) -> Secret:
         """The mean over the common rows, of errors that are 0 in all others."""

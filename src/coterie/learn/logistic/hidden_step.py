@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -10,20 +10,18 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from coterie.crypto import canonical
-from coterie.errors import CoterieError
-from coterie.learn.align import need_means, need_numbers, prepared, units
+from coterie.learn.align import need_means, need_numbers, own_labels, own_prepared
 from coterie.learn.component import FrameShape, PlanContext, Reveal, RunContext, Statement
 from coterie.learn.documents import Document
-from coterie.learn.errors import NOBODY_RECEIVES
 from coterie.learn.logistic.errors import OPTIMIZER_UNFIT
-from coterie.learn.logistic.hidden import COEFFICIENTS, Rows, inputs, training
+from coterie.learn.logistic.hidden import COEFFICIENTS, MODEL, Rows, inputs, training
+from coterie.learn.logistic.hidden_model import HiddenModelFacts
 from coterie.learn.logistic.params import LogisticParams
 from coterie.learn.logistic.statement import RANGE
 from coterie.learn.secure import computed, needs_of, served, traced
 
 __all__ = ["HiddenCoefficient", "HiddenCoefficients", "plan_hidden", "run_hidden"]
 
-FRAME = "all"
 STATEMENT = Statement(
     protocol="additive sharing in Z_2^64, products of shares and of the holder's columns, shared membership "
     "as weight of each row, exact truncation, sigmoid by a dealt trigonometric sum, range guard",
@@ -55,14 +53,14 @@ class HiddenCoefficients(Document):
     intercept: float | None
 
 
-def plan_hidden(context: PlanContext, shape: FrameShape, params: LogisticParams) -> dict[str, Any]:
-    """What the plan says, as fields of :class:`~coterie.learn.component.StepPlan`.
+def plan_hidden(context: PlanContext, frame: str, params: LogisticParams) -> dict[str, Any]:
+    """What the plan says, as fields of :class:`~coterie.learn.component.StepPlan`; makes the model.
 
-    Errors: CT-3136 where nobody may receive the coefficients, CT-3215 for texts, CT-3218, CT-3219.
+    :param frame: name of the rows.
+
+    Errors: CT-3215 for texts, CT-3218, CT-3219.
     """
-    to = context.receiving("coefficients")
-    if not to:
-        raise NOBODY_RECEIVES("'coefficients'", step=context.step)
+    to, shape = context.receiving("coefficients"), context.frames[frame]
     if params.optimizer != "nesterov":
         raise OPTIMIZER_UNFIT(f"'{params.optimizer}'", step=context.step)
     assert shape.hidden is not None  # asked before
@@ -73,33 +71,34 @@ def plan_hidden(context: PlanContext, shape: FrameShape, params: LogisticParams)
     needs = needs_of(traced(training(rows, to), context, to=to))
     what = "coefficient of each feature, and the intercept" if params.intercept else "coefficients"
     size = rows.width + int(params.intercept)
+    told = (Reveal(what, to, size, "coefficients"),) if to else ()
+    columns = {party: tuple(names) for party, names in shape.columns.items()}
+    bound = rows.weight_bound
+    context.models[context.step] = HiddenModelFacts(columns, rows.holder, rows.other, bound, params)
     return needs | {
         "memory": needs["memory"] + 4 * 8 * rows.bins * rows.width,
-        "reveals": (Reveal(RANGE, context.parties, 1), Reveal(what, to, size, "coefficients")),
-        "results": {"coefficients": to},
+        "reveals": (Reveal(RANGE, context.parties, 1), *told),
+        "results": {"coefficients": to} if to else {},
         "statement": STATEMENT,
     }
 
 
-def run_hidden(context: RunContext, params: LogisticParams) -> None:
+def run_hidden(context: RunContext, frame: str, params: LogisticParams) -> None:
     """Errors: CT-1501, CT-1502, CT-3016 (label), CT-2108 where a logit leaves its range."""
     planning, to = context.planning, context.planning.receiving("coefficients")
-    rows = _rows(planning.frames[FRAME], params)
+    rows = _rows(planning.frames[frame], params)
     program, tape = training(rows, to), traced(training(rows, to), planning, to=to)
     outputs, scales = served(program, tape, context), np.empty((2, 0))
     if outputs is None:
-        frame = context.frames[FRAME]
-        assert frame.hidden is not None  # as its shape says
-        own, labels = None, None
-        if frame.hidden.units is not None:
-            scales = frame.hidden.units
-        else:
-            names = planning.frames[FRAME].columns.get(context.me, ())
-            values = frame.values([(context.me, name) for name in names])
-            own, scales, labels = prepared(values), units(values), _labels(context)
-        outputs = computed(program, tape, context, inputs(rows, frame.hidden, own, labels))
+        hidden = context.frames[frame].hidden
+        assert hidden is not None  # as its shape says
+        own, scales = own_prepared(context, frame)
+        labels = own_labels(context, frame) if context.me == rows.holder else None
+        outputs = computed(program, tape, context, inputs(rows, hidden, own, labels))
+        context.models[context.step] = outputs.kept[MODEL]
     if COEFFICIENTS in outputs.revealed:
-        document = _document(context, rows, outputs.revealed[COEFFICIENTS].tolist(), scales)
+        columns, values = planning.frames[frame].columns, outputs.revealed[COEFFICIENTS].tolist()
+        document = _document(context, rows, columns, values, scales)
         content = canonical(document.model_dump(mode="json"))
         context.give("coefficients", f"{context.step}.coefficients.json", content)
 
@@ -111,20 +110,13 @@ def _rows(shape: FrameShape, params: LogisticParams) -> Rows:
     return Rows(hidden.holder, hidden.other, shape.rows, own, others, hidden.least, hidden.most, params)
 
 
-def _labels(context: RunContext) -> NDArray[np.int8]:
-    """(bins,) at the holder, -1 in empty bins."""
-    frame = context.frames[FRAME]
-    (there,) = np.nonzero(frame.places[context.me] >= 0)
-    labels = np.full(frame.rows, -1, np.int8)
-    try:
-        labels[there] = frame.take(there).labels()
-    except CoterieError as error:
-        raise error.at(party=context.me) from None
-    return labels
-
-
-def _document(context: RunContext, rows: Rows, values: Sequence[float], scales: Floats) -> HiddenCoefficients:
-    columns = context.planning.frames[FRAME].columns
+def _document(
+    context: RunContext,
+    rows: Rows,
+    columns: Mapping[str, Sequence[str]],
+    values: Sequence[float],
+    scales: Floats,
+) -> HiddenCoefficients:
     names = [(party, name) for party in (rows.holder, rows.other) for name in columns.get(party, ())]
     own = iter(scales.T.tolist())
     lines = []

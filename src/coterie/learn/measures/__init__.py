@@ -1,5 +1,6 @@
 """What judging a score shares: counts by score, measures of order, what others may be told of them."""
 
+from coterie.learn.measures.errors import TOO_FEW_TO_TELL
 from coterie.learn.measures.rank import (
     Z95,
     Gain,
@@ -16,6 +17,7 @@ from coterie.learn.measures.tally import Floats, Labels, Tally, band_of, coarse,
 from coterie.learn.measures.telling import elsewhere, insiders, sent_from, share, tellable
 
 __all__ = [
+    "TOO_FEW_TO_TELL",
     "Z95",
     "Floats",
     "Gain",

@@ -1,6 +1,7 @@
 """Scores of rows by any model of a job, whatever made it: what steps after training build on."""
 
 from coterie.learn.scoring.facts import ScoreUnit, ScoringFacts
+from coterie.learn.scoring.hidden import HiddenFacts
 from coterie.learn.scoring.scores import (
     last_model,
     learners,
@@ -11,6 +12,7 @@ from coterie.learn.scoring.scores import (
 )
 
 __all__ = [
+    "HiddenFacts",
     "ScoreUnit",
     "ScoringFacts",
     "last_model",

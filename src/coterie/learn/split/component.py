@@ -26,6 +26,7 @@ from coterie.learn.errors import EMPTY_PART, SPLIT_TWICE
 from coterie.learn.places import check_places
 
 from .clear import DOMAIN, is_latest, is_test
+from .hidden import plan_hidden, run_hidden
 from .params import SplitParams
 from .statement import STATEMENT, STRATIFIED, TIME
 
@@ -44,7 +45,7 @@ class Split(Component[SplitParams]):
 
     Errors: CT-3001 without aligned rows, CT-3015 where a part is empty, CT-3016 where the label holder finds
     a part with one label value only, CT-3017 for a second split, CT-3031, CT-3135 for a column that is not
-    there; of ``time`` CT-3027, CT-3028, CT-3129.
+    there; of ``time`` CT-3027, CT-3028, CT-3129; of hidden rows CT-3213, CT-3225.
     """
 
     name: ClassVar[str] = "split"
@@ -52,6 +53,7 @@ class Split(Component[SplitParams]):
     Parameters: ClassVar = SplitParams
     engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
     ends_stage: ClassVar[bool] = True
+    takes_hidden: ClassVar[bool] = True
 
     def plan(self, context: PlanContext, params: SplitParams) -> StepPlan:
         if "train" in context.frames:
@@ -62,13 +64,18 @@ class Split(Component[SplitParams]):
         for part in PARTS:
             context.frames[part] = whole
         memory, disk = table_needs(whole.rows, context.widest + 1)
+        given = params.model_dump(mode="json")
+        if whole.hidden is not None:
+            needs = plan_hidden(context, params)
+            more = {"memory": needs["memory"] + 96 * whole.rows + memory, "disk": needs["disk"] + disk}
+            return StepPlan(context.step, self.name, given, **needs | more)
         messages: dict[str, Any] = {"rounds": dict.fromkeys(context.everybody, 0)}
         if params.by is not None:
             messages = tells(context, place_of(params.by)[0], whole.rows)
         return StepPlan(
             step=context.step,
             component=self.name,
-            params=params.model_dump(mode="json"),
+            params=given,
             **messages,
             reveals=_reveals(context, params, whole.rows),
             memory=72 * whole.rows + memory,
@@ -77,6 +84,9 @@ class Split(Component[SplitParams]):
         )
 
     def run(self, context: RunContext, params: SplitParams) -> None:
+        if context.planning.frames["all"].hidden is not None:
+            run_hidden(context, params)
+            return
         if not context.computes:
             return
         whole = context.frames["all"]

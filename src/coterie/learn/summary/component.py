@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie.data import HiddenRows
-from coterie.learn.align import need_means, need_numbers, prepared, units
+from coterie.learn.align import need_means, need_numbers, own_prepared
 from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
 from coterie.learn.errors import NOBODY_RECEIVES
 from coterie.learn.secure import computed, needs_of, served, traced
@@ -73,7 +72,7 @@ class Summary(Component[SummaryParams]):
         if outputs is None:
             rows = context.frames[FRAME].hidden
             assert rows is not None  # as its shape says
-            own, scales = _own(context, rows)
+            own, scales = own_prepared(context, FRAME)
             outputs = computed(program, tape, context, inputs(rows, own))
         if MEANS in outputs.revealed:
             document = _document(context, task, outputs.revealed, scales)
@@ -103,16 +102,6 @@ def _task(context: PlanContext, params: SummaryParams) -> Task:
         context.receiving("profile"),
         params.count,
     )
-
-
-def _own(context: RunContext, rows: HiddenRows) -> tuple[Floats | None, Floats]:
-    """The holder's columns as they are summed up; and (2, columns), the units of this party's own."""
-    if rows.units is not None:
-        return None, rows.units
-    # Every row of the holder's dataset, and empty ones: what is prepared of it is as of the dataset.
-    names = context.planning.frames[FRAME].columns.get(context.me, ())
-    values = context.frames[FRAME].values([(context.me, name) for name in names])
-    return prepared(values) if names else None, units(values)
 
 
 def _document(context: RunContext, task: Task, found: Mapping[str, Any], scales: Floats) -> RowsSummary:

@@ -275,7 +275,7 @@ def _public_matmul(x: Operand, y: Operand) -> Secret:
     row_sum = float(np.max(np.abs(values).reshape(rows).sum(axis=1), initial=0.0)) + rows[1] * 2.0**-frac
     if not fits(secret.bound * row_sum, secret.frac + frac):
         (secret,) = rounded(secret)
-    words, params = constant(values.reshape(rows), frac, "matmul")
+    words, params = constant(np.ascontiguousarray(values.reshape(rows)), frac, "matmul")
     flat = views.reshape(secret, columns)
     product = secret.context.one(
         "public_matmul", [flat], constant=words, **params, frac=frac, row_sum=row_sum

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from coterie.learn.component import Finding
-from coterie.learn.evaluate import CurvesDocument, Evaluation, RegressionEvaluation
+from coterie.learn.evaluate import CurvesDocument, Evaluation, HiddenEvaluation, RegressionEvaluation
 from coterie.learn.report.blocks import Block, Note, Section
 from coterie.learn.report.numbers import count, number
 from coterie.learn.report.sections.cuts import cuts, regression, segments
+from coterie.learn.report.sections.hidden_rows import measured_hidden
 from coterie.learn.report.sections.job import frame_name
 from coterie.learn.report.sections.performance import Measured, curves_of, measures, tables
 from coterie.learn.report.sections.reading import Reading, document_of
@@ -77,6 +78,8 @@ def evaluations(reading: Reading) -> tuple[Section, ...]:
         title = TITLE if len(found) == 1 else TITLE_OF.format(model=finding.document["model"])
         if finding.document["task"] == "regression":
             blocks = _of_numbers(document_of(finding, RegressionEvaluation))
+        elif finding.document["task"] == "hidden classification":
+            blocks = measured_hidden(document_of(finding, HiddenEvaluation))
         else:
             blocks = _of_classes(reading, finding.step, document_of(finding, Evaluation))
         made.append(Section(f"evaluation-{len(made) + 1}", title, blocks))

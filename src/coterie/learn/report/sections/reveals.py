@@ -15,6 +15,15 @@ CHINESE = {
     "which of its own rows are common": "自有样本中哪些为共有样本",
     "number of common rows": "共有样本数",
     "whether at least {least} rows are common: one bit": "共有样本是否不少于 {least} 个（1 比特）",
+    "whether at least {train} training rows and {test} test rows are common: two bits": (
+        "训练样本与测试样本中的共有样本是否分别不少于 {train} 个与 {test} 个（2 比特）"
+    ),
+    "whether at least {least} common rows have either label: one bit": (
+        "共有样本中好、坏样本是否均不少于 {least} 个（1 比特）"
+    ),
+    "measures of the model on all common rows, with a table by band": (
+        "模型在全部共有样本上的各项指标及分段表"
+    ),
     "mean and deviation of each column on all common rows, in units of its owner's whole dataset": (
         "各列在全部共有样本上的均值与标准差（以列所有者完整数据集的均值与标准差为单位）"
     ),
