@@ -15,6 +15,7 @@ from coterie.fl import Client, Coordinator, Fixed, Roster, Rules, Session
 
 STAGES = ("keys", "coins", "shares", "masked", "signature", "answer")
 RUN = b"a run of the tests"
+FORM = Fixed(64, 20)
 GROUP_KEY = b"known to contributors only"
 
 Change = Callable[[str, str, bytes], bytes | None]
@@ -47,7 +48,7 @@ def session_of(
     count: int,
     values: int = 3,
     *,
-    form: Fixed = Fixed(64, 20),
+    form: Fixed = FORM,
     rules: Rules | None = None,
     number: int = 0,
     hidden: bool = True,
@@ -57,7 +58,7 @@ def session_of(
     names = names_of(count)
     keys = tuple(signing_key(name).public_key().public_bytes_raw() for name in names)
     rules = rules or Rules.of(count)
-    return Session(RUN, number, Roster(names, keys), rules, values, form, hidden, history)
+    return Session(RUN, number, Roster(names, keys), rules, values, form, hidden, history=history)
 
 
 def client_of(session: Session, name: str, values: NDArray[np.float64], seed: str | None = None) -> Client:

@@ -45,7 +45,7 @@ class Coordinator:
     """
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self.session = session
         self._names = session.roster.names
         self._due: Kind | None = Kind.KEYS
         self._there = tuple(range(len(session.roster)))
@@ -94,7 +94,7 @@ class Coordinator:
         """
         if self._due is None:
             raise ENDED("this sum has ended")
-        place = self._session.roster.places.get(name)
+        place = self.session.roster.places.get(name)
         if place is None or place not in self._there or place in self._out:
             return  # late: it comes back in the next sum
         if place in self._given:
@@ -116,7 +116,7 @@ class Coordinator:
         if due is None:
             raise ENDED("this sum has ended")
         there = tuple(place for place in self._there if place in self._given)
-        rules = self._session.rules
+        rules = self.session.rules
         least = {Kind.SIGNATURE: rules.agreeing, Kind.ANSWER: rules.threshold}.get(due, rules.minimum)
         if len(there) < least:
             lacking = ", ".join(self._names[place] for place in self._there if place not in self._given)
@@ -148,7 +148,7 @@ class Coordinator:
             case Kind.SIGNATURE:
                 signature = message.take(SIGNATURE)
                 message.end()
-                if not self._session.roster.signed(place, "survivors", self._agreed, signature):
+                if not self.session.roster.signed(place, "survivors", self._agreed, signature):
                     raise BAD_SIGNATURE("who is there, after all that was said", party=self._names[place])
                 self._given[place] = signature
             case _:
@@ -158,11 +158,11 @@ class Coordinator:
         name, digest = self._names[place], message.take(DIGEST)
         entry = message.take(KEYS_ENTRY)
         message.end()
-        if digest != self._session.digest:
-            raise OTHER_SUM(f"number {self._session.number}", party=name)
+        if digest != self.session.digest:
+            raise OTHER_SUM(f"number {self.session.number}", party=name)
         keys = Keys.read(entry)
         said = keys_message(digest, place, keys)
-        if not self._session.roster.signed(place, "keys", said, keys.signature):
+        if not self.session.roster.signed(place, "keys", said, keys.signature):
             raise BAD_SIGNATURE("its keys for this sum", party=name)
         if not (masking.usable(keys.sealing) and masking.usable(keys.masking)):
             raise BAD_MESSAGE("a key that agrees on nothing", party=name)
@@ -180,9 +180,9 @@ class Coordinator:
         self._given[place] = b""
 
     def _take_masked(self, place: int, message: Reader) -> None:
-        view = message.view(self._session.payload)
+        view = message.view(self.session.payload)
         message.end()
-        values = self._session.form.read(view)
+        values = self.session.form.read(view)
         if self._total is None:
             self._total = values.copy()
         else:
@@ -219,11 +219,11 @@ class Coordinator:
             case Kind.KEYS:
                 data = listed(Kind.ALL_KEYS, there, count, *(given[place] for place in there))
                 self._said = extended(self._said, "keys", data)
-                if self._session.rules.complete:
+                if self.session.rules.complete:
                     self._around = {place: tuple(one for one in there if one != place) for place in there}
             case Kind.COIN:
                 data = listed(Kind.COINS, there, count, *(given[place] for place in there))
-                rules = self._session.rules
+                rules = self.session.rules
                 self._around = {place: neighbours(place, rules, self._said, given) for place in there}
                 self._said = extended(self._said, "coins", data)
             case Kind.SHARES:
@@ -282,11 +282,11 @@ class Coordinator:
                 seed = masking.pair_seed(self._sharers, agreed, place, other)
                 (minus if other < place else plus).append(seed)
         assert self._total is not None
-        return masking.masked(self._total, self._session.form.bits, plus, minus)
+        return masking.masked(self._total, self.session.form.bits, plus, minus)
 
     def _joined(self, owner: int) -> bytes:
         """A contributor's secret, of the shares that came."""
-        shares, needed = self._shares.get(owner, []), self._session.rules.threshold
+        shares, needed = self._shares.get(owner, []), self.session.rules.threshold
         if len(shares) < needed:
             name, doubts = self._names[owner], self._doubts.get(owner, [])
             if doubts:

@@ -73,7 +73,8 @@ class Fixed:
             raise BAD_CALL(f"values of shape {values.shape} and type {values.dtype}")
         self._check(values, self.limit(most, hidden=hidden))
         zeros = zero_bits(most) if hidden else 0
-        scaled = np.rint(np.ldexp(np.abs(values) if self.bits == 128 else values, self.frac))
+        scaled = (np.abs(values) if self.bits == 128 else values) * 2.0**self.frac
+        np.rint(scaled, out=scaled)
         if self.bits == 128:
             return _wide(scaled, np.signbit(values), zeros)
         if self.bits == 64:
@@ -95,12 +96,10 @@ class Fixed:
             low, high = wide[:, 0], wide[:, 1]
             negative = high >> np.uint64(63) != 0
             low, high = _negated(low, high, negative)
-            whole = np.ldexp(high.astype(np.float64), 64) + low.astype(np.float64)
-            signed = np.where(negative, -whole, whole)
-            return _times(signed, -self.frac - zeros)
-        if self.bits == 64:
-            return _times((total.view(np.int64) >> zeros).astype(np.float64), -self.frac)
-        return _times((total.view(np.int32) >> zeros).astype(np.float64), -self.frac)
+            whole = high.astype(np.float64) * 2.0**64 + low.astype(np.float64)
+            return np.where(negative, -whole, whole) * 2.0 ** (-self.frac - zeros)
+        signed = total.view(np.int64) if self.bits == 64 else total.view(np.int32)
+        return (signed >> zeros).astype(np.float64) * 2.0**-self.frac
 
     def _check(self, values: NDArray[np.float64], limit: float) -> None:
         if len(values) == 0:
@@ -119,16 +118,10 @@ EXACT = Fixed(bits=128, frac=64)
 """Any double up to 2^45 for up to 500 contributors: those from 2^-12 on exactly, others within 2^-65."""
 
 
-def _times(values: NDArray[np.float64], power: int) -> NDArray[np.float64]:
-    """``values * 2^power``."""
-    scaled: NDArray[np.float64] = np.ldexp(values, power)
-    return scaled
-
-
 def _wide(scaled: NDArray[np.float64], negative: NDArray[np.bool_], zeros: int) -> NDArray[np.uint64]:
     """Whole numbers of up to 127 bits, times 2^zeros, with a sign."""
-    upper = np.floor(np.ldexp(scaled, -64))
-    low, high = (scaled - np.ldexp(upper, 64)).astype(np.uint64), upper.astype(np.uint64)
+    upper = np.floor(scaled * 2.0**-64)
+    low, high = (scaled - upper * 2.0**64).astype(np.uint64), upper.astype(np.uint64)
     if zeros:
         high = (high << np.uint64(zeros)) | (low >> np.uint64(64 - zeros))
         low = low << np.uint64(zeros)

@@ -93,6 +93,8 @@ class Session:
     form: Fixed
     hidden: bool = True
     """Whether a key of the contributors hides the total from the coordinator."""
+    purpose: bytes = b""
+    """What is summed: a digest, or nothing."""
     history: bytes = bytes(DIGEST)
     """Of the sum before: digest of all that was said in it, its total included. Contributors who were told
     different totals have different ones, and go no further."""
@@ -115,7 +117,7 @@ class Session:
             *(rules.contributors, rules.minimum, rules.colluding, rules.threshold, rules.density),
         ]
         said = hashlib.sha256(_VERSION + b"".join(int(one).to_bytes(8, "little") for one in numbers))
-        said.update(self.run + self.history)
+        said.update(self.run + self.history + hashlib.sha256(self.purpose).digest())
         for name, key in zip(self.roster.names, self.roster.keys, strict=True):
             encoded = name.encode()
             said.update(len(encoded).to_bytes(4, "little") + encoded + key)

@@ -1,0 +1,93 @@
+"""What secure sums over a mesh take: exact bytes and rounds, from public sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from coterie.fl.fixed import Fixed
+from coterie.fl.messages import (
+    all_keys_size,
+    answer_size,
+    keys_size,
+    sealed_size,
+    shares_size,
+    signatures_size,
+)
+from coterie.fl.session import DIGEST, SIGNATURE, bitmap_bytes
+
+RUN_KEY = 32
+"""Bytes of the key by which a contributor signs in a run."""
+HEADER = 40
+"""Bytes that tell the coordinator what is summed next, or that nothing is."""
+ROUNDS = 10
+"""Keys, their list, shares, those for each, masked values, who is there, signatures, all of them, shares that
+take masks off, the total.
+"""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes of each message of a sum in which all are neighbours and nobody drops out."""
+
+    up: tuple[int, ...]
+    """From a contributor: header, keys, shares, masked values, signature, answer."""
+    down: tuple[int, ...]
+    """To a contributor: keys, shares, survivors, signatures, total."""
+
+    @classmethod
+    def of(cls, contributors: int, values: int, form: Fixed) -> Sizes:
+        """For so many contributors and values."""
+        payload = 1 + values * form.bits // 8
+        return cls(
+            (
+                HEADER,
+                keys_size(),
+                shares_size(contributors - 1),
+                payload,
+                1 + SIGNATURE,
+                answer_size(contributors),
+            ),
+            (
+                all_keys_size(contributors, contributors),
+                sealed_size(contributors, contributors - 1),
+                1 + bitmap_bytes(contributors),
+                signatures_size(contributors, contributors),
+                payload,
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What goes over a mesh."""
+
+    sent: dict[str, dict[str, int]]
+    """Payload bytes by sender and receiver."""
+    rounds: int
+
+
+def cost(contributors: Sequence[str], coordinator: str, values: int, form: Fixed) -> Cost:
+    """Of one total of so many values, by :class:`coterie.fl.MeshSums`. Nothing for no values."""
+    if values == 0:
+        return Cost({}, 0)
+    sizes = Sizes.of(len(contributors), values, form)
+    others = [name for name in contributors if name != coordinator]
+    sent = {name: {coordinator: sum(sizes.up)} for name in others}
+    sent[coordinator] = dict.fromkeys(others, sum(sizes.down))
+    return Cost(sent, ROUNDS)
+
+
+def cost_begin(contributors: Sequence[str], coordinator: str) -> Cost:
+    """Of the beginning of a run: each contributor tells all others its key."""
+    everybody = dict.fromkeys((*contributors, coordinator))
+    return Cost({name: {other: RUN_KEY for other in everybody if other != name} for name in contributors}, 1)
+
+
+def cost_end(contributors: Sequence[str], coordinator: str) -> Cost:
+    """Of its end: contributors compare what they heard, and tell a coordinator that is none of them."""
+    sent = {name: {other: DIGEST for other in contributors if other != name} for name in contributors}
+    if coordinator not in contributors:
+        for name in contributors:
+            sent[name][coordinator] = HEADER
+    return Cost(sent, 1)

@@ -1,0 +1,53 @@
+"""What secure sums assume and show, to be read by people and programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from coterie.fl.bounds import SECURITY_BITS
+from coterie.fl.rules import Rules
+
+
+@dataclass(frozen=True)
+class ProtocolStatement:
+    """What a protocol assumes and shows."""
+
+    protocol: str
+    adversary: str
+    threshold: str
+    helper: str | None
+    computational_bits: int
+    statistical_bits: int | None
+    """None where nothing rests on a statistical bound."""
+    leaks: str
+    """What each party learns, in a sentence that a lawyer can read."""
+
+
+def statement(rules: Rules, *, hidden: bool, contributes: bool) -> ProtocolStatement:
+    """Of sums under these rules.
+
+    :param hidden: whether totals are hidden from the coordinator.
+    :param contributes: whether the coordinator is a contributor.
+    """
+    count = rules.contributors
+    learns = "Each contributor learns the total"
+    if contributes:
+        learns += "; so does the coordinator, which is one of them"
+    elif hidden:
+        learns += "; the coordinator learns nothing but who contributed, unless a contributor tells it"
+    else:
+        learns += ", and so does the coordinator"
+    return ProtocolStatement(
+        protocol="sums under pairwise and own masks (Bonawitz et al. 2017; Bell et al. 2020)",
+        adversary="malicious against what values are; a wrong total is not always noticed",
+        threshold=f"the coordinator and up to {rules.colluding} of {count} contributors together",
+        helper=None if contributes else "a coordinator that is trusted with no value",
+        # X25519 and Ed25519, see psi/statement.py; AES-128 and 16-byte seeds are not the weakest part.
+        computational_bits=125,
+        statistical_bits=None if rules.complete else SECURITY_BITS,
+        leaks=(
+            f"{learns}. Contributors who pool what they saw learn the sum of all the others, of whom at "
+            f"least {rules.minimum - rules.colluding} are in every total. A contributor can give any values "
+            "it likes, and a coordinator can add to a total what it likes, the same for all contributors"
+        ),
+    )

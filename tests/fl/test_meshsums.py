@@ -1,0 +1,190 @@
+"""Sums over a mesh: the totals of LocalSums, the bytes and rounds that were foretold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from coterie.errors import CoterieError
+from coterie.fl import (
+    EXACT,
+    Coordinator,
+    Cost,
+    Fixed,
+    LocalSums,
+    MeshSums,
+    Sums,
+    coordinate,
+    cost,
+    cost_begin,
+    cost_end,
+    meshsums,
+)
+from coterie.fl.messages import KEYS_ENTRY, Keys, Reader
+from coterie.wire import Mesh, local_meshes
+
+RUN = b"job 7, step train"
+NAMES = ("a", "b", "c", "d")
+KEY = b"what contributors know"
+FORMS = (EXACT, Fixed(64, 20), Fixed(32, 10))
+
+
+def program(sums: Sums) -> list[NDArray[np.float64]]:
+    """Three totals of different shapes and formats."""
+    rng = np.random.default_rng(sums.contributors.index(sums.me))
+    return [
+        sums.total(f"sum {k}", rng.normal(size=shape) * 10, form)
+        for k, (shape, form) in enumerate(zip(((2, 3), (7,), (4, 1)), FORMS, strict=True))
+    ]
+
+
+def play(
+    coordinator: str, part: Callable[[MeshSums], Any], key: bytes | None = KEY
+) -> tuple[dict[str, Any], dict[str, Mesh]]:
+    """Results or errors of all by name, and their meshes; last of all how deep their messages went."""
+    depths: dict[str, int] = {}
+    everybody = dict.fromkeys((*NAMES, coordinator))
+    meshes = local_meshes(list(everybody))
+
+    def run(name: str) -> Any:
+        mesh = meshes[name]
+        with mesh.step("train"):
+            try:
+                if name not in NAMES:
+                    return coordinate(mesh, NAMES, RUN, most_bytes=1000)
+                return part(MeshSums(mesh, NAMES, coordinator, RUN, key))
+            except CoterieError as error:
+                mesh.fail(error)
+                return error
+            finally:
+                depths[name] = mesh.depth
+
+    with ThreadPoolExecutor(len(meshes)) as pool:
+        results = dict(zip(meshes, pool.map(run, meshes), strict=True))
+    results["depth"] = max(depths.values())
+    return results, meshes
+
+
+def whole(sums: MeshSums) -> list[NDArray[np.float64]]:
+    totals = program(sums)
+    sums.close()
+    return totals
+
+
+def once(sums: MeshSums) -> None:
+    sums.total("x", np.ones(3))
+    sums.close()
+
+
+@pytest.mark.parametrize(("coordinator", "key"), [("hub", KEY), ("hub", None), ("b", None)])
+def test_totals_bytes_and_rounds_are_those_foretold(coordinator: str, key: bytes | None) -> None:
+    results, meshes = play(coordinator, whole, key)
+    local = LocalSums.group(*NAMES)
+    with ThreadPoolExecutor(len(NAMES)) as pool:
+        expected = next(iter(pool.map(program, local.values())))
+    for name in NAMES:
+        for total, right in zip(results[name], expected, strict=True):
+            np.testing.assert_array_equal(total, right)
+    if coordinator == "hub":
+        assert results["hub"] == 3
+    costs = [
+        cost_begin(NAMES, coordinator),
+        *(cost(NAMES, coordinator, count, form) for count, form in zip((6, 7, 4), FORMS, strict=True)),
+        cost_end(NAMES, coordinator),
+    ]
+    for name, mesh in meshes.items():
+        sent = {peer: traffic.sent for peer, traffic in mesh.egress()["train"].items() if traffic.sent}
+        assert sent == added(costs, name)
+    assert results["depth"] == sum(one.rounds for one in costs)
+
+
+def codes(results: dict[str, Any]) -> set[str]:
+    return {error.code for name, error in results.items() if name != "depth"}
+
+
+def added(costs: list[Cost], name: str) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for one in costs:
+        for peer, count in one.sent.get(name, {}).items():
+            total[peer] = total.get(peer, 0) + count
+    return total
+
+
+def test_no_values_cost_nothing() -> None:
+    def part(sums: MeshSums) -> tuple[int, ...]:
+        total = sums.total("none", np.zeros((0, 2)))
+        sums.close()
+        return total.shape
+
+    results, _ = play("hub", part)
+    assert (results["a"], results["hub"]) == ((0, 2), 0)
+    assert cost(NAMES, "hub", 0, EXACT) == Cost({}, 0)
+
+
+def test_contributors_who_sum_different_things_are_told() -> None:
+    results, _ = play("hub", lambda sums: sums.total("this" if sums.me < "c" else "that", np.zeros(2)))
+    assert codes(results) == {"CT-2411"}
+    assert results["a"].party == "c"
+
+
+def test_more_values_than_a_coordinator_takes_are_refused() -> None:
+    results, _ = play("hub", lambda sums: sums.total("many", np.zeros(63)))
+    assert codes(results) == {"CT-2410"}
+
+
+def test_what_no_format_holds_ends_the_job_with_its_code() -> None:
+    def part(sums: MeshSums) -> None:
+        sums.total("x", np.full(2, np.nan if sums.me == "b" else 1.0))
+
+    results, _ = play("hub", part)
+    assert codes(results) == {"CT-2401"}
+
+
+def test_fewer_than_three_contributors_are_refused() -> None:
+    with pytest.raises(CoterieError, match="CT-2404"):
+        MeshSums(local_meshes(["a", "b"])["a"], ("a", "b"), "a", RUN)
+    with pytest.raises(CoterieError, match="CT-2403"):
+        MeshSums(local_meshes(["hub", "b"])["hub"], ("a", "b", "c"), "hub", RUN)
+
+
+class Liar(Coordinator):
+    """Tells one contributor another total, and passes on whatever keys it is given."""
+
+    def _take_keys(self, place: int, message: Reader) -> bytes:
+        message.take(32)
+        entry = message.take(KEYS_ENTRY)
+        self._keys[place] = Keys.read(entry)
+        return entry
+
+    def advance(self) -> dict[str, bytes]:
+        answers = super().advance()
+        if not self.due:
+            total = bytearray(answers["d"])
+            total[-1] ^= 64
+            answers["d"] = bytes(total)
+        return answers
+
+
+@pytest.mark.parametrize(("part", "code"), [(whole, "CT-2412"), (once, "CT-2418")])
+def test_different_totals_are_found_before_anything_more_is_given(
+    monkeypatch: pytest.MonkeyPatch, part: Callable[[MeshSums], Any], code: str
+) -> None:
+    monkeypatch.setattr(meshsums, "Coordinator", Liar)
+    results, _ = play("hub", part)
+    assert {results[name].code for name in NAMES} == {code}
+
+
+def test_a_message_of_another_size_ends_the_job() -> None:
+    def part(sums: MeshSums) -> Any:
+        if sums.me != "c":
+            return sums.total("x", np.ones(3))
+        channel = sums._mesh.to("hub")
+        channel.send_bytes("fl/next", b"short")
+        return channel.recv_bytes("fl/all-keys", 1000)
+
+    assert codes(play("hub", part)[0]) == {"CT-2411"}
