@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 #[cfg(target_arch = "x86_64")]
 use crate::lanes_ristretto;
-use crate::ristretto::{Row, decode, expand_message};
+use crate::ristretto::{Row, decode};
 
 /// Rows of a piece of work. They share one field inversion, which costs as much as a tenth of the work of a row, or of
 /// eight where eight are worked on at once.
@@ -77,6 +77,16 @@ impl Way {
         ways
     }
 
+    /// The best that this machine has.
+    pub fn best() -> Self {
+        Way::all()[0]
+    }
+
+    /// Whether eight elements are worked on at once: AVX-512F, AVX-512DQ and AVX-512 IFMA were detected.
+    pub fn is_wide(self) -> bool {
+        self.0 != Kind::Serial
+    }
+
     /// Fills `out` with the encodings of twice the products; or tells the first row that has none. One half is for all
     /// rows, else there is one for each.
     pub fn double_products(
@@ -125,8 +135,8 @@ fn serial(piece: Piece, halves: &[Scalar], out: &mut [Row]) -> Result<(), usize>
     Ok(())
 }
 
-/// Fills rows of `width` bytes of `out` by `emit` with the encoding of the product of each element and its scalar, or
-/// tells the first row that is no element.
+/// Multiplies each element by its scalar, or tells the first row that is no element. Encodings of products go to `emit`,
+/// some at a time, with the first's row, and what it makes of them to `out`, in rows of `width` bytes.
 ///
 /// Encoding an element takes an inverse square root, a quarter of the work of a row; encoding the doubles of many
 /// elements takes one inversion for all. So each element P is multiplied by s/2, and the double of that is encoded:
@@ -142,9 +152,9 @@ pub fn multiply(
     scalars: Scalars,
     width: usize,
     out: &mut [u8],
-    emit: impl Fn(usize, &Row, &mut [u8]) + Sync + Send,
+    emit: impl Fn(usize, &[Row], &mut [u8]) + Sync + Send,
 ) -> Result<(), usize> {
-    let way = Way::all()[0];
+    let way = Way::best();
     let halves = match scalars {
         Scalars::One(scalar) => Zeroizing::new(vec![scalar * *HALF]),
         Scalars::Each(_) => Zeroizing::default(),
@@ -183,9 +193,8 @@ pub fn multiply(
                 } => {
                     let mut uniform = [[0; 64]; PIECE];
                     let uniform = &mut uniform[..rows.len()];
-                    for (row, uniform) in rows.zip(uniform.iter_mut()) {
-                        expand_message(&messages[row * width..][..width], domain, uniform);
-                    }
+                    let messages = &messages[first * width..rows.end * width];
+                    way.expand(messages, width, domain, uniform);
                     way.double_products(Piece::Uniform(uniform), halves, products)
                 }
             };
@@ -193,9 +202,7 @@ pub fn multiply(
                 bad.fetch_min(first + row, Ordering::Relaxed);
                 return;
             }
-            for (place, (out, product)) in out.chunks_mut(width).zip(products).enumerate() {
-                emit(first + place, product, out);
-            }
+            emit(first, products, out);
         });
     match bad.into_inner() {
         usize::MAX => Ok(()),
@@ -393,7 +400,8 @@ mod tests {
     fn the_first_bad_row_is_named_whatever_the_order_of_work() {
         let scalar = Scalar::from(3u8);
         let good = curve25519_dalek::constants::RISTRETTO_BASEPOINT_COMPRESSED.to_bytes();
-        let emit = |_: usize, row: &Row, out: &mut [u8]| out.copy_from_slice(row);
+        let emit =
+            |_: usize, rows: &[Row], out: &mut [u8]| out.copy_from_slice(rows.as_flattened());
         let mut given = vec![good; 2 * PIECE];
         let mut out = vec![0; WIDTH * given.len()];
         for bad in [PIECE + 9, PIECE, PIECE - 1, 3] {

@@ -17,7 +17,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::arrays::{contiguous, finished, fresh, refuse};
 use crate::hashing::{WIDTH, bytes32};
-use crate::ristretto::{Row, decode, expand_message, scalar_of};
+use crate::messages::expand_message;
+use crate::ristretto::{Row, decode, scalar_of};
 
 /// Separates these hashes from those of any other protocol.
 const DOMAIN: &[u8] = b"coterie-ot-v1-ristretto255_XMD:SHA-512_R255MAP_RO_";

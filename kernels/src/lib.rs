@@ -29,12 +29,15 @@ mod lanes;
 #[cfg(target_arch = "x86_64")]
 mod lanes_curve;
 #[cfg(target_arch = "x86_64")]
+mod lanes_hash;
+#[cfg(target_arch = "x86_64")]
 mod lanes_ristretto;
 #[cfg(target_arch = "x86_64")]
 mod lanes_roots;
 mod limits;
 mod masks;
 mod matmul;
+mod messages;
 mod nodes;
 mod octaves;
 mod okvs;

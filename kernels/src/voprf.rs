@@ -9,19 +9,22 @@ use curve25519_dalek::scalar::Scalar;
 use numpy::{PyArrayDyn, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use sha2::{Digest, Sha512};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::arrays::{contiguous, finished, fresh, refuse, rows_of, within};
-use crate::elements::{Elements, Scalars, multiply};
+use crate::elements::{Elements, Scalars, Way, multiply};
 use crate::hashing::{WIDTH, bytes32};
-use crate::ristretto::{Row, expand_message, no_element, scalar_of};
+use crate::messages::expand_message;
+use crate::ristretto::{Row, no_element, scalar_of};
 
 /// contextString of RFC 9497, section 3.1, with the mode of VOPRF.
 const CONTEXT: &[u8] = b"OPRFV1-\x01-ristretto255-SHA512";
 
 /// Bytes of the function's value, and of a proof.
 pub const OUTPUT: usize = 64;
+
+/// What the hash of a value ends with.
+const FINALIZE: &[u8] = b"Finalize";
 
 /// What hashes of one use are separated by.
 pub fn domain(purpose: &[u8]) -> Vec<u8> {
@@ -42,16 +45,25 @@ pub fn append(message: &mut Vec<u8>, part: &[u8]) {
     message.extend(part);
 }
 
-/// The end of Finalize and of Evaluate: the hash of the input and its element.
-fn output(input: &[u8], element: &Row) -> [u8; OUTPUT] {
-    Sha512::new()
-        .chain_update((input.len() as u16).to_be_bytes())
-        .chain_update(input)
-        .chain_update((WIDTH as u16).to_be_bytes())
-        .chain_update(element)
-        .chain_update(b"Finalize")
-        .finalize()
-        .into()
+/// The end of Finalize and of Evaluate: hashes of inputs of one width, each with its element, cut to rows of `out`.
+fn outputs(inputs: &[u8], elements: &[Row], out: &mut [u8]) {
+    let (length, width) = (inputs.len() / elements.len(), out.len() / elements.len());
+    let write = |row: usize, message: &mut [u8]| {
+        let (head, rest) = message.split_at_mut(2);
+        let (input, rest) = rest.split_at_mut(length);
+        let (middle, rest) = rest.split_at_mut(2);
+        let (element, end) = rest.split_at_mut(WIDTH);
+        head.copy_from_slice(&(length as u16).to_be_bytes());
+        input.copy_from_slice(&inputs[row * length..][..length]);
+        middle.copy_from_slice(&(WIDTH as u16).to_be_bytes());
+        element.copy_from_slice(&elements[row]);
+        end.copy_from_slice(FINALIZE);
+    };
+    let mut hashes = vec![[0; OUTPUT]; elements.len()];
+    Way::best().hash(4 + length + WIDTH + FINALIZE.len(), &write, &mut hashes);
+    for (out, hash) in out.chunks_mut(width).zip(&hashes) {
+        out.copy_from_slice(&hash[..width]);
+    }
 }
 
 /// DeriveKeyPair: a secret and its public element. None of 256 tries fails but with probability 2^-252.
@@ -165,7 +177,9 @@ fn voprf_blind<'py>(
     };
     let mut out = fresh::<u8>(py, &[rows, WIDTH])?;
     let filled = out.as_slice_mut()?;
-    let emit = |_: usize, element: &Row, out: &mut [u8]| out.copy_from_slice(element);
+    let emit = |_: usize, elements: &[Row], out: &mut [u8]| {
+        out.copy_from_slice(elements.as_flattened());
+    };
     // Every input has an element.
     let _ = py.detach(|| multiply(elements, Scalars::Each(&blinds), WIDTH, filled, emit));
     Ok(finished(out))
@@ -199,9 +213,9 @@ fn voprf_finalize<'py>(
             Scalars::Each(&blinds),
             width,
             filled,
-            |row, element, out| {
-                let value = output(&given[row * length..][..length], element);
-                out.copy_from_slice(&value[..width]);
+            |first, elements, out| {
+                let inputs = &given[first * length..][..elements.len() * length];
+                outputs(inputs, elements, out);
             },
         )
     });
@@ -230,9 +244,9 @@ fn voprf_evaluate<'py>(
     };
     let mut out = fresh::<u8>(py, &[rows, width])?;
     let filled = out.as_slice_mut()?;
-    let emit = |row: usize, element: &Row, out: &mut [u8]| {
-        let input = &given[row * length..][..length];
-        out.copy_from_slice(&output(input, element)[..width]);
+    let emit = |first: usize, elements: &[Row], out: &mut [u8]| {
+        let inputs = &given[first * length..][..elements.len() * length];
+        outputs(inputs, elements, out);
     };
     // Every input has an element.
     let _ = py.detach(|| multiply(elements, Scalars::One(&secret), width, filled, emit));
