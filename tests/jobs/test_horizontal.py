@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
+from pyarrow import parquet
 
 from coterie.agreement import Agreement, decide
+from coterie.data import inspect
 from coterie.errors import CoterieError
 from coterie.jobs import derive_plan, request_of, validate_spec
 from coterie.jobs.plan import Planner
 
 from .banks import BANKS, ROWS, make_bench, terms_for
+from .conftest import Bench
 
 
 def refused(folder: Path, code: str, words: str = "", **given: Any) -> None:
@@ -111,12 +116,11 @@ def test_engines_of_horizontal_jobs(tmp_path: Path) -> None:
     refused(tmp_path, "CT-4044", job={"engine": "tee"})
     refused(tmp_path, "CT-4001", "horizontal", job={"engine": "mpc"})
     refused(tmp_path, "CT-4001", "horizontal", job={"frame": "vertical"})
-    refused(tmp_path, "CT-4001", "coordinator", job={"engine": "clear", "coordinator": "hub"})
+    refused(tmp_path, "CT-4001", "one party", job={"engine": "clear"})
+    vertical = {"engine": "mpc", "frame": "vertical", "coordinator": "hub"}
+    refused(tmp_path, "CT-4001", "coordinator", job=vertical)
     refused(tmp_path, "CT-4001", "each", job={"columns": {"east": ["a"]}})
     refused(tmp_path, "CT-4003", "align", steps=["align"])
-    alone = make_bench(tmp_path, job={"engine": "clear", "datasets": {"east": "loans"}})
-    alone.run()
-    assert not alone.errors, alone.errors
 
 
 def test_vertical_jobs_are_written_as_before() -> None:
@@ -138,3 +142,107 @@ def test_sizes_that_a_party_cannot_have(tmp_path: Path, rows: dict[str, int | No
             told[f"rows.test@{bank}"] = count
     with pytest.raises(CoterieError, match="CT-4011"):
         planner.apply(told)
+
+
+SCORING: list[Any] = [
+    "stack",
+    {"split": {"test": 0.3}},
+    "standardize",
+    "logistic",
+    {"evaluate": {"resolution": 4096}},
+    {"report": {"language": "zh"}},
+]
+
+
+@pytest.fixture(scope="module", params=["hub", "north"])
+def scored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """A whole job, added up by a service or by a party."""
+    made = make_bench(
+        tmp_path_factory.mktemp("scored"),
+        steps=SCORING,
+        job={"coordinator": request.param},
+        results=[{"kind": kind, "to": list(BANKS)} for kind in ("model", "coefficients", "metrics", "report")]
+        + [{"kind": "scores", "to": ["west"]}],
+    )
+    made.run()
+    assert not made.errors, made.errors
+    return made
+
+
+def test_sums_take_what_was_planned(scored: Bench) -> None:
+    for name, recorder in scored.recorders.items():
+        for body in recorder.bodies("egress"):
+            early = body["step"] == "logistic"
+            assert body["rounds"]["used"] <= body["rounds"]["planned"]
+            assert early or (body["sent"], body["rounds"]["used"]) == (
+                body["planned"],
+                body["rounds"]["planned"],
+            )
+            if body["step"] in ("evaluate", "logistic") and (recorder.files or name == "hub"):
+                assert sum(body["sent"].values()) > 0, name
+
+
+def test_all_parties_measure_one_model(scored: Bench) -> None:
+    found = {
+        name: json.loads(scored.recorders[name].files["evaluate/metrics.json"].read_text()) for name in BANKS
+    }
+    assert found["east"] == found["north"] == found["west"]
+    assert found["east"]["joint"]["rows"] == pytest.approx(0.3 * sum(ROWS.values()), rel=0.3)
+    assert found["east"]["joint"]["auc"] > 0.75
+    assert not scored.recorders["hub"].files
+
+
+def test_scores_of_own_rows_go_to_whom_they_are_granted(scored: Bench) -> None:
+    files = {name: set(recorder.files) for name, recorder in scored.recorders.items()}
+    assert [name for name, own in files.items() if "evaluate/scores.parquet" in own] == ["west"]
+    listed = parquet.read_table(scored.recorders["west"].files["evaluate/scores.parquet"])
+    assert all(key.startswith("west-") for key in listed["key"].to_pylist())
+    assert listed.column_names == ["key", "score"]
+
+
+def test_the_model_is_that_of_all_rows_in_one_place(scored: Bench, tmp_path: Path) -> None:
+    """Engine clear on one table with all rows; splits are by id, so both have the same test rows."""
+    pooled = make_bench(
+        tmp_path,
+        steps=["align", *SCORING[1:]],
+        job={"engine": "clear", "frame": "vertical", "datasets": {"east": "loans"}},
+        engines=["clear"],
+        coordinator=None,
+    )
+    lines = (tmp_path / "east.csv").read_text().splitlines()
+    frames = [pandas.read_csv(scored.folder / f"{name}.csv") for name in BANKS]
+    everything = pandas.concat(frames)[lines[0].split(",")]
+    everything.to_csv(tmp_path / "east.csv", index=False)
+    facts = {"east": inspect(pooled.specs["east"], "east")}
+    pooled.proposal = pooled.proposal.model_copy(update={"facts": facts})
+    pooled.run()
+    assert not pooled.errors, pooled.errors
+
+    def result(bench: Bench, name: str) -> Any:
+        return json.loads(bench.recorders["east"].files[name].read_text())
+
+    ours = result(scored, "logistic/logistic.coefficients.json")
+    theirs = result(pooled, "logistic/logistic.coefficients.json")
+    for name, value in theirs["coefficients"]["east"].items():
+        assert ours["coefficients"]["each"][name] == pytest.approx(value, rel=1e-3)
+    mine, other = (result(one, "evaluate/metrics.json")["joint"] for one in (scored, pooled))
+    assert mine["rows"] == other["rows"]
+    assert mine["log_loss"] == pytest.approx(other["log_loss"], rel=1e-3)
+    assert mine["auc"] == pytest.approx(other["auc"], abs=2e-3)
+
+
+def test_what_parties_learn_is_in_the_plan_and_the_ledger(scored: Bench) -> None:
+    plan = derive_plan(scored.proposal, scored.terms)
+    learns = plan.summary()["learns"]
+    assert any("rows of either label by bin of the score" in one for one in learns["east"])
+    if plan.coordinator == "hub":
+        assert all("number of training rows" in one for one in learns["hub"])
+    told = [body["what"] for body in scored.recorders["west"].bodies("reveal")]
+    assert "rows of either label by bin of the score, of all parties' rows" in told
+    step = next(one for one in plan.steps if one.step == "evaluate")
+    assert [one.what for one in step.totals] == [one.what for one in step.reveals if one.kind == "metrics"]
+    document = plan.to_document()["stages"][-1]["steps"]
+    assert document[-2]["totals"][0]["values"] == 2 * 4096
+    assert "totals" not in document[-1]
+    assert step.statement is not None
+    assert (step.statement.helper is None) == (plan.coordinator == "north")

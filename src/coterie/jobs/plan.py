@@ -14,7 +14,7 @@ from typing import Any
 
 from coterie.agreement import Terms
 from coterie.crypto import canonical, digest
-from coterie.learn import EACH, MIN_GROUP, Earlier, PlanContext, StepPlan, attested
+from coterie.learn import EACH, MIN_GROUP, Earlier, PlanContext, StepPlan, attested, stated
 from coterie.mpc import Correlations, Network
 
 from .attested.sealed import transfers_of
@@ -324,6 +324,8 @@ class Planner:
         """The plan of a step, with the environment that it rests on."""
         if self.context.engine == "tee":
             return attested(plan) if self.tee is None else self.tee.stated(attested(plan))
+        if self.context.engine == "fl":
+            return stated(self.context, plan)
         return plan if self.environment is None else self.environment.stated(plan)
 
     def apply(self, facts: Mapping[str, int]) -> None:

@@ -119,6 +119,8 @@ class JobSpec(BaseModel):
         horizontal = self.frame == "horizontal"
         if horizontal and self.engine == "mpc":
             raise ValueError("frame: engine mpc is for vertical ones; use fl for horizontal ones")
+        if horizontal and self.engine == "clear":
+            raise ValueError("frame: engine clear is for the data of one party, and begins with `align`")
         if not horizontal and self.engine == "fl":
             raise ValueError("frame: engine fl is for horizontal ones: say `frame: horizontal`, or use mpc")
         if self.coordinator is not None and self.engine != "fl":

@@ -58,7 +58,7 @@ from coterie.learn.stability import Stable
 from coterie.learn.stack import Stack
 from coterie.learn.standardize import Standardize
 from coterie.learn.summary import Summary
-from coterie.learn.summed import serve, summing
+from coterie.learn.summed import serve, stated, summing
 
 __all__ = [
     "COMPONENTS",
@@ -87,6 +87,7 @@ __all__ = [
     "in_language",
     "read_pipeline",
     "serve",
+    "stated",
     "summing",
     "synced",
 ]

@@ -149,10 +149,3 @@ ROWS_HIDDEN = define(
     "The step needs to know which rows are common, and in this job nobody may",
     "Leave the step out, or align with `membership: known`.",
 )
-
-SUM_NOT_ANNOUNCED = define(
-    "CT-3230",
-    PeerMisbehaved,
-    "A sum is announced that the step has not planned",
-    "Ask that party's operator; its version or its node is not sound.",
-)

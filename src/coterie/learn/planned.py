@@ -171,6 +171,10 @@ class Total:
     """How a number is written while it is masked."""
     times: int = 1
     """How often at most the step takes it."""
+    kind: ResultKind | None = None
+    """The kind of result that the agreement must grant to all who learn it: every party with data."""
+    fewer: bool = False
+    """Whether it may be taken of fewer values, as earlier sums tell; the plan is ``at_most`` then."""
 
 
 @dataclass(frozen=True)

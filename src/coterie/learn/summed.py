@@ -14,49 +14,52 @@ Every party with data calls ``total`` with the same names in the same order. Wha
 them, so they take the same decisions from it. How often a step takes a sum may depend on that, as where a
 training converges: then ``planned_sums(..., at_most=True)``, and bytes and rounds are bounds.
 
-A coordinator without data runs no component. It adds up what comes masked to it, as it is announced
-(:func:`serve`), and learns from the masked sums nothing but their sizes and their number.
+A coordinator without data runs no component. It adds up what comes masked to it (:func:`serve`), and learns
+nothing but how many sums there are, and of how many values.
 """
 
 from __future__ import annotations
 
 import hmac
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coterie.crypto import canonical
-from coterie.fl import EXACT, Fixed, Sums
-from coterie.learn.errors import SUM_NOT_ANNOUNCED
+from coterie.fl import (
+    EXACT,
+    Cost,
+    Fixed,
+    MeshSums,
+    Rules,
+    Sums,
+    coordinate,
+    cost,
+    cost_begin,
+    cost_end,
+    statement,
+)
 from coterie.learn.planned import Reveal, Statement, StepPlan, Total
 
 if TYPE_CHECKING:
-    from coterie.fl import MeshSums
     from coterie.learn.component import PlanContext, RunContext
 
-__all__ = ["SUMS", "PlannedSums", "planned_sums", "serve", "summing"]
+__all__ = ["SUMS", "PlannedSums", "planned_sums", "serve", "stated", "summing"]
 
 SUMS = Statement(
     protocol="each party adds up its own rows and masks the sums; the coordinator adds the masked vectors, "
-    "in which the masks cancel out (Bonawitz et al. 2017)",
-    adversary="semi-honest parties; the coordinator may also ask for what it should not, and is refused",
-    threshold="any number of parties below the threshold of shares, together with the coordinator",
+    "in which the masks cancel out (Bonawitz et al. 2017, Bell et al. 2020)",
     leaks="the sums over all parties, which every party with data learns: less its own they are the sums of "
     "the others",
 )
-"""What steps over sums assume and show."""
-
-TAG = "sum"
-_ANNOUNCED = 4
-"""Bytes that tell a coordinator without data which of the planned sums comes next."""
-_END = 2 ** (8 * _ANNOUNCED) - 1
+"""What steps over sums assume and show. Plans say more, by who takes part: see :func:`stated`."""
 
 Floats = NDArray[np.float64]
-Phases = Sequence[Sequence[tuple[str, str, int]]]
 
 
 def planned_sums(context: PlanContext, totals: Iterable[Total], *, at_most: bool = False) -> dict[str, Any]:
@@ -68,77 +71,64 @@ def planned_sums(context: PlanContext, totals: Iterable[Total], *, at_most: bool
     planned = tuple(totals)
     if len({one.what for one in planned}) < len(planned):
         raise ValueError("two sums of a step have one name")
-    clocks = _Clocks(context.everybody)
+    sent: dict[str, dict[str, int]] = {}
+    rounds = 0
     if planned and context.coordinator is not None:
-        _pass_sums(context, context.coordinator, planned, clocks)
+        for one, times in _costs(context.parties, context.coordinator, planned):
+            rounds += one.rounds * times
+            for source, targets in one.sent.items():
+                row = sent.setdefault(source, {})
+                for target, count in targets.items():
+                    row[target] = row.get(target, 0) + count * times
     return {
         "totals": planned,
-        "sent": clocks.sent,
-        "rounds": clocks.rounds,
-        "reveals": tuple(Reveal(one.what, context.parties, one.values * one.times) for one in planned),
+        "sent": sent,
+        "rounds": dict.fromkeys(context.everybody, rounds),
+        "reveals": tuple(
+            Reveal(one.what, context.parties, one.values * one.times, one.kind) for one in planned
+        ),
         "at_most": at_most,
     }
 
 
-def _pass_sums(context: PlanContext, coordinator: str, totals: Sequence[Total], clocks: _Clocks) -> None:
-    from coterie.fl import introductions, messages
-
-    announced = _announcement(context, _helper(context))
-    clocks.pass_all(introductions(context.parties, coordinator), 1)
+def _costs(
+    parties: tuple[str, ...], coordinator: str, totals: tuple[Total, ...]
+) -> Iterator[tuple[Cost, int]]:
+    """Of the run's beginning, its sums, its end; and how often each comes."""
+    yield cost_begin(parties, coordinator), 1
     for one in totals:
-        phases = messages(context.parties, coordinator, one.values, one.form)
-        clocks.pass_all([*announced, *phases], one.times)
-    clocks.pass_all(announced, 1)
+        yield cost(parties, coordinator, one.values, one.form), one.times
+    yield cost_end(parties, coordinator), 1
 
 
-def _helper(context: PlanContext) -> str | None:
-    """The coordinator, where it has no data."""
-    return None if context.coordinator in context.parties else context.coordinator
-
-
-def _announcement(context: PlanContext, helper: str | None) -> Phases:
-    return () if helper is None else (((context.parties[0], helper, _ANNOUNCED),),)
-
-
-class _Clocks:
-    """The mesh's account of messages, before they are sent: bytes, and Lamport clocks for rounds."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self.rounds = dict.fromkeys(names, 0)
-        self.sent: dict[str, dict[str, int]] = {}
-
-    def pass_all(self, phases: Phases, times: int) -> None:
-        """Messages of a phase depend on those of the phases before it, and the whole is repeated."""
-        for source, target, count in (one for phase in phases for one in phase):
-            row = self.sent.setdefault(source, {})
-            row[target] = row.get(target, 0) + count * times
-        left = times
-        while left:
-            before = dict(self.rounds)
-            for phase in phases:
-                self._pass(phase)
-            left -= 1
-            risen = {self.rounds[name] - clock for name, clock in before.items()}
-            if len(risen) == 1:  # and so will they with every repetition
-                self.rounds = {name: clock + left * risen.copy().pop() for name, clock in self.rounds.items()}
-                return
-
-    def _pass(self, phase: Sequence[tuple[str, str, int]]) -> None:
-        before = dict(self.rounds)
-        for source, target, _ in phase:
-            self.rounds[target] = max(self.rounds[target], before[source] + 1)
+def stated(context: PlanContext, plan: StepPlan) -> StepPlan:
+    """The plan of a step with sums, with what they rest on in this job."""
+    if not plan.totals or plan.statement is None:
+        return plan
+    count = len(context.parties)
+    contributes = context.coordinator in context.parties
+    of_sums = statement(
+        Rules.of(count, count, complete=True), hidden=not contributes, contributes=contributes
+    )
+    changed = replace(
+        plan.statement,
+        adversary=of_sums.adversary,
+        threshold=of_sums.threshold,
+        helper=of_sums.helper,
+        computational_bits=of_sums.computational_bits,
+        statistical_bits=of_sums.statistical_bits or 0,
+        leaks=f"{plan.statement.leaks}. {of_sums.leaks}",
+    )
+    return replace(plan, statement=changed)
 
 
 class PlannedSums:
     """The sums that a step has planned, while it runs: a :class:`coterie.fl.Sums` that takes no other."""
 
-    def __init__(self, plan: StepPlan, adder: Sums, context: RunContext | None) -> None:
-        """:param context: where sums are announced to a coordinator without data; None where there is none
-        to announce to."""
-        self._totals = {one.what: (number, one) for number, one in enumerate(plan.totals)}
+    def __init__(self, plan: StepPlan, adder: Sums) -> None:
+        self._totals = {one.what: one for one in plan.totals}
         self._adder, self._step = adder, plan.step
         self._taken: Counter[str] = Counter()
-        self._context = context
 
     @property
     def me(self) -> str:
@@ -151,31 +141,21 @@ class PlannedSums:
     def total(self, what: str, values: Floats, form: Fixed = EXACT) -> Floats:
         """The sum of all parties' ``values``, of the same shape.
 
-        :param what: and ``form``, as planned.
+        :param what: and ``form``, as planned; all parties give as many values.
 
         Raises ValueError for a sum that is not planned, is of another size or form, or was taken as often as
         was planned; what :meth:`coterie.fl.Sums.total` raises.
         """
-        number, planned = self._totals.get(what, (0, None))
+        planned = self._totals.get(what)
         if planned is None:
             raise ValueError(f"step '{self._step}' has not planned the sum: {what}")
-        if (values.size, form) != (planned.values, planned.form):
+        fits = values.size <= planned.values if planned.fewer else values.size == planned.values
+        if not fits or form != planned.form:
             raise ValueError(f"{values.size} values in {form} of the sum '{what}', which is {planned}")
         if self._taken[what] == planned.times:
             raise ValueError(f"the sum '{what}' was planned {planned.times} times")
         self._taken[what] += 1
-        self._announce(number)
         return self._adder.total(what, np.asarray(values, dtype=np.float64), form)
-
-    def end(self) -> None:
-        """No further sum comes."""
-        self._announce(_END)
-
-    def _announce(self, number: int) -> None:
-        context = self._context
-        helper = None if context is None else _helper(context.planning)
-        if context is not None and helper is not None and context.me == context.parties[0]:
-            context.mesh.to(helper).send_bytes(TAG, number.to_bytes(_ANNOUNCED, "little"))
 
 
 @contextmanager
@@ -183,58 +163,52 @@ def summing(context: RunContext, adder: Sums | None = None) -> Iterator[None]:
     """While a step runs, at a party with data: :meth:`RunContext.sums` are those that it has planned.
 
     :param adder: what adds up in place of the job's mesh, when a component is used by hand.
+
+    Errors: those of :class:`coterie.fl.MeshSums`; CT-2418 at the end, where parties heard different totals.
     """
     if context.engine != "fl" or not context.plan.totals:
         yield
         return
-    if adder is None:
-        sums = PlannedSums(context.plan, _over_mesh(context), context)
-    else:
-        sums = PlannedSums(context.plan, adder, None)
-    context.adder = sums
+    if adder is not None:
+        context.adder = PlannedSums(context.plan, adder)
+        yield
+        return
+    coordinator = _coordinator(context)
+    run = _run_of(context)
+    # Only owners have the key of the ids: a coordinator without data learns no total.
+    key = hmac.digest(context.id_key, b"coterie/sums/v1\x00" + run, "sha256")
+    hidden = coordinator not in context.parties
+    sums = MeshSums(context.mesh, context.parties, coordinator, run, key if hidden else None)
+    context.adder = PlannedSums(context.plan, sums)
     yield
-    sums.end()
-
-
-def _over_mesh(context: RunContext) -> MeshSums:
-    """Sums over the links of a job, for one step. Nobody without the id key learns a sum."""
-    from coterie.fl import MeshSums
-
-    planning = context.planning
-    assert planning.coordinator is not None, "engine fl has a coordinator"
-    about: Mapping[str, Any] = {
-        "job": planning.job,
-        "agreement": planning.agreement,
-        "step": planning.step,
-        "parties": list(planning.parties),
-        "coordinator": planning.coordinator,
-    }
-    session = canonical(about)
-    key = hmac.digest(context.id_key, b"coterie/sums/v1\x00" + session, "sha256")
-    return MeshSums(
-        context.mesh,
-        planning.parties,
-        planning.coordinator,
-        session,
-        key if context.computes else None,
-    )
+    sums.close()
 
 
 def serve(context: RunContext) -> None:
-    """At a coordinator without data: add up the sums of a step as they are announced, until they end.
+    """At a coordinator without data: add up the sums of a step, until they end. What it sends for them is
+    bounded by the plan.
 
-    Errors: CT-3230 for a sum that is not planned, or comes more often; those of :class:`coterie.fl.MeshSums`.
+    Errors: those of :func:`coterie.fl.coordinate`.
     """
-    totals = context.plan.totals
-    if not totals:
-        return
-    adder, first = _over_mesh(context), context.parties[0]
-    left = [one.times for one in totals]
-    while True:
-        number = int.from_bytes(context.mesh.to(first).recv_bytes(TAG, _ANNOUNCED), "little")
-        if number == _END:
-            return
-        if number >= len(totals) or not left[number]:
-            raise SUM_NOT_ANNOUNCED(f"number {number} of {len(totals)}", party=first, step=context.step)
-        left[number] -= 1
-        adder.serve(totals[number].values, totals[number].form)
+    if context.plan.totals:
+        most = max(one.values * one.form.bits // 8 for one in context.plan.totals)
+        coordinate(context.mesh, context.parties, _run_of(context), most_bytes=most)
+
+
+def _coordinator(context: RunContext) -> str:
+    named = context.planning.coordinator
+    assert named is not None, "engine fl has a coordinator"
+    return named
+
+
+def _run_of(context: RunContext) -> bytes:
+    """Tells the sums of this step of this job from all others."""
+    planning = context.planning
+    about: Mapping[str, Any] = {
+        "job": planning.job,
+        "agreement": planning.agreement,
+        "step": context.step,
+        "parties": list(context.parties),
+        "coordinator": _coordinator(context),
+    }
+    return canonical(about)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from coterie.learn.measures import Floats, Labels, auc_interval, coarse, ks, tally
+from coterie.learn.measures import Floats, Labels, Tally, auc_interval, coarse, ks, tally
 
 from .bands import calibration, lift, score_bins
 from .cuts import Cuts
 from .record import Metrics
 
-__all__ = ["brier", "log_loss", "measure"]
+__all__ = ["brier", "log_loss", "measure", "measure_counts"]
 
 
 def log_loss(labels: Labels, scores: Floats) -> float:
@@ -36,9 +36,27 @@ def measure(labels: Labels, scores: Floats, bands: int, threshold: float = 0.5, 
         holder; measures of all rows together are the same.
     :raises CoterieError: CT-3016, CT-3028.
     """
-    counts = tally(labels, scores)
+    losses = log_loss(labels, scores), brier(labels, scores)
+    return measure_counts(
+        tally(labels, scores), auc_interval(labels, scores), losses, bands, threshold, least
+    )
+
+
+def measure_counts(
+    counts: Tally,
+    interval: tuple[float, float, float],
+    losses: tuple[float, float],
+    bands: int,
+    threshold: float = 0.5,
+    least: int = 0,
+) -> Metrics:
+    """The same of labels that are counted by score.
+
+    :param interval: AUC, and its 95 % interval.
+    :param losses: log loss, and mean squared difference.
+    """
     positives, negatives = counts.totals
-    area, low, high = auc_interval(labels, scores)
+    area, low, high = interval
     distance, at = ks(counts)
     shown = coarse(counts, least) if least else counts
     cuts, predicted = Cuts(shown), calibration(shown, bands)
@@ -53,8 +71,8 @@ def measure(labels: Labels, scores: Floats, bands: int, threshold: float = 0.5, 
         gini=2 * area - 1,
         ks=distance,
         ks_threshold=at,
-        log_loss=log_loss(labels, scores),
-        brier=brier(labels, scores),
+        log_loss=losses[0],
+        brier=losses[1],
         calibration_error=sum(b.rows * abs(b.predicted - b.observed) for b in predicted) / counts.rows,
         best_f1=cuts.best_f1(),
         at_threshold=cuts.at_threshold(threshold),

@@ -25,6 +25,7 @@ from .hidden_step import plan_hidden, run_hidden
 from .measuring import measured_numbers, measured_record
 from .own import check_own
 from .params import EvaluateParams
+from .pooled import plan_pooled, run_pooled
 from .record import Evaluation, Record, RegressionEvaluation, RegressionRecord, number_count, packed_size
 from .statement import statement
 
@@ -41,6 +42,8 @@ class Evaluate(Component[EvaluateParams]):
     least the agreed number of rows of either label. In engine "tee" nobody learns scores but those to whom
     the agreement grants them, each by its own ids.
 
+    Of horizontal frames each party scores its own rows, and all measure sums over the parties.
+
     On hidden rows nobody learns a score, in any place: scores are counted on shares, and receivers of metrics
     or of the report are told measures of the common rows.
 
@@ -53,7 +56,7 @@ class Evaluate(Component[EvaluateParams]):
     name: ClassVar[str] = "evaluate"
     summary: ClassVar[str] = "Measure the score: AUC, KS, lift, calibration, cuts, segments."
     Parameters: ClassVar = EvaluateParams
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
     takes_hidden: ClassVar[bool] = True
 
     def reads(self, params: EvaluateParams) -> bool:
@@ -62,6 +65,8 @@ class Evaluate(Component[EvaluateParams]):
     def plan(self, context: PlanContext, params: EvaluateParams) -> StepPlan:
         if params.frame not in context.frames:
             raise FRAME_MISSING(f"'{params.frame}'", step=context.step)
+        if context.engine == "fl":
+            return plan_pooled(context, params)
         if context.frames[params.frame].hidden is not None:
             given = params.model_dump(mode="json")
             return StepPlan(context.step, self.name, given, **plan_hidden(context, params))
@@ -84,6 +89,9 @@ class Evaluate(Component[EvaluateParams]):
 
     def run(self, context: RunContext, params: EvaluateParams) -> None:
         planning = context.planning
+        if context.engine == "fl":
+            run_pooled(context, params)
+            return
         if planning.frames[params.frame].hidden is not None:
             run_hidden(context, params)
             return

@@ -8,7 +8,7 @@ from coterie.learn.measures import Floats, Labels, Tally, coarse, tally
 
 from .record import Curves
 
-__all__ = ["curves"]
+__all__ = ["curves", "curves_of"]
 
 ROC_POINTS = 200
 HISTOGRAM_BINS = 40
@@ -17,13 +17,17 @@ HISTOGRAM_FLOOR = 1e-4
 
 
 def curves(labels: Labels, scores: Floats, least: int = 0) -> Curves:
+    """:func:`curves_of` the labels, counted by score."""
+    return curves_of(tally(labels, scores), least)
+
+
+def curves_of(counts: Tally, least: int = 0) -> Curves:
     """The ROC curve keeps at most 200 of its corners, evenly along its length, with the ends and the corner
     of the KS distance. The histogram has 40 bins of equal width in log-odds.
 
     :param least: rows of either label in every bin and between two corners of the curve, for others than the
         label holder: bins then differ in width.
     """
-    counts = tally(labels, scores)
     if least:
         counts = coarse(counts, least)
     positives, negatives = counts.totals

@@ -2,7 +2,7 @@
 
 from coterie.errors import BadInput, define
 
-__all__ = ["COLUMN_ELSEWHERE", "SEGMENTS_HIDDEN"]
+__all__ = ["COLUMN_ELSEWHERE", "SEGMENTS_HIDDEN", "SEGMENTS_POOLED"]
 
 COLUMN_ELSEWHERE = define(
     "CT-3167",
@@ -14,5 +14,11 @@ SEGMENTS_HIDDEN = define(
     "CT-3226",
     BadInput,
     "Scores of hidden rows are not measured apart by values of a column",
+    "Leave `segments` out.",
+)
+SEGMENTS_POOLED = define(
+    "CT-3233",
+    BadInput,
+    "Scores of several parties' rows are not measured apart by values of a column",
     "Leave `segments` out.",
 )

@@ -28,6 +28,8 @@ class EvaluateParams(Params):
     """Probability from which a row is taken for 1 in the measures of one cut."""
     segments: tuple[Place, ...] = Field((), max_length=COLUMNS)
     """Columns of the label holder by whose values the score is measured apart."""
+    resolution: int = Field(1 << 14, ge=1 << 8, le=1 << 16)
+    """Of horizontal frames: bins in which scores are counted, over all parties."""
     tell_segments: bool = False
     """Whether other receivers of metrics are told of the segments, too, with their names: values and ranges
     of these columns."""

@@ -17,6 +17,8 @@ __all__ = [
     "LiftBand",
     "Metrics",
     "Point",
+    "PooledEvaluation",
+    "PooledRegression",
     "Record",
     "RegressionBand",
     "RegressionEvaluation",
@@ -202,6 +204,15 @@ class Evaluation(Document):
     segments: tuple[Segmentation, ...] = Field((), max_length=COLUMNS)
 
 
+class PooledEvaluation(Evaluation):
+    """The same of a horizontal frame: scores are those of all parties' rows, and nobody has them all."""
+
+    score_bins: int = Field(ge=2)
+    """In so many bins of equal width in log-odds scores are counted: those of one bin tie."""
+    auc_error: float
+    """How far the AUC can be from that of the scores themselves, at most."""
+
+
 class RegressionBand(Document):
     """One band of rows of about equal number, the highest scores first."""
 
@@ -250,6 +261,13 @@ class RegressionEvaluation(Document):
     baseline: RegressionMetrics | None = None
     rmse_gain: float | None = None
     """RMSE of the baseline less RMSE of the model: positive where the model is better."""
+
+
+class PooledRegression(RegressionEvaluation):
+    """The same of a horizontal frame: scores are those of all parties' rows, and nobody has them all."""
+
+    score_bins: int = Field(ge=2)
+    """In so many bins of equal width scores are counted: bands are made of whole bins."""
 
 
 class Curves(Document):

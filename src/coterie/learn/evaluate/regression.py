@@ -14,7 +14,7 @@ from coterie.learn.neural import NeuralParams
 
 from .record import RegressionBand, RegressionMetrics
 
-__all__ = ["measure_numbers", "power_of"]
+__all__ = ["deviance", "measure_numbers", "power_of"]
 
 
 def power_of(training: Any) -> float | None:

@@ -9,7 +9,18 @@ import numpy as np
 
 from coterie.learn.measures.tally import Floats, Labels, Tally, tally
 
-__all__ = ["Z95", "Gain", "auc", "auc_interval", "gain", "ks", "placements", "two_sided", "wilson"]
+__all__ = [
+    "Z95",
+    "Gain",
+    "auc",
+    "auc_interval",
+    "counted_interval",
+    "gain",
+    "ks",
+    "placements",
+    "two_sided",
+    "wilson",
+]
 
 Z95 = 1.959963984540054
 """97.5 % quantile of the normal distribution: half the width of a 95 % interval in standard errors."""
@@ -63,6 +74,27 @@ def _spread(of_positives: Floats, of_negatives: Floats) -> float:
 def auc_interval(labels: Labels, scores: Floats) -> tuple[float, float, float]:
     """The AUC and its 95 % interval [DeLong et al. 1988], which stays within 0 and 1."""
     area, half = auc(tally(labels, scores)), Z95 * _spread(*placements(labels, scores))
+    return area, max(0.0, area - half), min(1.0, area + half)
+
+
+def counted_interval(counts: Tally) -> tuple[float, float, float]:
+    """:func:`auc_interval` of rows that are known by their groups alone: those of one group tie."""
+    positives, negatives = counts.totals
+    below = negatives - np.cumsum(counts.negatives)
+    above = np.cumsum(counts.positives) - counts.positives
+    of_positives = (below + counts.negatives / 2) / negatives
+    of_negatives = (above + counts.positives / 2) / positives
+    area = auc(counts)
+    if min(positives, negatives) < 2:
+        return area, 0.0, 1.0
+    spread = sum(
+        float((weights * (values - area) ** 2).sum()) / (total - 1) / total
+        for weights, values, total in (
+            (counts.positives, of_positives, positives),
+            (counts.negatives, of_negatives, negatives),
+        )
+    )
+    half = Z95 * math.sqrt(spread)
     return area, max(0.0, area - half), min(1.0, area + half)
 
 

@@ -27,7 +27,7 @@ class Report(Component[ReportParams]):
     name: ClassVar[str] = "report"
     summary: ClassVar[str] = "Write what the job has told each party as one page, for screen and paper."
     Parameters: ClassVar = ReportParams
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
     needs_label: ClassVar[bool] = False
     takes_hidden: ClassVar[bool] = True
     libraries: ClassVar[tuple[str, ...]] = ("jinja2",)

@@ -65,6 +65,8 @@ class PageFacts:
     """By frame; nothing where the reader is not told."""
     attested: bool = False
     min_group: int = 0
+    horizontal: bool = False
+    """Whether the parties have the same columns of different rows."""
 
 
 def page_facts(context: RunContext, reader: str, made: datetime, heading: str | None = None) -> PageFacts:
@@ -87,6 +89,7 @@ def page_facts(context: RunContext, reader: str, made: datetime, heading: str | 
         rows={} if attested else _rows(planning),
         attested=attested,
         min_group=planning.min_group,
+        horizontal=planning.horizontal,
     )
 
 

@@ -19,6 +19,7 @@ __all__ = ["render"]
 KICKER = T("Coterie report for {party}", "Coterie 建模报告 · {party}")
 CONTENTS = T("Contents", "目录")
 LABEL = T("Label", "标签")
+LABEL_OF_EACH = T("{label}, held by every party", "{label}（各参与方均持有）")
 LABEL_OF = T("{label}, held by {party}", "{label}（{party} 持有）")
 ENGINE = T("Engine", "计算引擎")
 MADE = T("Made", "生成时间")
@@ -80,8 +81,9 @@ def _style() -> Markup:
 
 
 def _head(facts: PageFacts) -> list[tuple[Text, Text, str]]:
+    held = LABEL_OF_EACH if facts.horizontal else LABEL_OF
     return [
-        (LABEL, LABEL_OF.format(label=facts.label, party=facts.label_holder), ""),
+        (LABEL, held.format(label=facts.label, party=facts.label_holder), ""),
         (ENGINE, facts.engine, ""),
         (MADE, foreign(facts.made), ""),
         (AGREEMENT, foreign(facts.agreement), "wider code"),

@@ -18,6 +18,7 @@ from coterie.learn.component import (
     StepPlan,
 )
 from coterie.learn.keys import hash_order
+from coterie.learn.places import declared_texts
 
 from .errors import NOT_HORIZONTAL, ROWS_CHANGED
 from .params import StackParams
@@ -45,7 +46,7 @@ class Stack(Component[StackParams]):
     name: ClassVar[str] = "stack"
     summary: ClassVar[str] = "Take the rows of all parties together: same columns, other people."
     Parameters: ClassVar = StackParams
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "fl"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"fl"})
     reads_datasets: ClassVar[bool] = True
     needs_label: ClassVar[bool] = False
 
@@ -54,7 +55,12 @@ class Stack(Component[StackParams]):
             raise NOT_HORIZONTAL(step=context.step)
         rows = {party: context.all_rows[party] for party in context.parties}
         context.frames["all"] = FrameShape(
-            sum(rows.values()), dict(context.columns), EACH, context.label, horizontal=rows
+            sum(rows.values()),
+            dict(context.columns),
+            EACH,
+            context.label,
+            texts=declared_texts(context),
+            horizontal=rows,
         )
         most = max(rows.values())
         memory, disk = table_needs(most, 2 * (context.widest + 1))

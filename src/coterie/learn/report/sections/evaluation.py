@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from coterie.learn.component import Finding
-from coterie.learn.evaluate import CurvesDocument, Evaluation, HiddenEvaluation, RegressionEvaluation
+from coterie.learn.evaluate import (
+    CurvesDocument,
+    Evaluation,
+    HiddenEvaluation,
+    PooledEvaluation,
+    PooledRegression,
+    RegressionEvaluation,
+)
 from coterie.learn.report.blocks import Block, Note, Section
 from coterie.learn.report.numbers import count, number
 from coterie.learn.report.sections.cuts import cuts, regression, segments
@@ -37,6 +44,23 @@ GUARDED = T(
     "Curves and groups are coarse where they would tell of fewer than {least} rows of either label.",
     "为避免披露少于 {least} 个好样本或坏样本的分组，曲线与分组已相应合并。",
 )
+POOLED = T(
+    "Every party has scored its own rows, and nobody has all scores: labels are counted, over all parties, "
+    "in {bins} bins of the score. Scores that share a bin tie, by which the AUC can be off by {error} at "
+    "most; KS, cuts and bands are taken at borders of bins. Log loss and Brier score are those of the "
+    "scores. The interval of the AUC follows DeLong, DeLong and Clarke-Pearson (1988), intervals of rates "
+    "Wilson (1927).",
+    "各参与方只对自有样本评分，任何一方都没有全部评分：标签按 {bins} 个评分区间在全部参与方范围内计数。"
+    "同一区间内的评分视为相同，由此 AUC 的误差至多为 {error}；KS、切分点与分段均取在区间边界上。"
+    "对数损失与 Brier 分数按评分本身计算。AUC 区间采用 DeLong 等（1988）方法，"
+    "比率区间采用 Wilson（1927）方法。",
+)
+POOLED_BANDS = T(
+    "Every party has scored its own rows, and nobody has all scores: bands are made of {bins} bins of the "
+    "score, in which rows of all parties are counted.",
+    "各参与方只对自有样本评分，任何一方都没有全部评分：分段由 {bins} 个评分区间组成，"
+    "区间样本数在全部参与方范围内统计。",
+)
 METHOD = T(
     "AUC, Gini and KS are exact: equal scores count one half in the AUC, and a threshold never falls "
     "between equal "
@@ -58,7 +82,17 @@ def _evaluations(reading: Reading) -> tuple[Finding, ...]:
 def measured_evaluations(reading: Reading) -> tuple[tuple[str, Evaluation], ...]:
     """Of scores of a label that is 0 or 1, with their steps."""
     found = [one for one in _evaluations(reading) if one.document["task"] == "classification"]
-    return tuple((one.step, document_of(one, Evaluation)) for one in found)
+    return tuple((one.step, _classes(one)) for one in found)
+
+
+def _classes(finding: Finding) -> Evaluation:
+    """With what else is told where nobody has all scores."""
+    return document_of(finding, PooledEvaluation if "score_bins" in finding.document else Evaluation)
+
+
+def _numbers(finding: Finding) -> RegressionEvaluation:
+    kind = PooledRegression if "score_bins" in finding.document else RegressionEvaluation
+    return document_of(finding, kind)
 
 
 def measured(reading: Reading, step: str, of: Evaluation) -> Measured:
@@ -77,11 +111,11 @@ def evaluations(reading: Reading) -> tuple[Section, ...]:
     for finding in found:
         title = TITLE if len(found) == 1 else TITLE_OF.format(model=finding.document["model"])
         if finding.document["task"] == "regression":
-            blocks = _of_numbers(document_of(finding, RegressionEvaluation))
+            blocks = _of_numbers(_numbers(finding))
         elif finding.document["task"] == "hidden classification":
             blocks = measured_hidden(document_of(finding, HiddenEvaluation))
         else:
-            blocks = _of_classes(reading, finding.step, document_of(finding, Evaluation))
+            blocks = _of_classes(reading, finding.step, _classes(finding))
         made.append(Section(f"evaluation-{len(made) + 1}", title, blocks))
     return tuple(made)
 
@@ -89,6 +123,8 @@ def evaluations(reading: Reading) -> tuple[Section, ...]:
 def _of_numbers(of: RegressionEvaluation) -> tuple[Block, ...]:
     rows = count(of.joint.rows)
     said = ON.format(model=of.model, rows=rows, frame=frame_name(of.frame))
+    if isinstance(of, PooledRegression):
+        return (Note(said), *regression(of), Note(POOLED_BANDS.format(bins=count(of.score_bins))))
     return (Note(said), *regression(of))
 
 
@@ -102,5 +138,8 @@ def _of_classes(reading: Reading, step: str, of: Evaluation) -> tuple[Block, ...
     blocks += [curves_of(both), *tables(both), *cuts(of.joint), *segments(of)]
     if of.guarded:
         blocks.append(Note(GUARDED.format(least=count(reading.facts.min_group))))
-    blocks.append(Note(METHOD.format(threshold=number(of.joint.ks_threshold))))
+    if isinstance(of, PooledEvaluation):
+        blocks.append(Note(POOLED.format(bins=count(of.score_bins), error=number(of.auc_error, 6))))
+    else:
+        blocks.append(Note(METHOD.format(threshold=number(of.joint.ks_threshold))))
     return tuple(blocks)

@@ -35,6 +35,22 @@ CHINESE = {
     "list of the common ids, as the id rule writes them": "共有样本编号清单（按编号规则的写法）",
     "number of training rows and number of test rows": "训练样本数与测试样本数",
     "number of training rows and number of test rows of each party": "各参与方的训练样本数与测试样本数",
+    "rows of either label by bin of the score, of all parties' rows": (
+        "全部参与方样本按评分区间统计的两类标签样本数"
+    ),
+    "log loss and squared difference of scores and labels, of all parties' rows": (
+        "全部参与方样本的对数损失之和及评分与标签之差的平方和"
+    ),
+    "sums of labels, of scores and of their differences, of all parties' rows": (
+        "全部参与方样本的标签、评分及其差值的各项求和"
+    ),
+    "spread of the labels, and deviance of their mean, of all parties' rows": (
+        "全部参与方样本的标签离散程度，以及以均值预测时的偏差"
+    ),
+    "rows by bin of the score, of all parties' rows": "全部参与方样本按评分区间统计的样本数",
+    "sums of labels and of scores by band, of all parties' rows": (
+        "全部参与方样本各评分段的标签之和与评分之和"
+    ),
     "the score of each row": "每个样本的评分",
     "coefficient of each feature, and the intercept": "各特征的系数与截距",
     "coefficients": "各特征的系数",

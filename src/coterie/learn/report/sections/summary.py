@@ -60,6 +60,7 @@ TWICE = T("2 × AUC − 1", "2 × AUC − 1")
 TIMES = T("{lift}×", "{lift} 倍")
 AVERAGE = T("times the average rate of {rate}", "平均违约率 {rate} 的倍数")
 WITH_ONE = T("{positives} with label 1, <b>{rate}</b>", "标签为 1 的 {positives} 个，<b>{rate}</b>")
+OF_EACH = T("columns of the job, at each of {parties} parties", "任务所用列，{parties} 个参与方均有")
 OF_PARTIES = T("columns of {parties} parties in the job", "任务所用列，来自 {parties} 个参与方")
 
 
@@ -101,8 +102,9 @@ def _sentence(reading: Reading, of: Evaluation) -> Text:
 def _cards(reading: Reading, of: Evaluation, kept: int | None) -> Cards:
     joint, alone = of.joint, of.baseline
     first = joint.lift[0]
-    features = sum(one.columns or 0 for one in reading.facts.parties)
-    owners = sum(one.columns is not None for one in reading.facts.parties)
+    columns = [one.columns for one in reading.facts.parties if one.columns is not None]
+    features = max(columns) if reading.facts.horizontal else sum(columns)
+    where = OF_EACH if reading.facts.horizontal else OF_PARTIES
     interval = INTERVAL.format(low=number(joint.auc_low, 3), high=number(joint.auc_high, 3))
     cards = [
         Card(AUC, number(joint.auc), _note(joint, alone, "auc", interval)),
@@ -121,7 +123,7 @@ def _cards(reading: Reading, of: Evaluation, kept: int | None) -> Cards:
         Card(
             FEATURES,
             count(features if kept is None else kept),
-            OF_PARTIES.format(parties=owners) if kept is None else SELECTED.format(all=count(features)),
+            where.format(parties=len(columns)) if kept is None else SELECTED.format(all=count(features)),
         ),
     ]
     return Cards(tuple(cards))
