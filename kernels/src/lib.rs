@@ -19,6 +19,8 @@ mod elements;
 mod endemic;
 mod exponential;
 mod fixed;
+mod forest;
+mod forest_splits;
 mod gf128;
 mod ggm;
 mod guard;
@@ -72,6 +74,8 @@ fn _kernels(module: &Bound<'_, PyModule>) -> PyResult<()> {
     dcf::register(module)?;
     endemic::register(module)?;
     exponential::register(module)?;
+    forest::register(module)?;
+    forest_splits::register(module)?;
     gf128::register(module)?;
     ggm::register(module)?;
     guard::register(module)?;

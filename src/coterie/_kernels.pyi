@@ -486,6 +486,67 @@ def voprf_prove(secret: bytes, blinded: Bytes, answers: Bytes, random: bytes) ->
 def voprf_verify(public: bytes, blinded: Bytes, answers: Bytes, proof: bytes) -> bool:
     """VerifyProof: whether the proof of 64 bytes holds, and all of it are elements and scalars."""
 
+# Boosted trees
+#
+# ``codes`` hold the bins of columns in tiles of eight, shape (tiles, rows, 8), uint8 or uint16; after the last column
+# they are 0. ``rows`` (n,) uint32 are those of some nodes, one node after the other; ``starts`` (nodes + 1,) int64 says
+# where each begins. ``slots`` (width + 1,) int64 says where each column's bins begin among those of all.
+
+def forest_codes(
+    values: NDArray[np.float32], cuts: NDArray[np.float32], starts: NDArray[np.int64], wide: bool
+) -> Bytes | NDArray[np.uint16]:
+    """The bins of ``values`` (rows, width): the number of the column's cuts that are not above a value.
+
+    A missing value (NaN) has the bin after all others. ``cuts`` of all columns ascend within each; ``starts``
+    (width + 1,) says where each column's begin. Up to 256 bins a column, and ``wide`` up to 8192, with that of
+    missing values where there are any.
+    """
+
+def forest_histograms(
+    codes: Bytes | NDArray[np.uint16],
+    derivatives: NDArray[np.int32],
+    rows: NDArray[np.uint32],
+    starts: NDArray[np.int64],
+    slots: NDArray[np.int64],
+    bits: int,
+) -> NDArray[np.float64]:
+    """Sums of ``derivatives`` (rows, 2) by node and bin, times 2^-bits: shape (nodes, slots, 2).
+
+    Exact below 2^53. A bin beyond its column's slots is left out.
+    """
+
+def forest_partition(
+    codes: Bytes | NDArray[np.uint16],
+    rows: NDArray[np.uint32],
+    starts: NDArray[np.int64],
+    splits: NDArray[np.int64],
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Each node's rows with those that go left before the others, both in their order; how many go left.
+
+    ``splits`` (nodes, 4): the column, how many of its bins go left, the bin of missing values, and whether
+    that goes left, too.
+    """
+
+def forest_splits(
+    sums: NDArray[np.float64],
+    totals: NDArray[np.float64],
+    limits: NDArray[np.float32],
+    slots: NDArray[np.int64],
+    gaps: Bytes,
+    signs: NDArray[np.int8],
+    rule: tuple[float, float, float, float],
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
+    """The best split of each node by its ``sums`` (nodes, slots, 2) of first and second derivatives.
+
+    ``totals`` (nodes, 2) are sums of all rows, ``limits`` (nodes, 2) the least and greatest weights; ``gaps``
+    (width,) says whether a column's last slot is of missing values, ``signs`` (width,) whether weights may only
+    rise (1) or fall (-1) with it. ``rule``: least second derivatives of a child, penalties of squares and of
+    magnitudes, greatest magnitude of a weight (0 for any).
+
+    Gives the gains (nodes,), 0 where no split is better than none; (nodes, 3) the column, its last bin that goes
+    left (-1 for none), and whether missing values do; (nodes, 2) the sums to the left.
+    """
+
 # The field GF(2^128), modulo x^128 + x^7 + x^2 + x + 1
 #
 # An element is 16 bytes; bit i of the little-endian number belongs to x^i.
