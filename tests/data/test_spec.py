@@ -171,10 +171,11 @@ def test_a_draft_with_roles_given(tmp_path: Path) -> None:
     spec = parse_spec(text, folder=tmp_path)
     assert {c.name: c.role for c in spec.columns} == {"id": "feature", "user": "id", "bad": "label"}
     assert spec.id_rule == ("trim", "lower")
-    path.write_text("a,b,bad\n1,x,0\n,y,1\n")
+    path.write_text("a,bad,b\n1,0,x\n,1,y\n")
     text = draft_spec(path, "people", id_columns=["b", "a"], id_rule=["phone:CN", "trim"])
     spec = parse_spec(text, folder=tmp_path)
-    assert (spec.id_names, spec.id_rule) == (("a", "b"), ("phone:CN", "trim"))
+    assert (spec.id_names, spec.id_rule) == (("b", "a"), ("phone:CN", "trim"))
+    assert [c.name for c in spec.columns] == ["b", "bad", "a"]
     with pytest.raises(BadInput, match=r"CT-1420.*'worse'"):
         draft_spec(path, "people", label="worse")
     with pytest.raises(BadInput, match=r"CT-1401.*'phone:cn'"):

@@ -166,6 +166,8 @@ def test_what_is_refused() -> None:
         run(both, (("align", Align(), {}),), **SETTINGS)
     with pytest.raises(CoterieError, match=r"CT-3224.*more than 20"):
         run(both, (("align", Align(), {"most_rows": 20}),), **SETTINGS)
+    with pytest.raises(CoterieError, match=r"CT-3229.*20, and 21 rows"):
+        run(both, (("align", Align(), {"most_rows": 20}),), min_rows=21, **SETTINGS)
 
 
 @pytest.mark.parametrize("counts", [[0, 1, 1, 0, 0], [9, 9, 9, 0, 0], [1, 1, 1, 1, 0]])

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sklearn.preprocessing import MinMaxScaler
 
+from coterie.errors import CoterieError
+from coterie.learn import COMPONENTS
 from coterie.learn.clip import Clip, ClipParams
 from coterie.learn.clip.clear import clipped, fit
-from coterie.learn.component import FrameShape
+from coterie.learn.component import FrameShape, PlanContext
 from coterie.learn.fill import Fill, FillParams
 from coterie.learn.minmax import Minmax, MinmaxParams
 from coterie.learn.minmax.clear import Ranges
@@ -274,3 +276,71 @@ def test_a_constant_widens_what_later_steps_rely_on(value: float | None, bound: 
     shape = FrameShape(10, SHAPE.columns, "a", "bad", 5.0)
     assert Fill().shape(shape, FillParams.model_validate({"columns": {"a.x": choice}})).bound == bound
     assert Fill().shape(SHAPE, FillParams.model_validate(choice)).bound is None
+
+
+# -- columns of text: known from their datasets' descriptions ------------------------------------------------
+
+
+def after(*steps: tuple[str, dict[str, Any]]) -> PlanContext:
+    """What is planned of these steps after `align`, without any data."""
+    context = PlanContext(
+        engine="mpc",
+        step="one",
+        parties=("a", "b"),
+        dealer="hub",
+        receivers={},
+        dataset_rows={"a": 100, "b": 100},
+        columns={"a": ("x", "y"), "b": ("z",)},
+        label_holder="a",
+        label="bad",
+        frames={},
+        models={},
+        types={"a": {"x": "float", "y": "text", "bad": "int"}, "b": {"z": "category"}},
+    )
+    for name, params in (("align", {}), *steps):
+        part = next(one for one in COMPONENTS if one.name == name)
+        part.plan(context, part.Parameters.model_validate(params))
+    return context
+
+
+TO_NUMBERS = ("cast", {"columns": {"a.y": "float"}})
+ENCODED = ("onehot", {"columns": ["b.z"]})
+
+
+@pytest.mark.parametrize(
+    ("steps", "text"),
+    [
+        ([("standardize", {})], "a.y"),
+        ([("standardize", {"keep": ["a.y"]})], "b.z"),
+        ([("minmax", {})], "a.y"),
+        ([("minmax", {"columns": ["b.z", "a.x"]})], "b.z"),
+        ([("clip", {"low": 0, "columns": ["a.y"]})], "a.y"),
+        ([("split", {}), ("fill", {}), TO_NUMBERS, ("standardize", {})], "b.z"),
+        ([ENCODED, ("standardize", {})], "a.y"),
+    ],
+)
+def test_columns_of_text_are_refused_while_a_job_is_planned(steps: list[Any], text: str) -> None:
+    with pytest.raises(CoterieError, match=f"CT-1433.*'{text}'") as caught:
+        after(*steps)
+    assert caught.value.step == "one"
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [("standardize", {"keep": ["a.y", "b.z"]})],
+        [("minmax", {"columns": ["a.x"]})],
+        [("clip", {"low": 0})],
+        [TO_NUMBERS, ENCODED, ("standardize", {}), ("minmax", {})],
+        [TO_NUMBERS, ("standardize", {"keep": ["b.z"]})],
+        [ENCODED, ("derive", {"columns": {"a.y": "x + 1"}, "drop": ["a.y"]}), ("standardize", {})],
+        [
+            ENCODED,
+            ("derive", {"columns": {"a.w": "x + 1"}, "drop": ["a.y"]}),
+            ("derive", {"columns": {"a.y": "x + 1"}}),
+            ("standardize", {}),
+        ],
+    ],
+)
+def test_what_may_be_numbers_is_left_to_the_run(steps: list[Any]) -> None:
+    after(*steps)

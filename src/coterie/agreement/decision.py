@@ -206,13 +206,23 @@ def _data(terms: Terms, request: Request) -> Iterator[Reason]:
             if column not in granted.columns:
                 yield COLUMN_NOT_GRANTED, f"'{column}' {where}"
         if asked.id != granted.id:
-            yield COLUMN_NOT_GRANTED, f"'{', '.join(id_names(asked.id))}' {where} as the id"
+            yield COLUMN_NOT_GRANTED, f"{_id(asked.id)} {where} as the id{_instead(asked.id, granted.id)}"
         if asked.label is not None and asked.label != granted.label:
             yield COLUMN_NOT_GRANTED, f"'{asked.label}' {where} as the label"
         if asked.rows < terms.min_rows:
             yield TOO_FEW_ROWS, f"{asked.rows} {where}, at least {terms.min_rows} are needed"
     if request.common_rows is not None and request.common_rows < terms.min_rows:
         yield TOO_FEW_ROWS, f"{request.common_rows} rows in common, at least {terms.min_rows} are needed"
+
+
+def _id(names: str | tuple[str, ...]) -> str:
+    return f"'{', '.join(id_names(names))}'"
+
+
+def _instead(asked: str | tuple[str, ...], granted: str | tuple[str, ...]) -> str:
+    """What is granted as the id: the order of its parts counts, and two orders look alike."""
+    same = sorted(id_names(asked)) == sorted(id_names(granted))
+    return f": the agreement has {'another order, ' if same else ''}{_id(granted)}"
 
 
 def _steps(terms: Terms, request: Request) -> Iterator[Reason]:

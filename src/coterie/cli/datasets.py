@@ -25,7 +25,9 @@ def draft(
     name: Annotated[str, typer.Option(help="The dataset's name.")],
     id_columns: Annotated[
         list[str] | None,
-        typer.Option("--id", help="The column of ids, or several times; guessed by its name if left out."),
+        typer.Option(
+            "--id", help="The column of ids, or its parts in their order; guessed by its name if left out."
+        ),
     ] = None,
     label: Annotated[str | None, typer.Option(help="The column to be predicted, 0 or 1.")] = None,
     id_rule: Annotated[

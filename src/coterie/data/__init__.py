@@ -3,7 +3,7 @@
 from .asked_ids import asked_ids
 from .dataset import Dataset, Inspected, inspect, inspected, load, opened, parse_spec
 from .draft import draft_spec
-from .errors import ID_COLUMNS_DIFFER, ROWS_NOT_TAKEN
+from .errors import ID_COLUMNS_DIFFER, NOT_NUMERIC, ROWS_NOT_TAKEN
 from .export import write_parquet
 from .frame import HiddenRows, VerticalFrame
 from .id_stream import check_repeats, id_batches
@@ -34,6 +34,7 @@ from .yaml_text import YamlText, parse_yaml
 
 __all__ = [
     "ID_COLUMNS_DIFFER",
+    "NOT_NUMERIC",
     "ROWS_NOT_TAKEN",
     "Column",
     "ColumnName",

@@ -56,7 +56,8 @@ def draft_spec(
     The text says in comments what is left to decide. Where no column looks like an id, one must be given that
     role before the description is accepted.
 
-    :param id_columns: the column of ids, or those of a composite id; guessed by its name if there are none.
+    :param id_columns: the column of ids, or those of a composite id in their order; guessed by its name if
+        there are none.
     :param label: the label's column; none gets that role if None.
     :param id_rule: steps of an id rule.
 
@@ -159,7 +160,7 @@ def _rest(guesses: Mapping[str, _Guess], roles: _Roles) -> list[str]:
     if not ids:
         lines.append("# No column looks like an id: give one the role id.")
     lines.append("columns:")
-    for name in known:
+    for name in _in_order(known, ids):
         guess = guesses[name]
         if guess.type is None:
             lines.append(f"  # {_quoted(name)} has a type that cannot be used")
@@ -170,6 +171,12 @@ def _rest(guesses: Mapping[str, _Guess], roles: _Roles) -> list[str]:
     if len(known) < len(guesses):
         lines.append(f"  # {len(guesses) - len(known)} columns have names that cannot be used")
     return lines
+
+
+def _in_order(columns: Sequence[str], ids: Sequence[str]) -> list[str]:
+    """The columns as the table has them, and those of the id in their own order: it is part of an id."""
+    parts = iter(dict.fromkeys(ids))
+    return [next(parts) if name in ids else name for name in columns]
 
 
 def _id_among(names: list[str]) -> tuple[str, ...]:

@@ -7,12 +7,25 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from coterie.data import VerticalFrame, laid
+from coterie.data import NOT_NUMERIC, VerticalFrame, laid
 from coterie.learn.chosen import place_of, shape_of
 from coterie.learn.component import FrameShape, PlanContext
 from coterie.learn.errors import COLUMN_EXISTS, COLUMN_NOT_THERE
 
-__all__ = ["NothingLearnt", "bound_after", "check_new", "check_places", "names_of", "owned", "relaid"]
+__all__ = [
+    "NothingLearnt",
+    "bound_after",
+    "check_new",
+    "check_numbers",
+    "check_places",
+    "declared_texts",
+    "names_of",
+    "owned",
+    "relaid",
+]
+
+TEXTS = ("text", "category")
+"""Declared types of columns whose values are texts."""
 
 
 class NothingLearnt(BaseModel):
@@ -41,6 +54,27 @@ def check_places(context: PlanContext, places: Iterable[str], *, label: bool = F
     for place in places:
         if place not in known:
             raise COLUMN_NOT_THERE(f"'{place}'", step=context.step)
+
+
+def declared_texts(context: PlanContext) -> frozenset[str]:
+    """Features of the job, as ``party.column``, that their datasets declare as texts."""
+    return frozenset(
+        f"{owner}.{name}"
+        for owner, names in context.columns.items()
+        for name in names
+        if context.types.get(owner, {}).get(name) in TEXTS
+    )
+
+
+def check_numbers(context: PlanContext, places: Iterable[str]) -> None:
+    """Refuse columns that are known to hold texts while a job is planned: others are found when it runs.
+
+    Errors: CT-3001 without aligned rows; CT-1433.
+    """
+    texts = shape_of(context, "all").texts
+    for place in places:
+        if place in texts:
+            raise NOT_NUMERIC(f"column '{place}'", step=context.step)
 
 
 def check_new(context: PlanContext, places: Iterable[str], dropped: Iterable[str] = ()) -> None:

@@ -111,6 +111,9 @@ class FrameShape:
     apart: tuple[str, ...] = ()
     """Columns, as ``party.column``, that their owners have beside the features: row weights of ``sample``.
     They are used where a step names them, and nowhere else."""
+    texts: frozenset[str] = frozenset()
+    """Features, as ``party.column``, that are known to hold texts: their dataset declares it, and no step
+    before has made something else of them."""
     hidden: HiddenShape | None = None
     """Where nobody knows which rows are common; only components that say so take such a frame."""
     horizontal: Mapping[str, int] | None = None
@@ -122,6 +125,11 @@ class FrameShape:
     def width(self) -> int:
         """Number of features of all parties together."""
         return sum(len(names) for names in self.columns.values())
+
+    @property
+    def places(self) -> frozenset[str]:
+        """All features, as ``party.column``."""
+        return frozenset(f"{owner}.{name}" for owner, names in self.columns.items() for name in names)
 
     @property
     def common_rows(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -86,7 +86,8 @@ class Transform(Component[P], Repeats, Generic[P, S]):
             raise FRAME_MISSING("'all'", step=context.step)
         self.check(context, params)
         for name, shape in context.frames.items():
-            context.frames[name] = self.shape(shape, params)
+            after = self.shape(shape, params)
+            context.frames[name] = replace(after, texts=after.texts & after.places)
         rows = context.frames["all"].rows
         memory, disk = table_needs(rows, context.widest * len(context.frames))
         return StepPlan(

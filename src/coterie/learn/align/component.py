@@ -25,6 +25,7 @@ from coterie.learn.component import (
 )
 from coterie.learn.errors import TOO_FEW_COMMON, TOO_MANY_PARTIES
 from coterie.learn.keys import common_rows
+from coterie.learn.places import declared_texts
 
 from .frames import frame_of, left_of
 from .method import method_of, rows_by_party
@@ -59,7 +60,7 @@ class Align(Component[AlignParams]):
     holder's rows among empty ones, with shares of membership and of the other party's columns.
 
     Errors: CT-3010 for more than five parties in engine ``mpc``, CT-3011 for fewer than two common rows,
-    CT-2024, CT-3220, CT-3222 to CT-3224; of hidden rows CT-3012, CT-3210, CT-3213 to CT-3215.
+    CT-2024, CT-3220, CT-3222 to CT-3224, CT-3229; of hidden rows CT-3012, CT-3210, CT-3213 to CT-3215.
     """
 
     name: ClassVar[str] = "align"
@@ -83,7 +84,9 @@ class Align(Component[AlignParams]):
             raise TOO_MANY_PARTIES(f"{len(parties)} parties: {', '.join(parties)}", step=context.step)
         common, left = min(context.dataset_rows[party] for party in parties), left_of(context, params)
         rows = most_rows(context, params, left)
-        shape = FrameShape(rows, dict(context.columns), context.label_holder, context.label)
+        shape = FrameShape(
+            rows, dict(context.columns), context.label_holder, context.label, texts=declared_texts(context)
+        )
         if left is not None or context.repeated_ids:
             shape = replace(shape, common=min(common, rows))
         context.frames["all"] = shape

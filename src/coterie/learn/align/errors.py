@@ -8,6 +8,7 @@ __all__ = [
     "LIST_GRANTED",
     "NOT_NUMBERS",
     "NUMBER_TOO_OPEN",
+    "ROWS_TOO_FEW",
     "ROWS_UNBOUNDED",
     "TOO_FEW_HIDDEN",
     "TOO_MANY_ROWS",
@@ -55,6 +56,12 @@ COUNTS_INVALID = define(
     PeerMisbehaved,
     "A peer told of its common ids how many rows they have, and it cannot be so",
     "Ask the peer's operator: an honest node never does this.",
+)
+ROWS_TOO_FEW = define(
+    "CT-3229",
+    BadInput,
+    "The step allows fewer rows than the agreement asks for",
+    "Give a higher `most_rows`, or leave it out.",
 )
 TOO_MANY_ROWS = define(
     "CT-3224",

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from coterie.data import Dataset
 from coterie.learn.component import PlanContext, Reveal, RunContext
 
-from .errors import COUNTS_INVALID, ROWS_UNBOUNDED, TOO_MANY_ROWS
+from .errors import COUNTS_INVALID, ROWS_TOO_FEW, ROWS_UNBOUNDED, TOO_MANY_ROWS
 from .params import AlignParams
 
 __all__ = ["Combined", "combined", "counts_plan", "most_rows", "own_counts", "rows_of_ids"]
@@ -41,8 +41,11 @@ def most_rows(context: PlanContext, params: AlignParams, left: str | None) -> in
 
     :param left: the party whose other rows follow those of the common ids.
 
-    Errors: CT-3222.
+    Errors: CT-3222; CT-3229 for fewer than must be common.
     """
+    if params.most_rows is not None and params.most_rows < context.min_rows:
+        detail = f"`most_rows` is {params.most_rows:,}, and {context.min_rows:,} rows must be common"
+        raise ROWS_TOO_FEW(detail, step=context.step)
     ids, repeated = context.dataset_rows, context.repeated_ids
     if len(repeated) > 1 and params.most_rows is None:
         raise ROWS_UNBOUNDED(", ".join(repeated), step=context.step)

@@ -80,7 +80,7 @@ class Woe(Transform[WoeParams, Bins]):
         return frame.with_columns(columns())
 
     def shape(self, shape: FrameShape, params: WoeParams) -> FrameShape:
-        return replace(shape, bound=params.clip)
+        return replace(shape, bound=params.clip, texts=shape.texts & frozenset(params.keep))
 
 
 def weights(frame: VerticalFrame, bins: ColumnBins, params: WoeParams) -> NDArray[np.float64]:

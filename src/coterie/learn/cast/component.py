@@ -66,7 +66,7 @@ class Cast(Transform[CastParams, NothingLearnt]):
 
     def shape(self, shape: FrameShape, params: CastParams) -> FrameShape:
         columns = {owner: _features(names, owner, params) for owner, names in shape.columns.items()}
-        return replace(shape, columns=columns, bound=None)
+        return replace(shape, columns=columns, bound=None, texts=shape.texts - frozenset(params.columns))
 
 
 def _names(place: str, params: CastParams) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from coterie.data import VerticalFrame
 from coterie.learn.component import Engine, FrameShape, PlanContext, RunContext, Statement
-from coterie.learn.places import check_places
+from coterie.learn.places import check_numbers, check_places
 from coterie.learn.transform import Transform
 
 from .clear import Clipper, clipped, fit, is_number
@@ -40,7 +40,9 @@ class Clip(Transform[ClipParams, Clipper]):
     statement: ClassVar[Statement] = STATEMENT
 
     def check(self, context: PlanContext, params: ClipParams) -> None:
-        check_places(context, (*(params.columns or ()), *sorted(params.each)))
+        named = (*(params.columns or ()), *sorted(params.each))
+        check_places(context, named)
+        check_numbers(context, named)
 
     def learn(self, training: VerticalFrame, params: ClipParams, context: RunContext) -> Clipper:  # noqa: ARG002
         owner, found = training.owner, {}

@@ -64,7 +64,7 @@ class Derive(Transform[DeriveParams, NothingLearnt]):
 
     def shape(self, shape: FrameShape, params: DeriveParams) -> FrameShape:
         columns = {owner: _features(names, owner, params) for owner, names in shape.columns.items()}
-        return replace(shape, columns=columns, bound=None)
+        return replace(shape, columns=columns, bound=None, texts=shape.texts - frozenset(params.columns))
 
 
 def _features(names: tuple[str, ...], owner: str, params: DeriveParams) -> tuple[str, ...]:

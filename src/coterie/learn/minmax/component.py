@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coterie.data import VerticalFrame
+from coterie.learn.chosen import shape_of
 from coterie.learn.component import Engine, FrameShape, PlanContext, RunContext, Statement
-from coterie.learn.places import bound_after, check_places
+from coterie.learn.places import bound_after, check_numbers, check_places
 from coterie.learn.transform import Transform
 
 from .clear import Ranges, applied, fit
@@ -41,6 +42,8 @@ class Minmax(Transform[MinmaxParams, Ranges]):
 
     def check(self, context: PlanContext, params: MinmaxParams) -> None:
         check_places(context, params.columns or ())
+        for owner, names in shape_of(context, "all").columns.items():
+            check_numbers(context, [f"{owner}.{name}" for name in _scaled(names, owner, params)])
 
     def learn(self, training: VerticalFrame, params: MinmaxParams, context: RunContext) -> Ranges:  # noqa: ARG002
         own = _scaled(training.columns[training.owner], training.owner, params)

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coterie.data import VerticalFrame
-from coterie.learn.component import Engine, FrameShape, RunContext, Statement
+from coterie.learn.chosen import shape_of
+from coterie.learn.component import Engine, FrameShape, PlanContext, RunContext, Statement
+from coterie.learn.places import check_numbers
 from coterie.learn.transform import Transform
 
 from .clear import Standardizer, fit
@@ -36,6 +38,9 @@ class Standardize(Transform[StandardizeParams, Standardizer]):
     State: ClassVar = Standardizer
     engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
     statement: ClassVar[Statement] = STATEMENT
+
+    def check(self, context: PlanContext, params: StandardizeParams) -> None:
+        check_numbers(context, sorted(shape_of(context, "all").places - frozenset(params.keep)))
 
     def learn(
         self,
