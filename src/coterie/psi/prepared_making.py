@@ -30,7 +30,7 @@ from coterie.psi.prepared_table import (
     bucket_bytes,
     table_tag_bytes,
 )
-from coterie.psi.rows import Progress, chunks
+from coterie.psi.rows import Progress, chunks, gathered
 
 RUN_ROWS = 1 << 20
 """Ids of a run, at most: some 64 MB of work at a time, and ten seconds at most that a crash can cost."""
@@ -152,7 +152,7 @@ def _make_run(
         tell(end)
     with Draft(path) as draft:
         draft.write(digest)
-        draft.write(tags[sort_tags(tags)].data)
+        draft.write(gathered(tags, sort_tags(tags)).data)
         draft.publish()
 
 
@@ -167,7 +167,7 @@ def _merge(runs: list[Path], width: int, bucket: int, target: Path) -> tuple[int
         for first, last in _ranges(cuts.sum(axis=0)):
             parts = [_read(run, width, cut[first], cut[last]) for run, cut in zip(runs, cuts, strict=True)]
             together = np.concatenate(parts)
-            together = together[sort_tags(together)]
+            together = gathered(together, sort_tags(together))
             fresh = np.ones(len(together), dtype=bool)
             fresh[1:] = (together[1:] != together[:-1]).any(axis=1)
             together = together[fresh]

@@ -13,7 +13,7 @@ from coterie.psi.errors import BAD_CALL, DUPLICATE_IDS, NO_ROWS
 from coterie.psi.statement import HASH_BYTES, ITEM_BYTES
 
 CHUNK = 8192
-"""Rows of a message: some 0.1 s of work, so that progress is seen and the network is never idle for long."""
+"""Rows of a message: 0.1 s of work or less, so that progress is seen and the network is never idle for long."""
 
 MAX_ROWS = 1 << 40
 """Above it a row count is an error, and a tag would be longer than 16 bytes with some peer."""
@@ -42,7 +42,7 @@ def permutation(rows: int, random: RandomBytes) -> NDArray[np.int64]:
     below rows^2 / 2^129.
     """
     keys = np.frombuffer(random(16 * rows), dtype="<u8").reshape(2, rows)
-    return np.lexsort(keys).astype(np.int64, copy=False)
+    return sort_tags(np.ascontiguousarray(keys[::-1].T.astype(">u8")).view(np.uint8))
 
 
 def gathered(values: NDArray[np.uint8], order: NDArray[np.int64]) -> NDArray[np.uint8]:
