@@ -13,7 +13,7 @@ from coterie.psi.errors import BAD_CALL, DUPLICATE_IDS, NO_ROWS
 from coterie.psi.statement import HASH_BYTES, ITEM_BYTES
 
 CHUNK = 8192
-"""Rows of a message: 0.1 s of work or less, so that progress is seen and the network is never idle for long."""
+"""Rows of a message: 0.1 s of work or less, so that progress is seen and the network is never idle long."""
 
 MAX_ROWS = 1 << 40
 """Above it a row count is an error, and a tag would be longer than 16 bytes with some peer."""
