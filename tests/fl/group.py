@@ -120,7 +120,7 @@ class Play:
             try:
                 answers[name] = self.clients[name].receive(came)
             except CoterieError as error:
-                self.errors[name] = error
+                self.errors.setdefault(name, error)
         return answers
 
     def expected(self, survivors: Collection[str]) -> NDArray[np.float64]:

@@ -165,7 +165,7 @@ class Liar(Coordinator):
         answers = super().advance()
         if not self.due:
             total = bytearray(answers["d"])
-            total[-1] ^= 64
+            total[8] ^= 64
             answers["d"] = bytes(total)
         return answers
 

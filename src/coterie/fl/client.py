@@ -20,7 +20,7 @@ from coterie.fl.errors import (
     NOT_TWICE,
     TOO_FEW,
 )
-from coterie.fl.fixed import Ring, zero_bits
+from coterie.fl.fixed import Ring, with_count
 from coterie.fl.graph import neighbours
 from coterie.fl.masking import RandomBytes
 from coterie.fl.messages import (
@@ -80,7 +80,8 @@ class Client:
         self._session, self._sign, self._random = session, sign, random
         self._group_key = group_key
         self._place = session.roster.places[me]
-        self._values: Ring = session.form.encode(values, len(session.roster), hidden=session.hidden)
+        most, form = len(session.roster), session.form
+        self._values: Ring = with_count(form.encode(values, most), form.bits, most)
         self._own_seed, self._key_seed = random(SEED), random(SEED)
         self._coin = random(COIN)
         self._sealing = X25519PrivateKey.from_private_bytes(random(32))
@@ -307,17 +308,13 @@ class Client:
         if self._group_key is not None:
             seed = masking.group_seed(self._sharers, self._group_key)
             total = masking.without_group(total, bits, seed, len(self._survivors))
+        total, number = total[: session.count], total[session.count :]
+        most = len(session.roster)
+        if not np.array_equal(number, with_count(total[:0], bits, most, len(self._survivors))):
+            raise NOT_A_SUM("it is not of as many contributors as there are")
         self._history = extended(self._said, "total", data)
-        self._result = session.form.decode(total, len(session.roster), hidden=session.hidden)
-        if session.hidden:
-            self._check_zeros(total)
+        self._result = session.form.decode(total, most)
         self._forget()
-
-    def _check_zeros(self, total: Ring) -> None:
-        lowest = total[:, 0] if total.ndim == 2 else total
-        if (lowest & lowest.dtype.type((1 << zero_bits(len(self._session.roster))) - 1)).any():
-            self._history = self._result = None
-            raise NOT_A_SUM("bits that are zero in all values are not in their total")
 
     def _forget(self) -> None:
         """Secrets are of no use any more."""

@@ -195,6 +195,7 @@ class Coordinator:
         survivors = set(self._survivors)
         for at, owner in enumerate(asked):
             if at in lacking:
+                self._doubts.setdefault(owner, []).append(place)
                 continue
             share = message.take(SEED)
             what = "own" if owner in survivors else "key"

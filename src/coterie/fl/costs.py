@@ -14,7 +14,7 @@ from coterie.fl.messages import (
     shares_size,
     signatures_size,
 )
-from coterie.fl.session import DIGEST, SIGNATURE, bitmap_bytes
+from coterie.fl.session import DIGEST, SIGNATURE, bitmap_bytes, payload_of
 
 RUN_KEY = 32
 """Bytes of the key by which a contributor signs in a run."""
@@ -38,7 +38,7 @@ class Sizes:
     @classmethod
     def of(cls, contributors: int, values: int, form: Fixed) -> Sizes:
         """For so many contributors and values."""
-        payload = 1 + values * form.bits // 8
+        payload = 1 + payload_of(values, form)
         return cls(
             (
                 HEADER,

@@ -4,8 +4,8 @@ A contributor's value x stands as the whole number nearest to ``x * 2^frac``. Su
 exact: the total of n contributors differs from the real one by at most ``n * 2^-(frac + 1)``, whoever adds,
 in whatever order. No value is clipped: what the ring might not hold is refused.
 
-Where the total is hidden from the coordinator (see ``masking.py``), all numbers are multiples of a power of
-two, at least the greatest that divides any number of contributors: these low bits are lost to values.
+All numbers are multiples of a power of two, at least the greatest that divides any number of contributors:
+these low bits are lost to values, and let a total be hidden from the coordinator (see ``masking.py``).
 """
 
 from __future__ import annotations
@@ -45,15 +45,12 @@ class Fixed:
         if self.bits not in WIDTHS or not 0 <= self.frac <= min(64, self.bits - 8):
             raise BAD_CALL(f"a format of {self.bits} bits, {self.frac} of them fractional")
 
-    def limit(self, most: int, *, hidden: bool = True) -> float:
+    def limit(self, most: int) -> float:
         """The largest absolute value of one contributor, of up to ``most``.
-
-        :param hidden: whether the total is hidden from the coordinator, which takes a few bits.
 
         Errors: CT-2403 where so many contributors leave no room for values.
         """
-        zeros = zero_bits(most) if hidden else 0
-        whole = ((1 << (self.bits - 1 - zeros)) - 1) // most
+        whole = ((1 << (self.bits - 1 - zero_bits(most))) - 1) // most
         if whole < 1:
             raise BAD_CALL(f"{most} contributors in {self.bits} bits")
         # Rounded down to a double, so that what is within it is within the whole number.
@@ -64,15 +61,15 @@ class Fixed:
         """How far a total is from the real one at most, before it is rounded to a double."""
         return float(np.ldexp(float(contributors), -self.frac - 1))
 
-    def encode(self, values: NDArray[np.float64], most: int, *, hidden: bool = True) -> Ring:
+    def encode(self, values: NDArray[np.float64], most: int) -> Ring:
         """Values of shape (n,) as elements of the ring.
 
         Errors: CT-2401 for NaN and infinities, CT-2402 for what is beyond :meth:`limit`.
         """
         if values.ndim != 1 or values.dtype != np.float64:
             raise BAD_CALL(f"values of shape {values.shape} and type {values.dtype}")
-        self._check(values, self.limit(most, hidden=hidden))
-        zeros = zero_bits(most) if hidden else 0
+        self._check(values, self.limit(most))
+        zeros = zero_bits(most)
         scaled = (np.abs(values) if self.bits == 128 else values) * 2.0**self.frac
         np.rint(scaled, out=scaled)
         if self.bits == 128:
@@ -88,9 +85,9 @@ class Fixed:
         words: NDArray[np.uint64] = np.frombuffer(data, dtype=np.uint64)
         return words.reshape(-1, 2) if self.bits == 128 else words
 
-    def decode(self, total: Ring, most: int, *, hidden: bool = True) -> NDArray[np.float64]:
+    def decode(self, total: Ring, most: int) -> NDArray[np.float64]:
         """The numbers that elements of the ring stand for: doubles, within one unit in the last place."""
-        zeros = zero_bits(most) if hidden else 0
+        zeros = zero_bits(most)
         if self.bits == 128:
             wide = total.view(np.uint64)
             low, high = wide[:, 0], wide[:, 1]
@@ -112,6 +109,21 @@ class Fixed:
             raise NOT_A_NUMBER(f"value {int(np.argmin(finite))} of {len(values)}")
         first = int(np.argmax(np.abs(values) > limit))
         raise OUT_OF_RANGE(f"value {first} of {len(values)}: the largest that may be is {limit:g}")
+
+
+def count_elements(bits: int) -> int:
+    """How many elements say how many contribute: 64 bits at least."""
+    return max(1, 64 // bits)
+
+
+def with_count(values: Ring, bits: int, most: int, contributors: int = 1) -> Ring:
+    """Values with the number of contributors behind them, one before they are summed.
+
+    Where masks do not cancel the total has another number there, but for a probability near 2^-64.
+    """
+    number = np.zeros((count_elements(bits), *values.shape[1:]), dtype=values.dtype)
+    number.reshape(len(number), -1)[:, 0] = contributors << zero_bits(most)
+    return np.concatenate([values, number])
 
 
 EXACT = Fixed(bits=128, frac=64)

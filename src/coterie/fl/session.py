@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from coterie.crypto import signed_bytes
 from coterie.fl.errors import BAD_CALL
-from coterie.fl.fixed import Fixed
+from coterie.fl.fixed import Fixed, count_elements
 from coterie.fl.rules import Rules
 
 DIGEST = 32
@@ -106,7 +106,7 @@ class Session:
             raise BAD_CALL(f"sum {self.number} of {self.count} values")
         if len(self.history) != DIGEST:
             raise BAD_CALL("a history that is no digest")
-        self.form.limit(self.rules.contributors, hidden=self.hidden)
+        self.form.limit(self.rules.contributors)
 
     @cached_property
     def digest(self) -> bytes:
@@ -126,7 +126,12 @@ class Session:
     @property
     def payload(self) -> int:
         """Bytes of a contributor's masked values."""
-        return self.count * self.form.bits // 8
+        return payload_of(self.count, self.form)
+
+
+def payload_of(count: int, form: Fixed) -> int:
+    """Bytes of so many masked values, and of the number of contributors behind them."""
+    return (count + count_elements(form.bits)) * form.bits // 8
 
 
 def extended(digest: bytes, what: str, data: bytes) -> bytes:

@@ -39,7 +39,7 @@ def statement(rules: Rules, *, hidden: bool, contributes: bool) -> ProtocolState
         learns += ", and so does the coordinator"
     return ProtocolStatement(
         protocol="sums under pairwise and own masks (Bonawitz et al. 2017; Bell et al. 2020)",
-        adversary="malicious against what values are; a wrong total is not always noticed",
+        adversary="malicious, for what is learnt of values; a total may be wrong unnoticed",
         threshold=f"the coordinator and up to {rules.colluding} of {count} contributors together",
         helper=None if contributes else "a coordinator that is trusted with no value",
         # X25519 and Ed25519, see psi/statement.py; AES-128 and 16-byte seeds are not the weakest part.
