@@ -268,5 +268,5 @@ class _Session:
 def _claim(values: Bytes, width: int) -> Bytes:
     """SHA-256 of what was not sent of the common rows' values, in their order."""
     digest = hashlib.sha256(_DIGEST_DOMAIN)
-    digest.update(np.ascontiguousarray(values[:, width:]))
+    digest.update(np.ascontiguousarray(values[:, width:]).data)
     return np.frombuffer(digest.digest(), dtype=np.uint8)
