@@ -1,13 +1,14 @@
 """Steps that change each owner's columns by what they learnt from that owner's training rows alone.
 
-Nothing is sent. What was learnt is kept by owner in ``context.models``, so that the same can be done to rows
+Nothing is sent; but in engine fl, where one owner's rows are at several parties, they learn from sums over
+all of these. What was learnt is kept by owner in ``context.models``, so that the same can be done to rows
 that come later: see :class:`Learnt`.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -23,9 +24,11 @@ from coterie.learn.component import (
     RunContext,
     Statement,
     StepPlan,
+    Total,
 )
 from coterie.learn.errors import FRAME_MISSING
 from coterie.learn.saving import Repeats
+from coterie.learn.summed import SUMS, planned_sums
 
 __all__ = ["Learnt", "Transform", "training_of"]
 
@@ -56,7 +59,11 @@ class Transform(Component[P], Repeats, Generic[P, S]):
 
     @abstractmethod
     def learn(self, training: VerticalFrame, params: P, context: RunContext) -> S:
-        """Learn from the training rows of one owner: ``training`` has that owner's columns alone."""
+        """Learn from the training rows of one owner: ``training`` has that owner's columns alone.
+
+        In engine fl these are the party's own rows, and what is learnt must be equal at all parties: it is
+        made of the sums that :meth:`totals` has named.
+        """
 
     @abstractmethod
     def transform(self, frame: VerticalFrame, params: P, state: S) -> VerticalFrame:
@@ -78,6 +85,11 @@ class Transform(Component[P], Repeats, Generic[P, S]):
         """The public facts of a frame after the step. By default they are what they were."""
         return shape
 
+    def totals(self, context: PlanContext, params: P) -> Sequence[Total]:  # noqa: ARG002
+        """The sums over all parties' rows that :meth:`learn` takes in engine fl. By default none: what is
+        learnt follows from the parameters then. Called before frames change."""
+        return ()
+
     def check(self, context: PlanContext, params: P) -> None:
         """Raise what is wrong with the parameters for these columns, before anything runs."""
 
@@ -85,6 +97,7 @@ class Transform(Component[P], Repeats, Generic[P, S]):
         if "all" not in context.frames:
             raise FRAME_MISSING("'all'", step=context.step)
         self.check(context, params)
+        totals = self.totals(context, params) if context.engine == "fl" else ()
         for name, shape in context.frames.items():
             after = self.shape(shape, params)
             context.frames[name] = replace(after, texts=after.texts & after.places)
@@ -96,7 +109,8 @@ class Transform(Component[P], Repeats, Generic[P, S]):
             params=params.model_dump(mode="json"),
             memory=memory + 6 * 8 * rows,
             disk=disk,
-            statement=self.statement,
+            statement=SUMS if totals else self.statement,
+            **(planned_sums(context, totals, at_most=any(one.fewer for one in totals)) if totals else {}),
         )
 
     def run(self, context: RunContext, params: P) -> None:
@@ -110,7 +124,8 @@ class Transform(Component[P], Repeats, Generic[P, S]):
                     changed = self.transform(frame.part(owner), params, states[owner])
                     context.frames[name] = frame.with_part(changed)
             except CoterieError as error:
-                raise error.at(party=owner, step=context.step) from None
+                party = context.me if context.engine == "fl" else owner
+                raise error.at(party=party, step=context.step) from None
         after = self.after(context, params, states)
         for name, frame in context.frames.items():
             context.frames[name] = frame.with_columns_of(after(context.planning.frames[name]))

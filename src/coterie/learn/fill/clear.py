@@ -15,7 +15,7 @@ from coterie.learn.errors import COLUMN_ALL_NULL, FILL_VALUE_UNFIT, NOT_FINITE
 from .errors import CATEGORY_TAKEN
 from .params import FillChoice, FillParams
 
-__all__ = ["Filler", "fit"]
+__all__ = ["Filler", "Value", "fit", "value_of"]
 
 OWN_CATEGORY = "missing"
 
@@ -62,16 +62,22 @@ def fit(table: pa.Table, columns: tuple[str, ...], params: FillParams, owner: st
     """
     return Filler(
         values={
-            name: _value(name, table.column(name), params.choice(f"{owner}.{name}"))
+            name: value_of(name, table.column(name), params.choice(f"{owner}.{name}"))
             for name in columns
             if f"{owner}.{name}" not in params.keep
         }
     )
 
 
-def _value(name: str, column: pa.ChunkedArray, choice: FillChoice) -> Value:
+def value_of(name: str, column: pa.ChunkedArray, choice: FillChoice, *, needed: bool = True) -> Value:
+    """What one column's missing values become.
+
+    :param needed: whether the column needs a value that is there; False for what the parameters alone say.
+
+    Errors: those of :func:`fit`.
+    """
     present = column.drop_null()
-    if not len(present):
+    if needed and not len(present):
         raise COLUMN_ALL_NULL(f"'{name}'")
     if pa.types.is_boolean(column.type):
         if choice.value is None:

@@ -2,6 +2,29 @@
 
 from coterie.learn.pooled.beside import enough_beside
 from coterie.learn.pooled.errors import FL_UNFIT, TOO_FEW_BESIDE
+from coterie.learn.pooled.quantiles import (
+    Grouped,
+    Quantiles,
+    grouped_values,
+    quantile_totals,
+    quantiles,
+)
+from coterie.learn.pooled.texts import frequent_texts, text_totals
 from coterie.learn.pooled.wide import DIGITS, WHOLE, Adding, wide_total
 
-__all__ = ["DIGITS", "FL_UNFIT", "TOO_FEW_BESIDE", "WHOLE", "Adding", "enough_beside", "wide_total"]
+__all__ = [
+    "DIGITS",
+    "FL_UNFIT",
+    "TOO_FEW_BESIDE",
+    "WHOLE",
+    "Adding",
+    "Grouped",
+    "Quantiles",
+    "enough_beside",
+    "frequent_texts",
+    "grouped_values",
+    "quantile_totals",
+    "quantiles",
+    "text_totals",
+    "wide_total",
+]

@@ -12,7 +12,7 @@ from coterie.learn.errors import CONSTANT_FEATURE, NOT_FINITE, NULLS_LEFT
 
 from .params import StandardizeParams
 
-__all__ = ["ColumnScale", "Standardizer", "fit"]
+__all__ = ["ColumnScale", "Standardizer", "check", "fit", "ranks"]
 
 Column = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class ColumnScale(BaseModel):
     def apply(self, values: Column, clip: float) -> Column:
         """(n,) in standard deviations from the mean, within [-clip, clip]."""
         if self.quantiles is not None:
-            values = _ranks(values, np.array(self.quantiles))
+            values = ranks(values, np.array(self.quantiles))
         with np.errstate(over="ignore"):  # what overflows is clipped
             return np.clip((values - self.mean) / self.deviation, -clip, clip)
 
@@ -49,7 +49,7 @@ class Standardizer(BaseModel):
 
         :raises CoterieError: CT-3027 for a null (NaN), CT-3028 for an infinity.
         """
-        _check(name, values)
+        check(name, values)
         return self.columns[name].apply(values, self.clip)
 
 
@@ -69,13 +69,13 @@ def fit(
 
 
 def _scale(name: str, values: Column, params: StandardizeParams) -> ColumnScale:
-    _check(name, values)
+    check(name, values)
     if values.min() == values.max():
         raise CONSTANT_FEATURE(f"'{name}'")
     quantiles = None
     if params.method == "quantile":
         knots = _quantiles(values, min(params.knots, len(values)))
-        values = _ranks(values, knots)
+        values = ranks(values, knots)
         quantiles = tuple(knots.tolist())
     mean, deviation = _moments(values)
     if not deviation > 0:
@@ -103,7 +103,7 @@ def _moments(values: Column) -> tuple[float, float]:
     return float(scaled.mean()) * largest, float(scaled.std()) * largest
 
 
-def _ranks(values: Column, quantiles: Column) -> Column:
+def ranks(values: Column, quantiles: Column) -> Column:
     """Rank in [0, 1] by linear interpolation between quantiles; between the lowest and the highest rank of a
     value that is several quantiles at once, the middle."""
     steps = np.linspace(0, 1, len(quantiles))
@@ -112,7 +112,7 @@ def _ranks(values: Column, quantiles: Column) -> Column:
     return np.asarray((low + 1.0 - high) / 2, dtype=np.float64)
 
 
-def _check(name: str, values: Column) -> None:
+def check(name: str, values: Column) -> None:
     if np.isnan(values).any():
         raise NULLS_LEFT(f"'{name}'")
     if not np.isfinite(values).all():

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from coterie.data import VerticalFrame
 from coterie.learn.chosen import shape_of
-from coterie.learn.component import Engine, FrameShape, PlanContext, RunContext, Statement
+from coterie.learn.component import EACH, Engine, FrameShape, PlanContext, RunContext, Statement, Total
 from coterie.learn.places import check_numbers
-from coterie.learn.transform import Transform
+from coterie.learn.transform import Transform, training_of
 
 from .clear import Standardizer, fit
+from .fl import pooled_fit, pooled_totals
 from .params import StandardizeParams
 from .statement import STATEMENT
 
@@ -26,17 +27,18 @@ class Standardize(Transform[StandardizeParams, Standardizer]):
     """Scales every feature to mean 0 and deviation 1 of the training rows, each at its owner.
 
     The scales are learnt from "train", or from "all" where the rows are not split, and used in every frame.
-    Values lie within ``clip`` afterwards, which later steps may rely on.
+    Values lie within ``clip`` afterwards, which later steps may rely on. In engine fl the scales are those of
+    all parties' rows, learnt from sums.
 
     Errors: CT-3001 without aligned rows, CT-3025 for a feature that does not vary, CT-3027 for missing
-    values, CT-3028, CT-1433 for text.
+    values, CT-3028, CT-1433 for text; in engine fl CT-3235.
     """
 
     name: ClassVar[str] = "standardize"
     summary: ClassVar[str] = "Scale every feature to mean 0 and deviation 1, each at its owner, and clip it."
     Parameters: ClassVar = StandardizeParams
     State: ClassVar = Standardizer
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
     statement: ClassVar[Statement] = STATEMENT
 
     def check(self, context: PlanContext, params: StandardizeParams) -> None:
@@ -46,10 +48,17 @@ class Standardize(Transform[StandardizeParams, Standardizer]):
         self,
         training: VerticalFrame,
         params: StandardizeParams,
-        context: RunContext,  # noqa: ARG002
+        context: RunContext,
     ) -> Standardizer:
         own = _scaled_columns(training, params)
+        if context.engine == "fl":
+            return pooled_fit(context, training_of(context.planning.frames), training, own, params)
         return fit(((name, training.matrix((name,))[:, 0]) for name in own), params)
+
+    def totals(self, context: PlanContext, params: StandardizeParams) -> Sequence[Total]:
+        shape: FrameShape = training_of(context.frames)
+        names = [name for name in shape.columns[EACH] if f"{EACH}.{name}" not in params.keep]
+        return pooled_totals(context, shape, len(names), params)
 
     def transform(
         self, frame: VerticalFrame, params: StandardizeParams, state: Standardizer

@@ -61,6 +61,28 @@ CHINESE = {
     "whether every logit and coefficient stayed in its range, in all passes together: one bit": (
         "全部迭代中对数几率与系数是否均在取值范围内（合计 1 比特）"
     ),
+    "the sum over all rows of each feature, or of its rank where values are replaced by ranks": (
+        "全部样本上各特征之和（以秩代值时为秩之和）"
+    ),
+    "the sum over all rows of the squared distance of each of these from its mean": (
+        "全部样本上上述各值与其均值之差的平方和"
+    ),
+    "the sum over all rows of each column's values, and how many there are; fewer missing or present ones of "
+    "a party than the smallest group are not told apart": (
+        "全部样本上各列取值之和及非缺失个数；某一方缺失或非缺失个数少于最小分组时不加区分"
+    ),
+    "how many of all rows have values of each column between powers of two, each party's in groups of no "
+    "fewer than the smallest group": (
+        "全部样本中各列取值落在各 2 的幂之间的样本数，各方样本先按不少于最小分组的组归并"
+    ),
+    "the same between finer and finer bounds, around the quantiles of each column": (
+        "同上，围绕各列分位数逐步细分区间"
+    ),
+    "by hash of texts that at least the smallest group of a party's rows has: how many parties have one, how "
+    "many rows, and sums of its digests": (
+        "按散列统计：某一方不少于最小分组的样本所具有的文本，有几方具有、共多少样本及其摘要之和"
+    ),
+    "the most frequent of these texts of each column": "各列中上述文本里最常见者",
     "the sum over all rows of each feature, of its square, and of the label and row weights; the number of "
     "rows with each label value where there are two": (
         "全部样本上各特征及其平方、标签与样本权重之和；标签为二值时各标签值的样本数"
