@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +41,16 @@ def terms_for(**changes: Any) -> Terms:
     return Terms.model_validate({**plain, **changes})
 
 
-def write_tables(folder: Path) -> dict[str, DatasetSpec]:
-    """CSV files; banks differ in what their people are like, and write their columns in other orders."""
+def write_tables(folder: Path, banks: Sequence[str] = BANKS) -> dict[str, DatasetSpec]:
+    """CSV files of three banks, which differ in what their people are like, and in the order of their columns."""
     chance, specs = np.random.default_rng(3), {}
-    for number, bank in enumerate(BANKS):
-        values = chance.normal(size=(ROWS[bank], 3)) + 0.4 * number
+    for number, (bank, rows) in enumerate(zip(banks, ROWS.values(), strict=True)):
+        values = chance.normal(size=(rows, 3)) + 0.4 * number
         odds = values @ np.array([1.2, -0.8, 0.5]) - 0.6
-        labels = chance.random(ROWS[bank]) < 1 / (1 + np.exp(-odds))
+        labels = chance.random(rows) < 1 / (1 + np.exp(-odds))
         order = [(number + place) % 3 for place in range(3)]
         lines = ["key,bad," + ",".join("abc"[place] for place in order)]
-        for row in range(ROWS[bank]):
+        for row in range(rows):
             told = ",".join(str(values[row, place]) for place in order)
             lines.append(f"{bank}-{row},{int(labels[row])},{told}")
         path = folder / f"{bank}.csv"

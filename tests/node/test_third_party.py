@@ -1,6 +1,7 @@
-"""Three parties and a hub as real daemons: a party that only receives results, and one that deals.
+"""Three parties and a hub as real daemons: a party that only receives results, and one that deals; and
+jobs of engine fl, of three parties with the same columns.
 
-The third party has a dataset of its own under the agreements, which these jobs do not use.
+The third party has a dataset of its own under the agreements, which the first jobs do not use.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pytest
 from coterie.ledger import verify
 from coterie.mpc import peek
 from coterie.node import AgreementView, JobView
+from tests.jobs import banks
 from tests.jobs.measures import of_all_rows
 
 from .conftest import BEHAVIOUR, COMMON, CUSTOMERS, JOB, TERMS, Daemon, ended, refused, write_tables
@@ -246,3 +248,97 @@ def test_a_receiver_must_be_a_party_that_receives_something(four: Four) -> None:
     with refused("CT-4025") as caught:
         four.lender.client.submit(four.job(agreement, steps="[align]"))
     assert caught.value.party == "telecom"
+
+
+LOANS = """\
+name: banks-{number}
+parties: [lender, payments, telecom]
+services: {services}
+datasets:
+  - {{name: loans, owner: lender, id: key, label: bad, columns: [a, b, c]}}
+  - {{name: loans, owner: payments, id: key, label: bad, columns: [c, b, a]}}
+  - {{name: loans, owner: telecom, id: key, label: bad, columns: [a, b, c]}}
+components: [{{name: stack}}, {{name: split}}, {{name: standardize}}, {{name: logistic}}, {{name: evaluate}}]
+engines: [fl]
+results:
+  - {{kind: coefficients, to: [lender, payments, telecom]}}
+  - {{kind: metrics, to: [{told}]}}
+min_rows: 50
+not_before: "2026-01-01T00:00:00Z"
+expires: "2096-01-01T00:00:00Z"
+max_runs: 10
+approval: {{lender: automatic, payments: automatic, telecom: automatic}}
+"""
+POOLED = """\
+name: score of three
+agreement: {agreement}
+engine: fl
+frame: horizontal
+datasets: {{lender: loans, payments: loans, telecom: loans}}
+steps: [stack, split, standardize, logistic, evaluate]
+"""
+NAMES = ("lender", "payments", "telecom")
+
+
+@pytest.fixture(scope="module")
+def lenders(four: Four, tmp_path_factory: pytest.TempPathFactory) -> Four:
+    """The three have loans, too."""
+    folder = tmp_path_factory.mktemp("loans")
+    for name, spec in banks.write_tables(folder, NAMES).items():
+        described = spec.model_dump_json(exclude={"source"}, exclude_defaults=True)
+        source = {"kind": "csv", "path": f"{name}.csv"}
+        four.daemons[name].client.add_dataset(json.dumps({**json.loads(described), "source": source}), folder)
+    return four
+
+
+def agreed(four: Four, services: str, told: str = "lender, payments, telecom") -> AgreementView:
+    """An agreement on loans that all three have signed."""
+    four.made += 1
+    text = LOANS.format(number=four.made, services=services, told=told)
+    draft = four.lender.client.draft_agreement(text)
+    four.lender.client.offer_agreement(draft.id)
+    signed = [four.daemons[name].client.sign_agreement(draft.id) for name in NAMES]
+    assert not signed[-1].missing
+    return signed[-1]
+
+
+@pytest.mark.parametrize("services", ["[hub]\ncoordinator: hub", "[]"])
+def test_parties_with_the_same_columns_learn_one_model(lenders: Four, tmp_path: Path, services: str) -> None:
+    """With a hub that adds up, and among themselves."""
+    everybody = (*NAMES, "hub") if "hub" in services else NAMES
+    job = lenders.lender.client.submit(POOLED.format(agreement=agreed(lenders, services).id))
+    done = lenders.lender.client.wait(job.id, timeout=60)
+    assert tuple(one.party for one in done.participants) == everybody
+    plan = lenders.telecom.client.plan(job.id).document
+    assert plan["coordinator"] == ("hub" if "hub" in services else "lender")
+    found = []
+    for name in NAMES:
+        lenders.daemons[name].client.wait(job.id, timeout=10)
+        found.append(results(lenders.daemons[name], job.id, tmp_path))
+    assert found[0] == found[1] == found[2]
+    assert set(json.loads(found[0]["coefficients"])["coefficients"]["each"]) == {"a", "b", "c"}
+    assert json.loads(found[0]["metrics"])["joint"]["auc"] > 0.75
+    for name in everybody:
+        client = lenders.daemons[name].client
+        for entry in client.ledger(kind="egress", job=job.id):
+            assert entry.body["step"] == "logistic" or entry.body["sent"] == entry.body["planned"]
+        told = {entry.body["what"] for entry in client.ledger(kind="reveal", job=job.id)}
+        assert any(one.startswith("rows of either label by bin") for one in told)
+        assert set(client.wait(job.id, timeout=10).countersigned_by) == {*everybody} - {name}
+
+
+def test_a_party_that_fails_ends_a_job_of_sums(lenders: Four) -> None:
+    job = lenders.lender.client.submit(POOLED.format(agreement=agreed(lenders, "[]").id))
+    worker = lenders.telecom.worker()
+    os.kill(worker, signal.SIGKILL)
+    for name in NAMES:
+        view = ended(lenders.daemons[name].client, job.id)
+        assert view.error is not None
+        assert (view.state, view.error.code, view.error.party) == ("failed", "CT-5060", "telecom")
+
+
+def test_who_learns_counts_must_be_granted_metrics(lenders: Four) -> None:
+    """All parties with data learn what is counted."""
+    with refused("CT-1632") as caught:
+        lenders.lender.client.submit(POOLED.format(agreement=agreed(lenders, "[]", told="lender").id))
+    assert "metrics to 'telecom'" in caught.value.detail
