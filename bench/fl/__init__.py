@@ -33,9 +33,10 @@ METHOD = """Sums of many clients' vectors of which nobody sees one, and what is 
   client, `secaggplus_mod`; a grid in one process in place of its network. Its default quantisation, which has
   the same step, 2^-18 (values within 8, rounded up or down by chance), and modulus 2^32; all weights 1. As
   many neighbours as ours on average, in a ring as it has them, and the same threshold. What cannot be equal:
-  it sends each number of 32 bits as 8 bytes; folds seeds to 32 bits, of which NumPy's Mersenne Twister makes
-  masks; has no signatures, no commitments and no agreement on who survived; and clients get no total in its
-  workflow. Not counted for it: making and reading its protobuf messages, which the note has, and the mean
+  in 32 bits it holds values up to 8, ours up to 1.28 of as many clients, as bits are left for hiding the
+  total; it sends each number of 32 bits as 8 bytes; folds seeds to 32 bits, of which NumPy's Mersenne Twister
+  makes masks; has no signatures, no commitments and no agreement on who survived; and clients get no total in
+  its workflow. Not counted for it: making and reading its protobuf messages, which the note has, and the mean
   that its strategy would take.
 - `clients_500`: so many clients with 100,000 values and 50 drop-outs; the note has the most memory that the
   process held.

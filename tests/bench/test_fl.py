@@ -13,7 +13,7 @@ from bench.fl.records import PLAIN, records_of
 from bench.fl.rows import part
 from bench.fl.side import Run
 from bench.fl.work import FLOWER, HIDDEN, OURS, WORKS, Sum
-from bench.vectors import values
+from bench.vectors import RANGE, values
 
 SMALL = Sum("small", 6, 50, 1, 18, (OURS, HIDDEN, FLOWER), once=(FLOWER,))
 
@@ -68,7 +68,7 @@ def test_flower_gets_as_many_neighbours_and_shares() -> None:
     assert flower_side.shares_of(large.neighbours) == 51
     assert flower_side.shares_of(40) == 41
     assert 2.0**-large.frac == 2 * flower_side.RANGE / flower_side.STEPS
-    large.form.encode(np.array([1.0, -1.0]), large.clients, hidden=True)
+    assert all(work.form.limit(work.clients) >= RANGE for work in WORKS)
     assert fl.works() == ["secure_sum_100x1e6", "clients_500", "glm_3_parties"]
 
 
