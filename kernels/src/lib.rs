@@ -52,6 +52,7 @@ mod ring;
 mod ristretto;
 mod rows;
 mod shamir;
+mod signatures;
 mod simd;
 mod spans;
 mod tags;
@@ -91,6 +92,7 @@ fn _kernels(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ring::register(module)?;
     ristretto::register(module)?;
     shamir::register(module)?;
+    signatures::register(module)?;
     tags::register(module)?;
     trig::register(module)?;
     voprf::register(module)?;

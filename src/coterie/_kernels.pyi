@@ -547,6 +547,14 @@ def forest_splits(
     left (-1 for none), and whether missing values do; (nodes, 2) the sums to the left.
     """
 
+# Signatures
+
+def ed25519_verify(keys: Bytes, messages: Bytes, signatures: Bytes) -> bool:
+    """Whether all of some Ed25519 signatures hold: keys (n, 32), messages of one length (n, m), (n, 64).
+
+    RFC 8032, with the factor 8 in the equation, all equations at once.
+    """
+
 # The field GF(2^128), modulo x^128 + x^7 + x^2 + x + 1
 #
 # An element is 16 bytes; bit i of the little-endian number belongs to x^i.

@@ -212,6 +212,7 @@ class Client:
         holders = sorted((*self._around, self._place))
         if len(holders) < rules.threshold:
             raise TOO_FEW(f"{len(self._around)} neighbours where {rules.threshold - 1} are needed")
+        self._check_keys()
         secrets_of = (self._own_seed, self._key_seed)
         shares = masking.share(secrets_of, holders, rules.threshold, self._random)
         commitments, sealed = [], []
@@ -222,18 +223,21 @@ class Client:
             if holder == self._place:
                 self._held[holder] = pair
             else:
-                self._check(holder)
                 secret = self._secret(self._sealing, self._keys[holder].sealing, holder)
                 self._sealed_with[holder] = secret
                 sealed.append(masking.seal(self._said, secret, self._place, holder, b"".join(pair)))
         self._due = Kind.SEALED
         return write(Kind.SHARES, *commitments, *sealed)
 
-    def _check(self, place: int) -> None:
-        keys = self._keys[place]
-        said = keys_message(self._session.digest, place, keys)
-        if not self._session.roster.signed(place, "keys", said, keys.signature):
-            raise BAD_SIGNATURE("its keys for this sum", party=self._name(place))
+    def _check_keys(self) -> None:
+        """Of neighbours: of others only that they are there matters, and what they sign later."""
+        digest, around = self._session.digest, {place: self._keys[place] for place in self._around}
+        forged = self._session.roster.forged(
+            "keys",
+            {place: (keys_message(digest, place, keys), keys.signature) for place, keys in around.items()},
+        )
+        if forged is not None:
+            raise BAD_SIGNATURE("its keys for this sum", party=self._name(forged))
 
     def _secret(self, own: X25519PrivateKey, public: bytes, place: int) -> bytes:
         secret = masking.agreed(own, public)
@@ -284,9 +288,10 @@ class Client:
             raise ALTERED("signatures of who is no survivor")
         if len(signers) < self._session.rules.agreeing:
             raise TOO_FEW(f"{len(signers)} agree on who is there, {self._session.rules.agreeing} are needed")
-        for place in signers[: self._session.rules.agreeing]:
-            if not roster.signed(place, "survivors", self._said, signatures[place]):
-                raise BAD_SIGNATURE("who is there, after all that was said", party=roster.names[place])
+        needed = {place: (self._said, signatures[place]) for place in signers[: self._session.rules.agreeing]}
+        forged = roster.forged("survivors", needed)
+        if forged is not None:
+            raise BAD_SIGNATURE("who is there, after all that was said", party=roster.names[forged])
         self._due = Kind.TOTAL
         return self._shares_of()
 

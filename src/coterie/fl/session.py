@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,6 +21,7 @@ import numpy as np
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from coterie._kernels import ed25519_verify
 from coterie.crypto import signed_bytes
 from coterie.fl.errors import BAD_CALL
 from coterie.fl.fixed import Fixed, count_elements
@@ -68,6 +69,25 @@ class Roster:
         except InvalidSignature:
             return False
         return True
+
+    def forged(self, what: str, signed: Mapping[int, tuple[bytes, bytes]]) -> int | None:
+        """The first place that has not signed what it is said to have, None where all have.
+
+        :param signed: message, of one length for all, and signature by place. All are checked at once, which
+            takes a fifth of the time.
+        """
+        if not signed:
+            return None
+        rows = (
+            b"".join(self.keys[place] for place in signed),
+            b"".join(to_sign(what, message) for message, _ in signed.values()),
+            b"".join(signature for _, signature in signed.values()),
+        )
+        arrays = (np.frombuffer(one, dtype=np.uint8).reshape(len(signed), -1) for one in rows)
+        if ed25519_verify(*arrays):
+            return None
+        wrong = (place for place, (said, by) in signed.items() if not self.signed(place, what, said, by))
+        return next(wrong, None)
 
 
 def to_sign(what: str, message: bytes) -> bytes:
