@@ -12,7 +12,7 @@ from typing import Any
 from bench.processes import free_ports
 from bench.shaper import Shaper
 from coterie.crypto import Identity, PublicIdentity
-from coterie.wire import LinkMesh, PeerAddress
+from coterie.wire import LinkMesh, Mesh, PeerAddress
 
 DEALER = "dealer"
 DEALER_WINDOW = 32 * 2**20
@@ -67,7 +67,7 @@ def mesh(spec: dict[str, Any], name: str) -> tuple[LinkMesh, socket.socket]:
     return links, listener
 
 
-def meet(links: LinkMesh, step: str) -> None:
+def meet(links: Mesh, step: str) -> None:
     """Return when everybody is here."""
     with links.step(step):
         for peer in links.peers:

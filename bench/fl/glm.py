@@ -91,7 +91,7 @@ def ours(size: Size) -> Run:
     for name, one in found.items():
         if one["sent"] > one["planned"]:
             raise RuntimeError(f"{name} sent {one['sent']} bytes, and had planned {one['planned']} at most")
-    coefficients, errors = _told(found[PARTIES[0]]["published"]["statistics"], size.columns)
+    coefficients, errors = told(found[PARTIES[0]]["published"]["statistics"], size.columns)
     return Run(
         OURS,
         max(one["seconds"] for one in found.values()),
@@ -104,7 +104,7 @@ def ours(size: Size) -> Run:
     )
 
 
-def _told(statistics: Mapping[str, Any], columns: int) -> tuple[list[float], list[float]]:
+def told(statistics: Mapping[str, Any], columns: int) -> tuple[list[float], list[float]]:
     """Coefficients and standard errors, intercept first, of the table that people read."""
     of = statistics["coefficients"][EACH]
     lines = [statistics["intercept"], *(of[f"x{index}"] for index in range(columns))]

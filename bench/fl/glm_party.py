@@ -19,7 +19,7 @@ from bench.participants import meet, mesh
 from coterie.data import VerticalFrame
 from coterie.learn import EACH, FrameShape, PlanContext, RunContext, StepPlan, serve, summing
 from coterie.learn.glm import Glm, GlmParams
-from coterie.wire import LinkMesh
+from coterie.wire import Mesh
 
 STEP, LABEL, HELPER = "glm", "label", "helper"
 PARTIES = ("east", "north", "west")
@@ -68,7 +68,7 @@ def frame(facts: PlanContext, name: str) -> VerticalFrame:
     )
 
 
-def train(spec: dict[str, Any], name: str, links: LinkMesh) -> dict[str, Any]:
+def train(spec: dict[str, Any], name: str, links: Mesh) -> dict[str, Any]:
     """Plan, load, train; what was measured."""
     component, plans = Glm(), planning(spec["rows"], spec["columns"])
     facts = planning(spec["rows"], spec["columns"])

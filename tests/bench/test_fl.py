@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
 from bench import fl
 from bench.fl import flower_side, glm, ours, ours_process, pooled
+from bench.fl.glm_party import HELPER, PARTIES, train
 from bench.fl.records import PLAIN, records_of
 from bench.fl.rows import part
 from bench.fl.side import Run
 from bench.fl.work import FLOWER, HIDDEN, OURS, WORKS, Sum
 from bench.vectors import RANGE, values
+from coterie.wire import local_meshes
 
 SMALL = Sum("small", 6, 50, 1, 18, (OURS, HIDDEN, FLOWER), once=(FLOWER,))
 
@@ -103,6 +106,21 @@ def test_the_pooled_sides_fit_the_same_model() -> None:
     np.testing.assert_allclose(first, second, rtol=0, atol=1e-8)
     assert len(errors) == 4
     assert none == []
+
+
+def test_three_parties_and_a_helper_fit_the_pooled_rows() -> None:
+    size = glm.Size(400, 3)
+    meshes = local_meshes((*PARTIES, HELPER))
+    with ThreadPoolExecutor(len(meshes)) as pool:
+        running = {name: pool.submit(train, asdict(size), name, mesh) for name, mesh in meshes.items()}
+        found = {name: one.result() for name, one in running.items()}
+    statistics = found[PARTIES[0]]["published"]["statistics"]
+    coefficients, errors = glm.told(statistics, size.columns)
+    expected, of_expected, _ = pooled.by_statsmodels(pooled.pooled(size.rows, size.columns, len(PARTIES)))
+    np.testing.assert_allclose(coefficients, expected, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(errors, of_expected, rtol=1e-6)
+    assert 0 < found[PARTIES[0]]["looks"] <= 8
+    assert all(0 < one["sent"] <= one["planned"] for one in found.values())
 
 
 def test_records_of_models_tell_how_far_they_are_apart() -> None:
