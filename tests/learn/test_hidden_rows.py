@@ -29,12 +29,13 @@ class Joining(Component[Params]):
         return StepPlan(context.step, self.name, {}, **hidden.messages(context, layout))
 
     def run(self, context: RunContext, params: Params) -> None:
-        hashes, values = np.empty((0, 32), np.uint8), np.empty((0, 0))
+        hashes, values = np.empty((0, 32), np.uint8), np.empty((0, 0), np.uint64)
         if context.computes:
             own = context.datasets[context.me]
             hashes = own.keyed_ids(context.id_key)
             names = context.planning.columns[context.me]
-            values = hidden.prepared(np.array([own.table[name].to_pylist() for name in names], float).T)
+            columns = np.array([own.table[name].to_pylist() for name in names], float).T
+            values = hidden.encoded(hidden.prepared(columns))
         found = hidden.joined(context, Layout.of(context.planning, "lender"), hashes, values)
         context.models[context.step] = found
 

@@ -53,6 +53,16 @@ def test_a_private_matrix_takes_part_like_any_array() -> None:
     assert np.abs(played.result("rest") - rest).max() < 1e-3
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_public_matrix_on_the_right_may_lie_either_way(order: Any) -> None:
+    matrix, x = np.asarray(np.arange(8.0).reshape(4, 2), order=order), np.array([1.0, -2.0, 3.0, 0.5])
+
+    def program(ctx: Context) -> None:
+        ctx.reveal(given(ctx, "x", 4, 4.0) @ matrix, ctx.parties, "product")
+
+    assert (twin(program, NAMES, {"x": x}).revealed["product"] == x @ matrix).all()
+
+
 def test_a_program_that_cannot_fit_is_refused_with_its_line() -> None:
     def program(ctx: Context) -> None:
         x = given(ctx, "x", 5, 2.0**30)

@@ -30,7 +30,18 @@ from coterie.learn.membership import common, differences, with_intersection
 from coterie.learn.secure import computed, needs_of, served, traced
 from coterie.mpc import Context, Inputs, Interval, Kept, Program, Tape, functions
 
-__all__ = ["CLIP", "FRAC", "Hidden", "Layout", "bin_keys", "joined", "messages", "prepared", "units"]
+__all__ = [
+    "CLIP",
+    "FRAC",
+    "Hidden",
+    "Layout",
+    "bin_keys",
+    "encoded",
+    "joined",
+    "messages",
+    "prepared",
+    "units",
+]
 
 CLIP = 4.0
 """Largest magnitude of a prepared value."""
@@ -86,15 +97,20 @@ def bin_keys(bins: int) -> NDArray[np.uint8]:
 
 def units(values: Floats) -> Floats:
     """(2, columns): mean and deviation in an owner's whole dataset, of known values; 1 for deviation 0."""
-    known = np.isfinite(values)
-    count = np.maximum(known.sum(axis=0), 1)
+    # One column after another, so that what is made of them takes no memory worth speaking of.
+    found = [_unit(values[:, column]) for column in range(values.shape[1])]
+    return np.array(found, np.float64).reshape(-1, 2).T
+
+
+def _unit(values: Floats) -> tuple[float, float]:
+    whole = values[np.isfinite(values)]
     # Powers of two change no digit, and keep the sums and squares of any numbers within range.
-    whole = np.where(known, values, 0.0)
-    _, power = np.frexp(np.abs(whole).max(axis=0, initial=0.0))
+    _, power = np.frexp(np.abs(whole).max(initial=0.0))
     whole = np.ldexp(whole, -power)
-    mean = whole.sum(axis=0) / count
-    deviation = np.ldexp(np.sqrt((np.where(known, whole - mean, 0.0) ** 2).sum(axis=0) / count), power)
-    return np.stack([np.ldexp(mean, power), np.where(deviation > 0, deviation, 1.0)])
+    count = max(len(whole), 1)
+    mean = whole.sum() / count
+    deviation = float(np.ldexp(np.sqrt(((whole - mean) ** 2).sum() / count), power))
+    return float(np.ldexp(mean, power)), deviation if deviation > 0 else 1.0
 
 
 def prepared(values: Floats, scale: Floats | None = None) -> Floats:
@@ -103,9 +119,18 @@ def prepared(values: Floats, scale: Floats | None = None) -> Floats:
     :param scale: the units of the whole dataset, where the values are of some of its rows alone.
     """
     mean, deviation = units(values) if scale is None else scale
+    made: Floats = values / 2
     # By halves: the difference of two numbers may be beyond the largest.
-    made: Floats = np.where(np.isfinite(values), values / 2 - mean / 2, 0.0) / deviation * 2
-    return made.clip(-CLIP, CLIP)
+    made -= mean / 2
+    made[~np.isfinite(values)] = 0.0
+    made /= deviation
+    made *= 2
+    return made.clip(-CLIP, CLIP, out=made)
+
+
+def encoded(values: Floats) -> Words:
+    """Prepared values in the ring."""
+    return np.rint(values * 2.0**FRAC).astype(np.int64).view(np.uint64)
 
 
 def messages(context: PlanContext, layout: Layout) -> dict[str, Any]:
@@ -115,11 +140,11 @@ def messages(context: PlanContext, layout: Layout) -> dict[str, Any]:
     )
 
 
-def joined(context: RunContext, layout: Layout, hashes: NDArray[np.uint8], values: Floats) -> Hidden | None:
+def joined(context: RunContext, layout: Layout, hashes: NDArray[np.uint8], numbers: Words) -> Hidden | None:
     """The rows of the two, at each of them; None at whoever does not compute, and has done its part.
 
     :param hashes: (n, 32) of the own dataset; (0, 32) at who has none.
-    :param values: (n, columns) prepared, of the other party; not looked at elsewhere.
+    :param numbers: (n, columns) prepared and encoded, of the other party; not looked at elsewhere.
     """
     program, tape = _program(layout), _tape(context.planning, layout)
     if served(program, tape, context) is not None:
@@ -132,9 +157,8 @@ def joined(context: RunContext, layout: Layout, hashes: NDArray[np.uint8], value
         )
         rows, own = taken.rows, _inputs(taken.strings, taken.numbers, receives=True)
     else:
-        encoded = np.rint(values * 2.0**FRAC).astype(np.int64).view(np.uint64)
         channel = context.mesh.to(layout.holder)
-        given = psi.circuit_send(channel, hashes, planned[layout.holder], encoded, progress=context.progress)
+        given = psi.circuit_send(channel, hashes, planned[layout.holder], numbers, progress=context.progress)
         own = _inputs(given.strings, given.numbers, receives=False)
     outputs = computed(program, tape, context, own)
     kept, enough = outputs.kept, bool(outputs.revealed.get(ENOUGH, True))

@@ -18,7 +18,7 @@ from coterie.learn.errors import IDS_REPEATED, TWO_PARTIES
 from coterie.psi import STATEMENT_HIDDEN
 
 from .errors import LIST_GRANTED, NOT_NUMBERS, NUMBER_TOO_OPEN, TOO_FEW_HIDDEN
-from .hidden import Layout, bin_keys, joined, messages, prepared, units
+from .hidden import Layout, bin_keys, encoded, joined, messages, prepared, units
 
 __all__ = [
     "check_hidden",
@@ -89,13 +89,13 @@ def plan_hidden(context: PlanContext) -> dict[str, Any]:
 def run_hidden(context: RunContext) -> None:
     """Errors: CT-3213, and those of the protocols."""
     planning, layout = context.planning, _layout(context.planning)
-    hashes, values, own = np.empty((0, 32), np.uint8), np.empty((0, 0)), None
+    hashes, numbers, own = np.empty((0, 32), np.uint8), np.empty((0, 0), np.uint64), None
     if context.computes:
         hashes = context.datasets[context.me].keyed_ids(context.id_key)
     if context.me == layout.other:
-        given = _columns(context, layout.other)
-        values, own = prepared(given), units(given)
-    found = joined(context, layout, hashes, values)
+        numbers, own = _columns(context, layout.other)
+    found = joined(context, layout, hashes, numbers)
+    del hashes, numbers
     if found is None:
         return
     if not found.enough:
@@ -167,15 +167,19 @@ def _layout(context: PlanContext) -> Layout:
     return Layout.of(context, context.label_holder, max(FEWEST, context.min_rows, context.min_group))
 
 
-def _columns(context: RunContext, owner: str) -> Floats:
-    """(rows, columns) of the owner's whole dataset, NaN where missing."""
+def _columns(context: RunContext, owner: str) -> tuple[NDArray[np.uint64], Floats]:
+    """(rows, columns) of the owner's whole dataset, prepared and in the ring, one after another; and (2,
+    columns), their units."""
     names = context.planning.columns[owner]
     rows = context.planning.dataset_rows[owner]
     table = context.datasets[owner].gather(np.arange(rows), context.scratch, names)
-    values = np.empty((rows, len(names)))
+    words, scales = np.empty((rows, len(names)), np.uint64), np.empty((2, len(names)))
     for place, name in enumerate(names):
         column = table[name]
         if pa.types.is_boolean(column.type):
             column = pc.cast(column, pa.int8())
-        values[:, place] = pc.cast(column, pa.float64(), safe=False).to_numpy()
-    return values
+        values = pc.cast(column, pa.float64(), safe=False).to_numpy().reshape(-1, 1)
+        scale = units(values)
+        words[:, place : place + 1] = encoded(prepared(values, scale))
+        scales[:, place] = scale[:, 0]
+    return words, scales
