@@ -42,7 +42,7 @@ def terms_for(**changes: Any) -> Terms:
 
 
 def write_tables(folder: Path, banks: Sequence[str] = BANKS) -> dict[str, DatasetSpec]:
-    """CSV files of three banks, which differ in what their people are like, and in the order of their columns."""
+    """CSV files of three banks, which differ in what their people are like, and in their columns' order."""
     chance, specs = np.random.default_rng(3), {}
     for number, (bank, rows) in enumerate(zip(banks, ROWS.values(), strict=True)):
         values = chance.normal(size=(rows, 3)) + 0.4 * number
