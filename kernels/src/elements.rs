@@ -20,7 +20,7 @@ use crate::ristretto::{Row, decode};
 const PIECE: usize = 128;
 
 /// 1/2 modulo the order of the group, which is an odd prime.
-static HALF: LazyLock<Scalar> = LazyLock::new(|| Scalar::from(2u8).invert());
+pub static HALF: LazyLock<Scalar> = LazyLock::new(|| Scalar::from(2u8).invert());
 
 /// Where elements come from.
 #[derive(Clone, Copy)]

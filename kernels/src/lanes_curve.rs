@@ -7,6 +7,9 @@ use std::arch::x86_64::*;
 
 use crate::lanes::{Field, LANES, lanes};
 
+/// A digit that stands for 0.
+pub const ZERO_DIGIT: u8 = 8;
+
 /// Digits of a scalar to the base 16.
 pub const DIGITS: usize = 64;
 
@@ -144,13 +147,7 @@ impl Point {
     #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
     pub fn times(self, digits: &Digits) -> Point {
         let table = self.table();
-        let identity = Point {
-            x: Field::zero(),
-            y: Field::one(),
-            z: Field::one(),
-            t: Field::zero(),
-        };
-        let mut sum = identity
+        let mut sum = Point::identity()
             .with(&chosen(&table, &digits[DIGITS - 1]))
             .without_t();
         for digit in digits[..DIGITS - 1].iter().rev() {
@@ -164,6 +161,42 @@ impl Point {
                 .without_t();
         }
         sum
+    }
+
+    /// The sum in each lane of points times the numbers that the first digits stand for; the rest stand for 0. All points
+    /// share the doublings.
+    #[inline(never)]
+    #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
+    pub fn weighted_sum(points: &[Point], digits: &[Digits], places: usize) -> Point {
+        let mut tables = Vec::with_capacity(points.len());
+        for point in points {
+            tables.push(point.table());
+        }
+        let mut sum = Point::identity();
+        for place in (0..places).rev() {
+            if place + 1 < places {
+                for _ in 0..3 {
+                    sum = sum.doubled().without_t();
+                }
+                sum = sum.doubled().point();
+            }
+            for (table, digits) in tables.iter().zip(digits) {
+                sum = sum.with(&chosen(table, &digits[place])).point();
+            }
+        }
+        sum
+    }
+
+    /// The point that changes nothing.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
+    pub fn identity() -> Point {
+        Point {
+            x: Field::zero(),
+            y: Field::one(),
+            z: Field::one(),
+            t: Field::zero(),
+        }
     }
 
     /// 1 to 8 times the point.

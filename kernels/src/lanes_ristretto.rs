@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use crate::elements::Piece;
 use crate::lanes::{Field, LANES, Mask, lanes, words};
-use crate::lanes_curve::{D, DIGITS, Point, Ratios, write_digits};
+use crate::lanes_curve::{D, DIGITS, Point, Ratios, ZERO_DIGIT, write_digits};
 use crate::lanes_roots::{SQRT_M1, inverse, root_of_ratio};
 use crate::ristretto::Row;
 
@@ -198,6 +198,49 @@ pub fn double_products(piece: Piece, halves: &[Scalar], out: &mut [Row]) -> Resu
     }
     encode_doubles(&products, out);
     Ok(())
+}
+
+/// Elements whose tables are held together, so that they share doublings: 160 KB.
+const HELD: usize = 128;
+
+/// Encodings of eight elements whose sum is that of all rows, each times its weight; or the first row that is no element.
+/// All of it is public: high digits that are 0 in all weights are left out.
+#[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
+pub fn weighted_sums(
+    weights: &[Scalar],
+    rows: &[Row],
+    half: &Scalar,
+) -> Result<[Row; LANES], usize> {
+    let mut total = Point::identity();
+    for (number, (weights, held)) in weights.chunks(HELD).zip(rows.chunks(HELD)).enumerate() {
+        let (mut points, mut digits) = (Vec::new(), Vec::new());
+        for first in (0..held.len()).step_by(BOTH) {
+            points.extend(begun(Piece::Encoded(held), first).map_err(|row| number * HELD + row)?);
+        }
+        for weights in weights.chunks(LANES) {
+            let mut group = [[ZERO_DIGIT; LANES]; DIGITS];
+            for (lane, weight) in weights.iter().enumerate() {
+                write_digits(weight.as_bytes(), lane, &mut group);
+            }
+            digits.push(group);
+        }
+        points.truncate(digits.len());
+        let zero = |place: &usize| {
+            digits
+                .iter()
+                .all(|group| group[*place] == [ZERO_DIGIT; LANES])
+        };
+        let unused = (0..DIGITS).rev().take_while(zero).count();
+        let sum = Point::weighted_sum(&points, &digits, DIGITS - unused);
+        total = total.sum(sum).point();
+    }
+    let mut digits = [[0; LANES]; DIGITS];
+    for lane in 0..LANES {
+        write_digits(half.as_bytes(), lane, &mut digits);
+    }
+    let mut out = [[0; 32]; LANES];
+    encode_doubles(&[total.times(&digits)], &mut out);
+    Ok(out)
 }
 
 /// Sixteen elements of a piece, or what is left of it and others that mean nothing.

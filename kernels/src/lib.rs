@@ -55,6 +55,7 @@ mod shamir;
 mod signatures;
 mod simd;
 mod spans;
+mod sums;
 mod tags;
 mod tiles;
 mod tree;

@@ -19,6 +19,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha512};
 
 use crate::arrays::{finished, fresh, refuse, rows_of};
+use crate::elements::Way;
 use crate::hashing::{WIDTH, bytes32};
 use crate::ristretto::{Row, decode, no_element, scalar_of};
 use crate::voprf::{OUTPUT, append, domain, hash_to_scalar};
@@ -86,11 +87,8 @@ fn weighted_sum(weights: &[Scalar], rows: &[Row]) -> Result<RistrettoPoint, usiz
         .zip(rows.par_chunks(SUMMED))
         .enumerate()
         .map(|(piece, (weights, rows))| {
-            let mut points = Vec::with_capacity(rows.len());
-            for (row, bytes) in rows.iter().enumerate() {
-                points.push(decode(bytes).ok_or(piece * SUMMED + row)?);
-            }
-            Ok(RistrettoPoint::vartime_multiscalar_mul(weights, points))
+            let sum = Way::best().weighted_sum(weights, rows);
+            sum.map_err(|row| piece * SUMMED + row)
         })
         .collect();
     Ok(parts?.into_iter().sum())
