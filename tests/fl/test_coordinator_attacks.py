@@ -77,7 +77,9 @@ def test_nobody_gives_both_the_mask_and_the_self_mask_of_one() -> None:
 def test_shares_are_given_once() -> None:
     play, given = to_survivors()
     signed = {k: _signature(play.clients[name], given[name]) for k, name in enumerate(NAMES)}
+    assert not play.clients["c000"].answered
     assert play.clients["c000"].receive(signatures(signed)) is not None
+    assert play.clients["c000"].answered
     with pytest.raises(CoterieError, match="CT-2415"):
         play.clients["c000"].receive(signatures(signed))
 

@@ -96,6 +96,7 @@ class Client:
         self._survivors: tuple[int, ...] = ()
         self._result: NDArray[np.float64] | None = None
         self._history: bytes | None = None
+        self._answered = False
 
     @property
     def result(self) -> NDArray[np.float64]:
@@ -103,6 +104,14 @@ class Client:
         if self._result is None:
             raise ENDED("no total is there")
         return self._result
+
+    @property
+    def answered(self) -> bool:
+        """Whether shares were given out that take masks off: the total may be known, though it is not here.
+
+        Who then gives the same values to a sum of other contributors shows what the two totals differ by.
+        """
+        return self._answered
 
     @property
     def survivors(self) -> tuple[str, ...]:
@@ -301,7 +310,7 @@ class Client:
         lacking = [at for at, place in enumerate(asked) if place not in self._held]
         survivors = set(self._survivors)
         shares = [self._held[place][0 if place in survivors else 1] for place in asked if place in self._held]
-        self._held = {}
+        self._held, self._answered = {}, True
         return listed(Kind.ANSWER, lacking, len(asked), *shares)
 
     def _take_total(self, message: Reader) -> None:
