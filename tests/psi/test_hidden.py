@@ -23,7 +23,7 @@ from tests.psi.pair import STEP, Recorder, Stream, ids, play
 
 # These change only when the protocol does: nodes with other ones do not understand each other.
 GOLDEN_RECEIVER = "78cba0287915df3f8ad69841f9a5e9b91e4de20924f08cd8e46cc12e7787b990"
-GOLDEN_SENDER = "e4b5693286399627d44c8f561eb24f25d0adc56031eea9db2744728c22f822d4"
+GOLDEN_SENDER = "25f0416fe3827a927b0697cb911fa82344e55a9da605a7a27e3491aaa862528c"
 
 Numbers = NDArray[np.uint64]
 
@@ -166,6 +166,22 @@ def test_the_receivers_view_is_uniform_whatever_is_common(
         counts = np.unpackbits(np.stack(views), axis=1).sum(axis=0)
         deviation = ((counts - len(runs) / 2) ** 2 / (len(runs) / 4)).sum()
         assert 1e-4 < stats.chi2.sf(deviation, len(counts)) < 1 - 1e-4
+
+
+def test_the_senders_draw_says_where_its_rows_are() -> None:
+    """So the receiver cannot have chosen it: it comes when the receiver has said all."""
+    run = Run(range(20), range(20))
+    assert [tag for tag, _ in run.b.sent][-2:] == ["psi/draw", "psi/table"]
+
+    class Altered(Recorder):
+        def send_array(self, tag: str, array: NDArray[np.uint8]) -> None:
+            super().send_array(tag, array ^ np.uint8(tag == "psi/draw"))
+
+    taken, given, _ = play(
+        lambda mesh: psi.circuit_receive(mesh.to("b"), ids(*range(20)), 20),
+        lambda mesh: psi.circuit_send(cast(Channel, Altered(mesh).to("a")), ids(*range(20)), 20),
+    )
+    assert not (taken.strings == given.strings).any()
 
 
 def test_a_canary_is_never_seen() -> None:

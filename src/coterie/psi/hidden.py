@@ -8,7 +8,9 @@ such a number i.
    F of anything.
 2. *Table.* S draws for each bin j a *string* r_j, and for each of its columns a number p_j: random words of
    64 bits. It sends an oblivious key-value store: for each row y and each i, with j the i-th bin of y, the
-   values r_j and y's numbers less p_j modulo 2^64, masked by F(y, i). Of strings some bits are compared.
+   values r_j and y's numbers less p_j modulo 2^64, masked by F(y, i). Of strings some bits are compared. Its
+   cells are hashes under a session that S draws as the last: else R could choose one in which rows that it
+   guesses have no store, and see by the run's end whether S has them.
 3. R looks up each of its rows: strings r'_j, and numbers. For empty bins it draws them.
 
 So in the bin of a common row r'_j = r_j, and R's number and p_j are shares of S's column there. In any other
@@ -157,7 +159,7 @@ def cost_hidden(receiver: int, sender: int, columns: int = 0) -> CostHidden:
     clock, cells = Clock(), _parts(columns) * okvs_cells(CHOICES * sender)
     clock.messages(("receiver", "sender", KEY_BYTES))
     count_oprf(clock, _METHOD, "receiver", "sender", receiver)
-    clock.messages(("sender", "receiver", CELL_BYTES * cells))
+    clock.messages(("sender", "receiver", SESSION_BYTES + CELL_BYTES * cells))
     return CostHidden(
         bins=bins(receiver),
         receiver_to_sender=clock.sent["receiver"]["sender"],
@@ -227,7 +229,8 @@ def circuit_receive(
     taken = vole.take(channel, okvs_cells(len(items)), random=random)
     values = oprf.receive(channel, items, taken, _session(key, "function"), random, malicious=False)
     step("receiving the table")
-    found = _looked_up(channel, items, values, CHOICES * peer_rows, columns, key)
+    draw = channel.recv_array("psi/draw", np.uint8, (SESSION_BYTES,)).tobytes()
+    found = _looked_up(channel, items, values, CHOICES * peer_rows, columns, key + draw)
     count = bins(len(hashes))
     # Also what stays in empty bins: nothing tells them apart.
     strings, numbers = _drawn(random, count, 1)[:, 0], _drawn(random, count, columns)
@@ -269,7 +272,10 @@ def circuit_send(
     # The string, what numbers are masked by, and what is left over of a cell: every bit of them is random. By
     # one that is always the same the receiver would know which of its rows are common.
     drawn = _drawn(random, count, 2 * _parts(columns))
-    _send_table(channel, *_told(function, hashes, given, drawn, key), random, key)
+    items, words = _told(function, hashes, given, drawn, key)
+    draw = random(SESSION_BYTES)
+    channel.send_array("psi/draw", np.frombuffer(draw, np.uint8))
+    _send_table(channel, items, words, random, key + draw)
     return Given(drawn[:, 0] & _low(count), drawn[:, 1 : 1 + columns].copy())
 
 
@@ -353,7 +359,9 @@ def _items(hashes: Bytes, which: NDArray[np.uint32]) -> Bytes:
 
 
 def _session(key: bytes, use: str) -> bytes:
-    """The session of one use of a store: the receiver has drawn the key for this run."""
+    """The session of one use of a store, of what was drawn for this run: by the receiver for its own store,
+    by both for the sender's.
+    """
     text = np.frombuffer(key + use.encode(), np.uint8)
     return _hashed(text[None], _SESSION).tobytes()[:SESSION_BYTES]
 
