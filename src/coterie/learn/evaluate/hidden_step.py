@@ -24,6 +24,8 @@ from .record import Step
 
 __all__ = ["HiddenCell", "HiddenEvaluation", "plan_hidden", "run_hidden"]
 
+_BYTES_PER_ROW = 700
+"""Beside what the tape counts, as measured: messages of one-hot vectors on their way."""
 KINDS: tuple[ResultKind, ...] = ("metrics", "report")
 STATEMENT = Statement(
     protocol="additive sharing in Z_2^64, products of shares and of the holder's columns, exact truncation, "
@@ -92,7 +94,7 @@ def plan_hidden(context: PlanContext, params: EvaluateParams) -> dict[str, Any]:
     bit = f"whether at least {task.group} common rows have either label: one bit"
     what = "measures of the model on all common rows, with a table by band"
     return needs | {
-        "memory": needs["memory"] + 4 * 8 * task.shape.rows * task.shape.width,
+        "memory": needs["memory"] + (_BYTES_PER_ROW + 4 * 8 * task.shape.width) * task.shape.rows,
         "reveals": (
             Reveal(bit, context.everybody, 1),
             *(Reveal(what, to, numbers, kind) for kind, to in results.items()),
