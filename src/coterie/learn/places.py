@@ -13,6 +13,7 @@ from coterie.learn.component import FrameShape, PlanContext
 from coterie.learn.errors import COLUMN_EXISTS, COLUMN_NOT_THERE
 
 __all__ = [
+    "TEXTS",
     "NothingLearnt",
     "bound_after",
     "check_new",

@@ -15,6 +15,7 @@ from coterie.data import HiddenRows, VerticalFrame, table_needs
 from coterie.errors import CoterieError
 from coterie.learn.component import FrameShape, HiddenShape, PlanContext, Reveal, RunContext, Statement
 from coterie.learn.errors import IDS_REPEATED, TWO_PARTIES
+from coterie.learn.places import TEXTS
 from coterie.psi import STATEMENT_HIDDEN
 
 from .errors import LIST_GRANTED, NOT_NUMBERS, NUMBER_TOO_OPEN, TOO_FEW_HIDDEN
@@ -34,7 +35,6 @@ PAIR = 2
 FEWEST = 2
 RATIO_BITS = 16
 """Between the ends of what a reciprocal on shares takes, the larger a power of two."""
-TEXTS = ("text", "category")
 _BYTES_PER_ROW = 80
 STATEMENT = Statement(
     protocol=f"{STATEMENT_HIDDEN.protocol}; strings compared on shares; the other party's columns come as "
