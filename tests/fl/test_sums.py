@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie.errors import CoterieError
-from coterie.fl import EXACT, Fixed, Rules
-from tests.fl.group import STAGES, Play, names_of, session_of
+from coterie.fl import EXACT, Coordinator, Fixed, Rules, cost
+from tests.fl.group import STAGES, Play, client_of, names_of, session_of
 
+T = TypeVar("T")
 FORMS = [Fixed(32, 8), Fixed(64, 24), EXACT]
 SPARSE = Rules.of(45, 36, 2)
 """Not all are neighbours."""
@@ -139,3 +145,31 @@ def test_three_give_what_the_pooled_sum_is_to_the_last_bit() -> None:
 def test_rules_that_cannot_hold_are_refused(count: int, minimum: int | None, colluding: int | None) -> None:
     with pytest.raises(CoterieError, match="CT-2404"):
         Rules.of(count, minimum, colluding)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_memory_is_at_most_what_was_foretold(form: Fixed) -> None:
+    """Of a contributor that coordinates: the most of both parts, at once."""
+    count = 50_000
+    session, names = session_of(3, count, form=form), names_of(3)
+    values, machine = np.ones(count), Coordinator(session)
+    peaks = []
+
+    def peak(call: Callable[[], T]) -> T:
+        tracemalloc.start()
+        try:
+            result = call()
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        return result
+
+    clients = {name: peak(partial(client_of, session, name, values)) for name in names}
+    messages: dict[str, bytes | None] = {name: one.start() for name, one in clients.items()}
+    while all(data is not None for data in messages.values()):
+        for name, data in messages.items():
+            peak(partial(machine.receive, name, data or b""))
+        answers = peak(machine.advance)
+        messages = {name: peak(partial(clients[name].receive, data)) for name, data in answers.items()}
+    memory = cost(names, "hub", count, form).memory
+    assert memory / 6 < max(peaks) < memory - 2 * session.payload

@@ -132,8 +132,8 @@ class Client:
         own = Keys(
             masking.raw(self._sealing),
             masking.raw(self._masking),
-            committed("coin", self._place, self._coin),
-            committed("own mask", self._place, self._own_seed),
+            committed(self._said, "coin", self._place, self._coin),
+            committed(self._said, "own mask", self._place, self._own_seed),
         )
         signed = to_sign("keys", keys_message(self._said, self._place, own))
         self._keys[self._place] = Keys(own.sealing, own.masking, own.coin, own.self_mask, self._sign(signed))
@@ -208,7 +208,7 @@ class Client:
         coins = dict(zip(there, message.many(len(there), COIN), strict=True))
         message.end()
         for place, coin in coins.items():
-            if committed("coin", place, coin) != self._keys[place].coin:
+            if committed(self._session.digest, "coin", place, coin) != self._keys[place].coin:
                 raise BAD_SIGNATURE("its coin is not the one it had committed to", party=self._name(place))
         self._there = there
         return self._share(coins, extended(self._said, "coins", data))

@@ -136,7 +136,7 @@ class Coordinator:
             case Kind.COIN:
                 coin = message.take(COIN)
                 message.end()
-                if committed("coin", place, coin) != self._keys[place].coin:
+                if committed(self.session.digest, "coin", place, coin) != self._keys[place].coin:
                     raise BAD_SIGNATURE(
                         "its coin is not the one it had committed to", party=self._names[place]
                     )
@@ -267,7 +267,7 @@ class Coordinator:
         survivors = set(self._survivors)
         for place in self._survivors:
             secret = self._joined(place)
-            if committed("own mask", place, secret) != self._keys[place].self_mask:
+            if committed(self.session.digest, "own mask", place, secret) != self._keys[place].self_mask:
                 raise WRONG_SHARES("the seed of its own mask", party=self._names[place])
             minus.append(masking.own_seed(self._sharers, secret, place))
         for place, around in self._around.items():

@@ -26,6 +26,12 @@ take masks off, the total.
 """
 
 
+_VECTORS = 6
+"""As many masked vectors are in memory at once, at most: at a contributor that coordinates as well."""
+_MEMORY = 1 << 20
+"""Bytes for keys and shares."""
+
+
 @dataclass(frozen=True)
 class Sizes:
     """Bytes of each message of a sum in which all are neighbours and nobody drops out."""
@@ -65,6 +71,8 @@ class Cost:
     sent: dict[str, dict[str, int]]
     """Payload bytes by sender and receiver."""
     rounds: int
+    memory: int = 0
+    """Bytes at a participant, at most, beyond the values given and the total returned."""
 
 
 def cost(contributors: Sequence[str], coordinator: str, values: int, form: Fixed) -> Cost:
@@ -75,7 +83,7 @@ def cost(contributors: Sequence[str], coordinator: str, values: int, form: Fixed
     others = [name for name in contributors if name != coordinator]
     sent = {name: {coordinator: sum(sizes.up)} for name in others}
     sent[coordinator] = dict.fromkeys(others, sum(sizes.down))
-    return Cost(sent, ROUNDS)
+    return Cost(sent, ROUNDS, _VECTORS * payload_of(values, form) + 32 * values + _MEMORY)
 
 
 def cost_begin(contributors: Sequence[str], coordinator: str) -> Cost:

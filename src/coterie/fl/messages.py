@@ -20,7 +20,6 @@ kind  from        what
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -89,9 +88,12 @@ def keys_message(digest: bytes, place: int, keys: Keys) -> bytes:
     return digest + place.to_bytes(2, "little") + keys.body
 
 
-def committed(what: str, place: int, secret: bytes) -> bytes:
-    """A commitment to a random secret of whoever has that place."""
-    return hashlib.sha256(f"coterie/fl/{what}/{place}\0".encode() + secret).digest()
+def committed(digest: bytes, what: str, place: int, secret: bytes) -> bytes:
+    """A commitment to a random secret of whoever has that place.
+
+    :param digest: of the session.
+    """
+    return extended(digest, what, place.to_bytes(2, "little") + secret)
 
 
 def share_commitment(digest: bytes, what: str, owner: int, holder: int, share: bytes) -> bytes:
