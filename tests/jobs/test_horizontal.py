@@ -11,6 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from coterie.agreement import Agreement, decide
+from coterie.cli.plans import ADVERSARIES
 from coterie.data import inspect
 from coterie.errors import CoterieError
 from coterie.jobs import derive_plan, request_of, validate_spec
@@ -246,3 +247,4 @@ def test_what_parties_learn_is_in_the_plan_and_the_ledger(scored: Bench) -> None
     assert "totals" not in document[-1]
     assert step.statement is not None
     assert (step.statement.helper is None) == (plan.coordinator == "north")
+    assert step.statement.adversary in ADVERSARIES

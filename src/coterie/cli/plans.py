@@ -18,6 +18,10 @@ HOST_SEES = "nothing; it sees ciphertext, lengths and times"
 ADVERSARIES = {
     "semi-honest": "parties that follow the protocol and keep all they see (semi-honest)",
     "malicious": "parties that do not follow the protocol, too (malicious)",
+    "malicious, for what is learnt of values; a total may be wrong unnoticed": (
+        "parties and a coordinator that do not follow the protocol, as to what they learn of others' values; "
+        "they can make a total wrong unnoticed"
+    ),
 }
 """What a step's statement says, in words. Steps that send nothing, and attested ones, say something else."""
 
