@@ -6,7 +6,7 @@ FRAME_MISSING = define(
     "CT-3001",
     BadInput,
     "A step needs a frame that no step before it makes",
-    "Put `align` (and `split`) before this step.",
+    "Put `align`, or `stack` in a horizontal job (and `split`), before this step.",
 )
 MODEL_MISSING = define(
     "CT-3002",
