@@ -13,7 +13,7 @@ from coterie.errors import CoterieError
 from coterie.learn.component import EACH
 from coterie.learn.fill import Fill
 from coterie.learn.pooled import frequent_texts, grouped_values, quantiles
-from coterie.learn.pooled.quantiles import codes_of, values_of
+from coterie.learn.pooled.quantiles import codes_of, group_values
 from coterie.learn.stack import Stack
 from coterie.learn.standardize import Standardize
 from tests.learn.horizontal import run
@@ -87,9 +87,9 @@ def test_codes_keep_order_and_25_bits(values: list[float]) -> None:
     given_ = np.array(values)
     codes = codes_of(given_)
     assert (codes < 1 << 36).all()
-    assert (np.diff(values_of(codes[np.argsort(given_)])) >= 0).all()
-    assert values_of(codes) == pytest.approx(given_, rel=2.0**-24)
-    assert (codes_of(values_of(codes)) == codes).all()
+    assert (np.diff(group_values(codes[np.argsort(given_)])) >= 0).all()
+    assert group_values(codes) == pytest.approx(given_, rel=2.0**-24)
+    assert (codes_of(group_values(codes)) == codes).all()
 
 
 @settings(max_examples=40, deadline=None)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from coterie.learn.component import (
+    EACH,
     Component,
     Engine,
     PlanContext,
@@ -31,11 +32,13 @@ __all__ = ["Bin", "owners_may_see"]
 
 
 class Bin(Component[BinParams]):
-    """Cuts the training rows' columns into bins, which their owners keep, and weighs them.
+    """Cuts the training rows' columns into bins, which their owners keep, and weighs them. In engine fl they
+    are bins of all parties' rows, and all parties learn their counts.
 
     Errors: CT-3001 without aligned rows, CT-3016 and CT-3101 for labels of which one is too rare, CT-3028 for
     an infinite number, CT-3100 for a column that is not there, CT-3102 where the agreement does not show an
-    owner its bins, CT-3104 for an unfit special value, CT-1501 and CT-1502 for labels other than 0 and 1.
+    owner its bins, CT-3104 for an unfit special value, CT-1501 and CT-1502 for labels other than 0 and 1;
+    in engine fl CT-3235, CT-3236.
     """
 
     name: ClassVar[str] = "bin"
@@ -43,20 +46,21 @@ class Bin(Component[BinParams]):
         "Cut columns into bins by their owners, with weights of evidence and information values."
     )
     Parameters: ClassVar = BinParams
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
 
     def plan(self, context: PlanContext, params: BinParams) -> StepPlan:
         columns = _columns(context, params)
         plan = count_plan(context, columns, params)
         plan = with_documents(plan, _table_sizes(context, columns))
-        shown = tuple(party for party in context.receiving("bins") if party in columns)
+        owners = context.parties if context.horizontal else columns
+        shown = tuple(party for party in context.receiving("bins") if party in owners)
         results: dict[str, tuple[str, ...]] = {"bins": shown, "iv": context.receiving("iv")}
         context.models[context.step] = BinsFacts(columns, params.slots)
         return replace(
             plan,
             component=self.name,
             params=params.model_dump(mode="json"),
-            reveals=_reveals(context, columns, params),
+            reveals=(*plan.reveals, *_reveals(context, columns, params)),
             results={kind: to for kind, to in results.items() if to},
         )
 
@@ -150,6 +154,11 @@ def _reveals(context: PlanContext, columns: Places, params: BinParams) -> tuple[
     reveals: list[Reveal] = []
     kind: ResultKind = "bins"
     seen = context.receiving(kind)
+    if context.horizontal and context.engine == "tee" and seen:
+        text = f"how many rows with each label are in each bin, in none fewer than {least} of either"
+        reveals.append(Reveal(text, seen, 2 * len(columns[EACH]) * params.slots, kind))
+    if context.engine == "fl":
+        reveals += subtracted(context, EACH, 2 * len(columns[EACH]) * params.slots)
     for owner, names in columns.items():
         if owner in seen and (context.engine == "tee" or owner != context.label_holder):
             text = (

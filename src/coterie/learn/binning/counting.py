@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from coterie.data import VerticalFrame
 from coterie.errors import CoterieError
-from coterie.learn.component import FrameShape, PlanContext, RunContext, StepPlan
+from coterie.learn.component import EACH, FrameShape, PlanContext, RunContext, StepPlan
 from coterie.learn.errors import FRAME_MISSING, ONE_CLASS
 from coterie.learn.secure import computed, needs_of, served, traced
 from coterie.learn.transform import training_of
@@ -21,6 +21,7 @@ from coterie.mpc import Program
 
 from .clear import counted
 from .errors import LABELS_TOO_FEW, TOO_MANY_ROWS
+from .fl import pooled_needs, pooled_slots
 from .groups import Groups, grouped
 from .merging import Merged
 from .mpc import MOST_ROWS, inputs, merged_of, program_of
@@ -45,12 +46,14 @@ class Counted:
 def count_plan(context: PlanContext, columns: Places, params: BinParams) -> StepPlan:
     """What :func:`count_run` will do. Part of the caller's step, without reveals.
 
-    Errors: CT-3001 without aligned rows, CT-3107.
+    Errors: CT-3001 without aligned rows, CT-3107, CT-3235.
     """
     shape = _training_shape(context)
     slots = shape.rows * sum(map(len, columns.values()))
     plan = StepPlan(step=context.step, component="", params={}, memory=2 * slots, statement=CLEAR)
     others = _others(shape, columns)
+    if context.engine == "fl":
+        return replace(plan, **pooled_needs(context, shape, columns.get(EACH, ()), params))
     if context.engine != "mpc" or not others:
         return plan
     if shape.rows > MOST_ROWS:
@@ -67,7 +70,7 @@ def count_run(context: RunContext, columns: Places, params: BinParams) -> dict[s
         holder counts for its own columns alone.
 
     Errors: CT-3016, CT-3101 at the label holder, where too few rows have one of the labels; CT-1501, CT-1502,
-    CT-3028, CT-3104; those of :func:`coterie.mpc.run`.
+    CT-3028, CT-3104; those of :func:`coterie.mpc.run`; in engine fl those of ``pooled_slots``.
     """
     planning = context.planning
     shape = _training_shape(planning)
@@ -80,6 +83,9 @@ def count_run(context: RunContext, columns: Places, params: BinParams) -> dict[s
             served(program, tape, context)
         return None
     frame = training_of(context.frames)
+    if context.engine == "fl":
+        pooled = pooled_slots(context, shape, frame, columns.get(EACH, ()), params)
+        return {EACH: [Counted(*pair) for pair in pooled]}
     least, holder = planning.min_group, shape.label_holder
     labels = _labels(frame, least) if holder in context.mine else None
     groups = {

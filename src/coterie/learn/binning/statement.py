@@ -50,7 +50,7 @@ def subtracted(context: PlanContext, owner: str, values: int) -> tuple[Reveal, .
     if not before:
         return ()
     text = f"what these counts and those of {', '.join(before)} differ by, which may be of one row"
-    return (Reveal(text, (owner,), values, "bins"),)
+    return (Reveal(text, context.parties if context.horizontal else (owner,), values, "bins"),)
 
 
 def _counts(columns: Sequence[str], owner: str) -> bool:

@@ -37,7 +37,7 @@ class Woe(Transform[WoeParams, Bins]):
     )
     Parameters: ClassVar = WoeParams
     State: ClassVar = Bins
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
     statement: ClassVar[Statement] = WOE
 
     def check(self, context: PlanContext, params: WoeParams) -> None:

@@ -5,6 +5,7 @@ from coterie.learn.pooled.errors import FL_UNFIT, TOO_FEW_BESIDE
 from coterie.learn.pooled.quantiles import (
     Grouped,
     Quantiles,
+    group_values,
     grouped_values,
     quantile_totals,
     quantiles,
@@ -22,6 +23,7 @@ __all__ = [
     "Quantiles",
     "enough_beside",
     "frequent_texts",
+    "group_values",
     "grouped_values",
     "quantile_totals",
     "quantiles",

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from coterie.learn.component import Total
 from coterie.learn.pooled.wide import WHOLE, Adding
 
-__all__ = ["Grouped", "Quantiles", "grouped_values", "quantile_totals", "quantiles"]
+__all__ = ["Grouped", "Quantiles", "group_values", "grouped_values", "quantile_totals", "quantiles"]
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.uint64]
@@ -70,7 +70,7 @@ def codes_of(values: Floats) -> Codes:
     return np.asarray(keys >> np.uint64(_DROPPED))
 
 
-def values_of(codes: Codes) -> Floats:
+def group_values(codes: Codes) -> Floats:
     """The rounded values that have these codes."""
     keys = codes << np.uint64(_DROPPED)
     negative = keys & _SIGN == 0
@@ -193,4 +193,4 @@ class _Search:
     def result(self, wanted: int) -> Quantiles:
         if not self.rows:
             return Quantiles(np.full(wanted, np.nan), 0)
-        return Quantiles(values_of(self.cells[self._where]), self.rows)
+        return Quantiles(group_values(self.cells[self._where]), self.rows)

@@ -82,6 +82,13 @@ CHINESE = {
     "many rows, and sums of its digests": (
         "按散列统计：某一方不少于最小分组的样本所具有的文本，有几方具有、共多少样本及其摘要之和"
     ),
+    "how many of all rows with each label are in each slot of each binned column, of which bins are made; of "
+    "each party none or no fewer than the smallest group with either label": (
+        "各分箱列的每个初始分组中各标签值的样本数（用于合并分箱）；各方在每组中或不计，或好、坏样本均不少于最小分组"
+    ),
+    "how many rows with each label are in each bin, in none fewer than {least} of either": (
+        "每个分箱中各标签值的样本数，好、坏样本均不少于 {least} 个"
+    ),
     "the most frequent of these texts of each column": "各列中上述文本里最常见者",
     "the sum over all rows of each feature, of its square, and of the label and row weights; the number of "
     "rows with each label value where there are two": (
@@ -207,6 +214,28 @@ CHINESE = {
     "cut-offs of the score, and counts of rows by decision and score band, in none fewer than {least} of "
     "either "
     "label": "评分阈值，以及按决策与分数段的样本数（好、坏样本均不少于 {least}）",
+    "how many parties have their largest label in each range between two powers of 256": (
+        "标签最大值落在各数量级区间（相邻区间相差 256 倍）的参与方数"
+    ),
+    "number of training rows, number of those held back, and sum of the labels": (
+        "训练样本数、留出样本数与标签之和"
+    ),
+    "number of rows by column and cell of a public grid of values": "各列取值落在公开网格各单元中的样本数",
+    "number of rows in each part of cells with enough rows, by column": (
+        "各列中样本数足够的网格单元细分后各部分的样本数"
+    ),
+    "sums of the squares of first and of second derivatives, before each tree": (
+        "每棵树训练前，全部样本一阶导数与二阶导数的平方和"
+    ),
+    "sums of first and of second derivatives by node, column and bin, at depth {depth} of each tree": (
+        "每棵树第 {depth} 层各节点、各列、各分箱中全部样本的一阶导数之和与二阶导数之和"
+    ),
+    "sums of the losses of training rows and of those held back, after each tree": (
+        "每棵树训练后，训练样本与留出样本各自的损失之和"
+    ),
+    "number of rows looked at, and sums of the magnitudes of each feature's share in their scores": (
+        "所考察的样本数，以及各特征对其评分贡献的绝对值之和"
+    ),
 }
 """By the English of the components' reveals, with places for what differs."""
 
