@@ -24,6 +24,7 @@ __all__ = [
     "Fitted",
     "HeldBack",
     "check_label",
+    "check_own_label",
     "cores",
     "fit",
     "importance",
@@ -77,11 +78,20 @@ def check_label(label: Floats, params: BoostingParams, name: str) -> None:
 
     :param label: (rows,) numbers. :param name: of the column or the rows, for the message.
     """
-    if np.abs(label).max() > np.finfo(np.float32).max:
-        raise NOT_FINITE(f"{name} is beyond the range of float32")
+    check_own_label(label, params, name)
     if params.objective == "binary" and label.min() == label.max():
         raise ONE_CLASS(f"in {name}")
-    if params.objective in ("poisson", "tweedie") and (label.min() < 0 or not label.any()):
+    if params.objective in ("poisson", "tweedie") and not label.any():
+        raise LABEL_UNFIT(f"{name} for '{params.objective}': not negative, and not all 0")
+
+
+def check_own_label(label: Floats, params: BoostingParams, name: str) -> None:
+    """Raises CT-3083 and CT-3028 as :func:`check_label`, for what no other rows can make right."""
+    if not len(label):
+        return
+    if np.abs(label).max() > np.finfo(np.float32).max:
+        raise NOT_FINITE(f"{name} is beyond the range of float32")
+    if params.objective in ("poisson", "tweedie") and label.min() < 0:
         raise LABEL_UNFIT(f"{name} for '{params.objective}': not negative, and not all 0")
     if params.objective == "gamma" and label.min() <= 0:
         raise LABEL_UNFIT(f"{name} for 'gamma': positive")

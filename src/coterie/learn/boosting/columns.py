@@ -51,8 +51,12 @@ class Feature:
         return "q" if self.categories is None else "c"
 
 
-def features_of(frame: VerticalFrame, places: Sequence[Place], params: BoostingParams) -> tuple[Feature, ...]:
+def features_of(
+    frame: VerticalFrame, places: Sequence[Place], params: BoostingParams, *, whole: bool = True
+) -> tuple[Feature, ...]:
     """What the training rows say of each column.
+
+    :param whole: whether these are all rows: only then must there be a value in each column.
 
     Errors: CT-3020 for a column without any value, CT-3090 for unfit categories, CT-3091 for text that is not
     named as categorical, CT-1422.
@@ -60,7 +64,7 @@ def features_of(frame: VerticalFrame, places: Sequence[Place], params: BoostingP
     found = []
     for owner, name in places:
         column = frame.column(owner, name)
-        if column.null_count == frame.rows:
+        if whole and column.null_count == frame.rows:
             raise COLUMN_ALL_NULL(f"'{name}'")
         categorical = f"{owner}.{name}" in params.categorical
         if not categorical and _is_text(column):

@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from coterie.data import VerticalFrame
 from coterie.errors import CoterieError
-from coterie.learn.boosting import clear
+from coterie.learn.boosting import clear, horizontal
 from coterie.learn.boosting.columns import features_of, matrix
 from coterie.learn.boosting.model import BoostedTrees, Made, load_model
 from coterie.learn.boosting.params import BoostingParams
@@ -47,16 +46,18 @@ class Boosting(Component[BoostingParams], SavesJoined):
     """Trains on "train", or on "all" where the rows are not split. Missing values stay missing.
 
     Engines "clear" and "tee": all columns are in one place, and whoever is granted the model learns it.
+    Engine "fl": every party has rows of its own, and by the totals of which trees are made each learns the
+    model; what is told of rows stays with the party that has them.
 
     Errors: CT-3001 without aligned rows, CT-3055 without features, CT-3080 without XGBoost, CT-3081, CT-3082;
     CT-1501, CT-1502, CT-1503, CT-3016, CT-3083 (label), CT-1433, CT-3020, CT-3028, CT-3090 (features),
-    CT-3015 (rows held back), CT-3052 (columns elsewhere).
+    CT-3015 (rows held back), CT-3052 (columns elsewhere), CT-3092 (not in engine fl).
     """
 
     name: ClassVar[str] = "boosting"
     summary: ClassVar[str] = "Train boosted trees (XGBoost); missing values and categories as they are."
     Parameters: ClassVar = BoostingParams
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "fl"})
     libraries: ClassVar[tuple[str, ...]] = ("xgboost",)
 
     def plan(self, context: PlanContext, params: BoostingParams) -> StepPlan:
@@ -67,7 +68,7 @@ class Boosting(Component[BoostingParams], SavesJoined):
             clear.need_xgboost(context.step)
         results = _results(context, params)
         context.models[context.step] = JoinedFacts(columns, params)
-        return StepPlan(
+        plan = StepPlan(
             step=context.step,
             component=self.name,
             params=params.model_dump(mode="json"),
@@ -77,16 +78,22 @@ class Boosting(Component[BoostingParams], SavesJoined):
             operations=params.rounds * shape.rows * shape.width * params.max_depth // 4,
             statement=CLEAR,
         )
+        if context.engine == "fl":
+            return horizontal.planned(context, shape, params, plan)
+        return plan
 
     def loaded(self, content: bytes) -> BoostedTrees:
         return load_model(content)
 
     def run(self, context: RunContext, params: BoostingParams) -> None:
         try:
+            clear.need_xgboost(context.step)
             model = _trained(context, params)
             context.models[context.step] = model
             context.give("model", f"{context.step}.model", model.to_bytes)
-            context.tell("importance", lambda: _importance(model, training_frame(context), params))
+            if "importance" in context.plan.results:
+                rows, means = _mean_shares(context, model, params)
+                context.tell("importance", lambda: _importance(model, rows, means))
             if params.shap is not None and context.receiving("shap"):
                 _give_shares(context, model, params.shap)
         except CoterieError as error:
@@ -137,7 +144,8 @@ def _memory(shape: FrameShape, params: BoostingParams) -> int:
 
 
 def _trained(context: RunContext, params: BoostingParams) -> BoostedTrees:
-    clear.need_xgboost(context.step)
+    if context.engine == "fl":
+        return horizontal.trained(context, params)
     import xgboost
 
     shape, frame = training_shape(context.planning), training_frame(context)
@@ -182,12 +190,19 @@ def _check_both(label: Floats, held: clear.HeldBack, params: BoostingParams) -> 
         raise ONE_CLASS("of those held back for early stopping")
 
 
-def _importance(model: BoostedTrees, frame: VerticalFrame, params: BoostingParams) -> dict[str, Any]:
+def _mean_shares(context: RunContext, model: BoostedTrees, params: BoostingParams) -> tuple[int, Any]:
+    """Rows looked at, and the mean magnitude of each feature's share in their scores; None for no rows."""
+    if context.engine == "fl":
+        return horizontal.mean_shares(context, model, params)
+    frame = training_frame(context)
+    rows = min(params.shap_rows, frame.rows) if context.receiving("importance") else 0
+    return rows, np.abs(model.shares(frame, rows)).mean(axis=0, dtype=np.float64) if rows else None
+
+
+def _importance(model: BoostedTrees, rows: int, means: Any) -> dict[str, Any]:
     """The document, by owner and column."""
     measures: list[dict[str, Any]] = list(clear.importance(model.booster, len(model.features)))
-    rows = min(params.shap_rows, frame.rows)
     if rows:
-        means = np.abs(model.shares(frame, rows)).mean(axis=0, dtype=np.float64)
         measures = [{**one, "mean_abs_shap": float(means[place])} for place, one in enumerate(measures)]
     columns: dict[str, dict[str, Any]] = {owner: {} for owner in model.facts.columns}
     for feature, one in zip(model.features, measures, strict=True):

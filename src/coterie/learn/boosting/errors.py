@@ -14,3 +14,9 @@ TEXT_UNNAMED = define(
     "A column of text is not named as categorical",
     "Name it as `party.column` under `categorical`, or leave the column out.",
 )
+NOT_BY_SUMS = define(
+    "CT-3092",
+    BadInput,
+    "Trees over sums cannot do what a parameter asks",
+    "Use engine `tee`; or make columns of categories with `onehot`, and stop early by the loss.",
+)

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["read"]
+__all__ = ["read", "write"]
 
 DEPTH = 12
 VALUES = 1 << 20
 """Values of a document, an array of one type being one: 30 for each of 10,000 trees, and room."""
 TYPES = {b"i": ">i1", b"U": ">u1", b"I": ">i2", b"l": ">i4", b"L": ">i8", b"d": ">f4", b"D": ">f8"}
+MARKS = {name: mark for mark, name in TYPES.items()}
 SIZES = {mark: np.dtype(name).itemsize for mark, name in TYPES.items()}
 
 
@@ -31,6 +32,34 @@ def read(data: bytes | memoryview) -> Any:
     if reader.place != len(reader.data):
         raise ValueError("bytes after the document")
     return value
+
+
+def write(value: Any) -> bytes:
+    """A document of what :func:`read` gives, numbers as "L" and "D".
+
+    :param value: dict, list, NumPy array of one of the types above and of that byte order, str, int, float.
+    """
+    if isinstance(value, dict):
+        return b"{" + b"".join(_counted(name) + write(one) for name, one in value.items()) + b"}"
+    if isinstance(value, list):
+        return b"[#" + _count(len(value)) + b"".join(map(write, value))
+    if isinstance(value, np.ndarray):
+        mark = MARKS[value.dtype.str.replace("|", ">")]
+        return b"[$" + mark + b"#" + _count(len(value)) + value.tobytes()
+    if isinstance(value, str):
+        return b"S" + _counted(value)
+    if isinstance(value, int):
+        return b"L" + struct.pack(">q", value)
+    return b"D" + struct.pack(">d", value)
+
+
+def _counted(text: str) -> bytes:
+    encoded = text.encode()
+    return _count(len(encoded)) + encoded
+
+
+def _count(count: int) -> bytes:
+    return b"L" + struct.pack(">q", count)
 
 
 class _Reader:
