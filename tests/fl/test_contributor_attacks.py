@@ -85,6 +85,24 @@ def test_a_key_that_agrees_on_nothing_is_refused(monkeypatch: pytest.MonkeyPatch
     play.check(OTHERS)
 
 
+def test_keys_of_another_are_no_keys() -> None:
+    """Signed for its own place; the others would have to refuse the whole list."""
+    play = Play(session_of(COUNT, 50), VALUES)
+
+    def up(stage: str, name: str, data: bytes) -> bytes:
+        if (stage, name) != ("keys", "c003"):
+            return data
+        keys = Keys.read(next(one for _, who, one in play.said if who == "c000")[33:])
+        message = keys_message(play.session.digest, 3, keys)
+        return data[:33] + keys.body + signing_key("c003").sign(to_sign("keys", message))
+
+    play.up = up
+    play.run()
+    assert play.coordinator.faults["c003"].code == "CT-2410"
+    play.clients.pop("c003")
+    play.check([name for name in NAMES if name != "c003"])
+
+
 def test_shares_that_nobody_can_read_name_their_owner() -> None:
     play = Play(session_of(COUNT, 50), VALUES)
     play.up = lambda stage, name, data: (

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from coterie.errors import CoterieError
 from coterie.fl import Client, Coordinator, Rules
-from coterie.fl.messages import KEYS_ENTRY, Kind, listed
+from coterie.fl.messages import KEYS_ENTRY, Keys, Kind, keys_message, listed
+from coterie.fl.session import to_sign
 from tests.fl.group import RUN, STAGES, Change, Play, client_of, names_of, session_of, signing_key
 
 COUNT = 6
@@ -196,11 +197,17 @@ def test_own_keys_are_looked_for() -> None:
 
 
 def test_two_contributors_have_not_one_key() -> None:
-    def doubled(stage: str, name: str, data: bytes) -> bytes:
-        at, other = entry(data, 3), entry(data, 4)
-        return data[: other.start] + data[at] + data[other.stop :]
+    """Also where the second signs the keys of the first for its own place."""
+    digest = session_of(COUNT, 50).digest
 
-    assert code(refused("keys", doubled)) == "CT-2412"
+    def doubled(stage: str, name: str, data: bytes) -> bytes:
+        keys, other = Keys.read(data[entry(data, 3)]), entry(data, 4)
+        signed = signing_key("c004").sign(to_sign("keys", keys_message(digest, 4, keys)))
+        return data[: other.start] + keys.body + signed + data[other.stop :]
+
+    play = refused("keys", doubled)
+    assert code(play) == "CT-2412"
+    assert "one key" in str(play.errors["c000"])
 
 
 def test_fewer_keys_than_the_minimum_are_refused() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from coterie.errors import CoterieError
@@ -177,6 +178,17 @@ def test_different_totals_are_found_before_anything_more_is_given(
     monkeypatch.setattr(meshsums, "Coordinator", Liar)
     results, _ = play("hub", part)
     assert {results[name].code for name in NAMES} == {code}
+
+
+def test_who_signs_by_another_key_is_named() -> None:
+    def part(sums: MeshSums) -> None:
+        if sums.me == "c":
+            sums._key = Ed25519PrivateKey.generate()
+        once(sums)
+
+    results, _ = play("hub", part)
+    assert codes(results) == {"CT-2412"}
+    assert results["a"].party == "c"
 
 
 def test_a_message_of_another_size_ends_the_job() -> None:

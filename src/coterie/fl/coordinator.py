@@ -51,6 +51,7 @@ class Coordinator:
         self._there = tuple(range(len(session.roster)))
         self._given: dict[int, bytes] = {}
         self._keys: dict[int, Keys] = {}
+        self._known: set[bytes] = set()
         self._said = self._sharers = self._agreed = session.digest
         self._around: dict[int, tuple[int, ...]] = {}
         self._commitments: dict[int, dict[int, bytes]] = {}
@@ -166,6 +167,11 @@ class Coordinator:
             raise BAD_SIGNATURE("its keys for this sum", party=name)
         if not (masking.usable(keys.sealing) and masking.usable(keys.masking)):
             raise BAD_MESSAGE("a key that agrees on nothing", party=name)
+        pair = {keys.sealing, keys.masking}
+        if len(pair) < 2 or pair & self._known:
+            # All the others would refuse the list.
+            raise BAD_MESSAGE("a key that is there already", party=name)
+        self._known |= pair
         self._keys[place] = keys
         return entry
 
