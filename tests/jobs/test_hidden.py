@@ -17,7 +17,7 @@ __all__ = ["identities"]
 
 Make = Callable[..., Bench]
 ALIGN, SUMMARY = {"align": {"membership": "hidden"}}, {"summary": {"count": True}}
-STEPS: list[Any] = [ALIGN, SUMMARY, {"split": {"test": 0.4}}, {"logistic": {"passes": 8}}, "evaluate"]
+STEPS: list[Any] = [ALIGN, SUMMARY, {"split": {"test": 0.4}}, {"logistic": {"passes": 2}}, "evaluate"]
 TERMS: dict[str, Any] = {
     "results": [{"kind": "profile", "to": ["lender"]}, {"kind": "metrics", "to": ["lender"]}],
     "components": [
