@@ -248,3 +248,15 @@ def test_what_parties_learn_is_in_the_plan_and_the_ledger(scored: Bench) -> None
     assert step.statement is not None
     assert (step.statement.helper is None) == (plan.coordinator == "north")
     assert step.statement.adversary in ADVERSARIES
+
+
+def test_a_party_whose_values_cannot_be_used_ends_the_job_everywhere(tmp_path: Path) -> None:
+    made = make_bench(tmp_path, steps=SCORING)
+    file = tmp_path / "west.csv"
+    lines = file.read_text().splitlines()
+    lines[1:] = [",".join([*line.split(",")[:-1], "1e200"]) for line in lines[1:]]
+    file.write_text("\n".join(lines) + "\n")
+    made.run()
+    assert set(made.errors) == {*BANKS, "hub"}
+    assert {(error.code, error.party) for error in made.errors.values()} == {("CT-3028", "west")}
+    assert not any(recorder.files for recorder in made.recorders.values())
