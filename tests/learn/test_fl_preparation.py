@@ -10,8 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie.errors import CoterieError
+from coterie.learn.cast import Cast
+from coterie.learn.clip import Clip
 from coterie.learn.component import EACH
+from coterie.learn.derive import Derive
 from coterie.learn.fill import Fill
+from coterie.learn.minmax import Minmax
 from coterie.learn.pooled import frequent_texts, grouped_values, quantiles
 from coterie.learn.pooled.quantiles import codes_of, group_values
 from coterie.learn.stack import Stack
@@ -199,3 +203,31 @@ def test_frequent_texts_are_told_and_rare_ones_are_not(texts: int) -> None:
     }
     for one in found:
         assert one == [wanted, {}]
+
+
+def test_ranges_and_limits_are_those_of_the_pooled_rows_but_for_groups() -> None:
+    table = columns()
+    steps = [
+        ("stack", Stack(), {}),
+        ("clip", Clip(), {"low_quantile": 0.1, "high_quantile": 0.9, "columns": ["each.income"]}),
+        ("range", Minmax(), {"columns": ["each.grade"]}),
+    ]
+    found = run(datasets(table, "bad"), steps, label="bad", min_group=LEAST)
+    ends = learnt(found["north"], "clip").columns["income"]
+    for end, quantile in ((ends.low, 0.1), (ends.high, 0.9)):
+        assert (table["income"] <= end).mean() == pytest.approx(quantile, abs=2 * LEAST * len(NAMES) / 1500)
+    assert learnt(found["north"], "range").columns["grade"].model_dump() == {"least": -2, "largest": 8}
+    values = found["west"].frames["all"].matrix(["income", "grade"])
+    assert values[:, 0].min() == ends.low
+    assert (values[:, 1].min(), values[:, 1].max()) == (0, 1)
+
+
+def test_columns_are_made_by_each_party_for_itself() -> None:
+    steps = [
+        ("stack", Stack(), {}),
+        ("cast", Cast(), {"columns": {"each.grade": "float"}}),
+        ("derive", Derive(), {"columns": {"each.ratio": "income / (grade + 3)"}}),
+    ]
+    found = run(datasets(columns(), "bad"), steps, label="bad")
+    values = found["east"].frames["all"].matrix(["income", "grade", "ratio"])
+    assert values[:, 2] == pytest.approx(values[:, 0] / (values[:, 1] + 3))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from coterie.data import NOT_NUMERIC, VerticalFrame, laid
 from coterie.learn.chosen import place_of, shape_of
-from coterie.learn.component import FrameShape, PlanContext
+from coterie.learn.component import EACH, FrameShape, PlanContext
 from coterie.learn.errors import COLUMN_EXISTS, COLUMN_NOT_THERE
 
 __all__ = [
@@ -87,7 +87,7 @@ def check_new(context: PlanContext, places: Iterable[str], dropped: Iterable[str
     taken = (_known(shape, label=True) | set(shape.apart)) - set(dropped)
     for place in places:
         owner, _ = place_of(place)
-        if owner not in context.parties:
+        if owner not in ((EACH,) if context.horizontal else context.parties):
             raise COLUMN_NOT_THERE(f"'{place}': '{owner}' has no data in this job", step=context.step)
         if place in taken:
             raise COLUMN_EXISTS(f"'{place}'", step=context.step)

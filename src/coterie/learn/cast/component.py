@@ -33,7 +33,7 @@ class Cast(Transform[CastParams, NothingLearnt]):
     summary: ClassVar[str] = "Change the types of columns; dates become days, years, months, ages."
     Parameters: ClassVar = CastParams
     State: ClassVar = NothingLearnt
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
     statement: ClassVar[Statement] = STATEMENT
 
     def check(self, context: PlanContext, params: CastParams) -> None:

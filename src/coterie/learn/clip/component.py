@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 import pyarrow as pa
 
 from coterie.data import VerticalFrame
-from coterie.learn.component import Engine, FrameShape, PlanContext, RunContext, Statement
+from coterie.learn.component import Engine, FrameShape, PlanContext, RunContext, Statement, Total
 from coterie.learn.places import check_numbers, check_places
-from coterie.learn.transform import Transform
+from coterie.learn.transform import Transform, training_of
 
 from .clear import Clipper, clipped, fit, is_number
+from .fl import pooled_limits, pooled_totals
 from .params import ClipParams, Limits
 from .statement import STATEMENT
 
@@ -26,7 +27,8 @@ TRUTH = 1.0
 class Clip(Transform[ClipParams, Clipper]):
     """Moves values beyond the limits to the limits, each column at its owner. Missing values stay missing.
 
-    Quantiles are learnt from "train", or from "all" where the rows are not split, and used in every frame.
+    Quantiles are learnt from "train", or from "all" where the rows are not split, and used in every frame; in
+    engine fl they are those of all parties' rows, learnt from sums.
 
     Errors: CT-3001 without aligned rows, CT-3020 for quantiles of a column without a value, CT-3120 for
     limits that leave nothing, CT-3135 for a column that is not there, CT-1433 for one of text that is named.
@@ -36,7 +38,7 @@ class Clip(Transform[ClipParams, Clipper]):
     summary: ClassVar[str] = "Move values beyond limits, or beyond quantiles of the training rows, to these."
     Parameters: ClassVar = ClipParams
     State: ClassVar = Clipper
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
     statement: ClassVar[Statement] = STATEMENT
 
     def check(self, context: PlanContext, params: ClipParams) -> None:
@@ -44,10 +46,16 @@ class Clip(Transform[ClipParams, Clipper]):
         check_places(context, named)
         check_numbers(context, named)
 
-    def learn(self, training: VerticalFrame, params: ClipParams, context: RunContext) -> Clipper:  # noqa: ARG002
+    def totals(self, context: PlanContext, params: ClipParams) -> Sequence[Total]:
+        return pooled_totals(context, training_of(context.frames), params)
+
+    def learn(self, training: VerticalFrame, params: ClipParams, context: RunContext) -> Clipper:
         owner, found = training.owner, {}
+        pooled: Mapping[str, Limits] = {}
+        if context.engine == "fl":
+            pooled = pooled_limits(context, training_of(context.planning.frames), training, params)
         for name in training.columns[owner]:
-            limits = params.of(f"{owner}.{name}")
+            limits = pooled.get(name, params.of(f"{owner}.{name}"))
             column = training.column(owner, name)
             if limits is None:
                 continue

@@ -35,7 +35,7 @@ class Derive(Transform[DeriveParams, NothingLearnt]):
     summary: ClassVar[str] = "Compute new columns of one party's own columns, by safe expressions."
     Parameters: ClassVar = DeriveParams
     State: ClassVar = NothingLearnt
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
     statement: ClassVar[Statement] = STATEMENT
 
     def check(self, context: PlanContext, params: DeriveParams) -> None:

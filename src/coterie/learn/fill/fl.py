@@ -10,16 +10,17 @@ import pyarrow.compute as pc
 
 from coterie.data import VerticalFrame
 from coterie.learn.component import EACH, FrameShape, PlanContext, RunContext, Total
-from coterie.learn.errors import COLUMN_ALL_NULL, NOT_FINITE
+from coterie.learn.errors import COLUMN_ALL_NULL
 from coterie.learn.pooled import (
     DIGITS,
     FL_UNFIT,
     WHOLE,
+    column_quantiles,
     enough_beside,
     frequent_texts,
-    grouped_values,
+    is_text,
+    present_numbers,
     quantile_totals,
-    quantiles,
     text_totals,
     wide_total,
 )
@@ -93,8 +94,8 @@ def pooled_fit(context: RunContext, shape: FrameShape, training: VerticalFrame, 
             found[name] = total / rows if rows else None
         booleans = {name for name in task.choices if pa.types.is_boolean(table.column(name).type)}
         if task.medians:
-            groups = [grouped_values(_numbers(table, name), least)[0] for name in task.medians]
-            for name, one in zip(task.medians, quantiles(adding, groups, MEDIAN), strict=True):
+            medians = column_quantiles(context, table, task.medians, MEDIAN)
+            for name, one in zip(task.medians, medians, strict=True):
                 if name not in booleans:
                     found[name] = float(one.values[0]) if one.rows else None
         if task.frequent:
@@ -110,10 +111,10 @@ def pooled_fit(context: RunContext, shape: FrameShape, training: VerticalFrame, 
 
 def _value(table: pa.Table, name: str, choice: FillChoice, found: Mapping[str, Value | None]) -> Value:
     column = table.column(name)
-    constant = choice.text_method != "most_frequent" if _is_text(column.type) else choice.method == "constant"
+    constant = choice.text_method != "most_frequent" if is_text(column.type) else choice.method == "constant"
     if constant:
         return value_of(name, column, choice, needed=False)
-    if name not in found or (_is_text(column.type) and not isinstance(found[name], str)):
+    if name not in found or (is_text(column.type) and not isinstance(found[name], str)):
         raise FL_UNFIT(f"'{name}' came to be of another type in this job: fill it before, or by a constant")
     value = found[name]
     if value is None:
@@ -123,19 +124,6 @@ def _value(table: pa.Table, name: str, choice: FillChoice, found: Mapping[str, V
     return value
 
 
-def _numbers(table: pa.Table, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """What is there of a column; nothing of texts. Errors: CT-3028."""
-    column = table.column(name).drop_null()
-    kind = column.type
-    if not (pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        return np.zeros(0)
-    plain = pc.cast(column, pa.int8()) if pa.types.is_boolean(kind) else column
-    values: np.ndarray[tuple[int], np.dtype[np.float64]] = pc.cast(plain, pa.float64(), safe=False).to_numpy()
-    if not np.isfinite(values).all():
-        raise NOT_FINITE(f"'{name}'")
-    return values
-
-
 def _means(
     table: pa.Table, names: Sequence[str], least: int
 ) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
@@ -143,7 +131,7 @@ def _means(
     party's own mean."""
     result = np.zeros((len(names), 2))
     for place, name in enumerate(names):
-        values, rows = _numbers(table, name), table.num_rows
+        values, rows = present_numbers(table, name), table.num_rows
         if len(values) and len(values) >= least:
             whole = rows if rows - len(values) < least else len(values)
             result[place] = values.mean() * whole, whole
@@ -153,20 +141,16 @@ def _means(
 def _counts(table: pa.Table, name: str) -> dict[str, int]:
     """Rows by text; by number, as a text that keeps all its bits."""
     column = table.column(name).drop_null()
-    if _is_text(column.type):
+    if is_text(column.type):
         pairs = ((str(one["values"].as_py()), one["counts"].as_py()) for one in pc.value_counts(column))
         return dict(pairs)
-    values, counts = np.unique(_numbers(table, name) + 0.0, return_counts=True)
+    values, counts = np.unique(present_numbers(table, name) + 0.0, return_counts=True)
     return {value.hex(): rows for value, rows in zip(values.tolist(), counts.tolist(), strict=True)}
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return not (pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _most(table: pa.Table, name: str, texts: Mapping[str, int]) -> Value | None:
     for text in texts:
-        if _is_text(table.column(name).type):
+        if is_text(table.column(name).type):
             return text
         value = float.fromhex(text)
         return int(value) if pa.types.is_integer(table.column(name).type) else value

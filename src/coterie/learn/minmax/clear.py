@@ -12,7 +12,7 @@ from coterie.learn.errors import CONSTANT_FEATURE, NOT_FINITE, NULLS_LEFT
 
 from .params import MinmaxParams
 
-__all__ = ["Ends", "Ranges", "applied", "fit"]
+__all__ = ["Ends", "Ranges", "applied", "check", "fit"]
 
 Column = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ def fit(columns: Iterable[tuple[str, Column]]) -> Ranges:
     """
     found = {}
     for name, values in columns:
-        _check(name, values)
+        check(name, values)
         least, largest = float(values.min()), float(values.max())
         if least == largest:
             raise CONSTANT_FEATURE(f"'{name}'")
@@ -54,7 +54,7 @@ def applied(name: str, values: Column, ends: Ends, params: MinmaxParams) -> Colu
 
     Errors: CT-3027 for a null (NaN), CT-3028 for an infinity.
     """
-    _check(name, values)
+    check(name, values)
     # Halves: the distance between the ends need not be a float64.
     width = ends.largest / 2 - ends.least / 2
     with np.errstate(over="ignore"):  # what overflows is clipped, or refused
@@ -67,7 +67,7 @@ def applied(name: str, values: Column, ends: Ends, params: MinmaxParams) -> Colu
     return scaled
 
 
-def _check(name: str, values: Column) -> None:
+def check(name: str, values: Column) -> None:
     if np.isnan(values).any():
         raise NULLS_LEFT(f"'{name}'")
     if not np.isfinite(values).all():

@@ -1,6 +1,7 @@
 """What components of engine fl share beside the sums themselves."""
 
 from coterie.learn.pooled.beside import enough_beside
+from coterie.learn.pooled.columns import column_quantiles, is_text, present_numbers
 from coterie.learn.pooled.errors import FL_UNFIT, TOO_FEW_BESIDE
 from coterie.learn.pooled.quantiles import (
     Grouped,
@@ -21,10 +22,13 @@ __all__ = [
     "Adding",
     "Grouped",
     "Quantiles",
+    "column_quantiles",
     "enough_beside",
     "frequent_texts",
     "group_values",
     "grouped_values",
+    "is_text",
+    "present_numbers",
     "quantile_totals",
     "quantiles",
     "text_totals",

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from coterie.crypto import canonical
-from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
+from coterie.learn.component import EACH, Component, Engine, PlanContext, Reveal, RunContext, StepPlan
 from coterie.learn.errors import MODEL_MISSING
 from coterie.learn.linear import CLEAR, ClearModel, Floats, ModelFacts, SharedModel
 from coterie.learn.saving import SavesModel
@@ -34,7 +34,8 @@ class Scorecard(Component[ScorecardParams], SavesModel):
     """Turns a logistic model into points for each bin of its features, and scores rows by them.
 
     Each owner of features learns the coefficients of its own, and with its own bins their points; the label
-    holder learns the points that every row starts with; nobody learns more. Steps after it find its points as
+    holder learns the points that every row starts with; nobody learns more. In engine fl every party has
+    coefficients and bins already, and so the whole card; nothing is sent. Steps after it find its points as
     scores: see :class:`ScorecardFacts`.
 
     Errors: CT-3002 without a model, CT-3155, CT-3156, CT-3157; CT-3158 before anything is sent.
@@ -43,7 +44,7 @@ class Scorecard(Component[ScorecardParams], SavesModel):
     name: ClassVar[str] = "scorecard"
     summary: ClassVar[str] = "Turn a logistic model on weights of evidence into points, each owner's at home."
     Parameters: ClassVar = ScorecardParams
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
 
     def plan(self, context: PlanContext, params: ScorecardParams) -> StepPlan:
         facts, model = _facts(context, params)
@@ -56,8 +57,8 @@ class Scorecard(Component[ScorecardParams], SavesModel):
             step=context.step,
             component=self.name,
             params=params.model_dump(mode="json"),
-            reveals=_reveals(context, model),
-            results={"scorecard": concerned},
+            reveals=_reveals(context, model, concerned),
+            results={"scorecard": concerned} if concerned else {},
             statement=CLEAR,
         )
         if context.engine != "mpc":
@@ -67,7 +68,8 @@ class Scorecard(Component[ScorecardParams], SavesModel):
     def run(self, context: RunContext, params: ScorecardParams) -> None:
         planning = context.planning
         facts, model = _facts(planning, params)
-        own = [owner for owner in context.mine if owner in _concerned(planning, facts)]
+        concerned = (EACH,) if context.horizontal else _concerned(planning, facts)
+        own = [owner for owner in context.mine if owner in concerned]
         weights = {owner: weights_of(context, facts, owner) for owner in own}
         for owner in own:
             check_woe(context, owner, weights[owner])
@@ -85,7 +87,7 @@ class Scorecard(Component[ScorecardParams], SavesModel):
                 start=_start(facts, values[owner][1]) if owner == planning.label_holder else None,
                 columns=columns_of(
                     facts.scale,
-                    training_of(context.frames),
+                    None if context.engine == "fl" else training_of(context.frames),
                     owner,
                     dict(zip(facts.columns.get(owner, ()), values[owner][0].tolist(), strict=True)),
                     weights[owner],
@@ -158,18 +160,23 @@ def _is_fit(model: Any) -> bool:
 
 
 def _concerned(context: PlanContext, facts: ScorecardFacts) -> tuple[str, ...]:
-    """Owners of features, and the label holder: who has a part of the card."""
+    """Owners of features, and the label holder: who has a part of the card. Of horizontal frames the card is
+    whole, and theirs who may have it."""
+    if context.horizontal:
+        return context.receiving("scorecard")
     return tuple(
         party for party in context.parties if party in facts.columns or party == context.label_holder
     )
 
 
-def _reveals(context: PlanContext, model: ModelFacts) -> tuple[Reveal, ...]:
-    reveals = [
-        Reveal(COEFFICIENTS, (owner,), len(names), "scorecard") for owner, names in model.columns.items()
-    ]
-    if model.params.intercept:
-        reveals.append(Reveal(START, (context.label_holder,), 1, "scorecard"))
+def _reveals(context: PlanContext, model: ModelFacts, concerned: tuple[str, ...]) -> tuple[Reveal, ...]:
+    owners: dict[tuple[str, ...], int] = {(owner,): len(names) for owner, names in model.columns.items()}
+    holder: tuple[str, ...] = (context.label_holder,)
+    if context.horizontal:
+        owners, holder = {concerned: model.width}, concerned
+    reveals = [Reveal(COEFFICIENTS, to, count, "scorecard") for to, count in owners.items() if to]
+    if model.params.intercept and holder:
+        reveals.append(Reveal(START, holder, 1, "scorecard"))
     return tuple(reveals)
 
 

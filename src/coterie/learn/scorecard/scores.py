@@ -49,7 +49,7 @@ def run_scores(
     shape = shape_of(facts, planning, frame)
     if context.engine != "mpc":
         card = card_here(context, step)
-        total = np.zeros(shape.rows, np.int64)
+        total = np.zeros(context.frames[frame].rows, np.int64)
         for owner in _givers(facts, shape):
             total += own_sum(context, facts, card, owner, frame)
         return facts.scale.points(total)

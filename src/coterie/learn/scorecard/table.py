@@ -23,6 +23,8 @@ class Weight:
 
     label: str
     woe: float
+    rows: int = 0
+    """Training rows in it."""
 
 
 Weights: TypeAlias = Mapping[str, Sequence[Weight]]
@@ -30,25 +32,37 @@ Weights: TypeAlias = Mapping[str, Sequence[Weight]]
 
 
 def columns_of(
-    scale: Scale, frame: VerticalFrame, owner: str, coefficients: Mapping[str, float], bins: Weights
+    scale: Scale, frame: VerticalFrame | None, owner: str, coefficients: Mapping[str, float], bins: Weights
 ) -> tuple[CardColumn, ...]:
     """Of an owner's columns, in the order of the coefficients.
 
-    :param frame: the training rows.
+    :param frame: the training rows; None where they are at several parties, and means are those of bins.
     :param bins: of each of its columns.
     """
     return tuple(
-        _column(scale, name, coefficient, bins[name], own_columns(frame, [(owner, name)]))
+        _column(
+            scale,
+            name,
+            coefficient,
+            bins[name],
+            None if frame is None else own_columns(frame, [(owner, name)]),
+        )
         for name, coefficient in coefficients.items()
     )
 
 
 def _column(
-    scale: Scale, name: str, coefficient: float, bins: Sequence[Weight], values: RowBlocks
+    scale: Scale, name: str, coefficient: float, bins: Sequence[Weight], values: RowBlocks | None
 ) -> CardColumn:
-    points = scale.points(scale.units(coefficient, np.array([one.woe for one in bins]))) + 0.0
-    total = sum(int(scale.units(coefficient, block).sum()) for _, block in values.blocks())
-    mean = scale.points(np.rint(total / values.shape[0])) + 0.0
+    units = scale.units(coefficient, np.array([one.woe for one in bins]))
+    points = scale.points(units) + 0.0
+    if values is None:
+        rows = [one.rows for one in bins]
+        total, count = int(np.dot(units, rows)), sum(rows)
+    else:
+        total = sum(int(scale.units(coefficient, block).sum()) for _, block in values.blocks())
+        count = values.shape[0]
+    mean = scale.points(np.rint(total / count)) + 0.0
     return CardColumn(
         name=name,
         coefficient=coefficient,

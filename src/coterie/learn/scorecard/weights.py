@@ -53,16 +53,19 @@ def weights_of(context: RunContext, facts: ScorecardFacts, owner: str) -> dict[s
         if bins is None:
             raise WOE_MISSING(f"'{facts.woe}' has none of '{name}'", step=context.step, party=owner)
         weights = np.clip(bins.woes[: len(bins.bins)], -clip, clip)
-        found[name] = [Weight(*pair) for pair in zip(bins.labels, weights.tolist(), strict=True)]
+        rows = [one.rows for one in bins.bins]
+        found[name] = [Weight(*one) for one in zip(bins.labels, weights.tolist(), rows, strict=True)]
     return found
 
 
 def check_woe(context: RunContext, owner: str, weights: Mapping[str, Sequence[Weight]]) -> None:
     """Raises CT-3158 where a column has a value in the training rows that is the weight of none of its bins:
-    a step after ``woe`` has changed it."""
+    a step after ``woe`` has changed it. In engine fl training rows may have values that are too rare for a
+    bin, of weight 0."""
     frame = training_of(context.frames)
+    none = [0.0] if context.engine == "fl" else []
     for name, bins in weights.items():
-        known = np.unique([one.woe for one in bins])
+        known = np.unique([*(one.woe for one in bins), *none])
         for _, values in own_columns(frame, [(owner, name)]).blocks():
             if not np.isin(values, known).all():
                 raise NOT_WOE(f"'{name}'", party=owner, step=context.step)
