@@ -113,7 +113,7 @@ def test_the_text_of_a_plan_names_no_data() -> None:
         ((ALIGN, FILL), {"income": [None] * ROWS}, "CT-3020", "'income'"),
         ((ALIGN, STANDARDIZE), {}, "CT-3027", "'income'"),
         ((ALIGN, FILL, STANDARDIZE), {"income": [4.25] * ROWS}, "CT-3025", "'income'"),
-        ((ALIGN, FILL, STANDARDIZE), {"income": ["much"] * ROWS}, "CT-1433", "'income'"),
+        ((ALIGN, FILL, STANDARDIZE), {"income": ["much"] * ROWS}, "CT-1433", "'lender.income'"),
     ],
 )
 def test_bad_input_is_refused_by_code(
