@@ -13,9 +13,10 @@ from coterie.learn.binning import Bin, BinParams, Bins, ColumnBins, Woe, final
 from coterie.learn.binning.clear import counted
 from coterie.learn.binning.groups import grouped
 from coterie.learn.component import EACH
+from coterie.learn.pooled import need_equal
 from coterie.learn.stack import Stack
 from tests.learn.horizontal import run
-from tests.learn.horizontal_data import HOMO, NAMES, datasets, homo, homo_datasets
+from tests.learn.horizontal_data import HOMO, NAMES, datasets, homo, homo_datasets, together
 
 LEAST = 20
 
@@ -120,3 +121,10 @@ def test_special_values_are_of_their_columns_type(code: str, given_: dict[str, A
     with pytest.raises(CoterieError) as caught:
         run(datasets(table(900), "bad"), steps, label="bad")
     assert caught.value.code == code
+
+
+def test_parties_that_choose_differently_are_told() -> None:
+    together(lambda _, adding: need_equal(adding, b"these", 3))
+    with pytest.raises(CoterieError) as caught:
+        together(lambda name, adding: need_equal(adding, b"others" if name == "west" else b"these", 3))
+    assert caught.value.code == "CT-3237"

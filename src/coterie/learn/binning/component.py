@@ -24,6 +24,7 @@ from .counting import Counted, Places, count_plan, count_run
 from .errors import BINS_NOT_AGREED
 from .exchange import Sizes, exchanged, sizes_to, with_documents
 from .facts import BinsFacts, chosen
+from .fl import need_equal_bins
 from .params import BinParams
 from .record import Bins, ColumnBins, ColumnIv, IvTable, iv_size
 from .statement import subtracted
@@ -38,7 +39,7 @@ class Bin(Component[BinParams]):
     Errors: CT-3001 without aligned rows, CT-3016 and CT-3101 for labels of which one is too rare, CT-3028 for
     an infinite number, CT-3100 for a column that is not there, CT-3102 where the agreement does not show an
     owner its bins, CT-3104 for an unfit special value, CT-1501 and CT-1502 for labels other than 0 and 1;
-    in engine fl CT-3235, CT-3236.
+    in engine fl CT-3235 to CT-3237.
     """
 
     name: ClassVar[str] = "bin"
@@ -70,6 +71,8 @@ class Bin(Component[BinParams]):
         if context.deals_ahead:
             return
         own = {} if found is None else _binned(context, found, params)
+        if context.engine == "fl":
+            need_equal_bins(context, own[EACH])
         if found is not None:
             context.models[context.step] = Learnt(self.name, params, own)
         for owner, bins in own.items():

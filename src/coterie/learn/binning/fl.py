@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coterie.crypto import canonical
 from coterie.data import VerticalFrame
 from coterie.learn.component import EACH, FrameShape, PlanContext, RunContext, Total
 from coterie.learn.errors import NOT_FINITE
 from coterie.learn.pooled import (
+    AGREED,
     FL_UNFIT,
     WHOLE,
     Grouped,
@@ -27,6 +29,7 @@ from coterie.learn.pooled import (
     frequent_texts,
     group_values,
     grouped_values,
+    need_equal,
     quantile_totals,
     quantiles,
     text_totals,
@@ -37,9 +40,9 @@ from .errors import LABELS_TOO_FEW, SPECIAL_UNFIT
 from .groups import Groups
 from .merging import Merged, merge
 from .params import BinParams
-from .record import coded, is_number, numbers_of
+from .record import Bins, coded, is_number, numbers_of
 
-__all__ = ["pooled_needs", "pooled_slots"]
+__all__ = ["need_equal_bins", "pooled_needs", "pooled_slots"]
 
 COUNTS = (
     "how many of all rows with each label are in each slot of each binned column, of which bins are made; of "
@@ -62,8 +65,30 @@ def pooled_needs(
         *(quantile_totals(numbers, len(_fractions(params))) if numbers else ()),
         *text_totals(len(texts), params.categories),
         Total(COUNTS, 2 * params.slots * len(names), WHOLE, kind="bins"),
+        AGREED,
     ]
     return {**planned_sums(context, totals, at_most=True), "statement": SUMS}
+
+
+def need_equal_bins(context: RunContext, bins: Bins) -> None:
+    """That all parties have chosen the same ones. Errors: CT-3237."""
+    chosen = bins.model_dump(
+        mode="json",
+        include={
+            "columns": {
+                "__all__": {
+                    "name": True,
+                    "edges": True,
+                    "categories": True,
+                    "other": True,
+                    "special": True,
+                    "missing": True,
+                    "bins": {"__all__": {"goods", "bads"}},
+                }
+            }
+        },
+    )
+    need_equal(context.sums().total, canonical(chosen), len(context.parties))
 
 
 @dataclass(frozen=True)

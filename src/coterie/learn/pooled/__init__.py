@@ -1,5 +1,6 @@
 """What components of engine fl share beside the sums themselves."""
 
+from coterie.learn.pooled.agreed import AGREED, need_equal
 from coterie.learn.pooled.beside import enough_beside
 from coterie.learn.pooled.columns import column_quantiles, is_text, present_numbers
 from coterie.learn.pooled.errors import FL_UNFIT, TOO_FEW_BESIDE
@@ -15,6 +16,7 @@ from coterie.learn.pooled.texts import frequent_texts, text_totals
 from coterie.learn.pooled.wide import DIGITS, WHOLE, Adding, wide_total
 
 __all__ = [
+    "AGREED",
     "DIGITS",
     "FL_UNFIT",
     "TOO_FEW_BESIDE",
@@ -28,6 +30,7 @@ __all__ = [
     "group_values",
     "grouped_values",
     "is_text",
+    "need_equal",
     "present_numbers",
     "quantile_totals",
     "quantiles",

@@ -86,6 +86,9 @@ CHINESE = {
     "each party none or no fewer than the smallest group with either label": (
         "各分箱列的每个初始分组中各标签值的样本数（用于合并分箱）；各方在每组中或不计，或好、坏样本均不少于最小分组"
     ),
+    "whether all parties have made the same bins of the sums: sums of digests, and of their squares": (
+        "各方由这些和得到的分箱是否一致（摘要之和及其平方和）"
+    ),
     "how many rows with each label are in each bin, in none fewer than {least} of either": (
         "每个分箱中各标签值的样本数，好、坏样本均不少于 {least} 个"
     ),
