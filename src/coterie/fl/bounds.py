@@ -11,7 +11,7 @@ neighbours and itself, t of them are needed. What may go wrong:
   sum is known alone. Then no honest edge leads from S to the rest. A self mask is taken off only with t
   shares, of survivors, so each in S has θ honest neighbours that survived: S has more than θ members. Whoever
   says who survives can look for S in all of the graph: all choices of S, and of as many of the rest as must
-  be there, are counted.
+  be there, are counted. Up to θ of the survivors may be cut off from all others; their own masks stay.
 * *The sum cannot be had.* Just the minimum is left, at random, and someone has fewer than t of its neighbours
   among them. That costs a new start, and shows nothing.
 """

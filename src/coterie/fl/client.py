@@ -266,7 +266,9 @@ class Client:
         self._there = there
         self._sharers = extended(self._said, "sharers", bitmap(there, len(self._session.roster)))
         self._due = Kind.SURVIVORS
-        return write(Kind.MASKED, self._masked().data)
+        if self._session.rules.complete:
+            return write(Kind.MASKED, self._masked().data)
+        return write(Kind.MASKED, self._masked().data, self._sign(to_sign("sharers", self._sharers)))
 
     def _masked(self) -> Ring:
         plus = [masking.own_seed(self._sharers, self._own_seed, self._place)]
@@ -282,11 +284,27 @@ class Client:
 
     def _take_survivors(self, message: Reader) -> bytes:
         self._survivors = self._listed(message, self._there)
+        if not self._session.rules.complete:
+            self._check_sharers(message)
         message.end()
         places = bitmap(self._survivors, len(self._session.roster))
         self._said = extended(self._sharers, "survivors", places)
         self._due = Kind.SIGNATURES
         return write(Kind.SIGNATURE, self._sign(to_sign("survivors", self._said)))
+
+    def _check_sharers(self, message: Reader) -> None:
+        """That neighbours who survive masked their values after the same list of those who have shared.
+
+        One who was told a list without most of its neighbours has next to no masks with others: the share of
+        its own mask, which went round before, would show its values. Where all are neighbours, lists that
+        differ so are too short, or too few sign who survives.
+        """
+        survivors = set(self._survivors)
+        around = [place for place in self._around if place in survivors]
+        signed = zip(around, message.many(len(around), SIGNATURE), strict=True)
+        forged = self._session.roster.forged("sharers", {place: (self._sharers, by) for place, by in signed})
+        if forged is not None:
+            raise BAD_SIGNATURE("who has shared, after all that was said", party=self._name(forged))
 
     def _take_signatures(self, message: Reader) -> bytes:
         roster = self._session.roster

@@ -187,13 +187,16 @@ class Coordinator:
 
     def _take_masked(self, place: int, message: Reader) -> None:
         view = message.view(self.session.payload)
+        signature = b"" if self.session.rules.complete else message.take(SIGNATURE)
         message.end()
+        if signature and not self.session.roster.signed(place, "sharers", self._sharers, signature):
+            raise BAD_SIGNATURE("who has shared, after all that was said", party=self._names[place])
         values = self.session.form.read(view)
         if self._total is None:
             self._total = values.copy()
         else:
             add_to(self._total, values)
-        self._given[place] = b""
+        self._given[place] = signature
 
     def _take_answer(self, place: int, message: Reader) -> None:
         asked = self._asked(place)
@@ -237,8 +240,13 @@ class Coordinator:
                 return self._pass_on_shares()
             case Kind.MASKED:
                 self._survivors = there
-                data = listed(Kind.SURVIVORS, there, count)
                 self._agreed = extended(self._sharers, "survivors", bitmap(there, count))
+                return {
+                    place: listed(
+                        Kind.SURVIVORS, there, count, *(given.get(one, b"") for one in self._around[place])
+                    )
+                    for place in there
+                }
             case Kind.SIGNATURE:
                 data = listed(Kind.SIGNATURES, there, count, *(given[place] for place in there))
                 self._signers = there

@@ -9,8 +9,8 @@ kind  from        what
 4     coordinator bitmap of who has opened its coin; the coins
 5     contributor commitments to each share, for itself and its neighbours; the shares sealed for these
 6     coordinator bitmap of who has shared; the shares sealed for the receiver
-7     contributor masked values
-8     coordinator bitmap of whose masked values came
+7     contributor masked values; where not all are neighbours: signature of who has shared
+8     coordinator bitmap of whose masked values came; such signatures of the receiver's neighbours
 9     contributor signature of all that was said
 10    coordinator bitmap of signers; signatures
 11    contributor bitmap of shares that it cannot read; the other shares

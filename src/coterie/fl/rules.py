@@ -32,9 +32,21 @@ class Rules:
         """Contributors that must have signed the same list of survivors.
 
         Two lists would both need so many signers: more than n + colluding together, while each honest one
-        signs one list.
+        signs one list. Where not all are neighbours, nor keys of all others checked, the minimum must have
+        signed: so as many are there indeed.
         """
+        if not self.complete:
+            return self.minimum
         return (self.contributors + self.colluding) // 2 + 1
+
+    @property
+    def least_sum(self) -> int:
+        """Contributors whose sum is shown at least, to a coordinator and colluders that lie as they like.
+
+        Where not all are neighbours, fewer than the threshold may be cut off from all others who survive:
+        their own masks stay, and the others' sum may come out without them (``bounds.py``).
+        """
+        return self.minimum - self.colluding - (0 if self.complete else self.threshold - 1)
 
     @property
     def complete(self) -> bool:

@@ -29,7 +29,6 @@ def statement(rules: Rules, *, hidden: bool, contributes: bool) -> ProtocolState
     :param hidden: whether totals are hidden from the coordinator.
     :param contributes: whether the coordinator is a contributor.
     """
-    count = rules.contributors
     learns = "Each contributor learns the total"
     if contributes:
         learns += "; so does the coordinator, which is one of them"
@@ -40,14 +39,23 @@ def statement(rules: Rules, *, hidden: bool, contributes: bool) -> ProtocolState
     return ProtocolStatement(
         protocol="sums under pairwise and own masks (Bonawitz et al. 2017; Bell et al. 2020)",
         adversary="malicious, for what is learnt of values; a total may be wrong unnoticed",
-        threshold=f"the coordinator and up to {rules.colluding} of {count} contributors together",
+        threshold=_threshold(rules, contributes),
         helper=None if contributes else "a coordinator that is trusted with no value",
         # X25519 and Ed25519, see psi/statement.py; AES-128 and 16-byte seeds are not the weakest part.
         computational_bits=125,
         statistical_bits=None if rules.complete else SECURITY_BITS,
         leaks=(
             f"{learns}. Contributors who pool what they saw learn the sum of all the others, of whom at "
-            f"least {rules.minimum - rules.colluding} are in every total. A contributor can give any values "
+            f"least {rules.least_sum} are in every total. A contributor can give any values "
             "it likes, and a coordinator can add to a total what it likes, the same for all contributors"
         ),
     )
+
+
+def _threshold(rules: Rules, contributes: bool) -> str:
+    colluding, count = rules.colluding, rules.contributors
+    if not contributes:
+        return f"the coordinator and up to {colluding} of {count} contributors together"
+    if colluding < 2:
+        return f"the coordinator, which is one of {count} contributors, and no other together with it"
+    return f"up to {colluding} of {count} contributors together, the coordinator among them"
