@@ -199,6 +199,10 @@ def test_what_is_refused() -> None:
     with pytest.raises(CoterieError, match="CT-3233"):
         measured(flat([0, 1]), "probability", segments=["each.score"])
     with pytest.raises(CoterieError, match="CT-3166"):
-        measured(flat([0] * 8 + [1]), "probability")
+        measured(flat([0] * 20 + [1]), "probability")
     with pytest.raises(CoterieError, match="CT-3016"):
-        measured(flat([0] * 9), "probability")
+        measured(flat([0] * 20), "probability")
+    # North knows the sums less its own: those of so few.
+    beside = {**flat([0, 1] * 4), "north": flat([0, 1] * 400)["north"]}
+    with pytest.raises(CoterieError, match=r"CT-3235.*16 rows beside those of north"):
+        measured(beside, "probability")

@@ -18,6 +18,7 @@ from coterie.learn.component import PlanContext, ResultKind, RunContext, Stateme
 from coterie.learn.errors import NOT_FINITE, ONE_CLASS
 from coterie.learn.joined import give_rows
 from coterie.learn.measures import Floats, Labels, Tally, counted_interval, tellable
+from coterie.learn.pooled import enough_beside
 from coterie.learn.scoring import last_model, score_plan, score_run, scoring_facts
 from coterie.learn.summed import SUMS, planned_sums
 
@@ -45,13 +46,14 @@ STATEMENT: Statement = replace(
 
 
 def plan_pooled(context: PlanContext, params: EvaluateParams) -> StepPlan:
-    """Errors: CT-3002, CT-3233, and those of the model's own scoring."""
+    """Errors: CT-3002, CT-3233, CT-3235, and those of the model's own scoring."""
     if params.segments:
         raise SEGMENTS_POOLED(", ".join(params.segments), step=context.step)
     model = last_model(context, params.model)
     scoring = score_plan(context, model, params.frame, context.receiving("scores"))
     results = {kind: context.receiving(kind) for kind in KINDS}
     shape = context.frames[params.frame]
+    enough_beside(context, shape)
     if scoring_facts(context, model).classifies:
         totals = [
             Total(COUNTED, 2 * params.resolution, COUNTS, kind="metrics"),
