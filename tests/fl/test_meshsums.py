@@ -138,6 +138,18 @@ def test_more_values_than_a_coordinator_takes_are_refused() -> None:
     assert codes(results) == {"CT-2410"}
 
 
+@pytest.mark.parametrize("header", [(1, 64, 60, 0), (1, 48, 0, 0), (2, 64, 0, 0), (1, 64, 0, 2)])
+def test_headers_of_no_sum_are_their_senders_fault(header: tuple[int, ...]) -> None:
+    def part(sums: MeshSums) -> Any:
+        channel = sums._mesh.to("hub")
+        channel.send_bytes("fl/next", bytes(header) + bytes(4) + (1).to_bytes(8, "little") + bytes(24))
+        return channel.recv_bytes("fl/all-keys", 1000)
+
+    results, _ = play("hub", part)
+    assert codes(results) == {"CT-2410"}
+    assert results["hub"].party == "a"
+
+
 def test_what_no_format_holds_ends_the_job_with_its_code() -> None:
     def part(sums: MeshSums) -> None:
         sums.total("x", np.full(2, np.nan if sums.me == "b" else 1.0))

@@ -19,6 +19,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
+from coterie.errors import CoterieError
 from coterie.fl.client import Client
 from coterie.fl.coordinator import Coordinator
 from coterie.fl.costs import HEADER, RUN_KEY, Sizes
@@ -216,7 +217,11 @@ def _announced(run: _Run, header: bytes, sender: str, most_bytes: int) -> Sessio
         raise BAD_MESSAGE("a header of no sum that is due", party=sender)
     if not 0 < count * bits // 8 <= most_bytes:
         raise BAD_MESSAGE(f"{count} values of {bits} bits, more than may come", party=sender)
-    return run.session(count, Fixed(bits, frac), purpose, hidden=bool(hidden))
+    try:
+        return run.session(count, Fixed(bits, frac), purpose, hidden=bool(hidden))
+    except CoterieError as error:
+        # It is no fault of this program.
+        raise BAD_MESSAGE(f"a header of a format of {bits} bits, {frac} fractional", party=sender) from error
 
 
 def _expect(mesh: Mesh, name: str, header: bytes) -> None:
