@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.fl.glm_party import HELPER, PARTIES
+from bench.fl.glm_party import HELPER
+from bench.fl.horizontal import PARTIES
 from bench.fl.pooled import SKLEARN, STATSMODELS
 from bench.participants import specification
 from bench.processes import calling, run_together

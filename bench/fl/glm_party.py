@@ -10,71 +10,29 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
 from bench import machine
+from bench.fl.horizontal import PARTIES, frame, planning, running
 from bench.fl.rows import part
 from bench.participants import meet, mesh
-from coterie.data import VerticalFrame
-from coterie.learn import EACH, FrameShape, PlanContext, RunContext, StepPlan, serve, summing
+from coterie.learn import serve, summing
 from coterie.learn.glm import Glm, GlmParams
 from coterie.wire import Mesh
 
-STEP, LABEL, HELPER = "glm", "label", "helper"
-PARTIES = ("east", "north", "west")
+STEP, HELPER = "glm", "helper"
 PARAMS = GlmParams(family="logistic", statistics=True, iterations=25)
 RECEIVERS = {"coefficients": PARTIES[:1], "statistics": PARTIES[:1]}
 
 
-def planning(rows: int, width: int) -> PlanContext:
-    """The public facts, equal at every participant.
-
-    :param rows: of each party.
-    """
-    columns = {EACH: tuple(f"x{index}" for index in range(width))}
-    each = dict.fromkeys(PARTIES, rows)
-    return PlanContext(
-        engine="fl",
-        step=STEP,
-        parties=PARTIES,
-        dealer=None,
-        receivers=RECEIVERS,
-        dataset_rows=each,
-        all_rows=each,
-        columns=columns,
-        label_holder=EACH,
-        label=LABEL,
-        frames={"all": FrameShape(sum(each.values()), columns, EACH, LABEL, horizontal=each)},
-        models={},
-        job="ab" * 16,
-        agreement="sha256:" + "cd" * 32,
-        horizontal=True,
-        coordinator=HELPER,
-    )
-
-
-def frame(facts: PlanContext, name: str) -> VerticalFrame:
-    """A party's own rows."""
-    rows = part(facts.all_rows[name], len(facts.columns[EACH]), PARTIES.index(name))
-    values = dict(zip(facts.columns[EACH], np.ascontiguousarray(rows.features.T), strict=True))
-    return VerticalFrame(
-        rows=len(rows.labels),
-        columns=facts.columns,
-        label_holder=EACH,
-        label=LABEL,
-        parts={EACH: pa.table(values | {LABEL: rows.labels.astype(np.int64)})},
-        keys=np.zeros((len(rows.labels), 32), np.uint8),
-    )
-
-
 def train(spec: dict[str, Any], name: str, links: Mesh) -> dict[str, Any]:
     """Plan, load, train; what was measured."""
-    component, plans = Glm(), planning(spec["rows"], spec["columns"])
-    facts = planning(spec["rows"], spec["columns"])
-    plan: StepPlan = component.plan(plans, PARAMS)
+    component = Glm()
+    plan = component.plan(planning(STEP, spec["rows"], spec["columns"], RECEIVERS, HELPER), PARAMS)
+    facts = planning(STEP, spec["rows"], spec["columns"], RECEIVERS, HELPER)
     has_data = name in PARTIES
-    frames = {"all": frame(facts, name)} if has_data else {}
+    frames = {}
+    if has_data:
+        rows = part(spec["rows"], spec["columns"], PARTIES.index(name))
+        frames = {"all": frame(facts, rows.features, rows.labels)}
     published: dict[str, bytes] = {}
     looks = 0
 
@@ -83,20 +41,12 @@ def train(spec: dict[str, Any], name: str, links: Mesh) -> dict[str, Any]:
         nonlocal looks
         looks = max(looks, done)
 
-    context = RunContext(
-        engine="fl",
-        step=STEP,
-        me=name,
-        parties=PARTIES,
-        dealer=None,
-        receivers=RECEIVERS,
-        mesh=links,
-        plan=plan,
-        planning=facts,
-        id_key=bytes(32),
-        datasets={},
-        frames=frames,
-        models={},
+    context = running(
+        links,
+        name,
+        facts,
+        plan,
+        frames,
         progress=progress,
         publish=lambda kind, _, content, __: published.__setitem__(kind, content),
     )

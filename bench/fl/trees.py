@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.fl.trees_party import PARTIES
+from bench.fl.horizontal import PARTIES
 from bench.participants import specification
 from bench.processes import calling, run_together
 from bench.records import Record, compare

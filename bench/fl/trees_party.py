@@ -14,18 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench import machine
+from bench.fl.horizontal import PARTIES, frame, planning, running
 from bench.participants import meet, mesh
-from coterie.data import VerticalFrame
-from coterie.learn import EACH, FrameShape, PlanContext, RunContext, summing
+from coterie.learn import EACH, summing
 from coterie.learn.boosting import BoostedTrees, Boosting, BoostingParams
 from coterie.wire import LinkMesh, Mesh
 
-PARTIES = ("east", "north", "west")
-STEP, LABEL, SEED = "boosting", "label", 20261123
+STEP, SEED = "boosting", 20261123
 RECEIVERS = {"model": PARTIES}
 TEST = len(PARTIES)
 """Number of the rows that nobody trains on."""
@@ -63,68 +61,16 @@ def auc(scores: NDArray[np.float64], labels: NDArray[np.float64]) -> float:
     return float(roc_auc_score(labels, scores))
 
 
-def planning(rows: int, width: int) -> PlanContext:
-    """The public facts, equal at every party. :param rows: of each."""
-    columns = {EACH: tuple(f"x{index}" for index in range(width))}
-    each = dict.fromkeys(PARTIES, rows)
-    return PlanContext(
-        engine="fl",
-        step=STEP,
-        parties=PARTIES,
-        dealer=None,
-        receivers=RECEIVERS,
-        dataset_rows=each,
-        all_rows=each,
-        columns=columns,
-        label_holder=EACH,
-        label=LABEL,
-        frames={"all": FrameShape(sum(each.values()), columns, EACH, LABEL, horizontal=each)},
-        models={},
-        job="ab" * 16,
-        agreement="sha256:" + "cd" * 32,
-        horizontal=True,
-        coordinator=PARTIES[0],
-    )
-
-
-def frame(facts: PlanContext, rows: Rows) -> VerticalFrame:
-    """Rows as a step takes them."""
-    values = dict(zip(facts.columns[EACH], np.ascontiguousarray(rows.features.T), strict=True))
-    columns = {name: pa.array(column, from_pandas=True) for name, column in values.items()}
-    return VerticalFrame(
-        rows=len(rows.labels),
-        columns=facts.columns,
-        label_holder=EACH,
-        label=LABEL,
-        parts={EACH: pa.table(columns | {LABEL: rows.labels.astype(np.int64)})},
-        keys=np.zeros((len(rows.labels), 32), np.uint8),
-    )
-
-
 def train(spec: dict[str, Any], name: str, links: Mesh) -> dict[str, Any]:
     """Plan, train; what was measured."""
     component, params = Boosting(), BoostingParams(**spec["params"])
     rows, width = spec["rows"], spec["columns"]
-    facts = planning(rows, width)
-    plan = component.plan(planning(rows, width), params)
+    facts = planning(STEP, rows, width, RECEIVERS, PARTIES[0])
+    plan = component.plan(planning(STEP, rows, width, RECEIVERS, PARTIES[0]), params)
     models: dict[str, Any] = {}
-    context = RunContext(
-        engine="fl",
-        step=STEP,
-        me=name,
-        parties=PARTIES,
-        dealer=None,
-        receivers=RECEIVERS,
-        mesh=links,
-        plan=plan,
-        planning=facts,
-        id_key=bytes(32),
-        datasets={},
-        frames={"all": frame(facts, part(rows, width, PARTIES.index(name)))},
-        models=models,
-        progress=lambda *_, **__: None,
-        publish=lambda *_: None,
-    )
+    own = part(rows, width, PARTIES.index(name))
+    frames = {"all": frame(facts, own.features, own.labels)}
+    context = running(links, name, facts, plan, frames, models=models)
     import xgboost  # noqa: F401  as the peer's, its import is not counted
 
     meet(links, "begin")
@@ -140,7 +86,7 @@ def train(spec: dict[str, Any], name: str, links: Mesh) -> dict[str, Any]:
     return {
         "seconds": seconds,
         "processor_s": processor,
-        "auc": auc(model.scores(frame(facts, test)), test.labels),
+        "auc": auc(model.scores(frame(facts, test.features, test.labels)), test.labels),
         "sent": sum(count.sent for count in traffic.values()),
         "memory": machine.peak(),
     }

@@ -10,7 +10,8 @@ import pytest
 
 from bench import fl
 from bench.fl import flower_side, glm, ours, ours_process, pooled
-from bench.fl.glm_party import HELPER, PARTIES, train
+from bench.fl.glm_party import HELPER, train
+from bench.fl.horizontal import PARTIES
 from bench.fl.records import PLAIN, records_of
 from bench.fl.rows import part
 from bench.fl.side import Run
@@ -72,7 +73,7 @@ def test_flower_gets_as_many_neighbours_and_shares() -> None:
     assert flower_side.shares_of(40) == 41
     assert 2.0**-large.frac == 2 * flower_side.RANGE / flower_side.STEPS
     assert all(work.form.limit(work.clients) >= RANGE for work in WORKS)
-    assert fl.works() == ["secure_sum_100x1e6", "clients_500", "glm_3_parties"]
+    assert fl.works() == ["secure_sum_100x1e6", "clients_500", "glm_3_parties", "trees_300k"]
 
 
 def test_sides_are_measured_in_turn_and_slow_ones_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from bench import fl
 from bench.fl import trees
-from bench.fl.trees_party import PARTIES, pooled, train
+from bench.fl.horizontal import PARTIES
+from bench.fl.trees_party import pooled, train
 from coterie.wire import local_meshes
 
 TINY = trees.Size(rows=1500, columns=6, test=1500, params={"rounds": 4, "max_depth": 3, "shap_rows": 0})
