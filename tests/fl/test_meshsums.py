@@ -158,6 +158,22 @@ def test_what_no_format_holds_ends_the_job_with_its_code() -> None:
     assert codes(results) == {"CT-2401"}
 
 
+def test_totals_are_hidden_from_a_coordinator_that_knows_the_given_key() -> None:
+    """It may be an owner that has no data in this job: the key is of the contributors' secrets too."""
+    keys = [play("hub", lambda sums: (sums._group_key, sums.close())[0])[0] for _ in range(2)]
+    for one in keys:
+        assert len({one[name] for name in NAMES}) == 1
+        assert len(one["a"]) == 32
+    assert keys[0]["a"] != keys[1]["a"]
+    given = cost_begin(NAMES, "hub").sent["a"]
+    assert given == {"b": 64, "c": 64, "d": 64, "hub": 32}, "the coordinator is told no secret"
+
+
+def test_a_short_group_key_is_refused() -> None:
+    with pytest.raises(CoterieError, match="CT-2403"):
+        MeshSums(local_meshes(list(NAMES))["a"], NAMES, "a", RUN, b"short")
+
+
 def test_fewer_than_three_contributors_are_refused() -> None:
     with pytest.raises(CoterieError, match="CT-2404"):
         MeshSums(local_meshes(["a", "b"])["a"], ("a", "b"), "a", RUN)

@@ -18,6 +18,8 @@ from coterie.fl.session import DIGEST, SIGNATURE, bitmap_bytes, payload_of
 
 RUN_KEY = 32
 """Bytes of the key by which a contributor signs in a run."""
+RUN_SECRET = 32
+"""Bytes that it tells other contributors beside: a part of what hides totals from the coordinator."""
 HEADER = 40
 """Bytes that tell the coordinator what is summed next, or that nothing is."""
 ROUNDS = 10
@@ -87,9 +89,13 @@ def cost(contributors: Sequence[str], coordinator: str, values: int, form: Fixed
 
 
 def cost_begin(contributors: Sequence[str], coordinator: str) -> Cost:
-    """Of the beginning of a run: each contributor tells all others its key."""
-    everybody = dict.fromkeys((*contributors, coordinator))
-    return Cost({name: {other: RUN_KEY for other in everybody if other != name} for name in contributors}, 1)
+    """Of the beginning of a run: each contributor tells all others its key, and contributors a secret."""
+    both = RUN_KEY + RUN_SECRET
+    sent = {name: {other: both for other in contributors if other != name} for name in contributors}
+    if coordinator not in contributors:
+        for name in contributors:
+            sent[name][coordinator] = RUN_KEY
+    return Cost(sent, 1)
 
 
 def cost_end(contributors: Sequence[str], coordinator: str) -> Cost:

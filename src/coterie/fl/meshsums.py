@@ -11,6 +11,8 @@ Links of a job do not lose messages, and a participant that is gone ends the job
 from __future__ import annotations
 
 import hashlib
+import hmac
+import secrets
 import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -22,11 +24,11 @@ from numpy.typing import NDArray
 from coterie.errors import CoterieError
 from coterie.fl.client import Client
 from coterie.fl.coordinator import Coordinator
-from coterie.fl.costs import HEADER, RUN_KEY, Sizes
+from coterie.fl.costs import HEADER, RUN_KEY, RUN_SECRET, Sizes
 from coterie.fl.errors import BAD_CALL, BAD_MESSAGE, OTHER_SUM, TOTALS_DIFFER
 from coterie.fl.fixed import EXACT, WIDTHS, Fixed
 from coterie.fl.rules import Rules
-from coterie.fl.session import DIGEST, Roster, Session
+from coterie.fl.session import DIGEST, SEED, Roster, Session
 
 if TYPE_CHECKING:
     from coterie.wire import Mesh
@@ -63,17 +65,21 @@ class _Run:
         self.coordinator = coordinator
         self.others = tuple(name for name in self.names if name != mesh.me)
         rules = Rules.of(len(self.names), minimum, complete=True)
+        told = {}
         if key is not None:
-            hearers = dict.fromkeys((*self.others, coordinator))
-            for name in hearers:
-                if name != mesh.me:
-                    mesh.to(name).send_bytes(KEY, key)
-        known = {mesh.me: key} if key is not None else {}
+            told[mesh.me] = key + secrets.token_bytes(RUN_SECRET)
+            for name in self.others:
+                mesh.to(name).send_bytes(KEY, told[mesh.me])
+            if coordinator not in self.names:
+                mesh.to(coordinator).send_bytes(KEY, key)
+        size = RUN_KEY + (0 if key is None else RUN_SECRET)
         for name in self.others:
-            data = mesh.to(name).recv_bytes(KEY, RUN_KEY)
-            if len(data) != RUN_KEY:
-                raise BAD_MESSAGE(f"a key of {len(data)} bytes", party=name)
-            known[name] = data
+            told[name] = mesh.to(name).recv_bytes(KEY, size)
+            if len(told[name]) != size:
+                raise BAD_MESSAGE(f"a key of {len(told[name])} bytes", party=name)
+        known = {name: data[:RUN_KEY] for name, data in told.items()}
+        self.secret = b"".join(told[name][RUN_KEY:] for name in self.names)
+        """Of all contributors together; empty at a coordinator that is none."""
         self._run, self._rules = run, rules
         self.roster = Roster(self.names, tuple(known[name] for name in self.names))
         self.number = 0
@@ -110,20 +116,24 @@ class MeshSums:
 
         :param contributors: at least three, in the same order at all; ``mesh.me`` is one of them.
         :param run: bytes, at least 16, that no other run has, the same at all: job and step.
-        :param group_key: bytes, at least 16, that all contributors have and the coordinator has not: the
-            total is hidden from it. None where the coordinator may know totals, as it does when it
-            contributes.
+        :param group_key: bytes, at least 16, that all contributors have: totals are hidden from the
+            coordinator, by a key of these and of secrets that contributors tell each other directly for
+            this run. So it does no harm if a coordinator that does not contribute comes to know them. None
+            where the coordinator may know totals, as it does when it contributes.
         :param minimum: contributors of a total; all of them where it is not given.
 
         Errors: CT-2404 (fewer than three contributors, a wrong minimum), CT-2403, those of the mesh.
         """
         if mesh.me not in contributors:
             raise BAD_CALL(f"{mesh.me} is no contributor")
-        self._mesh, self._group_key = mesh, group_key
+        if group_key is not None and len(group_key) < SEED:
+            raise BAD_CALL("a group key of fewer than 16 bytes")
+        self._mesh = mesh
         self._key = Ed25519PrivateKey.generate()
         public = self._key.public_key().public_bytes_raw()
         least = len(contributors) if minimum is None else minimum
         self._run = _Run(mesh, contributors, coordinator, run, least, public)
+        self._group_key = None if group_key is None else hmac.digest(group_key, self._run.secret, "sha256")
 
     @property
     def me(self) -> str:

@@ -175,7 +175,8 @@ def summing(context: RunContext, adder: Sums | None = None) -> Iterator[None]:
         return
     coordinator = _coordinator(context)
     run = _run_of(context)
-    # Only owners have the key of the ids: a coordinator without data learns no total.
+    # A coordinator without data in the job may be an owner too, and have the key of the ids: sums hide their
+    # totals by secrets of the parties, beside this key.
     key = hmac.digest(context.id_key, b"coterie/sums/v1\x00" + run, "sha256")
     hidden = coordinator not in context.parties
     sums = MeshSums(context.mesh, context.parties, coordinator, run, key if hidden else None)
