@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests.images import contents, image, runner_image
+from tests.images import contents, image, runner_image, shared_images
 
 __all__ = ["contents", "image", "runner_image"]
 
@@ -18,6 +20,10 @@ settings.load_profile("house")
 
 # Several processes of tests are told the width of a terminal that none of them has.
 os.environ.pop("COLUMNS", None)
+
+# Hundreds of processes of tests import the same modules: they are compiled once, wherever it is run.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 TOGETHER = ("node/attested", "node", "cli", "tee/runner", "tee/keeper", "tee/image")
 """Folders whose tests share daemons or images: one process runs them, where there are several."""
@@ -34,3 +40,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(TOGETHER[number] if number < len(TOGETHER) else place))
         order[item.nodeid] = number
     items.sort(key=lambda item: order[item.nodeid])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The images that all processes share go with the last of them."""
+    if not hasattr(session.config, "workerinput"):
+        shutil.rmtree(shared_images(session.config._tmp_path_factory), ignore_errors=True)

@@ -7,7 +7,6 @@ of the attested runner, which is there already.
 from __future__ import annotations
 
 import csv
-import os
 import random
 import re
 import signal
@@ -17,6 +16,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.installed import as_installed
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,7 +97,7 @@ class Walk:
         done = subprocess.run(
             ["bash", "-c", script],
             cwd=ROOT,
-            env={**os.environ, "COLUMNS": "100", "PYTHONWARNINGS": "error"},
+            env={**as_installed(), "COLUMNS": "100", "PYTHONWARNINGS": "error"},
             capture_output=True,
             text=True,
             timeout=PATIENT,
@@ -117,7 +117,9 @@ class Walk:
         script = "\n".join([*self._prelude, f"exec {line}"])
         home = Path(line.split()[2])
         with (home / "console.log").open("wb") as log:
-            daemon = subprocess.Popen(["bash", "-c", script], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+            daemon = subprocess.Popen(
+                ["bash", "-c", script], cwd=ROOT, env=as_installed(), stdout=log, stderr=subprocess.STDOUT
+            )
         self.daemons[home] = daemon
 
     def _await_daemons(self) -> None:

@@ -19,6 +19,7 @@ from coterie.errors import CoterieError
 from coterie.node import AgreementView, JobView, init_node
 from coterie.tee import RUNNER_MODULE, Sandbox
 from tests.images import why_not
+from tests.installed import as_installed
 from tests.ports import free_port
 
 PATIENCE = 10.0
@@ -43,7 +44,7 @@ class Daemon:
         with (self.home / "console.log").open("ab") as log:
             command = [sys.executable, "-c", "import sys; from coterie.cli import main; sys.exit(main())"]
             command += ["--home", str(self.home), "node", "start"]
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=as_installed())
 
     def await_up(self) -> None:
         deadline = time.monotonic() + START_SECONDS

@@ -35,13 +35,16 @@ def altered(image: Path) -> Iterator[Path]:
     """A file of the runner's code with one bit changed, for as long as the test runs."""
     path = image / PACKAGES / "coterie" / "tee" / "runner" / "outputs.pyc"
     before, mode = path.read_bytes(), path.stat().st_mode
-    path.chmod(0o644)
     # In the hash of its source, which nobody looks at: the code runs as before, and is other code.
-    path.write_bytes(before[:8] + bytes([before[8] ^ 1]) + before[9:])
-    path.chmod(mode)
+    replaced(path, before[:8] + bytes([before[8] ^ 1]) + before[9:], mode)
     yield path
-    path.chmod(0o644)
-    path.write_bytes(before)
+    replaced(path, before, mode)
+
+
+def replaced(path: Path, content: bytes, mode: int) -> None:
+    """Another file in its place: of the old one, other images have links."""
+    path.unlink()
+    path.write_bytes(content)
     path.chmod(mode)
 
 
