@@ -278,6 +278,7 @@ def test_no_bin_has_fewer_rows_than_a_group_and_no_small_cell_is_looked_into() -
     [
         ({"categorical": [f"{EACH}.x1"]}, {}, "CT-3092"),
         ({"early_stopping": 3, "metric": "auc"}, {}, "CT-3092"),
+        ({"min_group": ROWS}, {}, "CT-3235"),
         ({"monotone": {"east.x1": 1}}, {}, "CT-3082"),
         ({}, {"x3": np.full(ROWS, np.nan)}, "CT-3020"),
         ({}, {"bad": np.ones(ROWS, np.int64)}, "CT-3016"),

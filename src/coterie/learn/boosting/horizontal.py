@@ -19,6 +19,7 @@ from coterie.learn.boosting.statement import BY_SUMS, SHARES
 from coterie.learn.boosting.written import model_document
 from coterie.learn.component import FrameShape, PlanContext, RunContext, StepPlan, Total
 from coterie.learn.joined import JoinedFacts, training_columns, training_frame, training_shape
+from coterie.learn.pooled import enough_beside
 from coterie.learn.split import is_test
 from coterie.learn.summed import planned_sums
 
@@ -26,11 +27,12 @@ __all__ = ["mean_shares", "planned", "trained"]
 
 
 def planned(context: PlanContext, shape: FrameShape, params: BoostingParams, plan: StepPlan) -> StepPlan:
-    """The plan with its sums. :param plan: without them. Errors: CT-3092."""
+    """The plan with its sums. :param plan: without them. Errors: CT-3092, CT-3235."""
     if params.categorical:
         raise NOT_BY_SUMS("categorical", step=context.step)
     if params.metric == "auc" and params.early_stopping is not None:
         raise NOT_BY_SUMS("metric auc", step=context.step)
+    enough_beside(context, shape)
     totals = fl.planned(params, shape.rows, shape.width, max(1, context.min_group), look=_looks(params, plan))
     if _explains(params, plan):
         totals.append(Total(SHARES, 1 + shape.width, EXACT, kind="importance"))
