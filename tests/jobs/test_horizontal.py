@@ -100,6 +100,15 @@ def test_columns_must_be_the_same_and_the_difference_is_named(tmp_path: Path) ->
     assert {used.columns for used in plan.data.values()} == {("b", "a")}
 
 
+def test_a_column_that_is_agreed_and_not_there(tmp_path: Path) -> None:
+    made = make_bench(tmp_path)
+    facts = made.proposal.facts["north"]
+    columns = tuple(one for one in facts.columns if one.name != "b")
+    changed = {**made.proposal.facts, "north": facts.model_copy(update={"columns": columns})}
+    with pytest.raises(CoterieError, match=r"CT-4005.*'b' is agreed but not in dataset"):
+        derive_plan(made.proposal.model_copy(update={"facts": changed}), made.terms)
+
+
 def test_types_must_be_the_same(tmp_path: Path) -> None:
     made = make_bench(tmp_path)
     facts = made.proposal.facts["north"]

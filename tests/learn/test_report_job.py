@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -82,6 +83,16 @@ def test_each_party_gets_its_own_page_and_nothing_is_sent_for_it() -> None:
         assert plan.sent == plan.rounds == {}
         assert plan.results == {"report": OWNERS}
         assert [(one.to, one.values) for one in plan.reveals] == [(OWNERS, 0)]
+
+
+def test_coefficients_are_on_the_page_of_whom_they_are_granted_to() -> None:
+    outcomes = ran(coefficients=("lender",))
+    document = json.loads(outcomes["lender"].published["coefficients/logistic.coefficients.json"])
+    text = shown(outcomes, "lender").text("en")
+    assert "Coefficients" in text
+    assert f"{document['intercept']:.4f}".replace("-", "−") in text
+    assert "Coefficients" not in shown(outcomes, "payments").text("en")
+    assert "Coefficients" not in shown(ran(), "lender").text("en")
 
 
 def test_what_is_a_partys_own_is_on_its_page_alone() -> None:

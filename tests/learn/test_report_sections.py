@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from coterie.learn.component import Finding
+from coterie.learn.report.page import render
 
 from . import report_more as more
-from .report_material import HOSTILE, LENDER, evaluation, finding
-from .report_page import page
+from .report_material import HOSTILE, LENDER, evaluation, facts, finding
+from .report_page import Page, page
 
 WORDS: list[tuple[Callable[[], Any], str, tuple[str, ...]]] = [
     (more.described, "Data", ("whole number", "44.31", "6.1%", "(not told)", "20,000", "all others")),
@@ -210,6 +211,28 @@ def test_numbers_of_a_label_that_is_no_class() -> None:
     for words in ("Root mean squared error", "0.61", "Predicted and observed mean by band"):
         assert words in shown.text()
     assert f"What this job has told {LENDER}" in shown.text()
+
+
+def test_coefficients_of_a_model_on_hidden_rows() -> None:
+    """They come one after another, and the owner's with their units."""
+    lines = [
+        {"party": LENDER, "column": "income", "coefficient": 0.731, "unit_mean": 3204.1, "unit_std": 903.7},
+        {"party": "payments", "column": "flow", "coefficient": -0.207, "unit_mean": None, "unit_std": None},
+    ]
+    document = {"version": 1, "step": "logistic", "coefficients": lines, "intercept": -2.113}
+    text = page((finding("logistic", "coefficients", document),)).text()
+    for word in ("Coefficients", "income", "0.731", "flow", "−0.207", "−2.113"):
+        assert word in text, word
+    without = page((finding("logistic", "coefficients", document | {"intercept": None}),)).text()
+    assert "(intercept)" not in without
+
+
+def test_parties_with_other_people_have_no_rows_in_common() -> None:
+    shown = Page(render(facts(horizontal=True), (), "en").decode()).text()
+    assert "the same columns of other people" in shown
+    assert "all rows of all parties" in shown
+    assert "in common" not in shown
+    assert "Rows are those that all data parties have in common" in page(()).text()
 
 
 def test_decisions_whose_volumes_are_not_told() -> None:

@@ -162,7 +162,9 @@ def _terms(terms: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         if section := terms.get(name):
             yield title, "\n".join(_attested(section))
     yield "results", "\n".join(f"{one['kind']} to {', '.join(one['to'])}" for one in terms["results"])
-    yield "rows", f"at least {terms['min_rows']:,} common rows, and as many of each dataset"
+    other_people = set(terms["engines"]) <= {"fl", "clear"}
+    which = "of each dataset" if other_people else "common rows, and as many of each dataset"
+    yield "rows", f"at least {terms['min_rows']:,} {which}"
     yield "groups", f"at least {terms['min_group']:,} rows" if terms.get("min_group") else ""
     yield "valid", f"{when(terms['not_before'])} to {when(terms['expires'])} UTC"
     approval = terms.get("approval") or {}

@@ -21,7 +21,7 @@ COLUMN_UNKNOWN = define(
     "CT-4005",
     BadInput,
     "A column is not in the dataset",
-    "Name columns that the agreement lists for this dataset.",
+    "Name in the job columns that the dataset has, or let its owner register those that are agreed.",
 )
 LABEL_INVALID = define(
     "CT-4006", BadInput, "The job needs exactly one label", "Agree on one dataset that has the label column."

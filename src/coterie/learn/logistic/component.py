@@ -8,7 +8,6 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from coterie.crypto import canonical
 from coterie.errors import CoterieError
 from coterie.learn.component import (
     Component,
@@ -233,5 +232,5 @@ def _give(context: RunContext, model: ClearModel) -> None:
 
 
 def _give_coefficients(context: RunContext, model: ClearModel) -> None:
-    """As JSON, by owner and column."""
-    context.give("coefficients", f"{context.step}.coefficients.json", lambda: canonical(model.coefficients()))
+    """As JSON, by owner and column; reports have them, too."""
+    context.tell("coefficients", model.coefficients)

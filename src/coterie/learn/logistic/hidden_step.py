@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from coterie.crypto import canonical
 from coterie.learn.align import need_means, need_numbers, own_labels, own_prepared
 from coterie.learn.component import FrameShape, PlanContext, Reveal, RunContext, Statement
 from coterie.learn.documents import Document
@@ -99,8 +98,7 @@ def run_hidden(context: RunContext, frame: str, params: LogisticParams) -> None:
     if COEFFICIENTS in outputs.revealed:
         columns, values = planning.frames[frame].columns, outputs.revealed[COEFFICIENTS].tolist()
         document = _document(context, rows, columns, values, scales)
-        content = canonical(document.model_dump(mode="json"))
-        context.give("coefficients", f"{context.step}.coefficients.json", content)
+        context.tell("coefficients", document.model_dump(mode="json"))
 
 
 def _rows(shape: FrameShape, params: LogisticParams) -> Rows:

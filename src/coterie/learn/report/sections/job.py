@@ -12,7 +12,7 @@ from coterie.learn.report.texts import T, Text, foreign
 __all__ = ["frame_name", "learned", "parties", "plan_against_fact"]
 
 FRAMES = {
-    "all": T("all common rows", "全部共有样本"),
+    "all": T("all rows", "全部样本"),
     "train": T("training rows", "训练样本"),
     "test": T("test rows", "测试样本"),
 }
@@ -28,6 +28,12 @@ ROWS_NOTE = T(
     "but their owner.",
     "样本为各数据方的共有样本。少于 {least} 个样本的分组不向其所有者以外的任何一方展示。",
 )
+OTHERS_NOTE = T(
+    "Each data party has rows of its own: the same columns of other people. Groups of fewer than {least} "
+    "rows are not shown.",
+    "各数据方持有各自的样本：特征列相同，样本不同。少于 {least} 个样本的分组不予展示。",
+)
+EVERY_ROW = T("all rows of all parties", "各方全部样本")
 COLUMNS_NOTE = T(
     "Groups of fewer than {least} rows are shown to nobody but their owner.",
     "少于 {least} 个样本的分组不向其所有者以外的任何一方展示。",
@@ -49,12 +55,14 @@ def parties(reading: Reading) -> tuple[Block, ...]:
     )
     if not facts.rows:
         return (listed, Note(COLUMNS_NOTE.format(least=count(facts.min_group))))
+    names = {"all": EVERY_ROW} if facts.horizontal else {}
     rows = Table(
         (Column(ROWS), Column(NUMBER, "n")),
-        [(frame_name(name), count(size)) for name, size in facts.rows.items()],
+        [(names.get(name) or frame_name(name), count(size)) for name, size in facts.rows.items()],
         narrow=True,
     )
-    return (Beside((listed, rows)), Note(ROWS_NOTE.format(least=count(facts.min_group))))
+    note = OTHERS_NOTE if facts.horizontal else ROWS_NOTE
+    return (Beside((listed, rows)), Note(note.format(least=count(facts.min_group))))
 
 
 STEP = T("Step", "步骤")

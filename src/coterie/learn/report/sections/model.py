@@ -93,10 +93,18 @@ def _detail(title: Text, finding: Finding, blocks: tuple[Block, ...]) -> Detail:
 
 
 def _plain(document: Mapping[str, Any]) -> Iterable[Line_]:
-    for owner, columns in document["coefficients"].items():
-        for name, value in columns.items():
-            yield owner, name, value, None, None
-    yield None, INTERCEPT, document["intercept"], None, None
+    """By owner and column; of a model on hidden rows one after another, with their units."""
+    listed = document["coefficients"]
+    if isinstance(listed, Mapping):
+        listed = (
+            {"party": owner, "column": name, "coefficient": value}
+            for owner, columns in listed.items()
+            for name, value in columns.items()
+        )
+    for one in listed:
+        yield one["party"], one["column"], one["coefficient"], None, None
+    if document["intercept"] is not None:
+        yield None, INTERCEPT, document["intercept"], None, None
 
 
 def _statistics(finding: Finding) -> tuple[Block, ...]:
