@@ -43,6 +43,12 @@ STATEMENT: Statement = replace(
     leaks="how many rows of either label all parties together have in each bin of the score, of which a bin "
     f"may have one row alone; mean losses; {SUMS.leaks}",
 )
+OF_NUMBERS: Statement = replace(
+    STATEMENT,
+    leaks="how many rows all parties together have in each bin of the score, of which a bin may have one row "
+    "alone; sums of scores and labels of each band: a party whose own rows are all of a band but one "
+    f"learns that row's label; mean losses; {SUMS.leaks}",
+)
 
 
 def plan_pooled(context: PlanContext, params: EvaluateParams) -> StepPlan:
@@ -54,7 +60,8 @@ def plan_pooled(context: PlanContext, params: EvaluateParams) -> StepPlan:
     results = {kind: context.receiving(kind) for kind in KINDS}
     shape = context.frames[params.frame]
     enough_beside(context, shape)
-    if scoring_facts(context, model).classifies:
+    classifies = scoring_facts(context, model).classifies
+    if classifies:
         totals = [
             Total(COUNTED, 2 * params.resolution, COUNTS, kind="metrics"),
             Total(LOSSES, 2, EXACT, kind="metrics"),
@@ -70,7 +77,7 @@ def plan_pooled(context: PlanContext, params: EvaluateParams) -> StepPlan:
         results={kind: to for kind, to in results.items() if to},
         memory=scoring.memory + 8 * (6 * shape.rows + 8 * params.resolution),
         operations=scoring.operations,
-        statement=STATEMENT,
+        statement=STATEMENT if classifies else OF_NUMBERS,
     )
 
 
