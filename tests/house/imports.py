@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,8 +60,13 @@ def modules(root: Path = SOURCE) -> Iterator[tuple[Path, tuple[str, ...]]]:
         yield path, parts[:-1] if parts[-1] == "__init__" else parts
 
 
-def imports(root: Path = SOURCE) -> Iterator[Import]:
+@functools.cache
+def imports(root: Path = SOURCE) -> tuple[Import, ...]:
     """Every import inside the package, those within functions and for type checkers included."""
+    return tuple(_imports(root))
+
+
+def _imports(root: Path) -> Iterator[Import]:
     known = {name for _, name in modules(root)} | {("_kernels",)}
     exports = {name: exported(path) for path, name in modules(root) if path.name == "__init__.py"}
     for path, name in modules(root):
@@ -201,7 +207,7 @@ def main() -> int:
     found = faults() + [f"a circle of imports: {', '.join(circle)}" for circle in circles()]
     for line in found:
         print(line, file=sys.stderr)
-    print(f"{len(list(imports()))} imports, {len(found)} faults")
+    print(f"{len(imports())} imports, {len(found)} faults")
     return 1 if found else 0
 
 
