@@ -301,8 +301,10 @@ class Planner:
             self._next += 1
             part = component(step.component)
             if self.context.engine not in part.engines:
+                known = ", ".join(sorted(part.engines))
                 raise ENGINE_UNSUPPORTED(
-                    f"{step.component!r} in engine {self.context.engine!r}", step=step.name
+                    f"{step.component!r} in engine {self.context.engine!r}; it runs in {known}",
+                    step=step.name,
                 )
             if part.needs_label and not self.context.labelled:
                 raise LABEL_INVALID(f"{step.component!r} works on data with a label", step=step.name)
