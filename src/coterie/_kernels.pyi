@@ -488,9 +488,10 @@ def voprf_verify(public: bytes, blinded: Bytes, answers: Bytes, proof: bytes) ->
 
 # Boosted trees
 #
-# ``codes`` hold the bins of columns in tiles of eight, shape (tiles, rows, 8), uint8 or uint16; after the last
-# column they are 0. ``rows`` (n,) uint32 are those of some nodes, one node after the other; ``starts``
-# (nodes + 1,) int64 says where each begins. ``slots`` (width + 1,) int64 says where each column's bins begin among those of all.
+# ``codes`` hold the bins of columns in tiles of eight, shape (tiles, rows, 8), uint8 or uint16; after the
+# last column they are 0. ``rows`` (n,) uint32 are those of some nodes, one node after the other; ``starts``
+# (nodes + 1,) int64 says where each begins. ``slots`` (width + 1,) int64 says where each
+# column's bins begin among those of all.
 
 def forest_codes(
     values: NDArray[np.float32], cuts: NDArray[np.float32], starts: NDArray[np.int64], wide: bool
@@ -540,8 +541,8 @@ def forest_splits(
 
     ``totals`` (nodes, 2) are sums of all rows, ``limits`` (nodes, 2) the least and greatest weights; ``gaps``
     (width,) says whether a column's last slot is of missing values, ``signs`` (width,) whether weights may
-    only rise (1) or fall (-1) with it. ``rule``: least second derivatives of a child, penalties of squares and of
-    magnitudes, greatest magnitude of a weight (0 for any).
+    only rise (1) or fall (-1) with it. ``rule``: least second derivatives of a child, penalties of squares and
+    of magnitudes, greatest magnitude of a weight (0 for any).
 
     Gives the gains (nodes,), 0 where no split is better than none; (nodes, 3) the column, its last bin that
     goes left (-1 for none), and whether missing values do; (nodes, 2) the sums to the left.
