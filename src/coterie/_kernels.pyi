@@ -541,8 +541,8 @@ def forest_splits(
 
     ``totals`` (nodes, 2) are sums of all rows, ``limits`` (nodes, 2) the least and greatest weights; ``gaps``
     (width,) says whether a column's last slot is of missing values, ``signs`` (width,) whether weights may
-    only rise (1) or fall (-1) with it. ``rule``: least second derivatives of a child, penalties of squares and
-    of magnitudes, greatest magnitude of a weight (0 for any).
+    only rise (1) or fall (-1) with it. ``rule``: least second derivatives of a child, penalties of squares
+    and of magnitudes, greatest magnitude of a weight (0 for any).
 
     Gives the gains (nodes,), 0 where no split is better than none; (nodes, 3) the column, its last bin that
     goes left (-1 for none), and whether missing values do; (nodes, 2) the sums to the left.
