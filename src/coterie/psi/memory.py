@@ -3,6 +3,9 @@
 Otherwise every array of some megabytes is fresh from the system, page by page, and goes back at once when it
 is freed. An intersection makes some twenty of them one after another in each bucket: on a virtual machine
 that took almost as long as its arithmetic.
+
+Pages are small ones then, too, not the huge ones that NumPy asks for: these are cut from memory that has lain
+free for long, which the host of a virtual machine has often taken back and must find again, page by page.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from contextlib import contextmanager
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 """Of ``mallopt``, in ``malloc.h`` of the GNU C library."""
 _DEFAULT_MAPS, _DEFAULT_TRIM = 65536, 128 << 10
+_SET_HUGE_OFF, _HUGE_OFF = 41, 42
+"""Of ``prctl``, in ``linux/prctl.h``: whether this process goes without huge pages."""
 
 
 @contextmanager
@@ -27,21 +32,24 @@ def kept() -> Iterator[None]:
     if library is None:
         yield
         return
-    option, trim = library
+    option, trim, control = library
+    off = control(_HUGE_OFF, 0, 0, 0, 0)
+    control(_SET_HUGE_OFF, 1, 0, 0, 0)
     option(_MMAP_MAX, 0)
     option(_TRIM_THRESHOLD, (1 << 31) - 1)
     try:
         yield
     finally:
+        control(_SET_HUGE_OFF, max(off, 0), 0, 0, 0)
         option(_MMAP_MAX, _DEFAULT_MAPS)
         option(_TRIM_THRESHOLD, _DEFAULT_TRIM)
         trim(0)
 
 
 @functools.cache
-def _library() -> tuple[Callable[[int, int], int], Callable[[int], int]] | None:
+def _library() -> tuple[Callable[..., int], Callable[..., int], Callable[..., int]] | None:
     try:
         library = ctypes.CDLL(None)
-        return library.mallopt, library.malloc_trim
+        return library.mallopt, library.malloc_trim, library.prctl
     except (AttributeError, OSError, TypeError):
         return None
