@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -22,28 +23,41 @@ _SET_HUGE_OFF, _HUGE_OFF = 41, 42
 """Of ``prctl``, in ``linux/prctl.h``: whether this process goes without huge pages."""
 
 
+_LOCK = threading.Lock()
+_within: list[int] = []
+"""Of each intersection that runs, what held for huge pages before the first of them."""
+
+
 @contextmanager
 def kept() -> Iterator[None]:
     """Within, freed memory is kept for what is asked for next; it is returned at the end.
 
-    Without effect where the C library is another than GNU's.
+    Where several run in one process, from the first one's beginning to the last one's end. Without effect
+    where the C library is another than GNU's.
     """
     library = _library()
     if library is None:
         yield
         return
     option, trim, control = library
-    off = control(_HUGE_OFF, 0, 0, 0, 0)
-    control(_SET_HUGE_OFF, 1, 0, 0, 0)
-    option(_MMAP_MAX, 0)
-    option(_TRIM_THRESHOLD, (1 << 31) - 1)
+    with _LOCK:
+        if not _within:
+            _within.append(max(control(_HUGE_OFF, 0, 0, 0, 0), 0))
+            control(_SET_HUGE_OFF, 1, 0, 0, 0)
+            option(_MMAP_MAX, 0)
+            option(_TRIM_THRESHOLD, (1 << 31) - 1)
+        else:
+            _within.append(_within[0])
     try:
         yield
     finally:
-        control(_SET_HUGE_OFF, max(off, 0), 0, 0, 0)
-        option(_MMAP_MAX, _DEFAULT_MAPS)
-        option(_TRIM_THRESHOLD, _DEFAULT_TRIM)
-        trim(0)
+        with _LOCK:
+            before = _within.pop()
+            if not _within:
+                control(_SET_HUGE_OFF, before, 0, 0, 0)
+                option(_MMAP_MAX, _DEFAULT_MAPS)
+                option(_TRIM_THRESHOLD, _DEFAULT_TRIM)
+                trim(0)
 
 
 @functools.cache
