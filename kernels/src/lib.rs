@@ -41,6 +41,7 @@ mod masks;
 mod matmul;
 mod messages;
 mod nodes;
+mod noise;
 mod octaves;
 mod okvs;
 mod okvs_peel;
@@ -88,6 +89,7 @@ fn _kernels(module: &Bound<'_, PyModule>) -> PyResult<()> {
     matmul::register(module)?;
     nodes::register(module)?;
     octaves::register(module)?;
+    noise::register(module)?;
     okvs::register(module)?;
     prg::register(module)?;
     ring::register(module)?;
