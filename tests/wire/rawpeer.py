@@ -36,7 +36,7 @@ def frame(
 
 def message(seq: int, tag: bytes, data: bytes, total: int | None = None, kind: int = 2, **more: Any) -> bytes:
     size = len(data) if total is None else total
-    return frame(1, message=kind, tag=tag, depth=1, seq=seq, total=size, data=data, **more)
+    return frame(1, message=kind, tag=tag, seq=seq, total=size, data=data, **{"depth": 1, **more})
 
 
 def tls_client(

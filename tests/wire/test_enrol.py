@@ -149,6 +149,7 @@ def _damaged(text: str) -> list[str]:
         text[:-20],
         text.replace("coterie", "kotery"),
         "coterie-invite:%%%",
+        "coterie-invite:é",
         text * 40,
         *encoded,
     ]

@@ -36,7 +36,7 @@ messages = st.builds(
     U63,
     st.integers(1, 255),
     st.sampled_from(Kind),
-    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**30 - 1),
     st.integers(0, 1 << 40),
 )
 

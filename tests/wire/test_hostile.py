@@ -71,6 +71,8 @@ BAD_FRAMES = {
     "tag not utf-8": (message(1, b"\xff\xfe", b"1"), "CT-1213"),
     "tag not printable": (message(1, b"a\x1b[2J", b"1"), "CT-1213"),
     "message kind": (message(1, b"x", b"1", kind=7), "CT-1213"),
+    "depth of 2^30": (message(1, b"x", b"1", depth=1 << 30), "CT-1213"),
+    "depth of 2^32 - 1": (message(1, b"x", b"1", depth=2**32 - 1), "CT-1213"),
     "message of 2^63 bytes": (message(1, b"x", b"", total=1 << 63, length=MIB), "CT-1213"),
     "state with payload": (frame(3, data=b"x"), "CT-1213"),
     "state with number": (frame(3, seq=1), "CT-1213"),

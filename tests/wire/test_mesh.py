@@ -88,6 +88,17 @@ def test_depth_is_the_longest_chain_of_messages(make: Make) -> None:
         assert gamma.depth == 0
 
 
+def test_a_clock_as_far_as_frames_tell_ends_nothing(make: Make) -> None:
+    alpha, beta, gamma = make("alpha", "beta", "gamma")
+    alpha.account._depth = 2**32  # type: ignore[attr-defined]  # no program gets there
+    alpha.to("beta").send_bytes("1", b"x")
+    beta.to("alpha").recv_bytes("1", 1)
+    assert beta.depth == 2**30 - 1
+    beta.to("gamma").send_bytes("2", b"x")
+    assert gamma.to("beta").recv_bytes("2", 1) == b"x"
+    assert gamma.depth == 2**30 - 1
+
+
 def test_what_is_exchanged_at_once_is_one_round(make: Make) -> None:
     alpha, beta = make("alpha", "beta")
     with alpha.step("s"), beta.step("s"):

@@ -4,6 +4,7 @@ from coterie.wire.address import PeerAddress, check_host, parse_address
 from coterie.wire.clienthello import ClientHello, parse_client_hello
 from coterie.wire.control import PeerClient, PeerServer, Turnstile
 from coterie.wire.enrol import EnrolServer, Invitation, Invitations, accept_invitation
+from coterie.wire.errors import LOST, NOT_IN_TIME, PEER_FINISHED
 from coterie.wire.flow import WINDOW
 from coterie.wire.frontdoor import FrontDoor, Splice, Take, read_link_name
 from coterie.wire.handoff import Inbound, handoff_pair, recv_fd, send_fd
@@ -13,7 +14,10 @@ from coterie.wire.local import local_meshes
 from coterie.wire.mesh import OUTSIDE, RECORD_LIMIT, Channel, Mesh, Traffic, Waiting
 
 __all__ = [
+    "LOST",
+    "NOT_IN_TIME",
     "OUTSIDE",
+    "PEER_FINISHED",
     "RECORD_LIMIT",
     "WINDOW",
     "Channel",

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from coterie.wire.errors import OVER_BUDGET, STEP_MISUSE
-from coterie.wire.mesh import OUTSIDE, Traffic
+from coterie.wire.mesh import DEPTH_LIMIT, OUTSIDE, Traffic
 
 
 @dataclass(slots=True)
@@ -28,6 +28,10 @@ class Account:
         self._step = OUTSIDE
         self._left: dict[str, int] | None = None
         self._depth = 0
+        self._rounds: int | None = None
+        """That the present step has at most."""
+        self.loses = False
+        """Whether peers may be lost: messages do not lift the depth beyond the step's rounds then."""
         self._sending: int | None = None
         """The depth at which everything is sent now; None for the present one."""
 
@@ -40,17 +44,17 @@ class Account:
         return self._step
 
     @contextmanager
-    def step(self, name: str, budget: Mapping[str, int] | None) -> Iterator[None]:
+    def step(self, name: str, budget: Mapping[str, int] | None, rounds: int | None = None) -> Iterator[None]:
         with self._lock:
             if self._step != OUTSIDE or name == OUTSIDE:
                 raise STEP_MISUSE(f"{name!r} inside {self._step!r}")
-            self._step, self._depth = name, 0
+            self._step, self._depth, self._rounds = name, 0, rounds
             self._left = None if budget is None else dict(budget)
         try:
             yield
         finally:
             with self._lock:
-                self._step, self._depth, self._left = OUTSIDE, 0, None
+                self._step, self._depth, self._left, self._rounds = OUTSIDE, 0, None, None
 
     @property
     def in_turn(self) -> bool:
@@ -81,7 +85,8 @@ class Account:
                     )
                 self._left[peer] = left - size
             self._total(self._step, peer).sent += size
-            return self._step, (self._depth if self._sending is None else self._sending) + 1
+            depth = self._depth if self._sending is None else self._sending
+            return self._step, min(depth + 1, DEPTH_LIMIT - 1)
 
     def take(self, peer: str, size: int, depth: int, wire: int) -> None:
         """Account a message that the program has taken: ``size`` payload bytes, ``wire`` bytes of frames."""
@@ -89,6 +94,8 @@ class Account:
             total = self._total(self._step, peer)
             total.received += size
             total.wire_received += wire
+            if self.loses and self._rounds is not None:
+                depth = min(depth, self._rounds)
             self._depth = max(self._depth, depth)
 
     def on_wire(self, peer: str, sent: Mapping[str | None, int], received: int = 0) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import logging
 import secrets
 import socket
@@ -93,7 +92,7 @@ class Invitation(BaseModel):
             invitation = cls.model_validate_json(data)
             check_host(invitation.host)
             over = parse_timestamp(invitation.expires) <= now()
-        except (binascii.Error, ValidationError, CoterieError) as error:
+        except (ValueError, CoterieError) as error:  # of base64 and of pydantic: both are such
             # The text holds a secret, so nothing of it is repeated.
             raise BAD_INVITATION("it is damaged or not whole") from error
         if over:

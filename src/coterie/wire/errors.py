@@ -95,6 +95,19 @@ CANNOT_CONNECT = define(
     "Check the peer's address and port, the network, and whether its node runs.",
 )
 
+LOST = define(
+    "CT-1250",
+    Unavailable,
+    "A peer was lost, and the job goes on without it",
+    "Ask the peer's operator; what is planned without this peer goes on.",
+)
+NOT_IN_TIME = define(
+    "CT-1251",
+    Unavailable,
+    "A peer's message did not come in the time given",
+    "Give more time, or ask the peer's operator what its node does.",
+)
+
 # TLS
 WRONG_KEY = define(
     "CT-1220",

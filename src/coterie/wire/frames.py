@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from coterie.crypto import PartyName, canonical
 from coterie.errors import CoterieError, from_record
 from coterie.wire.errors import BAD_FRAME, NO_TLS, OTHER_VERSION
+from coterie.wire.mesh import DEPTH_LIMIT
 from coterie.wire.messages import MESSAGE_LIMIT, TAG_LIMIT, Kind, read_record
 
 VERSION = 1
@@ -131,7 +132,7 @@ def _fault(
     if (seq > 0) != (kind in SEQUENCED) or seq >= SEQUENCE_LIMIT:
         return f"sequence number {seq} in a frame of kind {kind}"
     if kind == FrameKind.MESSAGE:
-        return _message_fault(message, tag_length, total, length)
+        return _message_fault(message, tag_length, depth, total, length)
     if kind not in _LENGTHS:
         return f"frame kind {kind}"
     if message or tag_length or depth or total:
@@ -142,11 +143,13 @@ def _fault(
     return None
 
 
-def _message_fault(message: int, tag_length: int, total: int, length: int) -> str | None:
+def _message_fault(message: int, tag_length: int, depth: int, total: int, length: int) -> str | None:
     if message not in (Kind.ARRAY, Kind.BYTES, Kind.RECORD):
         return f"message kind {message}"
     if not 0 < tag_length <= TAG_LIMIT:
         return f"a tag of {tag_length} bytes"
+    if depth >= DEPTH_LIMIT:
+        return f"depth {depth}"
     if total > MESSAGE_LIMIT:
         return f"a message of {total} bytes"
     if length != min(total, CHUNK):

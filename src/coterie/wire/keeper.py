@@ -102,10 +102,10 @@ class Keeper(threading.Thread):
             if attempt:
                 self._connect(attempt)
         except CoterieError as error:
-            link.host.die(error)
+            link.host.fault(link.peer, error)
         except Exception:
             log.exception("the link to %s failed unexpectedly", link.peer)
-            link.host.die(UNEXPECTED(f"in the link to {link.peer}"))
+            link.host.fault(link.peer, UNEXPECTED(f"in the link to {link.peer}"))
             time.sleep(ASIDE)
         return True
 

@@ -29,9 +29,17 @@ from coterie.errors import CoterieError
 from coterie.wire.account import Account
 from coterie.wire.address import PeerAddress
 from coterie.wire.connection import Connection, Lost
-from coterie.wire.errors import CLOSED, PEER_FINISHED, PEER_GONE, PEER_RESTARTED, UNKNOWN_JOB, WRONG_JOB
+from coterie.wire.errors import (
+    CLOSED,
+    NOT_IN_TIME,
+    PEER_FINISHED,
+    PEER_GONE,
+    PEER_RESTARTED,
+    UNKNOWN_JOB,
+    WRONG_JOB,
+)
 from coterie.wire.flow import Stall
-from coterie.wire.frames import VERSION, Hello, error_of, failure_of
+from coterie.wire.frames import CHUNK, VERSION, Hello, error_of, failure_of
 from coterie.wire.inbox import Inbox, Incoming
 from coterie.wire.messages import Expected, Kind, again
 from coterie.wire.outbox import Outbox
@@ -51,6 +59,11 @@ INLINE_BYTES = 64 * 1024
 goes on."""
 
 
+LONGEST_END = 86400.0
+"""Seconds at the end without progress after which any peer is given up. A party that has nothing more to do
+(a dealer) may wait so long for others that compute."""
+
+
 class Host(Protocol):
     """What a link needs of its mesh."""
 
@@ -63,8 +76,9 @@ class Host(Protocol):
     def has_unread(self) -> bool:
         """Whether any peer's message lies here."""
 
-    def die(self, error: CoterieError) -> None:
-        """End all links. Called with no link's lock held."""
+    def fault(self, peer: str, error: CoterieError) -> None:
+        """The link to a peer has failed: end it, and all others where the job cannot do without this peer.
+        Called with no link's lock held."""
 
 
 class Link:
@@ -126,6 +140,12 @@ class Link:
             if self.outbox.has_unsent:
                 self.kick()
 
+    @property
+    def clogged(self) -> bool:
+        """Whether a message would wait until the peer takes earlier ones."""
+        with self.lock:
+            return self.outbox.outstanding > self._window
+
     def _wait_for_window(self, tag: str, step: str) -> None:
         since = time.monotonic()
         with self.host.waits.during(self.peer, "send", tag, step):
@@ -137,7 +157,8 @@ class Link:
                 self.changed.wait(0.02)
                 self._check_usable()
 
-    def receive(self, expected: Expected) -> Incoming:
+    def receive(self, expected: Expected, seconds: float | None = None) -> Incoming:
+        deadline = None if seconds is None else time.monotonic() + seconds
         with self.lock:
             self._check_usable()
             error = self.inbox.expect(expected)
@@ -146,14 +167,14 @@ class Link:
                     self.error = error
                     raise error
                 if not self.inbox.ready():
-                    self._wait_for_message(expected.tag)
+                    self._wait_for_message(expected.tag, deadline)
                 message = self.inbox.pop()
                 self._note_taken()
                 return message
             finally:
                 self.inbox.forget()
 
-    def _wait_for_message(self, tag: str) -> None:
+    def _wait_for_message(self, tag: str, deadline: float | None) -> None:
         with self.host.waits.during(self.peer, "receive", tag, self.host.account.current_step):
             while not self.inbox.ready():
                 self._check_usable()
@@ -161,12 +182,15 @@ class Link:
                     self.error = PEER_FINISHED(f"{tag!r} is due", party=self.peer)
                     raise self.error
                 if self._drive and self.pump and not self.driving:
-                    self._drive_connection(self.pump)
+                    self._drive_connection(self.pump, deadline)
                 else:
                     self.kick()  # room that the program made must be told to the peer
-                    self.changed.wait()
+                    self.changed.wait(_left(deadline))
+                if not self.inbox.ready() and deadline is not None and time.monotonic() >= deadline:
+                    self._check_usable()
+                    raise NOT_IN_TIME(f"{tag!r}", party=self.peer)
 
-    def _drive_connection(self, pump: Pump) -> None:
+    def _drive_connection(self, pump: Pump, deadline: float | None) -> None:
         self.driving = True
         try:
             while self.pump is pump and not self.error:
@@ -176,10 +200,13 @@ class Link:
                     continue
                 if self.inbox.ready() or self.inbox.ended or self.pump is not pump:
                     return
+                left = PARK if deadline is None else min(PARK, deadline - time.monotonic())
+                if left <= 0:
+                    return
                 descriptor, writable = pump.connection.fileno(), pump.wants_write
                 self.lock.release()
                 try:
-                    self._driver_waker.sleep(descriptor, writable, PARK)
+                    self._driver_waker.sleep(descriptor, writable, left)
                 finally:
                     self.lock.acquire()
         finally:
@@ -206,19 +233,26 @@ class Link:
                 self.outbox.add_farewell()
                 self.kick()
 
-    def finish(self) -> None:
+    def finish(self, patience: float) -> bool:
         """After the farewell: wait until everything is delivered, the peer wants no more, or the link is
-        dead.
+        dead. False where the peer is to be given up: of what was left, less than a MiB has gone in
+        ``patience`` seconds. A mere sign of life does not do: it could be given for ever.
         """
         with self.lock:
+            left, since = self.outbox.left, time.monotonic()
             with self.host.waits.during(self.peer, "close", "", self.host.account.current_step):
                 while not (self.outbox.all_acknowledged or self.error):
                     # Once the peer has said farewell too, a lost connection does not come back.
                     if self.inbox.ended and not self.pump:
                         break
+                    if self.outbox.left <= left - CHUNK:
+                        left, since = self.outbox.left, time.monotonic()
+                    elif time.monotonic() - since > patience:
+                        return False
                     self.changed.wait(PARK)
             self.finished = not self.error
             self.kick()
+            return True
 
     # ---- for keeper and mesh ----
 
@@ -377,6 +411,10 @@ class Link:
         """The keeper has ended."""
         with self.lock:
             self.drop("closed")
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
 def new_session() -> str:

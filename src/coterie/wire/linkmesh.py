@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -19,10 +19,11 @@ from coterie.errors import CoterieError
 from coterie.wire.account import Account
 from coterie.wire.address import PeerAddress
 from coterie.wire.connection import Connection, Lost, open_client, open_server
+from coterie.wire.errors import LOST, PEER_FINISHED
 from coterie.wire.flow import WINDOW
 from coterie.wire.frames import CHUNK
 from coterie.wire.keeper import LINGER, PATIENCE, REKEY_BYTES, Dial, Keeper
-from coterie.wire.link import Link, new_session
+from coterie.wire.link import LONGEST_END, Link, new_session
 from coterie.wire.mesh import Traffic, Waiting
 from coterie.wire.messages import Expected, Kind, MessageChannel, again, check_tag
 from coterie.wire.tls import HANDSHAKE_SECONDS, LINK_PROTOCOL, client_context, link_host, server_context
@@ -51,29 +52,30 @@ class _LinkChannel(MessageChannel):
 
     def _send(self, tag: str, kind: Kind, data: memoryview) -> None:
         encoded = check_tag(tag)
+        self._mesh.not_for_ever(self._link)
         try:
             self._link.send(tag, encoded, kind, data)
         except CoterieError as error:
             raise self._spread(error) from None
 
-    def _receive(self, expected: Expected) -> NDArray[np.uint8]:
+    def _receive(self, expected: Expected, seconds: float | None = None) -> NDArray[np.uint8]:
         try:
-            message = self._link.receive(expected)
+            message = self._link.receive(expected, seconds)
         except CoterieError as error:
             raise self._spread(error) from None
         self._mesh.account.take(self.peer, message.total, message.depth, message.wire)
         return message.data
 
     def _refuse(self, error: CoterieError) -> CoterieError:
-        self._mesh.die(error)
-        return error
+        return self._mesh.ended(self.peer, error)
 
     def _spread(self, error: CoterieError) -> CoterieError:
-        """An error that ended the link ends the mesh; one that refused this call alone does not."""
-        if self._link.error:
-            self._mesh.die(error)
-            return again(self._mesh.error or error)
-        return error
+        """An error that ended the link ends the mesh, where it cannot do without the peer; one that refused
+        this call alone does not."""
+        over = self._link.error is not None
+        if error.code == PEER_FINISHED.code and self._mesh.can_do_without(self.peer):
+            over = True
+        return self._mesh.ended(self.peer, error) if over else error
 
 
 class LinkMesh:
@@ -101,7 +103,8 @@ class LinkMesh:
         :param listens: whether peers can reach this party's front door.
         :param windows: bytes that may be on the way and unread, in both directions, by peer (default 256
             MiB).
-        :param patience: seconds that a link may be down before its peer counts as gone (CT-1210).
+        :param patience: seconds that a link may be down before its peer counts as gone (CT-1210), and in
+            which a peer that may be lost has to receive or take a MiB of what is left for it at the end.
         :param dial: makes the stream to a peer, over TCP by default.
         :param drive: whether waiting threads read the socket themselves; False is there to measure what it
             saves.
@@ -112,6 +115,9 @@ class LinkMesh:
         self.session = new_session()
         self.account = Account()
         self.error: CoterieError | None = None
+        self._losable: frozenset[str] = frozenset()
+        self._lost: dict[str, CoterieError] = {}
+        self._patience = patience
         self._identity = identity
         self._addresses = dict(peers)
         self._lock = threading.Lock()
@@ -157,8 +163,10 @@ class LinkMesh:
     def to(self, peer: str) -> MessageChannel:
         return self._channels[peer]
 
-    def step(self, name: str, budget: Mapping[str, int] | None = None) -> AbstractContextManager[None]:
-        return self.account.step(name, budget)
+    def step(
+        self, name: str, budget: Mapping[str, int] | None = None, rounds: int | None = None
+    ) -> AbstractContextManager[None]:
+        return self.account.step(name, budget, rounds)
 
     def at_once(self) -> AbstractContextManager[None]:
         return self.account.at_once()
@@ -176,11 +184,23 @@ class LinkMesh:
     def has_unread(self) -> bool:
         return any(link.inbox.messages for link in self._links.values())
 
+    def may_lose(self, peers: Collection[str]) -> None:
+        self._losable = frozenset(peers)
+        self.account.loses = bool(peers)
+
+    def lose(self, peer: str, error: CoterieError) -> None:
+        self._give_up(peer, error.at(party=peer, step=self.account.current_step or None))
+
+    def lost(self) -> dict[str, CoterieError]:
+        with self._lock:
+            return dict(self._lost)
+
     def check(self) -> None:
         for link in self._links.values():
             if error := self.error or link.error:
-                self.die(error)
-                raise again(self.error or error)
+                raised = self.ended(link.peer, error)
+                if self.error:
+                    raise raised
 
     # ---- the end ----
 
@@ -188,6 +208,33 @@ class LinkMesh:
         """End the job for everybody. Returns when the peers were told, after 3 seconds at most."""
         self.die(error.at(party=self.me, step=self.account.current_step or None))
         self._join(LINGER + 1)
+
+    def fault(self, peer: str, error: CoterieError) -> None:
+        if peer in self._losable and self.error is None:
+            self._give_up(peer, error)
+        else:
+            self.die(error)
+
+    def can_do_without(self, peer: str) -> bool:
+        """Whether this peer may be lost."""
+        return peer in self._losable
+
+    def not_for_ever(self, link: Link) -> None:
+        """Before a message: nobody waits until a peer that may be lost takes what was sent before."""
+        if link.peer in self._losable and not link.error and link.clogged:
+            raise self.ended(link.peer, link.gone("it does not take what it is sent"))
+
+    def ended(self, peer: str, error: CoterieError) -> CoterieError:
+        """The link to a peer has failed; gives what the call on it is to raise."""
+        self.fault(peer, error)
+        if self.error is None:
+            return LOST(str(self._lost[peer]), party=peer)
+        return again(self.error)
+
+    def _give_up(self, peer: str, error: CoterieError) -> None:
+        with self._lock:
+            first = self._lost.setdefault(peer, error)
+        self._links[peer].kill(first)
 
     def die(self, error: CoterieError) -> None:
         with self._lock:
@@ -198,12 +245,16 @@ class LinkMesh:
             link.kill(first)
 
     def close(self) -> None:
-        """Finish. Returns when everything is delivered; raises the error that ended the mesh meanwhile."""
+        """Finish. Returns when everything is delivered; raises the error that ended the mesh meanwhile. A
+        peer that stays connected and takes nothing is given up: one that may be lost after ``patience``, any
+        other after a day, since it may be computing.
+        """
         if self.error is None:
             for link in self._links.values():
                 link.say_farewell()
             for link in self._links.values():
-                link.finish()
+                if not link.finish(self._patience if self.can_do_without(link.peer) else LONGEST_END):
+                    self.fault(link.peer, link.gone("it does not take what is left for it"))
             self._join(LINGER + 1)
             if self.error:
                 raise again(self.error)
@@ -252,7 +303,7 @@ class LinkMesh:
         except Lost:
             connection.close()
         except CoterieError as error:
-            self.die(error)
+            self.fault(link.peer, error)
             connection.close()
 
     def _answer(self, connection: Connection, link: Link, deadline: float) -> None:
@@ -267,7 +318,7 @@ class LinkMesh:
             link.check_hello(greeting)
         except CoterieError as refusal:
             error = refusal
-            self.die(refusal)
+            self.fault(link.peer, refusal)
         answer, generation = link.prepare("gone" if error or link.error or link.finished else "ready")
         connection.send_hello(answer, deadline)
         if answer.status == "gone":

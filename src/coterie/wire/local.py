@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from coterie.errors import CoterieError
 from coterie.wire.account import Account
-from coterie.wire.errors import CLOSED, PEER_FINISHED
+from coterie.wire.errors import CLOSED, LOST, NOT_IN_TIME, PEER_FINISHED, PEER_GONE
 from coterie.wire.flow import WINDOW, Stall
 from coterie.wire.mesh import Mesh, Traffic, Waiting
 from coterie.wire.messages import Expected, Kind, MessageChannel, again, check_tag
@@ -54,7 +54,9 @@ class _LocalChannel(MessageChannel):
         with mesh.changed:
             self._check_alive()
             if self._back.ended:
-                raise PEER_FINISHED(f"{tag!r} cannot be delivered", party=self.peer)
+                raise self._fault(PEER_FINISHED(f"{tag!r} cannot be delivered", party=self.peer))
+            if self.peer in mesh.losable and self._out.unread > mesh.window:
+                raise self._fault(PEER_GONE("it does not take what it is sent", party=self.peer))
             step, depth = mesh.account.spend(self.peer, data.nbytes, tag)
             since = time.monotonic()
             with mesh.waits.during(self.peer, "send", tag, step):
@@ -70,8 +72,9 @@ class _LocalChannel(MessageChannel):
             mesh.changed.notify_all()
         mesh.account.on_wire(self.peer, {step: data.nbytes})
 
-    def _receive(self, expected: Expected) -> NDArray[np.uint8]:
+    def _receive(self, expected: Expected, seconds: float | None = None) -> NDArray[np.uint8]:
         mesh = self._mesh
+        deadline = None if seconds is None else time.monotonic() + seconds
         with mesh.changed:
             step = mesh.account.current_step
             with mesh.waits.during(self.peer, "receive", expected.tag, step):
@@ -81,7 +84,10 @@ class _LocalChannel(MessageChannel):
                         raise self._refuse(
                             PEER_FINISHED(f"{expected.tag!r} is due", party=self.peer, step=step)
                         )
-                    mesh.changed.wait()
+                    left = None if deadline is None else deadline - time.monotonic()
+                    if left is not None and left <= 0:
+                        raise NOT_IN_TIME(f"{expected.tag!r}", party=self.peer, step=step)
+                    mesh.changed.wait(left)
                     self._check_alive()
             message = self._back.messages[0]
             error = expected.check(self.peer, message.tag, message.kind, message.data.nbytes)
@@ -97,12 +103,23 @@ class _LocalChannel(MessageChannel):
     def _check_alive(self) -> None:
         if self._mesh.error:
             raise again(self._mesh.error)
+        if error := self._mesh.lost().get(self.peer):
+            raise LOST(str(error), party=self.peer)
         if self._mesh.closed:
             raise CLOSED(f"the channel to {self.peer}")
 
     def _refuse(self, error: CoterieError) -> CoterieError:
-        self._mesh.die(error)
-        return error
+        if self.peer not in self._mesh.losable:
+            self._mesh.die(error)
+            return error
+        return self._fault(error)
+
+    def _fault(self, error: CoterieError) -> CoterieError:
+        """What ends the channel, where the job can do without the peer; gives what the call is to raise."""
+        if self.peer not in self._mesh.losable:
+            return error
+        self._mesh.lose(self.peer, error)
+        return LOST(str(error), party=self.peer)
 
 
 class _LocalMesh:
@@ -119,6 +136,8 @@ class _LocalMesh:
         self.outbound: list[_Pipe] = []
         self.closed = False
         self.error: CoterieError | None = None
+        self.losable: frozenset[str] = frozenset()
+        self._lost: dict[str, CoterieError] = {}
         self.waits = Waits(lambda _: "up")
 
     @property
@@ -136,8 +155,10 @@ class _LocalMesh:
     def to(self, peer: str) -> _LocalChannel:
         return self.channels[peer]
 
-    def step(self, name: str, budget: Mapping[str, int] | None = None) -> AbstractContextManager[None]:
-        return self.account.step(name, budget)
+    def step(
+        self, name: str, budget: Mapping[str, int] | None = None, rounds: int | None = None
+    ) -> AbstractContextManager[None]:
+        return self.account.step(name, budget, rounds)
 
     def at_once(self) -> AbstractContextManager[None]:
         return self.account.at_once()
@@ -147,6 +168,28 @@ class _LocalMesh:
 
     def waiting(self) -> tuple[Waiting, ...]:
         return self.waits.list()
+
+    def may_lose(self, peers: Collection[str]) -> None:
+        self.losable = frozenset(peers)
+        self.account.loses = bool(peers)
+
+    def lose(self, peer: str, error: CoterieError) -> None:
+        with self.changed:
+            self._lost.setdefault(peer, error.at(party=peer, step=self.account.current_step or None))
+            self.group[peer].hear(self.me, self._lost[peer].for_peers())
+            self.changed.notify_all()
+
+    def hear(self, peer: str, error: CoterieError) -> None:
+        """A peer's channels have ended, for this reason."""
+        if self.closed:
+            return
+        if peer in self.losable and peer != self.me:
+            self._lost.setdefault(peer, error)
+        else:
+            self.error = self.error or again(error)
+
+    def lost(self) -> dict[str, CoterieError]:
+        return dict(self._lost)
 
     def check(self) -> None:
         if self.error:
@@ -158,8 +201,7 @@ class _LocalMesh:
     def die(self, error: CoterieError) -> None:
         with self.changed:
             for mesh in self.group.values():
-                if not mesh.closed:
-                    mesh.error = mesh.error or again(error if mesh is self else error.for_peers())
+                mesh.hear(self.me, error if mesh is self else error.for_peers())
             self.changed.notify_all()
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ Two things implement it: :func:`coterie.wire.local_meshes` inside one process, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +22,9 @@ M = TypeVar("M", bound=BaseModel)
 RECORD_LIMIT = 64 * 1024
 """Bytes of a typed record unless its receiver says otherwise: control messages are a few hundred bytes, and
 whatever is longer is data and goes as an array."""
+
+DEPTH_LIMIT = 1 << 30
+"""No clock gets here: a step of a billion rounds takes years. A frame that says more is refused."""
 
 OUTSIDE = ""
 """The step to which traffic outside of any step is accounted."""
@@ -83,8 +86,13 @@ class Channel(Protocol):
     def send_bytes(self, tag: str, data: bytes | bytearray | memoryview) -> None:
         """Send bytes; the same rules as :meth:`send_array`."""
 
-    def recv_bytes(self, tag: str, limit: int) -> bytes:
-        """The peer's next message, at most ``limit`` bytes. Errors: CT-1201, CT-1203."""
+    def recv_bytes(self, tag: str, limit: int, seconds: float | None = None) -> bytes:
+        """The peer's next message, at most ``limit`` bytes.
+
+        :param seconds: to wait for it, without bound if nothing is said; 0 takes what is there.
+
+        Errors: CT-1201, CT-1203; CT-1251 where it did not come in time, after which the channel goes on.
+        """
 
     def send_record(self, tag: str, record: BaseModel) -> None:
         """Send a typed record as canonical JSON."""
@@ -113,11 +121,15 @@ class Mesh(Protocol):
     def to(self, peer: str) -> Channel:
         """The channel to ``peer``. Raises KeyError for a name that is not in ``peers``."""
 
-    def step(self, name: str, budget: Mapping[str, int] | None = None) -> AbstractContextManager[None]:
+    def step(
+        self, name: str, budget: Mapping[str, int] | None = None, rounds: int | None = None
+    ) -> AbstractContextManager[None]:
         """Account all traffic inside to step ``name``.
 
         :param budget: payload bytes that may go to each peer, none to a peer not named; None for no bound.
             What would exceed it is refused before anything of it is sent (CT-1205).
+        :param rounds: that the step has at most. Where peers may be lost, no message lifts :attr:`depth`
+            beyond: one that is late has the depth of an earlier step, and who may be lost may say anything.
 
         Steps do not nest (CT-1206). A step that is entered again goes on with its old account, but with a
         depth and a budget of its own.
@@ -137,13 +149,26 @@ class Mesh(Protocol):
     def waiting(self) -> tuple[Waiting, ...]:
         """The calls that wait for peers now, longest first."""
 
+    def may_lose(self, peers: Collection[str]) -> None:
+        """From now on the job can do without these: whatever ends the channel to one of them, a failure that
+        it reports or a message that it should not have sent, ends that channel alone. Calls on it raise
+        CT-1250, from when it is lost.
+        """
+
+    def lose(self, peer: str, error: CoterieError) -> None:
+        """Give up a peer that may be lost, for this reason. It is told."""
+
+    def lost(self) -> dict[str, CoterieError]:
+        """Who is lost, and why."""
+
     def check(self) -> None:
         """Raise the error that has ended the mesh or the link to any peer, if one has: for who waits for
         something that does not come by links.
         """
 
     def fail(self, error: CoterieError) -> None:
-        """End the job for everybody: pending and later calls of all parties raise this error.
+        """End the job for everybody: pending and later calls of all parties raise this error, but where they
+        can do without this party.
 
         The error is sent ahead of all queued data, with this party and the present step where it names none.
         """

@@ -88,9 +88,9 @@ class MessageChannel(ABC):
         """Send ``data``, which does not change any more."""
 
     @abstractmethod
-    def _receive(self, expected: Expected) -> NDArray[np.uint8]:
+    def _receive(self, expected: Expected, seconds: float | None = None) -> NDArray[np.uint8]:
         """The next message's bytes, an array of the caller's own; raises what ``expected`` finds, and then
-        the channel is dead."""
+        the channel is dead; CT-1251 after so many seconds, and then it goes on."""
 
     @abstractmethod
     def _refuse(self, error: CoterieError) -> CoterieError:
@@ -112,8 +112,8 @@ class MessageChannel(ABC):
     def send_bytes(self, tag: str, data: bytes | bytearray | memoryview) -> None:
         self._send(tag, Kind.BYTES, memoryview(data).cast("B").toreadonly())
 
-    def recv_bytes(self, tag: str, limit: int) -> bytes:
-        return self._receive(Expected(tag, Kind.BYTES, limit=limit)).tobytes()
+    def recv_bytes(self, tag: str, limit: int, seconds: float | None = None) -> bytes:
+        return self._receive(Expected(tag, Kind.BYTES, limit=limit), seconds).tobytes()
 
     def send_record(self, tag: str, record: BaseModel) -> None:
         self._send(tag, Kind.RECORD, memoryview(canonical(record)))

@@ -80,6 +80,17 @@ class Outbox:
         return self._charge - self._taken
 
     @property
+    def left(self) -> int:
+        """A measure of what the peer has still to do: window bytes that it has not received, and that its
+        program has not taken.
+        """
+        first = next(iter((*self._unacked, *self._unsent)), None)
+        if first is None:
+            return self.outstanding
+        received = first.charge + max(0, self._acked - first.first + 1) * CHUNK
+        return self._charge - received + self.outstanding
+
+    @property
     def acknowledged(self) -> int:
         """The last sequence number that the peer has received in full."""
         return self._acked
