@@ -9,9 +9,20 @@ from hypothesis import strategies as st
 
 from coterie.errors import CoterieError
 from coterie.fl import Client, Coordinator, Rules
+from coterie.fl.heard import Heard
 from coterie.fl.messages import KEYS_ENTRY, Keys, Kind, keys_message, listed
 from coterie.fl.session import to_sign
-from tests.fl.group import RUN, STAGES, Change, Play, client_of, names_of, session_of, signing_key
+from tests.fl.group import (
+    GROUP_KEY,
+    RUN,
+    STAGES,
+    Change,
+    Play,
+    client_of,
+    names_of,
+    session_of,
+    signing_key,
+)
 
 COUNT = 6
 NAMES = names_of(COUNT)
@@ -384,3 +395,36 @@ def test_a_contributor_starts_once_and_needs_what_the_session_says() -> None:
 def test_a_coordinator_has_no_history_before_the_end() -> None:
     with pytest.raises(CoterieError, match="CT-2419"):
         _ = Coordinator(session_of(COUNT)).history
+
+
+def told_otherwise(data: bytes) -> bytes:
+    """The same, but for a value of the total."""
+    values = bytearray(data)
+    values[-32] ^= 64
+    return bytes(values)
+
+
+def test_who_was_told_a_false_total_stays_apart_when_it_is_told_the_true_one() -> None:
+    """Else a coordinator with data brings it to any point it likes, and takes it in again."""
+    values, digests = np.arange(20.0).reshape(5, 4), {"honest": bytes(32), "told otherwise": bytes(32)}
+    for number in range(2):
+        plays = Play(session_of(5, 4, hidden=False, number=number, history=digests["honest"]), values)
+        data = plays.run().heard
+        for who, history in digests.items():
+            session = session_of(5, 4, hidden=False, number=number, history=history)
+            false = who != "honest" and number == 0
+            heard = Heard(session, told_otherwise(data) if false else data)
+            assert np.array_equal(heard.result, values.sum(axis=0)) != false
+            digests[who] = heard.history
+        assert digests["honest"] == plays.coordinator.history != digests["told otherwise"]
+
+
+def test_an_old_total_is_none_of_a_later_sum() -> None:
+    """In the mask that it had: a coordinator that knows no total has only those."""
+    play = Play(session_of(5, 4), np.ones((5, 4)))
+    data = play.run().heard
+    first = Heard(play.session, data, GROUP_KEY)
+    assert first.result.tolist() == [5.0] * 4
+    later = session_of(5, 4, number=1, history=first.history)
+    with pytest.raises(CoterieError, match="CT-2417"):
+        Heard(later, data, GROUP_KEY)

@@ -45,9 +45,12 @@ def program(sums: Sums) -> list[NDArray[np.float64]]:
 
 
 def play(
-    coordinator: str, part: Callable[[MeshSums], Any], key: bytes | None = KEY
+    coordinator: str, part: Callable[[MeshSums], Any], key: bytes | None = KEY, minimum: int | None = None
 ) -> tuple[dict[str, Any], dict[str, Mesh]]:
-    """Results or errors of all by name, and their meshes; last of all how deep their messages went."""
+    """Results or errors of all by name, and their meshes; last of all how deep their messages went.
+
+    :param minimum: where it is given, the whole protocol; else all must be there, and masks are of pairs.
+    """
     depths: dict[str, int] = {}
     everybody = dict.fromkeys((*NAMES, coordinator))
     meshes = local_meshes(list(everybody))
@@ -57,8 +60,8 @@ def play(
         with mesh.step("train"):
             try:
                 if name not in NAMES:
-                    return coordinate(mesh, NAMES, RUN, most_bytes=1000)
-                return part(MeshSums(mesh, NAMES, coordinator, RUN, key))
+                    return coordinate(mesh, NAMES, RUN, minimum, most_bytes=1000)
+                return part(MeshSums(mesh, NAMES, coordinator, RUN, key, minimum))
             except CoterieError as error:
                 mesh.fail(error)
                 return error
@@ -82,9 +85,12 @@ def once(sums: MeshSums) -> None:
     sums.close()
 
 
+@pytest.mark.parametrize("minimum", [None, 3])
 @pytest.mark.parametrize(("coordinator", "key"), [("hub", KEY), ("hub", None), ("b", None)])
-def test_totals_bytes_and_rounds_are_those_foretold(coordinator: str, key: bytes | None) -> None:
-    results, meshes = play(coordinator, whole, key)
+def test_totals_bytes_and_rounds_are_those_foretold(
+    coordinator: str, key: bytes | None, minimum: int | None
+) -> None:
+    results, meshes = play(coordinator, whole, key, minimum)
     local = LocalSums.group(*NAMES)
     with ThreadPoolExecutor(len(NAMES)) as pool:
         expected = next(iter(pool.map(program, local.values())))
@@ -95,13 +101,67 @@ def test_totals_bytes_and_rounds_are_those_foretold(coordinator: str, key: bytes
         assert results["hub"] == 3
     costs = [
         cost_begin(NAMES, coordinator),
-        *(cost(NAMES, coordinator, count, form) for count, form in zip((6, 7, 4), FORMS, strict=True)),
+        *(
+            cost(NAMES, coordinator, count, form, minimum=minimum)
+            for count, form in zip((6, 7, 4), FORMS, strict=True)
+        ),
         cost_end(NAMES, coordinator),
     ]
     for name, mesh in meshes.items():
         sent = {peer: traffic.sent for peer, traffic in mesh.egress()["train"].items() if traffic.sent}
         assert sent == added(costs, name)
     assert results["depth"] == sum(one.rounds for one in costs)
+
+
+SOME = (("a", "c", "d"), None, ("a", "b", "d"), ("b", "c", "d"))
+
+
+def of_some(sums: Sums) -> list[tuple[NDArray[np.float64], tuple[str, ...]]]:
+    """Totals of some contributors, and whose they were; the others give what does not count."""
+    rng = np.random.default_rng(sums.contributors.index(sums.me))
+    totals = []
+    for k, among in enumerate(SOME):
+        values = rng.normal(size=4) if among is None or sums.me in among else np.full(4, np.nan)
+        totals.append((sums.total(f"sum {k}", values, among=among), sums.counted))
+    return totals
+
+
+@pytest.mark.parametrize(("coordinator", "key"), [("hub", KEY), ("b", None)])
+def test_totals_of_some_are_known_to_all_and_cost_what_is_foretold(
+    coordinator: str, key: bytes | None
+) -> None:
+    def part(sums: MeshSums) -> Any:
+        totals = of_some(sums)
+        sums.close()
+        return totals
+
+    results, meshes = play(coordinator, part, key)
+    local = LocalSums.group(*NAMES)
+    with ThreadPoolExecutor(len(NAMES)) as pool:
+        expected = next(iter(pool.map(of_some, local.values())))
+    for name in NAMES:
+        for (total, counted), (right, among) in zip(results[name], expected, strict=True):
+            np.testing.assert_array_equal(total, right)
+            assert counted == among
+    assert [among for _, among in expected] == [one or NAMES for one in SOME]
+    begin, end = cost_begin(NAMES, coordinator), cost_end(NAMES, coordinator)
+    costs = [begin, *(cost(NAMES, coordinator, 4, EXACT, among=among) for among in SOME), end]
+    bounds = [cost(NAMES, coordinator, 4, EXACT, parts=3) for _ in range(3)]
+    for name, mesh in meshes.items():
+        sent = {peer: traffic.sent for peer, traffic in mesh.egress()["train"].items() if traffic.sent}
+        assert sent == added(costs, name)
+        most = added([begin, *bounds, cost(NAMES, coordinator, 4, EXACT), end], name)
+        assert all(count <= most[peer] for peer, count in sent.items())
+    assert results["depth"] == sum(one.rounds for one in costs)
+
+
+@pytest.mark.parametrize(
+    ("among", "code"), [(("a", "b"), "CT-2404"), (("b", "a", "c"), "CT-2403"), (("a", "b", "x"), "CT-2403")]
+)
+def test_totals_of_some_are_of_three_contributors_in_their_order(among: tuple[str, ...], code: str) -> None:
+    assert codes(play("hub", lambda sums: sums.total("x", np.ones(1), among=among))[0]) == {code}
+    with pytest.raises(CoterieError, match=code):
+        LocalSums.group(*NAMES)["a"].total("x", np.ones(1), among=among)
 
 
 def codes(results: dict[str, Any]) -> set[str]:
@@ -138,12 +198,23 @@ def test_more_values_than_a_coordinator_takes_are_refused() -> None:
     assert codes(results) == {"CT-2410"}
 
 
-@pytest.mark.parametrize("header", [(1, 64, 60, 0), (1, 48, 0, 0), (2, 64, 0, 0), (1, 64, 0, 2)])
+@pytest.mark.parametrize(
+    "header",
+    [
+        (1, 64, 60, 0, 15),
+        (1, 48, 0, 0, 15),
+        (2, 64, 0, 0, 15),
+        (1, 64, 0, 2, 15),
+        (1, 64, 0, 0, 31),
+        (1, 64, 0, 0, 3),
+    ],
+)
 def test_headers_of_no_sum_are_their_senders_fault(header: tuple[int, ...]) -> None:
     def part(sums: MeshSums) -> Any:
         channel = sums._mesh.to("hub")
-        channel.send_bytes("fl/next", bytes(header) + bytes(4) + (1).to_bytes(8, "little") + bytes(24))
-        return channel.recv_bytes("fl/all-keys", 1000)
+        head = bytes(header[:4]) + bytes(4) + (1).to_bytes(8, "little") + bytes(24) + bytes(header[4:])
+        channel.send_bytes("fl/next", head)
+        return channel.recv_bytes("fl/total", 1000)
 
     results, _ = play("hub", part)
     assert codes(results) == {"CT-2410"}
@@ -166,7 +237,7 @@ def test_totals_are_hidden_from_a_coordinator_that_knows_the_given_key() -> None
         assert len(one["a"]) == 32
     assert keys[0]["a"] != keys[1]["a"]
     given = cost_begin(NAMES, "hub").sent["a"]
-    assert given == {"b": 64, "c": 64, "d": 64, "hub": 32}, "the coordinator is told no secret"
+    assert given == {"b": 96, "c": 96, "d": 96, "hub": 32}, "the coordinator is told no secret"
 
 
 def test_a_short_group_key_is_refused() -> None:
@@ -204,7 +275,7 @@ def test_different_totals_are_found_before_anything_more_is_given(
     monkeypatch: pytest.MonkeyPatch, part: Callable[[MeshSums], Any], code: str
 ) -> None:
     monkeypatch.setattr(meshsums, "Coordinator", Liar)
-    results, _ = play("hub", part)
+    results, _ = play("hub", part, minimum=3)
     assert {results[name].code for name in NAMES} == {code}
 
 
@@ -214,7 +285,7 @@ def test_who_signs_by_another_key_is_named() -> None:
             sums._key = Ed25519PrivateKey.generate()
         once(sums)
 
-    results, _ = play("hub", part)
+    results, _ = play("hub", part, minimum=3)
     assert codes(results) == {"CT-2412"}
     assert results["a"].party == "c"
 
@@ -228,3 +299,14 @@ def test_a_message_of_another_size_ends_the_job() -> None:
         return channel.recv_bytes("fl/all-keys", 1000)
 
     assert codes(play("hub", part)[0]) == {"CT-2411"}
+
+
+def test_a_run_whose_sum_failed_takes_no_other() -> None:
+    """Its number, and so its masks, would be those of the sum that failed."""
+    meshes = local_meshes(["a", "b", "c"])
+    with ThreadPoolExecutor(3) as pool:
+        made = list(pool.map(lambda name: MeshSums(meshes[name], ["a", "b", "c"], "c", b"r" * 16), meshes))
+    with pytest.raises(CoterieError, match="CT-2401"):
+        made[0].total("what", np.array([np.nan]))
+    with pytest.raises(CoterieError, match="CT-2419"):
+        made[0].total("what", np.array([1.0]))

@@ -16,12 +16,12 @@ from coterie.fl.errors import (
     BAD_CALL,
     BAD_SIGNATURE,
     ENDED,
-    NOT_A_SUM,
     NOT_TWICE,
     TOO_FEW,
 )
 from coterie.fl.fixed import Ring, with_count
 from coterie.fl.graph import neighbours
+from coterie.fl.heard import total_of
 from coterie.fl.masking import RandomBytes
 from coterie.fl.messages import (
     COIN,
@@ -36,7 +36,7 @@ from coterie.fl.messages import (
     share_commitment,
     write,
 )
-from coterie.fl.session import SEED, SIGNATURE, Session, bitmap, extended, to_sign
+from coterie.fl.session import SEED, SIGNATURE, Session, bitmap, extended, hidden_by, to_sign, went_on
 
 Sign = Callable[[bytes], bytes]
 """An Ed25519 signature by the key of the run, 64 bytes."""
@@ -278,7 +278,8 @@ class Client:
             seed = masking.pair_seed(self._sharers, secret, self._place, place)
             (plus if self._place < place else minus).append(seed)
         if self._group_key is not None:
-            plus.append(masking.group_seed(self._sharers, self._group_key))
+            said = hidden_by(self._session, self._sharers)
+            plus.append(masking.group_seed(said, self._group_key))
         values, self._values = self._values, self._values[:0]
         return masking.masked(values, self._session.form.bits, plus, minus)
 
@@ -335,17 +336,10 @@ class Client:
         session = self._session
         data = message.take(session.payload)
         message.end()
-        bits = session.form.bits
         total = session.form.read(data)
-        if self._group_key is not None:
-            seed = masking.group_seed(self._sharers, self._group_key)
-            total = masking.without_group(total, bits, seed, len(self._survivors))
-        total, number = total[: session.count], total[session.count :]
-        most = len(session.roster)
-        if not np.array_equal(number, with_count(total[:0], bits, most, len(self._survivors))):
-            raise NOT_A_SUM("it is not of as many contributors as there are")
-        self._history = extended(self._said, "total", data)
-        self._result = session.form.decode(total, most)
+        said = hidden_by(session, self._sharers)
+        self._result = total_of(session, total, said, len(self._survivors), self._group_key)
+        self._history = went_on(session, self._sharers, self._survivors, data)
         self._forget()
 
     def _forget(self) -> None:

@@ -21,8 +21,8 @@ from coterie.fl.messages import (
     share_commitment,
     write,
 )
-from coterie.fl.session import DIGEST, SEED, SIGNATURE, Session, bitmap, extended
-from coterie.fl.sums import add_to
+from coterie.fl.session import DIGEST, SEED, SIGNATURE, Session, bitmap, extended, went_on
+from coterie.fl.sums import added_to
 
 _NEXT = {
     Kind.KEYS: Kind.COIN,
@@ -57,6 +57,7 @@ class Coordinator:
         self._commitments: dict[int, dict[int, bytes]] = {}
         self._sealed: dict[int, dict[int, bytes]] = {}
         self._total: Ring | None = None
+        self._unmasked_total = b""
         self._survivors: tuple[int, ...] = ()
         self._signers: tuple[int, ...] = ()
         self._shares: dict[int, list[tuple[int, bytes]]] = {}
@@ -86,6 +87,15 @@ class Coordinator:
         if self._history is None:
             raise ENDED("no total is there")
         return self._history
+
+    @property
+    def heard(self) -> bytes:
+        """For contributors of the run that give nothing to this sum: see :class:`coterie.fl.heard.Heard`.
+        Errors: CT-2419 before the end.
+        """
+        if self._history is None:
+            raise ENDED("no total is there")
+        return listed(Kind.HEARD, self._survivors, len(self._names), self._sharers, self._unmasked_total)
 
     def receive(self, name: str, data: bytes) -> None:
         """A contributor's message. What no honest one sends is noted in :attr:`faults`, and who sent it has
@@ -195,7 +205,7 @@ class Coordinator:
         if self._total is None:
             self._total = values.copy()
         else:
-            add_to(self._total, values)
+            added_to(self._total, values)
         self._given[place] = signature
 
     def _take_answer(self, place: int, message: Reader) -> None:
@@ -251,8 +261,8 @@ class Coordinator:
                 data = listed(Kind.SIGNATURES, there, count, *(given[place] for place in there))
                 self._signers = there
             case _:
-                total = self._unmasked().tobytes()
-                self._history = extended(self._agreed, "total", total)
+                total = self._unmasked_total = self._unmasked().tobytes()
+                self._history = went_on(self.session, self._sharers, self._survivors, total)
                 data = write(Kind.TOTAL, total)
                 return dict.fromkeys(self._signers, data)
         return dict.fromkeys(there, data)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from coterie.fl import pairs
 from coterie.fl.fixed import Fixed
 from coterie.fl.messages import (
     all_keys_size,
     answer_size,
+    heard_size,
     keys_size,
     sealed_size,
     shares_size,
@@ -21,11 +23,14 @@ RUN_KEY = 32
 RUN_SECRET = 32
 """Bytes that it tells other contributors beside: a part of what hides totals from the coordinator."""
 HEADER = 40
-"""Bytes that tell the coordinator what is summed next, or that nothing is."""
+"""Bytes that tell the coordinator what is summed next, or that nothing is; a bitmap of whose values are in it
+comes behind."""
 ROUNDS = 10
-"""Keys, their list, shares, those for each, masked values, who is there, signatures, all of them, shares that
-take masks off, the total.
+"""Of a sum in which some may drop out: keys, their list, shares, those for each, masked values, who is there,
+signatures, all of them, shares that take masks off, the total.
 """
+ROUNDS_TOGETHER = 2
+"""Of one in which all must be: masked values, the total."""
 
 
 _VECTORS = 6
@@ -42,14 +47,19 @@ class Sizes:
     """From a contributor: header, keys, shares, masked values, signature, answer."""
     down: tuple[int, ...]
     """To a contributor: keys, shares, survivors, signatures, total."""
+    heard: int
+    """To a contributor of the run that gives nothing to this sum."""
 
     @classmethod
-    def of(cls, contributors: int, values: int, form: Fixed) -> Sizes:
-        """For so many contributors and values."""
+    def of(cls, contributors: int, values: int, form: Fixed, run: int | None = None) -> Sizes:
+        """For so many contributors and values.
+
+        :param run: how many contribute to sums of the run, where those of this one are some of them.
+        """
         payload = 1 + payload_of(values, form)
         return cls(
             (
-                HEADER,
+                header_size(run or contributors),
                 keys_size(),
                 shares_size(contributors - 1),
                 payload,
@@ -63,7 +73,24 @@ class Sizes:
                 signatures_size(contributors, contributors),
                 payload,
             ),
+            heard_size(contributors, payload - 1),
         )
+
+    @classmethod
+    def together(cls, values: int, form: Fixed, run: int) -> Sizes:
+        """Of a sum in which all must be. :param run: how many contribute to sums of the run."""
+        payload = payload_of(values, form)
+        return cls((header_size(run), payload), (payload,), payload)
+
+
+def begin_size() -> int:
+    """Bytes that a contributor tells each other when a run begins."""
+    return RUN_KEY + RUN_SECRET + pairs.SECRET
+
+
+def header_size(contributors: int) -> int:
+    """Bytes of a header in a run of so many."""
+    return HEADER + bitmap_bytes(contributors)
 
 
 @dataclass(frozen=True)
@@ -77,21 +104,40 @@ class Cost:
     """Bytes at a participant, at most, beyond the values given and the total returned."""
 
 
-def cost(contributors: Sequence[str], coordinator: str, values: int, form: Fixed) -> Cost:
-    """Of one total of so many values, by :class:`coterie.fl.MeshSums`. Nothing for no values."""
+def cost(
+    contributors: Sequence[str],
+    coordinator: str,
+    values: int,
+    form: Fixed,
+    *,
+    among: Sequence[str] | None = None,
+    parts: int | None = None,
+    minimum: int | None = None,
+) -> Cost:
+    """Of one total of so many values, by :class:`coterie.fl.MeshSums`. Nothing for no values.
+
+    :param among: whose values are in it; all where it is not said.
+    :param parts: of how many it is, where it is not known of whom: then bytes are bounds.
+    :param minimum: contributors that must be in it; all of them where it is not given.
+    """
     if values == 0:
         return Cost({}, 0)
-    sizes = Sizes.of(len(contributors), values, form)
+    named = contributors if among is None else among
+    count, run = len(named) if parts is None else parts, len(contributors)
+    together = minimum is None or minimum == count
+    sizes = Sizes.together(values, form, run) if together else Sizes.of(count, values, form, run)
+    give = set(contributors if parts is not None else named)
     others = [name for name in contributors if name != coordinator]
-    sent = {name: {coordinator: sum(sizes.up)} for name in others}
-    sent[coordinator] = dict.fromkeys(others, sum(sizes.down))
-    return Cost(sent, ROUNDS, _VECTORS * payload_of(values, form) + 32 * values + _MEMORY)
+    sent = {name: {coordinator: sum(sizes.up) if name in give else sizes.up[0]} for name in others}
+    sent[coordinator] = {name: sum(sizes.down) if name in give else sizes.heard for name in others}
+    memory = _VECTORS * payload_of(values, form) + 32 * values + _MEMORY
+    return Cost(sent, ROUNDS_TOGETHER if together else ROUNDS, memory)
 
 
 def cost_begin(contributors: Sequence[str], coordinator: str) -> Cost:
-    """Of the beginning of a run: each contributor tells all others its key, and contributors a secret."""
-    both = RUN_KEY + RUN_SECRET
-    sent = {name: {other: both for other in contributors if other != name} for name in contributors}
+    """Of the beginning of a run: each contributor tells all others its key, and contributors two secrets."""
+    told = begin_size()
+    sent = {name: {other: told for other in contributors if other != name} for name in contributors}
     if coordinator not in contributors:
         for name in contributors:
             sent[name][coordinator] = RUN_KEY
@@ -103,5 +149,5 @@ def cost_end(contributors: Sequence[str], coordinator: str) -> Cost:
     sent = {name: {other: DIGEST for other in contributors if other != name} for name in contributors}
     if coordinator not in contributors:
         for name in contributors:
-            sent[name][coordinator] = HEADER
+            sent[name][coordinator] = header_size(len(contributors))
     return Cost(sent, 1)

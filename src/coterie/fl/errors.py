@@ -78,3 +78,25 @@ TOTALS_DIFFER = define(
     "Ask the coordinator's operator: it told them different things. Do not use the result.",
 )
 ENDED = define("CT-2419", Bug, "A secure sum that has ended was asked to go on", "Report it.")
+
+NO_ROOM_FOR_NOISE = define(
+    "CT-2430",
+    BadInput,
+    "The ring of a sum has no room for the noise of differential privacy",
+    "Use more bits for the sum, a smaller noise multiplier, or fewer values.",
+)
+NO_ACCOUNTANT = define(
+    "CT-2431",
+    BadInput,
+    "The library that accounts for differential privacy is not installed",
+    "Install the extra: `pip install coterie[privacy]`, at every party of the job.",
+)
+BAD_ACCOUNT = define(
+    "CT-2432", Bug, "An entry of the privacy account is of a wrong form", "Report it, with the entry."
+)
+OUT_OF_REACH = define(
+    "CT-2433",
+    BadInput,
+    "No noise is enough for so small an epsilon",
+    "Choose a larger epsilon or delta, or fewer totals.",
+)

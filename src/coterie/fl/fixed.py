@@ -116,6 +116,12 @@ def count_elements(bits: int) -> int:
     return max(1, 64 // bits)
 
 
+def ring_form(bits: int, count: int) -> tuple[type[np.uint32 | np.uint64], tuple[int, ...]]:
+    """Type and shape of so many values with the number of contributors behind them."""
+    size = count + count_elements(bits)
+    return (np.uint32 if bits == 32 else np.uint64), ((size, 2) if bits == 128 else (size,))
+
+
 def with_count(values: Ring, bits: int, most: int, contributors: int = 1) -> Ring:
     """Values with the number of contributors behind them, one before they are summed.
 

@@ -1,9 +1,13 @@
 """Secure sums over the links of a job: all contributors talk with the coordinator, which may be one of them.
 
 At the start of a run each contributor makes a key, and tells it all others directly, over links that are
-theirs: so no coordinator can speak for a contributor. Every sum goes on from the digest of the one before,
-its total included, and contributors sign it with their keys for the next: those whom a coordinator has told
-different totals give nothing any more. After the last sum they compare digests directly.
+theirs, with a secret for all of them and one for each: so no coordinator can speak for a contributor. Every
+sum goes on from the digest of the one before, its total included: those whom a coordinator has told different
+totals have masks that do not cancel, or signatures that do not hold. After the last sum contributors compare
+digests directly.
+
+Where all must be in a total, masks of pairs suffice (``pairs.py``): one message up, one down. Where fewer may
+do, it takes the whole protocol (``client.py``).
 
 Links of a job do not lose messages, and a participant that is gone ends the job: here nobody drops out.
 """
@@ -22,25 +26,31 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from coterie.errors import CoterieError
+from coterie.fl import pairs
 from coterie.fl.client import Client
 from coterie.fl.coordinator import Coordinator
-from coterie.fl.costs import HEADER, RUN_KEY, RUN_SECRET, Sizes
-from coterie.fl.errors import BAD_CALL, BAD_MESSAGE, OTHER_SUM, TOTALS_DIFFER
-from coterie.fl.fixed import EXACT, WIDTHS, Fixed
+from coterie.fl.costs import HEADER, RUN_KEY, RUN_SECRET, Sizes, begin_size, header_size
+from coterie.fl.errors import BAD_CALL, BAD_MESSAGE, ENDED, OTHER_SUM, TOTALS_DIFFER
+from coterie.fl.fixed import EXACT, WIDTHS, Fixed, Ring, ring_form
+from coterie.fl.heard import Heard
 from coterie.fl.rules import Rules
-from coterie.fl.session import DIGEST, SEED, Roster, Session
+from coterie.fl.session import DIGEST, SEED, Roster, Session, bitmap, places_of
+from coterie.fl.sums import added_to, members
 
 if TYPE_CHECKING:
     from coterie.wire import Mesh
 
 UP = ("fl/next", "fl/keys", "fl/shares", "fl/masked", "fl/signature", "fl/answer")
 DOWN = ("fl/all-keys", "fl/sealed", "fl/survivors", "fl/signatures", "fl/total")
-KEY, HEARD = "fl/run-key", "fl/heard"
+KEY, HEARD, TOLD = "fl/run-key", "fl/heard", "fl/told"
+MASKED, TOTAL = UP[3], DOWN[4]
+"""The two messages of a sum in which all must be."""
 MOST_BYTES = 1 << 32
 """Of a vector that a coordinator adds up, unless it is told otherwise."""
 
 _HEADER = struct.Struct("<BBBBIQ24s")
-"""Whether there is a sum; its bits, fractional bits, whether it is hidden; its number, values, purpose."""
+"""Whether there is a sum; its bits, fractional bits, whether it is hidden; its number, values, purpose. A
+bitmap of whose values are in it comes behind."""
 assert _HEADER.size == HEADER
 
 
@@ -64,34 +74,55 @@ class _Run:
         self.names = tuple(contributors)
         self.coordinator = coordinator
         self.others = tuple(name for name in self.names if name != mesh.me)
-        rules = Rules.of(len(self.names), minimum, complete=True)
-        told = {}
+        self._rules = Rules.of(len(self.names), minimum, complete=True)
+        told, own = {}, dict[str, bytes]()
         if key is not None:
             told[mesh.me] = key + secrets.token_bytes(RUN_SECRET)
+            own = {name: secrets.token_bytes(pairs.SECRET) for name in self.others}
             for name in self.others:
-                mesh.to(name).send_bytes(KEY, told[mesh.me])
+                mesh.to(name).send_bytes(KEY, told[mesh.me] + own[name])
             if coordinator not in self.names:
                 mesh.to(coordinator).send_bytes(KEY, key)
-        size = RUN_KEY + (0 if key is None else RUN_SECRET)
+        size = RUN_KEY if key is None else begin_size()
         for name in self.others:
             told[name] = mesh.to(name).recv_bytes(KEY, size)
             if len(told[name]) != size:
                 raise BAD_MESSAGE(f"a key of {len(told[name])} bytes", party=name)
         known = {name: data[:RUN_KEY] for name, data in told.items()}
-        self.secret = b"".join(told[name][RUN_KEY:] for name in self.names)
+        both = RUN_KEY + RUN_SECRET
+        self.secret = b"".join(told[name][RUN_KEY:both] for name in self.names)
         """Of all contributors together; empty at a coordinator that is none."""
-        self._run, self._rules = run, rules
+        before = set(self.names[: self.names.index(mesh.me)]) if own else set()
+        self.pairs = {
+            name: pairs.pair_secret(mine, told[name][both:], first=name not in before)
+            for name, mine in own.items()
+        }
+        """With each other contributor, which nobody else knows."""
+        self._run = run
         self.roster = Roster(self.names, tuple(known[name] for name in self.names))
         self.number = 0
         self.history = bytes(DIGEST)
 
-    def session(self, count: int, form: Fixed, purpose: bytes, *, hidden: bool) -> Session:
-        """The next sum."""
+    def session(
+        self, chosen: tuple[str, ...], count: int, form: Fixed, purpose: bytes, *, hidden: bool
+    ) -> Session:
+        """The next sum, of the values of those who are chosen. Errors: CT-2404 for fewer than three."""
+        roster, rules = self.roster, self._rules
+        if chosen != self.names:
+            roster = Roster(chosen, tuple(roster.keys[roster.places[name]] for name in chosen))
+            rules = Rules.of(len(chosen), len(chosen), complete=True)
         return Session(
-            *(self._run, self.number, self.roster, self._rules, count, form, hidden),
+            *(self._run, self.number, roster, rules, count, form, hidden),
             purpose=purpose,
             history=self.history,
         )
+
+    def header(self, session: Session) -> bytes:
+        """What tells the coordinator of a sum."""
+        form, places = session.form, (self.roster.places[name] for name in session.roster.names)
+        return _HEADER.pack(
+            *(1, form.bits, form.frac, session.hidden, self.number, session.count, session.purpose)
+        ) + bitmap(places, len(self.names))
 
     def went_on(self, history: bytes) -> None:
         """A total is there."""
@@ -134,6 +165,8 @@ class MeshSums:
         least = len(contributors) if minimum is None else minimum
         self._run = _Run(mesh, contributors, coordinator, run, least, public)
         self._group_key = None if group_key is None else hmac.digest(group_key, self._run.secret, "sha256")
+        self._counted: tuple[str, ...] = ()
+        self._under_way = False
 
     @property
     def me(self) -> str:
@@ -145,26 +178,84 @@ class MeshSums:
         """All names."""
         return self._run.names
 
-    def total(self, what: str, values: NDArray[np.float64], form: Fixed = EXACT) -> NDArray[np.float64]:
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Whose values are in the last total."""
+        return self._counted
+
+    def total(
+        self,
+        what: str,
+        values: NDArray[np.float64],
+        form: Fixed = EXACT,
+        *,
+        among: Sequence[str] | None = None,
+    ) -> NDArray[np.float64]:
         """As :meth:`coterie.fl.Sums.total`; no message for no values.
 
-        Errors: those of :class:`coterie.fl.Client`, which end the run; CT-2401 and CT-2402 before anything
-        is sent.
+        Errors: those of :class:`coterie.fl.Client`, which end the run: CT-2419 from then on; CT-2401 and
+        CT-2402 before anything is sent.
         """
+        if self._under_way:
+            # Its number and masks are used up.
+            raise ENDED("a sum of this run has failed")
         if values.size == 0:
             return values.copy()
-        run, hidden, purpose = self._run, self._group_key is not None, purpose_of(what)
-        session = run.session(values.size, form, purpose, hidden=hidden)
-        client = Client(self.me, session, np.ravel(values), self._key.sign, self._group_key)
-        header = _HEADER.pack(1, form.bits, form.frac, hidden, run.number, values.size, purpose)
+        self._under_way = True
+        found = self._total(what, values, form, among)
+        self._under_way = False
+        return found
+
+    def _total(
+        self, what: str, values: NDArray[np.float64], form: Fixed, among: Sequence[str] | None
+    ) -> NDArray[np.float64]:
+        run, hidden = self._run, self._group_key is not None
+        chosen = members(run.names, among)
+        session = run.session(chosen, values.size, form, purpose_of(what), hidden=hidden)
+        if session.rules.unanimous:
+            return self._together(session, values)
+        client = None
+        if self.me in chosen:
+            client = Client(self.me, session, np.ravel(values), self._key.sign, self._group_key)
+        header = run.header(session)
+        known: Client | Heard
         if self.me == run.coordinator:
             for name in run.others:
                 _expect(self._mesh, name, header)
-            _serve(self._mesh, run, Coordinator(session), client)
+            machine = Coordinator(session)
+            _serve(self._mesh, run, machine, client)
+            known = client or Heard(session, machine.heard, self._group_key)
         else:
-            self._contribute(client, session, header)
-        run.went_on(client.history)
-        return client.result.reshape(values.shape)
+            channel = self._mesh.to(run.coordinator)
+            channel.send_bytes(UP[0], header)
+            known = client or self._listen(session)
+            if client is not None:
+                self._contribute(client, session)
+        run.went_on(known.history)
+        self._counted = known.survivors
+        return known.result.reshape(values.shape)
+
+    def _together(self, session: Session, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A total in which all who are on the session's roster must be."""
+        run, mesh, mine = self._run, self._mesh, None
+        header, places = run.header(session), session.roster.places
+        if self.me in places:
+            with_whom = {places[name]: run.pairs[name] for name in places if name != self.me}
+            mine = pairs.masked(session, places[self.me], with_whom, np.ravel(values), self._group_key)
+        if self.me == run.coordinator:
+            for name in run.others:
+                _expect(mesh, name, header)
+            total = _add_up(mesh, run, session, mine)
+        else:
+            channel = mesh.to(run.coordinator)
+            channel.send_bytes(UP[0], header)
+            if mine is not None:
+                channel.send_array(MASKED, mine)
+            total = channel.recv_array(TOTAL, *ring_form(session.form.bits, session.count))
+        found, history = pairs.opened(session, total, self._group_key)
+        run.went_on(history)
+        self._counted = session.roster.names
+        return found.reshape(values.shape)
 
     def close(self) -> None:
         """After the last sum: all contributors compare what they heard. Errors: CT-2418."""
@@ -172,16 +263,20 @@ class MeshSums:
         for name in run.others:
             self._mesh.to(name).send_bytes(HEARD, run.history)
         if run.coordinator not in run.names:
-            self._mesh.to(run.coordinator).send_bytes(UP[0], bytes(HEADER))
+            self._mesh.to(run.coordinator).send_bytes(UP[0], bytes(header_size(len(run.names))))
         for name in run.others:
             if self._mesh.to(name).recv_bytes(HEARD, DIGEST) != run.history:
                 # It may be honest, and the one that was deceived.
                 raise TOTALS_DIFFER("what it heard is not what was heard here", party=name)
 
-    def _contribute(self, client: Client, session: Session, header: bytes) -> None:
+    def _listen(self, session: Session) -> Heard:
+        size = Sizes.of(len(session.roster), session.count, session.form).heard
+        data = self._mesh.to(self._run.coordinator).recv_bytes(TOLD, size)
+        return Heard(session, data, self._group_key)
+
+    def _contribute(self, client: Client, session: Session) -> None:
         channel = self._mesh.to(self._run.coordinator)
-        sizes = Sizes.of(len(self._run.names), session.count, session.form)
-        channel.send_bytes(UP[0], header)
+        sizes = Sizes.of(len(session.roster), session.count, session.form)
         answer: bytes | None = client.start()
         for up, down, size in zip(UP[1:], DOWN, sizes.down, strict=True):
             assert answer is not None
@@ -207,51 +302,79 @@ def coordinate(
     """
     least = len(contributors) if minimum is None else minimum
     shared = _Run(mesh, contributors, mesh.me, run, least, None)
+    size = header_size(len(contributors))
     while True:
         first = shared.others[0]
-        header = mesh.to(first).recv_bytes(UP[0], HEADER)
-        if len(header) != HEADER:
+        header = mesh.to(first).recv_bytes(UP[0], size)
+        if len(header) != size:
             raise BAD_MESSAGE(f"a header of {len(header)} bytes", party=first)
         for name in shared.others[1:]:
             _expect(mesh, name, header)
-        if header == bytes(HEADER):
+        if header == bytes(size):
             return shared.number
         session = _announced(shared, header, first, most_bytes)
+        if session.rules.unanimous:
+            shared.went_on(pairs.history_of(session, _add_up(mesh, shared, session, None)))
+            continue
         _serve(mesh, shared, machine := Coordinator(session), None)
         shared.went_on(machine.history)
 
 
 def _announced(run: _Run, header: bytes, sender: str, most_bytes: int) -> Session:
-    one, bits, frac, hidden, number, count, purpose = _HEADER.unpack(header)
-    if one != 1 or bits not in WIDTHS or hidden > 1 or number != run.number:
+    one, bits, frac, hidden, number, count, purpose = _HEADER.unpack(header[:HEADER])
+    chosen = places_of(header[HEADER:], len(run.names))
+    if one != 1 or bits not in WIDTHS or hidden > 1 or number != run.number or chosen is None:
         raise BAD_MESSAGE("a header of no sum that is due", party=sender)
     if not 0 < count * bits // 8 <= most_bytes:
         raise BAD_MESSAGE(f"{count} values of {bits} bits, more than may come", party=sender)
     try:
-        return run.session(count, Fixed(bits, frac), purpose, hidden=bool(hidden))
+        names = tuple(run.names[place] for place in chosen)
+        return run.session(names, count, Fixed(bits, frac), purpose, hidden=bool(hidden))
     except CoterieError as error:
         # It is no fault of this program.
-        raise BAD_MESSAGE(f"a header of a format of {bits} bits, {frac} fractional", party=sender) from error
+        said = f"{len(chosen)} contributors, {bits} bits, {frac} fractional"
+        raise BAD_MESSAGE(f"a header that makes no sum: {said}", party=sender) from error
 
 
 def _expect(mesh: Mesh, name: str, header: bytes) -> None:
-    if mesh.to(name).recv_bytes(UP[0], HEADER) != header:
+    if mesh.to(name).recv_bytes(UP[0], len(header)) != header:
         raise OTHER_SUM("it sums something else than the others", party=name)
+
+
+def _add_up(mesh: Mesh, run: _Run, session: Session, mine: Ring | None) -> Ring:
+    """The sum of what all have masked, told to all.
+
+    :param mine: the coordinator's own, where it contributes.
+    """
+    form, total = ring_form(session.form.bits, session.count), mine
+    for name in session.roster.names:
+        if name != mesh.me:
+            one = mesh.to(name).recv_array(MASKED, *form)
+            total = one.copy() if total is None else added_to(total, one)
+    assert total is not None
+    for name in run.others:
+        mesh.to(name).send_array(TOTAL, total)
+    return total
 
 
 def _serve(mesh: Mesh, run: _Run, machine: Coordinator, client: Client | None) -> None:
     """One sum; ``client`` is the coordinator's own part, where it contributes."""
-    sizes = Sizes.of(len(run.names), machine.session.count, machine.session.form)
+    names = machine.session.roster.names
+    sizes = Sizes.of(len(names), machine.session.count, machine.session.form)
+    others = [name for name in names if name != mesh.me]
     own = None if client is None else client.start()
     for up, down, size in zip(UP[1:], DOWN, sizes.up[1:], strict=True):
         if own is not None:
             machine.receive(mesh.me, own)
-        for name in run.others:
+        for name in others:
             machine.receive(name, mesh.to(name).recv_bytes(up, size))
         for fault in machine.faults.values():
             raise fault
         answers = machine.advance()
-        for name in run.others:
+        for name in others:
             mesh.to(name).send_bytes(down, answers[name])
         if client is not None:
             own = client.receive(answers[mesh.me])
+    for name in run.others:
+        if name not in names:
+            mesh.to(name).send_bytes(TOLD, machine.heard)

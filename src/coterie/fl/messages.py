@@ -15,6 +15,8 @@ kind  from        what
 10    coordinator bitmap of signers; signatures
 11    contributor bitmap of shares that it cannot read; the other shares
 12    coordinator the total
+13    coordinator to who hears of a sum of others: bitmap of whose values are in the total; digest of who
+                  has shared; the total
 ====  ==========  ==================================================================================
 """
 
@@ -43,6 +45,7 @@ class Kind(IntEnum):
     SIGNATURES = 10
     ANSWER = 11
     TOTAL = 12
+    HEARD = 13
 
 
 COIN = 32
@@ -176,6 +179,11 @@ def signatures_size(contributors: int, signers: int) -> int:
 def answer_size(asked: int, lacking: int = 0) -> int:
     """Bytes of a contributor's answer about so many others and itself."""
     return 1 + bitmap_bytes(asked) + SEED * (asked - lacking)
+
+
+def heard_size(contributors: int, payload: int) -> int:
+    """Bytes by which others hear of a total."""
+    return 1 + bitmap_bytes(contributors) + DIGEST + payload
 
 
 def listed(kind: Kind, places: Sequence[int], count: int, *fields: bytes) -> bytes:

@@ -49,6 +49,11 @@ class Rules:
         return self.minimum - self.colluding - (0 if self.complete else self.threshold - 1)
 
     @property
+    def unanimous(self) -> bool:
+        """Whether all must be in a total, so that nobody may drop out (``pairs.py``)."""
+        return self.minimum == self.contributors
+
+    @property
     def complete(self) -> bool:
         """Whether all are neighbours."""
         return self.density == COMPLETE
@@ -66,7 +71,8 @@ class Rules:
 
         :param minimum: two thirds of them where it is not given, at least three.
         :param colluding: up to 40 contributors as many as the minimum allows, ``2 minimum - 1 -
-            contributors``; a tenth of more.
+            contributors``; of more so many, too, where all must be in a total and are neighbours (masks of
+            pairs alone: all but two), else a tenth.
         :param complete: all are neighbours, however many they are.
 
         Errors: CT-2404 for fewer than three contributors or more than 500, a minimum below three, beyond all,
@@ -79,7 +85,8 @@ class Rules:
             raise BAD_RULES(f"a minimum of {least} of {contributors}")
         most = min(2 * least - 1 - contributors, contributors - 2)
         if colluding is None:
-            colluding = most if contributors <= 40 else min(most, contributors // 10)
+            pairs_alone = complete and least == contributors
+            colluding = most if contributors <= 40 or pairs_alone else min(most, contributors // 10)
         if not 0 <= colluding <= most:
             raise BAD_RULES(f"{colluding} colluding where the minimum is {least} of {contributors}")
         found = None if complete else bounds.sparse(contributors, least, colluding)

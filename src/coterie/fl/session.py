@@ -154,9 +154,11 @@ def payload_of(count: int, form: Fixed) -> int:
     return (count + count_elements(form.bits)) * form.bits // 8
 
 
-def extended(digest: bytes, what: str, data: bytes) -> bytes:
+def extended(digest: bytes, what: str, data: bytes | memoryview) -> bytes:
     """The digest that goes on with this."""
-    return hashlib.sha256(digest + what.encode() + b"\0" + data).digest()
+    said = hashlib.sha256(digest + what.encode() + b"\0")
+    said.update(data)
+    return said.digest()
 
 
 def derived(salt: bytes, what: str, secret: bytes, *places: int) -> bytes:
@@ -186,3 +188,19 @@ def places_of(data: bytes, count: int) -> tuple[int, ...] | None:
     if bits[count:].any():
         return None
     return tuple(int(place) for place in np.flatnonzero(bits))
+
+
+def hidden_by(session: Session, sharers: bytes) -> bytes:
+    """What a group's mask is made of: of the sum itself too, so that an old total is none of a later sum."""
+    return extended(session.digest, "sharers", sharers)
+
+
+def went_on(session: Session, sharers: bytes, survivors: Iterable[int], total: bytes | memoryview) -> bytes:
+    """The history that the next sum goes on from.
+
+    It begins with the sum's own digest, and so with all totals before: who was told another one stays apart,
+    whatever it is told later.
+    """
+    said = extended(session.digest, "sharers", sharers)
+    said = extended(said, "survivors", bitmap(survivors, len(session.roster)))
+    return extended(said, "total", total)

@@ -23,6 +23,10 @@ class ProtocolStatement:
     """What each party learns, in a sentence that a lawyer can read."""
 
 
+_BOTH = "sums under pairwise and own masks (Bonawitz et al. 2017; Bell et al. 2020)"
+_PAIRS = "sums under pairwise masks, of secrets told directly; all contributors must be there"
+
+
 def statement(rules: Rules, *, hidden: bool, contributes: bool) -> ProtocolStatement:
     """Of sums under these rules.
 
@@ -37,11 +41,11 @@ def statement(rules: Rules, *, hidden: bool, contributes: bool) -> ProtocolState
     else:
         learns += ", and so does the coordinator"
     return ProtocolStatement(
-        protocol="sums under pairwise and own masks (Bonawitz et al. 2017; Bell et al. 2020)",
+        protocol=_PAIRS if rules.unanimous else _BOTH,
         adversary="malicious, for what is learnt of values; a total may be wrong unnoticed",
         threshold=_threshold(rules, contributes),
         helper=None if contributes else "a coordinator that is trusted with no value",
-        # X25519 and Ed25519, see psi/statement.py; AES-128 and 16-byte seeds are not the weakest part.
+        # X25519 of links and of keys (psi/statement.py); AES-128 and 16-byte seeds are not weaker.
         computational_bits=125,
         statistical_bits=None if rules.complete else SECURITY_BITS,
         leaks=(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coterie.errors import CoterieError
-from coterie.fl.errors import BAD_CALL
+from coterie.fl.errors import BAD_CALL, BAD_RULES
 from coterie.fl.fixed import EXACT, Fixed, Ring
 
 
@@ -25,15 +26,48 @@ class Sums(Protocol):
     def contributors(self) -> tuple[str, ...]:
         """Whose values go into totals: names in one order, the same at all."""
 
-    def total(self, what: str, values: NDArray[np.float64], form: Fixed = EXACT) -> NDArray[np.float64]:
-        """The sum over all contributors, of the shape of ``values``; the same to the last bit at all of them.
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Whose values are in the last total; nobody before the first."""
+
+    def total(
+        self,
+        what: str,
+        values: NDArray[np.float64],
+        form: Fixed = EXACT,
+        *,
+        among: Sequence[str] | None = None,
+    ) -> NDArray[np.float64]:
+        """The sum over contributors, of the shape of ``values``; the same to the last bit at all of them.
 
         :param what: what it is, as the plan says it: "gradient and Hessian".
         :param values: any shape, float64, the same shape at all.
         :param form: how values are rounded: by at most 2^-(frac + 1) at each contributor.
+        :param among: whose values are added: at least three contributors in their order, the same at all; all
+            where it is not said. Who is not among them calls it too, with values of that shape that do not
+            count, and gets the total.
 
-        Errors: CT-2401 (NaN, infinity), CT-2402 (beyond ``form.limit``), before anything is sent.
+        Two totals of the same values, over contributors that differ by one, show that one's.
+
+        Errors: CT-2401 (NaN, infinity), CT-2402 (beyond ``form.limit``), before anything is sent; CT-2403,
+        CT-2404 (``among``).
         """
+
+
+def members(contributors: tuple[str, ...], among: Sequence[str] | None) -> tuple[str, ...]:
+    """Whose values are added. Errors: CT-2403 for others than contributors, or in another order; CT-2404 for
+    fewer than three.
+    """
+    if among is None:
+        return contributors
+    chosen = tuple(among)
+    if chosen != tuple(name for name in contributors if name in chosen):
+        raise BAD_CALL(
+            f"a sum among {', '.join(chosen)[:200]}, who are not some of the contributors in their order"
+        )
+    if len(chosen) < 3:
+        raise BAD_RULES(f"a sum among {len(chosen)} of them")
+    return chosen
 
 
 class LocalSums:
@@ -44,6 +78,7 @@ class LocalSums:
     def __init__(self, me: str, group: _Group) -> None:
         self._me = me
         self._group = group
+        self._counted: tuple[str, ...] = ()
 
     @classmethod
     def group(cls, *contributors: str, patience: float = 60.0) -> dict[str, LocalSums]:
@@ -64,11 +99,26 @@ class LocalSums:
         """All names."""
         return self._group.names
 
-    def total(self, what: str, values: NDArray[np.float64], form: Fixed = EXACT) -> NDArray[np.float64]:
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """As :meth:`Sums.counted`."""
+        return self._counted
+
+    def total(
+        self,
+        what: str,
+        values: NDArray[np.float64],
+        form: Fixed = EXACT,
+        *,
+        among: Sequence[str] | None = None,
+    ) -> NDArray[np.float64]:
         """As :meth:`Sums.total`. Errors: CT-2403 too, where contributors ask for different things."""
-        encoded = form.encode(np.ravel(values), len(self.contributors))
-        total = self._group.add(self._me, (what, values.shape, form), encoded)
-        return form.decode(total, len(self.contributors)).reshape(values.shape)
+        chosen = members(self.contributors, among)
+        most = len(chosen)
+        own = np.ravel(values) if self._me in chosen else np.zeros(values.size)
+        total = self._group.add(self._me, (what, values.shape, form, chosen), form.encode(own, most))
+        self._counted = chosen
+        return form.decode(total, most).reshape(values.shape)
 
     def fail(self, error: CoterieError) -> None:
         """End all pending and later totals of the group with this error."""
@@ -123,14 +173,15 @@ def added(vectors: list[Ring]) -> Ring:
     """The sum in the ring."""
     total = vectors[0].copy()
     for one in vectors[1:]:
-        add_to(total, one)
+        added_to(total, one)
     return total
 
 
-def add_to(total: Ring, values: Ring) -> None:
-    """Add values to a total, in the ring and in place."""
+def added_to(total: Ring, values: Ring) -> Ring:
+    """The total, to which values were added in the ring and in place."""
     if total.ndim == 1:
         total += values
-        return
-    total[:, 0] += values[:, 0]
-    total[:, 1] += values[:, 1] + (total[:, 0] < values[:, 0])
+    else:
+        total[:, 0] += values[:, 0]
+        total[:, 1] += values[:, 1] + (total[:, 0] < values[:, 0])
+    return total
