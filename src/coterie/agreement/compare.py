@@ -19,6 +19,7 @@ NAMED: dict[str, tuple[str, Callable[[Mapping[str, Value]], str]]] = {
     "datasets": ("dataset", lambda item: f"{item['name']} of {item['owner']}"),
     "components": ("component", lambda item: str(item["name"])),
     "lookups": ("lookups in", lambda item: f"{item['dataset']} of {item['owner']}"),
+    "modules": ("module", lambda item: str(item["name"])),
     "results": ("results of kind", lambda item: str(item["kind"])),
 }
 SINGULAR = {"parties": "party", "services": "service", "columns": "column", "engines": "engine"}

@@ -20,22 +20,37 @@ from .errors import (
     COORDINATOR_NOT_NAMED,
     DATASET_NOT_GRANTED,
     DEALER_NOT_NAMED,
+    DROPOUTS_NOT_AGREED,
     ENGINE_NOT_ALLOWED,
     EXPIRED,
     KEY_NOT_KNOWN,
+    MODULE_NOT_AGREED,
+    MODULE_OTHER,
     NOT_YET_VALID,
     OTHER_AGREEMENT,
     PARAMETER_OUT_OF_BOUNDS,
     PARTY_NOT_LISTED,
+    PRIVACY_USED_UP,
     RECEIVER_NOT_GRANTED,
     REVOKED,
     RUNS_USED_UP,
+    SHOWN_WITHOUT_NOISE,
     TEE_NOT_AGREED,
     TOO_FEW_ROWS,
 )
 from .terms import ComponentTerms, Engine, ResultKind, Terms
 
-__all__ = ["Decision", "Refusal", "Request", "RequestedDataset", "RequestedStep", "decide", "standing"]
+__all__ = [
+    "Decision",
+    "Refusal",
+    "Request",
+    "RequestedDataset",
+    "RequestedModule",
+    "RequestedPrivacy",
+    "RequestedStep",
+    "decide",
+    "standing",
+]
 
 FEWEST_OF_A_SUM = 3
 """Of two parties each would learn the other's part: the total less its own."""
@@ -68,6 +83,28 @@ class RequestedStep(_Document):
     """The component's default values, as this node's own registry has them; left out where it has none."""
 
 
+class RequestedModule(_Document):
+    """A user's program that a job wants to run."""
+
+    name: str
+    sha256: str
+    """Of the bytes that would run, in hex."""
+    size: Annotated[int, Field(ge=0)]
+
+
+class RequestedPrivacy(_Document):
+    """What a job would do to a dataset that has a privacy budget."""
+
+    name: str
+    owner: str
+    epsilon: float
+    """Of this job and all that this node knows of under the agreement, at the budget's delta and for its
+    unit."""
+    bare: Many[str]
+    """Steps that show or give anything of rows, beyond sizes, that is not made of totals with noise,
+    or may tell of single rows by failing."""
+
+
 class Request(_Document):
     """All that an agreement has a say in, of one job."""
 
@@ -80,12 +117,17 @@ class Request(_Document):
     dealer: str | None = None
     coordinator: str | None = None
     """Who adds up in engine fl."""
+    minimum: int | None = None
+    """Parties that every sum has at least, where it may have fewer than all."""
     datasets: Many[RequestedDataset]
     steps: Many[RequestedStep]
     results: dict[ResultKind, Many[str]]
     """Receivers by kind of result, from the plan."""
     guests: Many[str] = ()
     """Who takes part without data, to receive results."""
+    modules: Many[RequestedModule] = ()
+    privacy: Many[RequestedPrivacy] = ()
+    """Of each dataset that has a privacy budget."""
     common_rows: Annotated[int, Field(ge=0)] | None = None
     """Rows common to all datasets, once alignment has told them."""
 
@@ -107,8 +149,8 @@ class Decision(_Document):
         """Raise the first refusal as an error of the family NotAgreed, with all reasons in its detail."""
         if not self.allowed:
             first = all_codes()[self.refusals[0].code]
-            reasons = "; ".join(refusal.reason for refusal in self.refusals)
-            raise first(reasons.removeprefix(f"{first.title}: "))  # the error says its title itself
+            # The error says its title itself.
+            raise first("; ".join(one.reason.removeprefix(f"{first.title}: ") for one in self.refusals))
 
 
 def decide(
@@ -133,7 +175,9 @@ def decide(
         *_participants(agreement.terms, request),
         *_data(agreement.terms, request),
         *_steps(agreement.terms, request),
+        *_modules(agreement.terms, request),
         *_results(agreement.terms, request),
+        *_privacy(agreement.terms, request),
     ]
     return _decision(reasons)
 
@@ -183,6 +227,8 @@ def _participants(terms: Terms, request: Request) -> Iterator[Reason]:
         yield DEALER_NOT_NAMED, f"'{request.dealer}' cannot deal and compute in one job"
     if request.coordinator not in (None, terms.coordinator, terms.dealer, *request.parties):
         yield COORDINATOR_NOT_NAMED, f"'{request.coordinator}'"
+    if request.minimum is not None and (terms.minimum is None or request.minimum < terms.minimum):
+        yield DROPOUTS_NOT_AGREED, f"{request.minimum} of {len(request.parties)} parties"
     if request.engine not in terms.engines:
         yield ENGINE_NOT_ALLOWED, f"'{request.engine}'"
     elif request.engine == "tee" and terms.tee is None:
@@ -256,12 +302,39 @@ def _parameters(component: ComponentTerms, step: RequestedStep) -> Iterator[Reas
             )
 
 
+def _modules(terms: Terms, request: Request) -> Iterator[Reason]:
+    for asked in request.modules:
+        agreed = terms.module(asked.name)
+        if agreed is None:
+            yield MODULE_NOT_AGREED, f"'{asked.name}'"
+        elif (agreed.sha256, agreed.size) != (asked.sha256, asked.size):
+            yield MODULE_OTHER, f"'{asked.name}', {asked.size} bytes with sha256 {asked.sha256}"
+
+
 def _results(terms: Terms, request: Request) -> Iterator[Reason]:
     for kind, receivers in request.results.items():
         granted = terms.receivers(kind)
         for receiver in receivers:
             if receiver not in granted:
                 yield RECEIVER_NOT_GRANTED, f"{kind} to '{receiver}'"
+
+
+def _privacy(terms: Terms, request: Request) -> Iterator[Reason]:
+    told = {(one.owner, one.name): one for one in request.privacy}
+    for asked in request.datasets:
+        granted = terms.dataset(asked.owner, asked.name)
+        if granted is None or granted.privacy is None:
+            continue
+        where, budget = f"dataset '{asked.name}' of '{asked.owner}'", granted.privacy
+        one = told.get((asked.owner, asked.name))
+        if one is None or request.engine != "fl":
+            yield SHOWN_WITHOUT_NOISE, f"{where}, in engine '{request.engine}'"
+            continue
+        for step in one.bare:
+            yield SHOWN_WITHOUT_NOISE, f"step '{step}', {where}"
+        if not one.epsilon <= budget.epsilon:
+            cost = f"epsilon {one.epsilon:.4g} with all jobs so far" if one.epsilon < 1e6 else "no privacy"
+            yield PRIVACY_USED_UP, f"{cost} for each {budget.unit}, of {budget.epsilon:g}, {where}"
 
 
 def _or_none(name: str | None) -> str:

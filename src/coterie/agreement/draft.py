@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from coterie.data import YamlText, parse_yaml
@@ -13,18 +13,33 @@ from .terms import Terms
 __all__ = ["draft"]
 
 
-def draft(text: str, keys: Mapping[str, str]) -> Terms:
+Problem = tuple[tuple[str | int, ...], str]
+"""The path of a field of the terms, and what is wrong with it."""
+
+
+def draft(
+    text: str, keys: Mapping[str, str], problems: Callable[[Terms], Iterable[Problem]] | None = None
+) -> Terms:
     """Terms from YAML, with the line of what is wrong where it can be told (CT-1402, CT-1601).
 
     :param keys: hex public key by name of all parties and services known here, oneself among them.
         The draft may list parties and services by name only; a key that it does give must be the known one.
+    :param problems: what is wrong with terms that fit together, by what else is known here.
     """
     document = parse_yaml(text)
     value = dict(document.value)
     for field in ("parties", "services"):
         if field in value:
             value[field] = _with_keys(document, field, value[field], keys)
-    return document.model(Terms, DRAFT_INVALID, value)
+    terms = document.model(Terms, DRAFT_INVALID, value)
+    found = [
+        f"{document.where(path)}, {'.'.join(map(str, path))}: {problem}"
+        for path, problem in (problems(terms) if problems else ())
+    ]
+    if found:
+        more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
+        raise DRAFT_INVALID("; ".join(found[:3]) + more)
+    return terms
 
 
 def _with_keys(document: YamlText, field: str, given: Any, keys: Mapping[str, str]) -> Any:

@@ -125,3 +125,33 @@ COORDINATOR_NOT_NAMED = define(
     "Who would add up the parties' sums is not whom the agreement names",
     "Name the agreement's `coordinator` or dealer, or a party with a dataset in the job.",
 )
+DROPOUTS_NOT_AGREED = define(
+    "CT-1670",
+    NotAgreed,
+    "The agreement does not let jobs go on without parties that drop out",
+    "Ask for all parties, or sign terms with a `minimum` of so many.",
+)
+MODULE_NOT_AGREED = define(
+    "CT-1650",
+    NotAgreed,
+    "The agreement does not let jobs run this module",
+    "Sign terms that list it under `modules`; `coterie module add FILE` prints what to write there.",
+)
+MODULE_OTHER = define(
+    "CT-1651",
+    NotAgreed,
+    "A module is not the one that the agreement lists",
+    "Use the file that the parties signed for, to the byte, or sign terms that list this one.",
+)
+SHOWN_WITHOUT_NOISE = define(
+    "CT-1655",
+    NotAgreed,
+    "A step would show something of rows without noise, if only by failing, under a privacy budget",
+    "Give the step its `privacy`, or leave it out; docs/privacy.md lists the steps that have noise.",
+)
+PRIVACY_USED_UP = define(
+    "CT-1656",
+    NotAgreed,
+    "The job would cost more than is left of a privacy budget",
+    "Use more noise or fewer passes; `coterie privacy` says what was spent of what.",
+)

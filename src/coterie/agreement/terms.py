@@ -15,6 +15,8 @@ from coterie.errors import CoterieError
 
 from .bounds import Bound
 from .lookups import LookupTerms
+from .modules import ModuleTerms
+from .privacy import PrivacyTerms
 from .tee import AttestedTerms, TeeTerms
 
 __all__ = [
@@ -38,6 +40,7 @@ ResultKind = Literal[
     "shap",
     "scores",
     "metrics",
+    "contribution",
     "report",
     "common_ids",
     "profile",
@@ -94,6 +97,9 @@ class DatasetTerms(_Document):
     columns: Many[ColumnName]
     """Feature columns that are granted. None are if the list is empty."""
     label: ColumnName | None = None
+    privacy: Annotated[PrivacyTerms | None, Field(exclude_if=lambda terms: terms is None)] = None
+    """What jobs may cost the people in it, by differential privacy. Where it is not given, nothing is asked,
+    and the canonical form has no such field."""
 
 
 class ComponentTerms(_Document):
@@ -123,6 +129,12 @@ class Terms(_Document):
     coordinator: Annotated[PartyName | None, Field(exclude_if=lambda name: name is None)] = None
     """The party or service that adds up what parties have masked, in engine ``fl``. Where it is not given,
     the dealer or a party with data does, and the canonical form has no such field."""
+    minimum: Annotated[
+        Annotated[Count, Field(ge=3)] | None, Field(exclude_if=lambda count: count is None)
+    ] = None
+    """Parties that must be in every sum of a job of engine ``fl``, which may then go on without the others:
+    what totals with and without a party differ by is nearly that party's. Where it is not given all must be,
+    and the canonical form has no such field."""
     datasets: Annotated[Many[DatasetTerms], Field(max_length=256)]
     components: Annotated[Many[ComponentTerms], Field(max_length=256)]
     engines: Many[Engine]
@@ -152,6 +164,9 @@ class Terms(_Document):
     lookups: Annotated[Many[LookupTerms], Field(max_length=256, exclude_if=lambda lookups: not lookups)] = ()
     """Which datasets others may look ids up in, one by one or few at a time, outside of jobs. The canonical
     form has no such field where there are none."""
+    modules: Annotated[Many[ModuleTerms], Field(max_length=16, exclude_if=lambda modules: not modules)] = ()
+    """Programs of users that jobs may run in a sandbox at the parties with data. Where there are none, no job
+    runs any, and the canonical form has no such field."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -182,6 +197,10 @@ class Terms(_Document):
         """Who may look ids up in that dataset; None where nobody may."""
         return next((one for one in self.lookups if (one.owner, one.dataset) == (owner, dataset)), None)
 
+    def module(self, name: str) -> ModuleTerms | None:
+        """The program of that name; None where no job may run one."""
+        return next((one for one in self.modules if one.name == name), None)
+
     def receivers(self, kind: str) -> tuple[str, ...]:
         """The parties that may receive results of that kind."""
         return next((r.to for r in self.results if r.kind == kind), ())
@@ -211,6 +230,8 @@ def _problems(terms: Terms) -> Iterator[tuple[Path, str]]:
         if party not in terms.parties:
             yield ("approval", party), f"'{party}' is not a party"
     yield from _lookup_problems(terms)
+    yield from _privacy_problems(terms)
+    yield from _twice("modules", "module", [one.name for one in terms.modules])
     if terms.not_before >= terms.expires:
         yield ("expires",), "it is not after not_before"
     yield from _unwritable(terms)
@@ -241,6 +262,17 @@ def _lookup_problems(terms: Terms) -> Iterator[tuple[Path, str]]:
         if (name := _repeated(one.to)) is not None:
             yield ("lookups", index, "to"), f"'{name}' is named twice"
     yield from _twice("lookups", "dataset", [f"{one.owner}/{one.dataset}" for one in terms.lookups])
+
+
+def _privacy_problems(terms: Terms) -> Iterator[tuple[Path, str]]:
+    """What shows rows without noise does not go with a budget."""
+    private = {(dataset.owner, dataset.name) for dataset in terms.datasets if dataset.privacy is not None}
+    for index, engine in enumerate(terms.engines if private else ()):
+        if engine != "fl":
+            yield ("engines", index), f"a dataset has a privacy budget, and '{engine}' adds no noise"
+    for index, one in enumerate(terms.lookups):
+        if (one.owner, one.dataset) in private:
+            yield ("lookups", index), f"'{one.dataset}' has a privacy budget, and lookups have no noise"
 
 
 def _unwritable(terms: Terms) -> Iterator[tuple[Path, str]]:
