@@ -9,11 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from coterie.data import Dataset
 from coterie.errors import UNEXPECTED, CoterieError
 from coterie.fl import LocalSums
+from coterie.learn import read_pipeline
 from coterie.learn.component import (
     EACH,
     MIN_GROUP,
@@ -40,6 +42,7 @@ def planning_of(
     coordinator: str | None = None,
     receivers: Mapping[str, tuple[str, ...]] | None = None,
     min_group: int = MIN_GROUP,
+    pipelines: Mapping[str, Path] | None = None,
 ) -> PlanContext:
     """What plans start with. Results of every kind go to all, if nothing else is said."""
     first = next(iter(datasets.values()))
@@ -64,6 +67,8 @@ def planning_of(
         agreement="sha256:" + "cd" * 32,
         horizontal=True,
         coordinator=coordinator,
+        labelled=label in first.table.column_names,
+        pipelines={name: read_pipeline(path).pipeline for name, path in (pipelines or {}).items()},
     )
 
 
@@ -85,11 +90,15 @@ def run(
     coordinator: str | None = None,
     receivers: Mapping[str, tuple[str, ...]] | None = None,
     min_group: int = MIN_GROUP,
+    pipelines: Mapping[str, Path] | None = None,
+    modules: Mapping[str, bytes] | None = None,
 ) -> dict[str, Outcome]:
     """Plan and run the steps, of which the first is ``stack``; the first failure is raised at the end.
 
     :param datasets: of every party, with the same columns; one party's for engine clear.
+    :param modules: files of users' modules, by name.
     :param coordinator: a party with data, or another name; None for sums that are added up right here.
+    :param pipelines: one party's file of each saved one; every party has the same.
     """
     names = list(dict.fromkeys([*datasets, *([coordinator] if coordinator else [])]))
     facts: dict[tuple[int, str], dict[str, int]] = {}
@@ -113,6 +122,7 @@ def run(
             coordinator=coordinator,
             receivers=receivers,
             min_group=min_group,
+            pipelines=pipelines,
         )
         frames: dict[str, Any] = {}
         models: dict[str, Any] = {}
@@ -146,6 +156,8 @@ def run(
                 publish=_publisher(name, plan, outcome),
                 findings=findings,
                 scores=scores,
+                pipelines=pipelines or {},
+                modules=modules or {},
                 job=JobFacts(JOB, "a job", "an agreement", tuple(outcome.plans.values())),
             )
             with mesh.step(step, plan.sent.get(name, {})):

@@ -97,3 +97,10 @@ def homo_datasets() -> dict[str, Dataset]:
         ids = [f"{name}-{row}" for row in range(len(values))]
         found[name] = pipeline.dataset(ids, {**columns, "y": label}, "y")
     return found
+
+
+def whole(columns: Mapping[str, Floats], label: str, names: Sequence[str] = NAMES) -> dict[str, Dataset]:
+    """The same rows, with the same ids, in one place: what engine clear works on."""
+    parts = parted(len(columns[label]), names)
+    ids = [f"{name}-{row}" for name, part in parts.items() for row in range(part.stop - part.start)]
+    return {"all": pipeline.dataset(ids, columns, label)}

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 
 from coterie.learn.binning import Bins, ColumnBin, ColumnBins, ColumnIv, IvTable
 from coterie.learn.compare import Comparison
 from coterie.learn.component import Finding
+from coterie.learn.contribution import Contributions, PartyContribution
 from coterie.learn.correlate import Correlations, InflationFactors
 from coterie.learn.crosstab import Association, Associations, Cell, Crosstabs, CrosstabTable
 from coterie.learn.decide import Band, Decided, Target, Zone
 from coterie.learn.describe import Category, ColumnProfile, Histogram, Profile, Quantile
+from coterie.learn.evaluate import ClassMeasures, OwnRowsEvaluation
+from coterie.learn.kmeans import Cluster, ClusterFeature, KmeansRecord
+from coterie.learn.naive_bayes import BayesCategory, BayesFeature, BayesRecord
 from coterie.learn.overlap import OverlapCount
 from coterie.learn.overlap.record import PartyRows
+from coterie.learn.pca import PcaComponent, PcaFeature, PcaRecord
 from coterie.learn.reasons import ReasonsSummary
 from coterie.learn.reasons.record import Reason
 from coterie.learn.scorecard import CardBin, CardColumn, CardPart
@@ -174,6 +180,61 @@ def summed_up() -> Finding:
     return finding("summary", "profile", told.model_dump(mode="json"))
 
 
+def structured() -> tuple[Finding, ...]:
+    components = PcaRecord(
+        rows=9000,
+        scale="standard",
+        variance=3.0,
+        features=tuple(
+            PcaFeature(party=LENDER, column=name, mean=1e5, scale=0.3) for name in ("age", "income", "late")
+        ),
+        components=(
+            PcaComponent(variance=2.1, share=0.7, cumulative=0.7, loadings=(0.8, 0.6, 0.0)),
+            PcaComponent(variance=0.6, share=0.2, cumulative=0.9, loadings=(-0.6, 0.8, 0.0)),
+        ),
+        variances=(2.1, 0.6, 0.3),
+    )
+    clusters = KmeansRecord(
+        rows=9000,
+        asked=4,
+        features=(ClusterFeature(party=LENDER, column="age"), ClusterFeature(party=PAYMENTS, column="ratio")),
+        clusters=(
+            Cluster(number=1, rows=6000, centre=(31.5, -2e-7)),
+            Cluster(number=2, rows=2000, centre=(55.0, 8e9)),
+            Cluster(number=3, rows=1000, centre=(80.25, 0.0)),
+        ),
+        inertia=1.5e5,
+        spread=6e5,
+        iterations=12,
+        converged=True,
+        start=((30.0, 0.0), (50.0, 0.0), (70.0, 0.0), (71.0, 0.0)),
+        inertias=(1.5e5, 1.6e5),
+    )
+    return (
+        finding("pca", "coefficients", components.model_dump(mode="json")),
+        finding("kmeans", "coefficients", clusters.model_dump(mode="json")),
+    )
+
+
+def believed() -> Finding:
+    record = BayesRecord(
+        rows=(7000, 2000),
+        priors=(7 / 9, 2 / 9),
+        features=(
+            BayesFeature(party=LENDER, column="age", means=(44.0, 39.0), variances=(100.0, 100.0)),
+            BayesFeature(
+                party=PAYMENTS,
+                column="region",
+                categories=(
+                    BayesCategory(name="north", shares=(0.75, 0.25)),
+                    BayesCategory(name=None, shares=(0.25, 0.75)),
+                ),
+            ),
+        ),
+    )
+    return finding("naive_bayes", "coefficients", record.model_dump(mode="json"))
+
+
 def selected() -> Finding:
     features = (
         Feature(party=LENDER, column="utilization", kept=True, reason="chosen", value=1e-6, threshold=0.05),
@@ -307,6 +368,62 @@ def compared() -> Finding:
     return finding("compare", "metrics", document.model_dump(mode="json"))
 
 
+def owned(**changes: Any) -> Finding:
+    """What joining gained the lender, on its own rows."""
+    sides = (
+        (0.7580, 0.7310, 0.7850, 0.3912, 0.4420, 0.1411, 0.0131),
+        (0.7426, 0.7150, 0.7702, 0.3701, 0.4512, 0.1436, 0.0187),
+        (0.7795, 0.7691, 0.7899, 0.4202, 0.4301, 0.1352, 0.0074),
+    )
+    joint, own, everywhere = (
+        ClassMeasures(
+            auc=auc, auc_low=low, auc_high=high, gini=2 * auc - 1, ks=ks, log_loss=loss, brier=brier,
+            calibration_error=error,
+        )
+        for auc, low, high, ks, loss, brier, error in sides
+    )  # fmt: skip
+    told = OwnRowsEvaluation(
+        model="logistic",
+        frame="test",
+        party=LENDER,
+        training_rows=2069,
+        rows=931,
+        all_rows=9004,
+        positives=207,
+        joint=joint,
+        own=own,
+        everywhere=everywhere,
+        auc_gain=0.0154,
+        auc_gain_low=0.0031,
+        auc_gain_high=0.0277,
+        auc_gain_p=0.0141,
+    )
+    return finding("evaluate", "metrics", {**told.model_dump(mode="json"), **changes})
+
+
+def parted(**changes: Any) -> Finding:
+    """Contributions of three parties, one of which has done harm."""
+    parties = (
+        PartyContribution(party=LENDER, rows=2069, contribution=0.0123, left_out=0.0041),
+        PartyContribution(party=PAYMENTS, rows=12_589, contribution=0.0512, left_out=0.0093),
+        PartyContribution(party="north", rows=6338, contribution=-0.0021, left_out=-0.0007),
+    )
+    told = Contributions(
+        model="logistic",
+        frame="test",
+        method="in_run",
+        measure="log_loss",
+        rows=9004,
+        nothing=0.5284,
+        whole=0.4670,
+        gain=0.0614,
+        accounted=0.0614,
+        told="all",
+        parties=parties,
+    )
+    return finding("contribution", "contribution", {**told.model_dump(mode="json"), **changes})
+
+
 def decided() -> Finding:
     zones = tuple(
         Zone(
@@ -368,10 +485,14 @@ def everything() -> tuple[Finding, ...]:
         *crossed(),
         *binned(),
         *correlated(),
+        *structured(),
+        believed(),
         selected(),
         *coefficients(),
         *carded(),
         *evaluation(),
+        owned(),
+        parted(),
         stable(),
         compared(),
         decided(),

@@ -15,9 +15,10 @@ from coterie.errors import CoterieError
 from coterie.learn.boosting import BoostedTrees, Boosting, load_model
 from coterie.learn.boosting.cuts import FIRST, STEPS, agreed, most_cells
 from coterie.learn.component import EACH
-from coterie.learn.split import is_test
+from coterie.learn.split import drawn_rows
 from coterie.learn.stack import Stack
 
+from . import pipeline
 from .horizontal import planning_of, run
 from .horizontal_data import NAMES, datasets, homo, homo_datasets
 from .pipeline import Outcome, Steps
@@ -176,7 +177,8 @@ def test_training_ends_where_xgboosts_ends_with_the_same_rows_held_back() -> Non
     given = {"early_stopping": 2, "validation": 0.3, "rounds": 40, "learning_rate": 0.9, "seed": 5}
     outcomes = trained(columns, min_group=5, **given)
     frames = [outcomes[name].frames["all"] for name in NAMES]
-    held = [is_test(frame.id_keys, 0.3, "early stopping 5") for frame in frames]
+    held = [drawn_rows(frame, 0.3, "early stopping 5") for frame in frames]
+    assert [mask.sum() for mask in held] == [150, 300, 450]  # known before: nobody's id shows by it
     names = [name for name in columns if name != "bad"]
     rows = [frame.matrix(names) for frame in frames]
     parts = []
@@ -285,13 +287,21 @@ def test_no_bin_has_fewer_rows_than_a_group_and_no_small_cell_is_looked_into() -
         ({}, {"x1": np.where(np.arange(ROWS) == 7, 1e300, 1)}, "CT-3028"),
         ({"objective": "gamma"}, {}, "CT-3083"),
         ({"objective": "poisson"}, {"bad": np.zeros(ROWS)}, "CT-3083"),
-        ({"early_stopping": 3, "validation": 1e-9}, {}, "CT-3015"),
     ],
 )
 def test_what_does_not_fit_is_refused(params: Any, change: dict[str, Any], code: str) -> None:
     with pytest.raises(CoterieError) as caught:
         trained({**table(), **change}, **params)
     assert (caught.value.code, caught.value.step) == (code, "boosting")
+
+
+def test_of_one_row_at_each_party_none_is_held_back() -> None:
+    rows = {name: table()[name][:1] for name in table()}
+    given = {name: pipeline.dataset([name], rows, "bad") for name in NAMES}
+    steps: Steps = [("stack", Stack(), {}), ("boosting", Boosting(), {**FEW, "early_stopping": 3})]
+    with pytest.raises(CoterieError) as caught:
+        run(given, steps, label="bad", min_group=1)
+    assert (caught.value.code, caught.value.step) == ("CT-3015", "boosting")
 
 
 def test_what_one_party_lacks_others_may_have() -> None:

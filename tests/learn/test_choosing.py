@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from sklearn.model_selection import train_test_split
 
 from coterie.errors import CoterieError
-from coterie.learn.choosing import evenly, strata
+from coterie.learn.choosing import evenly, lowest, strata
 from coterie.learn.filter import Filter
 from coterie.learn.glm import Glm
 from coterie.learn.sample import Sample, SampleParams
@@ -352,6 +352,28 @@ def test_shares_are_exact_up_to_one_row(groups: list[int], share: float, seed: i
         assert abs(mask[inside].sum() - inside.sum() * share) < 1 + 1e-6
         if mask[inside].any() and not mask[inside].all():
             assert drawn[inside & mask].max() <= drawn[inside & ~mask].min()
+
+
+@given(st.lists(st.integers(1, 6), max_size=60), st.floats(0.001, 0.999), st.integers(0, 2**32))
+@settings(max_examples=80, deadline=None)
+def test_how_many_are_lowest_follows_from_all_rows(people: list[int], share: float, seed: int) -> None:
+    """:param people: how many rows each has."""
+    random = np.random.default_rng(seed)
+    of_people = random.permutation(100)[: len(people)].astype(np.uint64)
+    drawn = random.permutation(np.repeat(of_people, people))
+    mask, rows = lowest(drawn, share), sum(people)
+    wanted = min(max(1, round(share * rows)), rows - 1)
+    taken = np.isin(of_people, drawn[mask])
+    assert not set(drawn[mask]) & set(drawn[~mask])  # a person's rows stay together
+    if len(people) < 2:
+        assert not mask.any()
+    elif mask.sum() > wanted:
+        assert mask.sum() == min(people)
+    else:
+        left = wanted - mask.sum()
+        assert 0 <= left < np.array(people)[~taken].min()
+    if set(people) == {1}:
+        assert np.array_equal(np.flatnonzero(mask), np.sort(np.argsort(drawn)[: max(0, wanted)]))
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", None, "d"]), min_size=1, max_size=120), st.integers(1, 40))

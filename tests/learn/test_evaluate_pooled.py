@@ -9,13 +9,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from sklearn.metrics import brier_score_loss, log_loss, mean_absolute_error, r2_score, roc_auc_score
+from hypothesis import given as drawn
+from hypothesis import settings
+from hypothesis import strategies as st
+from sklearn.metrics import (
+    brier_score_loss,
+    log_loss,
+    mean_absolute_error,
+    r2_score,
+    roc_auc_score,
+    roc_curve,
+)
 
 from coterie.data import Dataset
 from coterie.errors import CoterieError
 from coterie.learn.component import EACH, Component, Engine, Params, PlanContext, RunContext, StepPlan
 from coterie.learn.evaluate import Evaluate, PooledEvaluation, PooledRegression
-from coterie.learn.measures import auc_interval
+from coterie.learn.evaluate.pooled import histogram, ks_error, tally_of, tie_error
+from coterie.learn.measures import auc, auc_interval, ks
 from coterie.learn.report import Report
 from coterie.learn.scoring import ScoreUnit, ScoringFacts
 from coterie.learn.stack import Stack
@@ -102,6 +113,7 @@ def test_measures_are_those_of_all_rows(rate: float) -> None:
     assert (joint.rows, joint.positives) == (len(labels), labels.sum())
     exact = roc_auc_score(labels, scores)
     assert abs(joint.auc - exact) <= found.auc_error < 1e-3
+    assert found.ks_error < 2e-3
     assert abs(joint.auc - exact) < 1e-5
     assert joint.log_loss == pytest.approx(log_loss(labels, scores), rel=1e-12)
     assert joint.brier == pytest.approx(brier_score_loss(labels, scores), rel=1e-12)
@@ -129,7 +141,12 @@ def test_a_report_says_how_it_was_measured(unit: ScoreUnit) -> None:
         ("evaluate", Evaluate(), {"frame": "all"}),
         ("report", Report(), {"language": "both"}),
     ]
-    page = run(given, steps, label="bad")["west"].published["report/report.html"].decode()
+    outcome = run(given, steps, label="bad")["west"]
+    page = outcome.published["report/report.html"].decode()
+    stated = outcome.plans["evaluate"].statement
+    assert stated is not None
+    assert unit == "value" or "in 16384 bins of the score, each 0.00195 wide in log-odds" in stated.protocol
+    assert unit == "value" or "KS too low by 0.00" in page
     assert "nobody has all scores" in page
     assert "held by every party" in page
     assert "at each of 3 parties" in page or unit == "value"
@@ -142,6 +159,49 @@ def test_secure_sums_give_the_same(coordinator: str, unit: ScoreUnit) -> None:
     """And bytes and rounds are as planned."""
     given, _, _ = tables(0.3)
     assert measured(given, unit, coordinator, resolution=512) == measured(given, unit, resolution=512)
+
+
+SCORES = st.one_of(
+    st.sampled_from([0.0, 1.0, 0.5, 5e-324, 1e-7, 1 - 2**-53, 0.25]),
+    st.floats(0, 1),
+    st.floats(0.4999, 0.5001),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@drawn(
+    st.lists(st.tuples(SCORES, st.integers(0, 1)), min_size=2, max_size=40),
+    st.sampled_from([256, 1000, 1 << 14, 1 << 16]),
+)
+def test_bounds_hold_for_any_scores(rows: list[tuple[float, int]], bins: int) -> None:
+    """Of two rows and of ties as well."""
+    scores, labels = (np.array(part) for part in zip(*rows, strict=True))
+    if labels.min() == labels.max():
+        labels[0] = 1 - labels[0]
+    bounded(labels, scores, bins)
+
+
+def bounded(labels: np.ndarray, scores: np.ndarray, bins: int) -> tuple[float, float]:
+    counts = tally_of(histogram(labels.astype(np.int8), scores, bins).astype(np.int64))
+    assert counts.totals == (labels.sum(), len(labels) - labels.sum())
+    off = abs(auc(counts) - roc_auc_score(labels, scores))
+    assert off <= tie_error(counts) + 1e-12
+    false, true, _ = roc_curve(labels, scores, drop_intermediate=False)
+    below = np.abs(true - false).max() - ks(counts)[0]
+    assert -1e-12 <= below <= ks_error(counts) + 1e-12
+    return off, tie_error(counts)
+
+
+def test_many_rows_and_a_few_scores() -> None:
+    random = np.random.default_rng(2)
+    odds = random.normal(-4, 1, 400_000)
+    labels = (random.random(len(odds)) < 1 / (1 + np.exp(-odds))).astype(np.int64)
+    off, bound = bounded(labels, 1 / (1 + np.exp(-odds)), 1 << 14)
+    assert off < 1e-5
+    assert bound < 3e-4
+    off, bound = bounded(labels, np.round(odds).clip(-9, 9) / 20 + 0.5, 1 << 14)
+    assert off < 1e-12
+    assert bound > 0.1
 
 
 def test_few_bins_are_worse_and_say_so() -> None:

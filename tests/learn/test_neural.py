@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from coterie.crypto import canonical, digest, parse_json
 from coterie.errors import CoterieError
+from coterie.learn.clip import Clip
 from coterie.learn.fill import Fill
 from coterie.learn.linear import Floats
 from coterie.learn.neural import Network, Neural, NeuralParams, load_model
@@ -292,3 +293,34 @@ def test_text_is_refused() -> None:
 def test_parameters_that_cannot_be(params: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         NeuralParams.model_validate(params)
+
+
+@pytest.mark.parametrize("more", [{}, {"optimizer": "sgd", "momentum": 0.5, "learning_rate": 0.05}])
+def test_several_classes_are_scikit_learns_and_measured(more: dict[str, Any]) -> None:
+    raw = load_digits()
+    columns = {f"p{place}": raw.data[:, place] / 16 for place in range(64)}
+    ids, _ = people(len(raw.target), 3)
+    step = neural(task="classes", classes=10, hidden=[16], epochs=6, **more)
+    outcome = alone(
+        step, (ids, {**columns, "bad": raw.target}), before=(("clip", Clip(), {"low": 0, "high": 1}),)
+    )
+    model, train, test = model_of(outcome), outcome.frames["train"], outcome.frames["test"]
+    params = model.params
+    theirs = MLPClassifier(
+        (16,),
+        solver=params.optimizer,
+        momentum=params.momentum,
+        nesterovs_momentum=False,
+        batch_size=32,
+        learning_rate_init=params.learning_rate,
+        random_state=np.random.RandomState(0),
+    )
+    names = test.columns["lender"]
+    for _ in range(6):
+        theirs.partial_fit(train.matrix(names), train.target(), classes=np.arange(10))
+    shares = theirs.predict_proba(test.matrix(names))
+    assert model.shares(test) == pytest.approx(shares, abs=1e-9)
+    assert np.array_equal(load_model(model.to_bytes()).scores(test), shares.argmax(axis=1))
+    told = json.loads(outcome.published["metrics/metrics.json"])
+    assert told["accuracy"] == pytest.approx((shares.argmax(axis=1) == test.target()).mean(), abs=1e-12)
+    assert told["log_loss"] == pytest.approx(log_loss(test.target(), shares), rel=1e-6)

@@ -26,12 +26,34 @@ WORDS: list[tuple[Callable[[], Any], str, tuple[str, ...]]] = [
     (more.binned, "Information value", ("0.8700", "very strong: look twice", "0.0090", "none")),
     (more.correlated, "Correlations", ("Pearson correlation", "above 1000", "redundant", "−.68", "13.40")),
     (
+        more.structured,
+        "Structure of the rows",
+        ("first 2 of 3", "90.0%", "−0.6000", "3 clusters among 9,000", "75.0%", "8.000e+09", "12 iterations"),
+    ),
+    (more.believed, "Model", ("7,000 training rows", "22.22%", "−0.50", "75.00%", "−1.099", "(all others)")),
+    (
         more.selected,
         "Selected features",
         ("3 of 5 features stay", "correlates with payments.late_90", "0.93"),
     ),
     (more.carded, "Scorecard", ("600", "50 : 1", "312", "coefficient −0.8300 · 9 to 62 points", "+1.454")),
     (more.carded, "Reasons", ("12,000", "210 of 36,000 rows have no reason", "against the best bin")),
+    (
+        more.owned,
+        "What joining gained lender",
+        ("+0.0154 AUC", "2,069", "0.7426", "9,004", "more than chance"),
+    ),
+    (
+        more.parted,
+        "What each party contributed",
+        (
+            "payments contributed the most: 83.4%",
+            "+0.05120",
+            "−3.4%",
+            "rows of north the measured loss would be no higher",
+            "9.9%",
+        ),
+    ),
     (more.stable, "Stability", ("PSI 0.0048 · stable", "0.2700", "changed", "to be watched", "33,600")),
     (more.compared, "Comparison", ("AUC (DeLong test)", "+0.0412", "[+0.0310, +0.0514]", "< 0.0001", "+91")),
     (more.decided, "Decision", ("From 540 points rows are approved, below 500", "69.4%", "2.08%", "60,000")),
@@ -56,7 +78,7 @@ def test_a_chapter_says_what_its_document_says(
 
 def test_one_of_each_makes_a_whole_report() -> None:
     shown = page(more.everything(), "both")
-    assert len(shown.headings) == 15
+    assert len(shown.headings) == 18
     assert set(shown.ids.values()) == {1}
     assert {link[1:] for link in shown.links} <= set(shown.ids)
     assert len(shown.source.encode()) < 400_000
@@ -83,6 +105,11 @@ def test_no_english_is_left_in_any_chapter() -> None:
         "evaluate",
         "glm",
         "scorecard",
+        "pca",
+        "kmeans",
+        "naive_bayes",
+        "naive",
+        "bayes",
         "label",
         "title",
         "lender",
@@ -109,6 +136,68 @@ def test_no_english_is_left_in_any_chapter() -> None:
     }
     left = set(re.findall(r"[A-Za-z]{2,}", re.sub(r"\b[0-9a-f]{8,}\b", "", text)))
     assert left - known - steps - terms == set()
+
+
+NUMBERS = {"rmse": 2.5, "mae": 1.5, "r2": 0.25, "deviance": None, "deviance_explained": None}
+OF_NUMBERS = {"everywhere": NUMBERS, "auc_gain": None, "error_gain": -0.5, "error_gain_low": -0.9}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"auc_gain_low": -0.01}, "may be chance"),
+        ({"auc_gain": -0.03, "auc_gain_low": -0.04, "auc_gain_high": -0.02}, "own model is better"),
+        ({"own": None, "untrained": "one"}, "all its 2,069 training rows have the same label"),
+        ({"own": None, "untrained": "few"}, "no more than the model has coefficients"),
+        ({"own": None, "untrained": "CT-3051"}, "refused with CT-3051"),
+        ({"own": None, "joint": None, "unmeasured": "one"}, "all of them have the same label"),
+        (
+            {**OF_NUMBERS, "joint": NUMBERS, "own": {**NUMBERS, "rmse": 2.25}, "error_gain_high": -0.1},
+            "from 2.25 to 2.5 in root mean squared error",
+        ),
+    ],
+)
+def test_what_joining_gained_in_words(changes: dict[str, Any], words: str) -> None:
+    shown = page((more.owned(**changes),), "both").text()
+    assert words in shown
+    assert "nan" not in shown
+
+
+PARTS = [{"party": LENDER, "rows": 2069, "contribution": 0.02, "drawn_error": 0.004, "left_out": 0.001}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"told": "own", "parties": PARTS}, "Of the gain lender contributed 32.6%"),
+        ({"gain": -0.001}, "It gains nothing"),
+        ({"accounted": 0.0714}, "do not add up to the gain"),
+        (
+            {"method": "retrain", "trainings": 4, "untrained": 2, "parties": PARTS},
+            "4 models of groups of at least three",
+        ),
+        (
+            {"method": "retrain", "trainings": 9, "orders": 32, "cut_short": 3, "parties": PARTS},
+            "32 drawn orders of the parties, 3 of which",
+        ),
+        (
+            {
+                "method": "retrain",
+                "measure": "auc",
+                "accounted": None,
+                "trainings": 4,
+                "parties": [{**PARTS[0], "contribution": None, "left_out_error": 0.002}],
+            },
+            "4 models were trained by secure sums, each without one",
+        ),
+        ({"measure": "deviance", "nothing": 1.25e9, "whole": 1.5e8, "gain": 1.1e9}, "1.250e+09"),
+    ],
+)
+def test_contributions_in_words(changes: dict[str, Any], words: str) -> None:
+    shown = page((more.parted(**changes),), "both").text()
+    assert words in shown
+    assert "nan" not in shown
+    assert "None" not in shown
 
 
 def test_two_selections_are_told_apart_by_their_steps() -> None:

@@ -11,8 +11,10 @@ import pytest
 from coterie.data import Dataset
 from coterie.errors import CoterieError
 from coterie.learn.align import Align
+from coterie.learn.choosing import draws
 from coterie.learn.component import EACH
-from coterie.learn.split import Split, is_test
+from coterie.learn.split import Split
+from coterie.learn.split.clear import DOMAIN
 from coterie.learn.stack import Stack
 from tests.learn import pipeline
 from tests.learn.horizontal import ID_KEY, planning_of, run
@@ -48,19 +50,17 @@ def test_each_party_has_its_own_rows_and_all_know_how_many() -> None:
         assert np.array_equal(frame.keys, hashes[frame.places[EACH]])
 
 
-def test_a_split_is_by_person_at_all_parties() -> None:
+def test_how_many_are_for_the_test_is_known_before() -> None:
+    """Wherever the share lies beside the hash of one of its people: others know the key of these hashes."""
     given = banks()
     steps = [("stack", Stack(), {}), ("split", Split(), {"test": 0.3})]
     found = run(given, steps, label="bad", coordinator="hub")
-    sides: dict[str, bool] = {}
     for name, one in given.items():
         frames = found[name].frames
-        assert frames["train"].rows + frames["test"].rows == ROWS[name]
-        for part in ("train", "test"):
-            for place in frames[part].places[EACH]:
-                person = one.ids[int(place)].as_py()
-                assert sides.setdefault(person, part == "test") == (part == "test")
-        assert is_test(frames["test"].id_keys, 0.3, "").all()
+        wanted = round(0.3 * ROWS[name])
+        assert (frames["train"].rows, frames["test"].rows) == (ROWS[name] - wanted, wanted)
+        drawn = draws(one.keyed_ids(ID_KEY), DOMAIN, "")
+        assert np.array_equal(np.sort(frames["test"].places[EACH]), np.sort(np.argsort(drawn)[:wanted]))
     reveal = found["east"].plans["split"].reveals[0]
     assert (reveal.values, set(reveal.to)) == (6, {*ROWS, "hub"})
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from coterie.errors import CoterieError
-from coterie.fl import Fixed
+from coterie.fl import Fixed, LocalSums
 from coterie.jobs.differences import check_within
 from coterie.jobs.plan import StagePlan
 from coterie.learn.component import Component, Engine, Params, PlanContext, RunContext, StepPlan, Total
 from coterie.learn.stack import Stack
-from coterie.learn.summed import SUMS, planned_sums, stated
+from coterie.learn.summed import SUMS, PlannedSums, planned_sums, stated
 from tests.learn import pipeline
 from tests.learn.horizontal import planning_of, run
 
@@ -22,10 +22,11 @@ EIGHTHS = Fixed(32, 3)
 TOTALS = (
     Total("numbers", 3, EIGHTHS, times=2),
     Total("a few", 5, Fixed(64, 20), fewer=True),
+    Total("of three", 2, EIGHTHS, parts=3),
 )
 DATASETS = {
     name: pipeline.dataset([f"{name}{row}" for row in range(4)], {"x": [1.0] * 4, "y": [0, 1, 0, 1]}, "y")
-    for name in ("east", "north", "west")
+    for name in ("east", "north", "south", "west")
 }
 
 
@@ -48,7 +49,9 @@ class Adds(Component[Params]):
 
     def run(self, context: RunContext, params: Params) -> None:
         for what, values, form in self._taken:
-            total = context.sums().total(what, np.full((values, 1), 0.5), form)
+            among = ("east", "south", "west") if what == "of three" else None
+            total = context.sums().total(what, np.full((values, 1), 0.5), form, among=among)
+            assert context.sums().counted == (among or context.parties)
             self.found.setdefault(context.me, []).append(total)
 
 
@@ -62,12 +65,16 @@ def taken(*sums: tuple[str, int, Fixed], coordinator: str | None = None) -> dict
 def test_planned_sums_are_taken(coordinator: str | None) -> None:
     few = Fixed(64, 20)
     found = taken(
-        ("numbers", 3, EIGHTHS), ("a few", 2, few), ("numbers", 3, EIGHTHS), coordinator=coordinator
+        ("numbers", 3, EIGHTHS),
+        ("a few", 2, few),
+        ("of three", 2, EIGHTHS),
+        ("numbers", 3, EIGHTHS),
+        coordinator=coordinator,
     )
     assert set(found) == set(DATASETS)
     for totals in found.values():
-        assert [one.shape for one in totals] == [(3, 1), (2, 1), (3, 1)]
-        assert all((one == 1.5).all() for one in totals)
+        assert [one.shape for one in totals] == [(3, 1), (2, 1), (2, 1), (3, 1)]
+        assert [one.ravel()[0] for one in totals] == [2.0, 2.0, 1.5, 2.0]
 
 
 @pytest.mark.parametrize(
@@ -85,6 +92,18 @@ def test_others_are_not(sums: list[tuple[str, int, Fixed]], words: str) -> None:
         taken(*sums)
 
 
+def test_a_sum_over_some_is_of_as_many_as_planned() -> None:
+    planning = planning_of(DATASETS, "y", coordinator="hub")
+    planning.step = "adds"
+    plan = Adds().plan(planning, Params())
+    for what, among in (("of three", None), ("numbers", ("east", "north", "south"))):
+        with pytest.raises(ValueError, match="planned for"):
+            PlannedSums(plan, LocalSums.group(*DATASETS)["east"]).total(
+                what, np.ones(3 if among else 2), EIGHTHS, among=among
+            )
+    assert planned_sums(planning, [TOTALS[2]])["at_most"], "whose values it is of is not planned"
+
+
 def test_a_step_without_sums_has_none() -> None:
     found = run(DATASETS, [("stack", Stack(), {})], label="y")
     with pytest.raises(ValueError, match="no sums"):
@@ -98,6 +117,7 @@ def test_what_a_plan_says_of_sums() -> None:
     assert [(one.what, one.values, one.to) for one in plan.reveals] == [
         ("numbers", 6, planning.parties),
         ("a few", 5, planning.parties),
+        ("of three", 2, planning.parties),
     ]
     assert set(plan.rounds) == {*DATASETS, "hub"}
     assert plan.statement is not None
@@ -105,6 +125,9 @@ def test_what_a_plan_says_of_sums() -> None:
     assert "coordinator" in plan.statement.leaks
     with pytest.raises(ValueError, match="one name"):
         planned_sums(planning, [TOTALS[0], TOTALS[0]])
+    for parts in (2, 5):
+        with pytest.raises(ValueError, match="fewer than three"):
+            planned_sums(planning, [replace(TOTALS[0], parts=parts)])
 
 
 def test_a_stage_takes_no_sum_that_was_not_approved() -> None:

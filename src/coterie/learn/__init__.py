@@ -33,6 +33,7 @@ from coterie.learn.component import (
     Total,
     synced,
 )
+from coterie.learn.contribution import Contribution
 from coterie.learn.correlate import Correlate, Vif
 from coterie.learn.crosstab import Crosstab
 from coterie.learn.decide import Decide
@@ -42,12 +43,17 @@ from coterie.learn.evaluate import Evaluate
 from coterie.learn.fill import Fill
 from coterie.learn.filter import Filter
 from coterie.learn.glm import Glm
+from coterie.learn.kmeans import Kmeans
 from coterie.learn.logistic import Logistic
 from coterie.learn.minmax import Minmax
+from coterie.learn.modules import Module, weights_of
+from coterie.learn.naive_bayes import NaiveBayes
 from coterie.learn.neural import Neural
 from coterie.learn.onehot import Onehot
 from coterie.learn.overlap import Overlap
+from coterie.learn.pca import Pca
 from coterie.learn.pipeline import Pipeline, PipelineFile, Predict, Save, read_pipeline
+from coterie.learn.private import spends_of
 from coterie.learn.reasons import Reasons
 from coterie.learn.report import Report, in_language
 from coterie.learn.sample import Sample
@@ -87,9 +93,11 @@ __all__ = [
     "in_language",
     "read_pipeline",
     "serve",
+    "spends_of",
     "stated",
     "summing",
     "synced",
+    "weights_of",
 ]
 
 _MAKING: tuple[Component[Any], ...] = (
@@ -111,6 +119,8 @@ _MAKING: tuple[Component[Any], ...] = (
     Onehot(),
     Minmax(),
     Standardize(),
+    Pca(),
+    Kmeans(),
     Bin(),
     Woe(),
     Select(),
@@ -118,9 +128,12 @@ _MAKING: tuple[Component[Any], ...] = (
     Glm(),
     Boosting(),
     Neural(),
+    NaiveBayes(),
+    Module(),
     Scorecard(),
     Reasons(),
     Evaluate(),
+    Contribution(),
     Stable(),
     Compare(),
     Decide(),

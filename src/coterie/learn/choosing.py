@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from coterie._kernels import keyed_hashes
 from coterie.crypto import random_key
 from coterie.data import VerticalFrame
-from coterie.learn.component import FrameShape, PlanContext, RunContext
+from coterie.learn.component import FrameShape, PlanContext, Reveal, RunContext
 from coterie.learn.errors import ONE_CLASS, RECORD_INVALID, TOO_FEW_LEFT
 from coterie.learn.keys import rows_of
+from coterie.learn.pooled import NOT_EQUAL
 
 __all__ = [
+    "Draws",
     "LabelKind",
     "Mask",
     "agreed",
@@ -30,11 +32,14 @@ __all__ = [
     "draws",
     "evenly",
     "keep_rows",
+    "lowest",
     "planned_rows",
     "private_draws",
     "strata",
     "tells",
     "tells_others",
+    "told_alike",
+    "told_rows",
     "with_count",
     "with_counts",
 ]
@@ -103,6 +108,32 @@ def draws(keys: NDArray[np.uint8], domain: bytes, salt: str) -> Draws:
     offsets = np.arange(0, 32 * len(keys) + 1, 32, dtype=np.int64)
     drawn = keyed_hashes((np.ascontiguousarray(keys).ravel(), offsets), key)
     return drawn[:, :8].copy().view("<u8").ravel()
+
+
+def lowest(drawn: Draws, share: float) -> Mask:
+    """(n,) true for as many rows as the ``share`` is, rounded, and of two rows and more for neither none nor
+    all: those with the least numbers.
+
+    Where a choice hangs on each row's number alone, its count tells whether a row of this number is there.
+    This count is known before, from that of all rows.
+
+    Rows of one id have one number, and stay together. Who does not fit in any more, as it has more rows than
+    are still wanted, is passed over for those who do: so the count is the same as long as there are some with
+    a single row. Else it may be less, by less than the fewest rows of an id that is left out; or, where not
+    even these fit in, it is these.
+    """
+    rows = len(drawn)
+    left = max(0, min(max(1, round(rows * share)), rows - 1))
+    _, places, counts = np.unique(drawn, return_inverse=True, return_counts=True)
+    taken, open_ones = np.zeros(len(counts), np.bool_), np.arange(len(counts))
+    if len(counts) > 1 and counts.min() > left:
+        taken[np.argmin(counts)] = True
+    while len(open_ones := open_ones[counts[open_ones] <= left]):
+        fitting = open_ones[np.cumsum(counts[open_ones]) <= left]
+        taken[fitting] = True
+        left -= int(counts[fitting].sum())
+        open_ones = open_ones[len(fitting) :]
+    return np.asarray(taken[places])
 
 
 def private_draws(context: RunContext, keys: NDArray[np.uint8], domain: bytes, salt: str) -> Draws:
@@ -190,6 +221,32 @@ def keep_rows(context: RunContext, names: Sequence[str], chosen: Mask, kind: Lab
 def counted(frames: Mapping[str, VerticalFrame]) -> dict[str, int]:
     """Facts: rows by frame."""
     return {f"rows.{name}": frame.rows for name, frame in frames.items()}
+
+
+def told_rows(context: PlanContext) -> Reveal:
+    """What everybody is told by :func:`counted`."""
+    what, numbers = "number of rows that are left, by frame", len(context.frames)
+    if context.horizontal:
+        what, numbers = "number of rows of each party that are left, by frame", numbers * len(context.parties)
+    return Reveal(what, context.everybody, numbers)
+
+
+def told_alike(context: PlanContext, facts: Mapping[str, int]) -> Mapping[str, int]:
+    """Facts that all parties of a horizontal job must tell alike, as they have made the same of the same
+    sums; those of other jobs as they are.
+
+    Errors: CT-3237.
+    """
+    if not context.horizontal:
+        return facts
+    told: dict[str, int] = {}
+    for name, value in facts.items():
+        fact, _, party = name.rpartition("@")
+        if told.setdefault(fact, value) != value:
+            raise NOT_EQUAL(
+                f"{value} of '{fact}', and {told[fact]} elsewhere", party=party, step=context.step
+            )
+    return told
 
 
 def with_counts(context: PlanContext, facts: Mapping[str, int]) -> None:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from coterie.data import ColumnType, Dataset, Scratch, VerticalFrame
-    from coterie.fl import Sums
+    from coterie.fl import LastingCoordinator, LastingSums, Sums
     from coterie.mpc import Correlations, Network, TapeFile, TapeFiles
     from coterie.psi import Checkpoint
     from coterie.wire import Mesh
@@ -150,6 +150,18 @@ class PlanContext:
     ``columns`` are equal for every party."""
     coordinator: str | None = None
     """Of engine fl: who adds up what the parties have masked. A party with data, or one without."""
+    minimum: int | None = None
+    """Of engine fl: parties that every sum has at least, where the job goes on without who drops out; None
+    where all are in each. Numbers of rows are then what sums tell, not what was planned."""
+    colluding: int | None = None
+    """Of engine fl: parties that may collude, for noise to be enough against them. None for as many as sums
+    allow."""
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Whose columns there can be, in model order: the parties with data; of horizontal frames
+        :data:`EACH`."""
+        return (EACH,) if self.horizontal else self.parties
 
     @property
     def everybody(self) -> tuple[str, ...]:
@@ -172,6 +184,8 @@ class PlanContext:
         """Who gets results of that kind where a step makes them: the parties with data, then the guests, to
         whom the agreement grants it."""
         guests = kind not in BY_OWN_IDS if self.engine == "tee" else kind in FOR_GUESTS
+        if self.engine == "fl":  # whose jobs have none
+            guests = False
         named = (*self.parties, *(self.guests if guests else ()))
         return tuple(party for party in named if party in self.receivers.get(kind, ()))
 
@@ -220,6 +234,8 @@ class RunContext:
     """Scores that are here already, by model step and frame."""
     pipelines: Mapping[str, Path] = field(default_factory=dict)
     """This party's own files of saved pipelines, by the name under which the job's steps know them."""
+    modules: Mapping[str, bytes] = field(default_factory=dict)
+    """Files of users' modules, each of which is what the agreement lists under its name."""
     checkpoint: Checkpoint | None = None
     """Where a step that ``resumes`` keeps how far it is; None where nothing is kept."""
     goes_on: Callable[[], None] = _nothing
@@ -227,6 +243,8 @@ class RunContext:
     tapes: TapeFile | TapeFiles | None = None
     """Where what is dealt does not come by links: this party's file of the stage; at the dealer the files
     that it writes."""
+    lasting: LastingSums | LastingCoordinator | None = None
+    """In engine fl, where parties may drop out: the sums of the whole run, or who adds them up."""
     adder: Sums | None = None
     """In engine fl, at a party with data, while a step runs: the sums that it has planned."""
 
@@ -381,6 +399,10 @@ class Component(ABC, Generic[P]):
 
     def uses_pipelines(self, params: P) -> tuple[str, ...]:  # noqa: ARG002
         """References of the saved pipelines that it uses with these parameters."""
+        return ()
+
+    def uses_modules(self, params: P) -> tuple[str, ...]:  # noqa: ARG002
+        """Names of the users' modules that it runs with these parameters."""
         return ()
 
     @abstractmethod

@@ -88,8 +88,8 @@ NOT_CLASSIFIED = define(
     "CT-3033",
     BadInput,
     "The scores of this model are no probabilities",
-    "Name a model of labels 0 and 1: `logistic`, `glm` of the family `logistic`, `boosting` and "
-    "`neural` of labels that are `binary`.",
+    "Name a model of labels 0 and 1: `logistic`, `naive_bayes`, `glm` of the family `logistic`, `boosting` "
+    "and `neural` of labels that are `binary`.",
 )
 SCORES_NOT_HERE = define(
     "CT-3030",
@@ -148,4 +148,24 @@ ROWS_HIDDEN = define(
     BadInput,
     "The step needs to know which rows are common, and in this job nobody may",
     "Leave the step out, or align with `membership: known`.",
+)
+
+TOO_MANY_RECORDS = define(
+    "CT-3265",
+    BadInput,
+    "A party has more records than a sum with noise has room for",
+    "Take a sample of them first.",
+)
+PRIVACY_UNFIT = define(
+    "CT-3266",
+    BadInput,
+    "A parameter does not go with differential privacy",
+    "Leave it out or change it; docs/privacy.md says what each step needs.",
+)
+TOO_MANY_COLLUDING = define(
+    "CT-3267",
+    NotAgreed,
+    "The agreement lets more parties collude than the sums of this job can stand",
+    "Have more parties in the job, let none drop out, set `local: true` in the step's `privacy`, or agree on "
+    "fewer under `colluding`.",
 )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from coterie.agreement import Engine, ResultKind
 
 if TYPE_CHECKING:
-    from coterie.fl import Fixed
+    from coterie.fl import Fixed, Noise
     from coterie.mpc import Disclosure
 
 __all__ = [
@@ -183,6 +183,14 @@ class Total:
     """The kind of result that the agreement must grant to all who learn it: every party with data."""
     fewer: bool = False
     """Whether it may be taken of fewer values, as earlier sums tell; the plan is ``at_most`` then."""
+    parts: int | None = None
+    """Over how many of the parties it is each time, at least three, where it is not over all; ``what`` says
+    so. Two sums of the same values over parties that differ by one would show that one's: what goes into
+    them must differ. The plan is ``at_most`` then."""
+    noise: Noise | None = None
+    """What makes it private, where it is: see :mod:`coterie.learn.private`. Its noise is added by the sum."""
+    digits: int = 1
+    """How many of the values each number that is told is cut into: see ``learn.pooled.wide_total``."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +227,9 @@ class StepPlan:
     """In the order of use, where what is dealt comes in tape files."""
     totals: tuple[Total, ...] = ()
     """Every sum over parties that the step may take: it can take no other."""
+    private: bool = False
+    """Whether all that it shows or gives of rows, beyond sizes, is made of totals with noise, or goes to
+    whom the rows belong. Where an agreement has a budget of privacy, no other step may show anything."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -32,16 +32,23 @@ from numpy.typing import NDArray
 
 from coterie.crypto import canonical
 from coterie.fl import (
+    CONFIRMED,
     EXACT,
     Cost,
     Fixed,
+    LastingCoordinator,
+    LastingSums,
     MeshSums,
     Rules,
     Sums,
+    chosen,
     coordinate,
     cost,
     cost_begin,
     cost_end,
+    lasting_cost,
+    lasting_tell,
+    least_of,
     statement,
 )
 from coterie.learn.planned import Reveal, Statement, StepPlan, Total
@@ -59,6 +66,13 @@ SUMS = Statement(
 )
 """What steps over sums assume and show. Plans say more, by who takes part: see :func:`stated`."""
 
+DROPPING = (
+    "Parties may drop out: where a step takes the same sum again and again, the last one with a party and "
+    "the first without it differ by little more than that party's part, so that everybody who learns both "
+    "knows it nearly; exactly, where two steps sum the same"
+)
+"""What more steps show in jobs with a minimum."""
+
 Floats = NDArray[np.float64]
 
 
@@ -71,10 +85,12 @@ def planned_sums(context: PlanContext, totals: Iterable[Total], *, at_most: bool
     planned = tuple(totals)
     if len({one.what for one in planned}) < len(planned):
         raise ValueError("two sums of a step have one name")
+    if not all(one.parts is None or 3 <= one.parts <= len(context.parties) for one in planned):
+        raise ValueError("a sum over fewer than three parties, or more than there are")
     sent: dict[str, dict[str, int]] = {}
     rounds = 0
     if planned and context.coordinator is not None:
-        for one, times in _costs(context.parties, context.coordinator, planned):
+        for one, times in _costs(context, context.coordinator, planned):
             rounds += one.rounds * times
             for source, targets in one.sent.items():
                 row = sent.setdefault(source, {})
@@ -85,19 +101,24 @@ def planned_sums(context: PlanContext, totals: Iterable[Total], *, at_most: bool
         "sent": sent,
         "rounds": dict.fromkeys(context.everybody, rounds),
         "reveals": tuple(
-            Reveal(one.what, context.parties, one.values * one.times, one.kind) for one in planned
+            Reveal(one.what, context.parties, one.values * one.times // one.digits, one.kind)
+            for one in planned
         ),
-        "at_most": at_most,
+        "at_most": at_most or context.minimum is not None or any(one.parts is not None for one in planned),
     }
 
 
-def _costs(
-    parties: tuple[str, ...], coordinator: str, totals: tuple[Total, ...]
-) -> Iterator[tuple[Cost, int]]:
+def _costs(context: PlanContext, coordinator: str, totals: tuple[Total, ...]) -> Iterator[tuple[Cost, int]]:
     """Of the run's beginning, its sums, its end; and how often each comes."""
+    parties = context.parties
+    if context.minimum is not None:
+        for one in totals:
+            yield lasting_cost(parties, coordinator, one.values, one.form, one.parts), one.times
+        yield lasting_tell(parties, coordinator, 0), 1
+        return
     yield cost_begin(parties, coordinator), 1
     for one in totals:
-        yield cost(parties, coordinator, one.values, one.form), one.times
+        yield cost(parties, coordinator, one.values, one.form, parts=one.parts), one.times
     yield cost_end(parties, coordinator), 1
 
 
@@ -105,11 +126,13 @@ def stated(context: PlanContext, plan: StepPlan) -> StepPlan:
     """The plan of a step with sums, with what they rest on in this job."""
     if not plan.totals or plan.statement is None:
         return plan
-    count = len(context.parties)
+    everybody = len(context.parties)
+    count = min(one.parts or everybody for one in plan.totals)
+    least = count if context.minimum is None else least_of(count, everybody, context.minimum)
     contributes = context.coordinator in context.parties
-    of_sums = statement(
-        Rules.of(count, count, complete=True), hidden=not contributes, contributes=contributes
-    )
+    rules = Rules.of(count, least, complete=True)
+    of_sums = statement(rules, hidden=not contributes, contributes=contributes)
+    dropping = "" if context.minimum is None else f". {DROPPING}"
     changed = replace(
         plan.statement,
         adversary=of_sums.adversary,
@@ -117,7 +140,7 @@ def stated(context: PlanContext, plan: StepPlan) -> StepPlan:
         helper=of_sums.helper,
         computational_bits=of_sums.computational_bits,
         statistical_bits=of_sums.statistical_bits or 0,
-        leaks=f"{plan.statement.leaks}. {of_sums.leaks}",
+        leaks=f"{plan.statement.leaks}. {of_sums.leaks}{dropping}",
     )
     return replace(plan, statement=changed)
 
@@ -138,24 +161,71 @@ class PlannedSums:
     def contributors(self) -> tuple[str, ...]:
         return self._adder.contributors
 
-    def total(self, what: str, values: Floats, form: Fixed = EXACT) -> Floats:
-        """The sum of all parties' ``values``, of the same shape.
+    @property
+    def counted(self) -> tuple[str, ...]:
+        return self._adder.counted
+
+    def total(
+        self, what: str, values: Floats, form: Fixed = EXACT, *, among: Sequence[str] | None = None
+    ) -> Floats:
+        """The sum of the parties' ``values``, of the same shape.
 
         :param what: and ``form``, as planned; all parties give as many values.
+        :param among: of ``parts`` parties in their order, where the sum is not over all: see
+            :meth:`coterie.fl.Sums.total`.
 
         Raises ValueError for a sum that is not planned, is of another size or form, or was taken as often as
         was planned; what :meth:`coterie.fl.Sums.total` raises.
         """
+        planned = self._planned(what)
+        if planned.noise is not None:
+            raise ValueError(f"the sum '{what}' was planned with noise")
+        return self._total(planned, values, form, among)
+
+    def noisy(
+        self,
+        what: str,
+        parts: Callable[[NDArray[np.intp]], Iterable[Floats]],
+        rows: int,
+        *,
+        among: Sequence[str] | None = None,
+    ) -> Floats:
+        """The sum of what all parties' units give, with noise: (values,) as its grid has them.
+
+        :param parts: gives arrays (units, values) of the records of these indices, of which a party alone
+            knows that they are in the sum; of a party as the unit one row.
+        :param rows: this party's records; 1 of a party as the unit.
+        :param among: as of :meth:`total`. Who is not among them gives nothing, and no noise.
+
+        A unit of which a value is not finite gives nothing. Raises what :meth:`total` raises.
+        """
+        planned = self._planned(what)
+        noise = planned.noise
+        if noise is None:
+            raise ValueError(f"the sum '{what}' was planned without noise")
+        if among is None or self.me in among:
+            values = noise.share(parts(chosen(rows, noise.sampling)))
+        else:
+            values = np.zeros(noise.values)
+        return self._total(planned, values, noise.form, among) * noise.grid
+
+    def _planned(self, what: str) -> Total:
         planned = self._totals.get(what)
         if planned is None:
             raise ValueError(f"step '{self._step}' has not planned the sum: {what}")
+        return planned
+
+    def _total(self, planned: Total, values: Floats, form: Fixed, among: Sequence[str] | None) -> Floats:
+        what = planned.what
         fits = values.size <= planned.values if planned.fewer else values.size == planned.values
         if not fits or form != planned.form:
             raise ValueError(f"{values.size} values in {form} of the sum '{what}', which is {planned}")
+        if (None if among is None else len(among)) != planned.parts:
+            raise ValueError(f"the sum '{what}' among {among}, which is planned for {planned.parts or 'all'}")
         if self._taken[what] == planned.times:
             raise ValueError(f"the sum '{what}' was planned {planned.times} times")
         self._taken[what] += 1
-        return self._adder.total(what, np.asarray(values, dtype=np.float64), form)
+        return self._adder.total(what, np.asarray(values, dtype=np.float64), form, among=among)
 
 
 @contextmanager
@@ -172,6 +242,12 @@ def summing(context: RunContext, adder: Sums | None = None) -> Iterator[None]:
     if adder is not None:
         context.adder = PlannedSums(context.plan, adder)
         yield
+        return
+    if context.lasting is not None:
+        assert isinstance(context.lasting, LastingSums)
+        context.adder = PlannedSums(context.plan, context.lasting)
+        yield
+        context.lasting.confirm()
         return
     coordinator = _coordinator(context)
     run = _run_of(context)
@@ -193,6 +269,10 @@ def serve(context: RunContext) -> None:
     """
     if context.plan.totals:
         most = max(one.values * one.form.bits // 8 for one in context.plan.totals)
+        if context.lasting is not None:
+            assert isinstance(context.lasting, LastingCoordinator)
+            context.lasting.serve(CONFIRMED, most_bytes=most)
+            return
         coordinate(context.mesh, context.parties, _run_of(context), most_bytes=most)
 
 

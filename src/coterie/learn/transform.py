@@ -27,6 +27,7 @@ from coterie.learn.component import (
     Total,
 )
 from coterie.learn.errors import FRAME_MISSING
+from coterie.learn.private import PRIVATE
 from coterie.learn.saving import Repeats
 from coterie.learn.summed import SUMS, planned_sums
 
@@ -109,7 +110,8 @@ class Transform(Component[P], Repeats, Generic[P, S]):
             params=params.model_dump(mode="json"),
             memory=memory + 6 * 8 * rows,
             disk=disk,
-            statement=SUMS if totals else self.statement,
+            statement=_rests_on(totals) if totals else self.statement,
+            private=bool(totals) and all(one.noise is not None for one in totals),
             **(planned_sums(context, totals, at_most=any(one.fewer for one in totals)) if totals else {}),
         )
 
@@ -140,6 +142,10 @@ class Transform(Component[P], Repeats, Generic[P, S]):
         """Feature columns of all parties after the step, of a frame as it was before. By default those of
         :meth:`shape`; another where only the run can tell how many there are."""
         return lambda shape: self.shape(shape, params).columns
+
+
+def _rests_on(totals: Sequence[Total]) -> Statement:
+    return PRIVATE if all(one.noise is not None for one in totals) else SUMS
 
 
 def training_of(frames: Mapping[str, Any]) -> Any:

@@ -5,6 +5,7 @@ from .component import Bin, owners_may_see
 from .counting import Counted, Places, count_plan, count_run
 from .exchange import Sizes, exchanged, sizes_to, with_documents
 from .facts import BinsFacts, WoeFacts, bins_facts, bins_here, chosen
+from .fl import need_equal_bins
 from .params import BinParams, ColumnPath, WoeParams
 from .record import NOWHERE, Bins, ColumnBins, ColumnIv, IvTable
 from .record import Bin as ColumnBin
@@ -35,6 +36,7 @@ __all__ = [
     "count_run",
     "exchanged",
     "final",
+    "need_equal_bins",
     "owners_may_see",
     "sizes_to",
     "subtracted",

@@ -25,6 +25,7 @@ from coterie.learn.pooled import (
     FL_UNFIT,
     WHOLE,
     Grouped,
+    counted_values,
     enough_beside,
     frequent_texts,
     group_values,
@@ -88,7 +89,8 @@ def need_equal_bins(context: RunContext, bins: Bins) -> None:
             }
         },
     )
-    need_equal(context.sums().total, canonical(chosen), len(context.parties))
+    sums = context.sums()
+    need_equal(sums.total, canonical(chosen), lambda: len(sums.counted))
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,9 @@ def _of_numbers(frame: VerticalFrame, name: str, special: Sequence[float | str],
     if np.isinf(values).any():
         raise NOT_FINITE(f"'{name}'")
     valued = ~np.isnan(values) & ~np.isin(values, [float(value) for value in special])
-    return _Own(name, valued, *grouped_values(values[valued], least), values)
+    # Rows without a value that are too few to tell of count in the middle; their slots are counted apart.
+    grouped, places = grouped_values(counted_values(values[valued], len(values), least), least)
+    return _Own(name, valued, grouped, places[: int(valued.sum())], values)
 
 
 def _edges(quantile: NDArray[np.float64], params: BinParams) -> NDArray[np.float64]:

@@ -46,7 +46,7 @@ from coterie.learn.errors import COLUMN_ALL_NULL, EMPTY_PART, ONE_CLASS
 from coterie.learn.joined import LABEL_UNFIT
 from coterie.learn.linear import Floats
 
-__all__ = ["Grown", "Own", "fit", "planned"]
+__all__ = ["Grown", "Own", "drawn_rows", "fit", "planned"]
 
 COUNTS = Fixed(bits=64, frac=0)
 FINEST = 30
@@ -106,7 +106,7 @@ def planned(params: BoostingParams, rows: int, width: int, floor: int, *, look: 
         what = DERIVATIVES.format(depth=depth)
         totals.append(Total(what, nodes * slots, form, times=params.rounds, fewer=True, kind="model"))
     if look:
-        totals.append(Total(LOSSES, 2, EXACT, times=params.rounds, kind="loss"))
+        totals.append(Total(LOSSES, 4, EXACT, times=params.rounds, kind="loss"))
     return totals
 
 
@@ -186,6 +186,8 @@ class _Training:
         self.margin = np.full(len(own.label), margin_of(params, self.base), np.float32)
         self.table = self._table(floor)
         self.rule = _rule(params, signs)
+        self._counted: tuple[str, ...] = ()
+        """Of whom the tree's first total was."""
 
     def _size(self) -> int:
         """The power of two that no label's magnitude exceeds."""
@@ -229,10 +231,7 @@ class _Training:
         for number in range(params.rounds):
             with np.errstate(over="ignore"):  # what is beyond float32 is refused when it is summed
                 found = derivatives(params, self.margin, self.own.label)
-            drawn = self.used
-            if params.subsample < 1:
-                random = np.random.default_rng((params.seed, number, 1 + party))
-                drawn = drawn & (random.random(len(drawn)) < params.subsample)
+            drawn = drawn_rows(params, self.used, number, party)
             columns = np.arange(width)
             if params.colsample < 1:
                 random = np.random.default_rng((params.seed, number, 0))
@@ -240,8 +239,11 @@ class _Training:
                 columns = np.sort(some)
             yield grow(self.table, self._scaled(found, drawn), columns, self.rule, self._summed, self.margin)
 
-    def _summed(self, depth: int, values: Floats) -> Floats:
-        return self.sums.total(DERIVATIVES.format(depth=depth), values, self.form)
+    def _summed(self, depth: int, values: Floats) -> Floats | None:
+        total = self.sums.total(DERIVATIVES.format(depth=depth), values, self.form)
+        if depth == 0:
+            self._counted = self.sums.counted
+        return total if self.sums.counted == self._counted else None
 
     def _scaled(self, found: Derivatives, drawn: NDArray[np.bool_]) -> Scaled:
         """In units that no sum of derivatives has too many of."""
@@ -276,13 +278,24 @@ class _Training:
         params, squared = self.params, self.params.objective == "squared_error"
         size = 2 * self._usual if squared else self._usual
         found = np.ldexp(losses(params, self.margin, self.own.label), -size)
-        totals = self.sums.total(LOSSES, np.array([found[self.used].sum(), found[~self.used].sum()]))
-        for (name, told), total, rows in zip(
-            history.items(), totals.tolist(), (self.kept, self.held_back), strict=True
-        ):
+        parts = (self.used, ~self.used)
+        own = [*(found[part].sum() for part in parts), *(part.sum() for part in parts)]
+        totals = self.sums.total(LOSSES, np.array(own, np.float64)).reshape(2, 2)
+        for (name, told), (total, rows) in zip(history.items(), totals.T.tolist(), strict=True):
             assert name in ("training", "validation")
             mean = float(np.ldexp(total, size)) / max(1, rows)
             told.append(sqrt(mean) if squared else mean)
+
+
+def drawn_rows(params: BoostingParams, used: NDArray[np.bool_], number: int, party: int) -> NDArray[np.bool_]:
+    """(rows,) the own rows that a tree sees.
+
+    :param used: those that are not held back. :param number: of the tree. :param party: place among all.
+    """
+    if params.subsample == 1:
+        return used
+    random = np.random.default_rng((params.seed, number, 1 + party))
+    return used & (random.random(len(used)) < params.subsample)
 
 
 def coded(features: Matrix, bins: Bins) -> NDArray[np.uint8] | NDArray[np.uint16]:

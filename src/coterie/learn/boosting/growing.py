@@ -23,8 +23,8 @@ from coterie.learn.linear import Floats
 __all__ = ["Rule", "Scaled", "Table", "Tree", "grow"]
 
 Integers: TypeAlias = NDArray[np.int64]
-Totals: TypeAlias = Callable[[int, Floats], Floats]
-"""Level and own sums to those of all parties, of the same shape."""
+Totals: TypeAlias = Callable[[int, Floats], Floats | None]
+"""Level and own sums to all parties', of the same shape; None where these are others than at the root."""
 
 NONE, NO_PARENT = -1, 2**31 - 1
 LEAST_GAIN = np.float32(1e-6)
@@ -147,14 +147,14 @@ class _Growth:
         self.signs = rule.signs[columns]
         self.monotone = bool(self.signs.any())
 
-    def summed(self, depth: int, rows: NDArray[np.uint32], starts: Integers) -> Floats:
-        """(nodes, slots, 2) sums of all parties."""
+    def summed(self, depth: int, rows: NDArray[np.uint32], starts: Integers) -> Floats | None:
+        """(nodes, slots, 2) sums of all parties; None where they do not go with those of the level before."""
         one = self.scaled
         found = forest_histograms(self.table.codes, one.values, rows, starts, self.all_slots, one.bits)
         if self.used is not None:
             found = found[:, self.used]
         total = self.totals(depth, found)
-        if one.scale != (1.0, 1.0):
+        if total is not None and one.scale != (1.0, 1.0):
             total *= np.array(one.scale)
         return total
 
@@ -162,6 +162,7 @@ class _Growth:
         rows = np.arange(self.table.rows, dtype=np.uint32)
         starts = np.array([0, len(rows)])
         histograms = self.summed(0, rows, starts)
+        assert histograms is not None
         sums = histograms[:, : self.slots[1]].sum(axis=1)
         limits = np.array([[-BEYOND, BEYOND]], np.float32)
         return _Level(0, np.array([NO_PARENT]), rows, starts, sums, limits, histograms)
@@ -247,13 +248,18 @@ class _Growth:
             lower[some, 0] = middle[some]
             upper[some, 1] = middle[some]
 
-    def _built(self, level: _Level, parents: Floats, depth: int) -> Floats:
-        """Of the lighter child its own sums, of the other the difference."""
+    def _built(self, level: _Level, parents: Floats, depth: int) -> Floats | None:
+        """Of the lighter child its own sums, of the other the difference; None where there is none, as
+        somebody whose rows are in the parents' sums has dropped out: then the tree grows no further.
+        """
         weights = level.sums[:, 1].reshape(-1, 2)
         lighter = np.stack([weights[:, 0] <= weights[:, 1], weights[:, 0] > weights[:, 1]], axis=1)
         which = lighter.ravel()
         histograms = np.empty((len(level), *parents.shape[1:]))
-        histograms[which] = self.summed(depth, *level.rows_of(which))
+        told = self.summed(depth, *level.rows_of(which))
+        if told is None:
+            return None
+        histograms[which] = told
         histograms[~which] = parents - histograms[which]
         return histograms
 

@@ -20,10 +20,10 @@ from coterie.learn.boosting.written import model_document
 from coterie.learn.component import FrameShape, PlanContext, RunContext, StepPlan, Total
 from coterie.learn.joined import JoinedFacts, training_columns, training_frame, training_shape
 from coterie.learn.pooled import enough_beside
-from coterie.learn.split import is_test
+from coterie.learn.split import drawn_rows
 from coterie.learn.summed import planned_sums
 
-__all__ = ["mean_shares", "planned", "trained"]
+__all__ = ["held_back_rows", "mean_shares", "planned", "trained"]
 
 
 def planned(context: PlanContext, shape: FrameShape, params: BoostingParams, plan: StepPlan) -> StepPlan:
@@ -76,7 +76,7 @@ def trained(context: RunContext, params: BoostingParams) -> BoostedTrees:
         fl.Own(
             matrix(frame, features),
             label.astype(np.float32),
-            _held_back(frame, params),
+            held_back_rows(frame, params),
             tuple(feature.name for feature in features),
         ),
         params,
@@ -99,11 +99,11 @@ def trained(context: RunContext, params: BoostingParams) -> BoostedTrees:
     return BoostedTrees(facts, features, clear.loaded(body), made)
 
 
-def _held_back(frame: VerticalFrame, params: BoostingParams) -> NDArray[np.bool_]:
-    """(rows,) drawn by their ids, as in the clear; whether there are any is for all parties together."""
+def held_back_rows(frame: VerticalFrame, params: BoostingParams) -> NDArray[np.bool_]:
+    """(rows,) drawn by their ids, as by `split`; whether there are any is for all parties together."""
     if params.early_stopping is None:
         return np.zeros(frame.rows, bool)
-    return is_test(frame.id_keys, params.validation, f"early stopping {params.seed}")
+    return drawn_rows(frame, params.validation, f"early stopping {params.seed}")
 
 
 def _signs(facts: JoinedFacts, params: BoostingParams) -> NDArray[np.int8]:

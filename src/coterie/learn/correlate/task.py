@@ -87,7 +87,7 @@ def task_of(
     receivers = context.receiving("correlations") if to is None else to
     if not receivers:
         raise NOBODY_RECEIVES("'correlations'", step=context.step)
-    alone = len(columns) == 1 and set(receivers) <= set(columns)
+    alone = context.engine != "fl" and len(columns) == 1 and set(receivers) <= set(columns)
     found = Task(frame, shape, columns, params, receivers, 0 if alone else context.min_group)
     if found.width < 2:
         raise TOO_FEW_COLUMNS(f"{found.width} in frame '{frame}'", step=context.step)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from coterie.learn.binning import (
-    Counted,
+    Bins,
     Places,
     Sizes,
     chosen,
@@ -15,12 +15,13 @@ from coterie.learn.binning import (
     count_run,
     exchanged,
     final,
+    need_equal_bins,
     owners_may_see,
     sizes_to,
     subtracted,
     with_documents,
 )
-from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
+from coterie.learn.component import EACH, Component, Engine, PlanContext, Reveal, RunContext, StepPlan
 from coterie.learn.errors import FRAME_MISSING, RECORD_INVALID
 from coterie.learn.transform import training_of
 
@@ -32,10 +33,12 @@ __all__ = ["CrosstabOf"]
 
 
 class CrosstabOf(Component[CrosstabParams]):
-    """Counts the training rows' labels by group of each column, and tests for independence.
+    """Counts the training rows' labels by group of each column, and tests for independence. In engine fl
+    these are all parties' rows, and all parties learn their counts.
 
     Errors: CT-3001 without aligned rows, CT-3016 and CT-3101 for labels of which one is too rare, CT-3028,
-    CT-3100 for a column that is not there, CT-3102 where the agreement does not show an owner its groups.
+    CT-3100 for a column that is not there, CT-3102 where the agreement does not show an owner its groups; in
+    engine fl CT-3235 to CT-3237.
     """
 
     name: ClassVar[str] = "crosstab"
@@ -43,18 +46,19 @@ class CrosstabOf(Component[CrosstabParams]):
         "Count labels by group of each column, for its owner, and measure their association."
     )
     Parameters: ClassVar = CrosstabParams
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
 
     def plan(self, context: PlanContext, params: CrosstabParams) -> StepPlan:
         columns = _columns(context, params)
         plan = with_documents(count_plan(context, columns, params.as_bins()), _sizes(context, columns))
-        shown = tuple(party for party in context.receiving("bins") if party in columns)
+        owners = context.parties if context.horizontal else columns
+        shown = tuple(party for party in context.receiving("bins") if party in owners)
         results = {"bins": shown, "correlations": context.receiving("correlations")}
         return replace(
             plan,
             component=self.name,
             params=params.model_dump(mode="json"),
-            reveals=_reveals(context, columns, params),
+            reveals=(*plan.reveals, *_reveals(context, columns, params)),
             results={kind: to for kind, to in results.items() if to},
         )
 
@@ -63,7 +67,15 @@ class CrosstabOf(Component[CrosstabParams]):
         found = count_run(context, columns, params.as_bins())
         if context.deals_ahead:
             return
-        tables = _tables(found or {}, params)
+        bins = {
+            owner: [final(one.groups, one.merged, params.as_bins()) for one in counted]
+            for owner, counted in (found or {}).items()
+        }
+        if context.engine == "fl":
+            need_equal_bins(context, Bins(columns=tuple(bins[EACH])))
+        tables = {
+            owner: Crosstabs(tables=tuple(table(owner, one) for one in own)) for owner, own in bins.items()
+        }
         own = {
             owner: Associations(step=context.step, columns=tuple(map(associated, one.tables)))
             for owner, one in tables.items()
@@ -93,15 +105,6 @@ def _sizes(context: PlanContext, columns: Places) -> Sizes:
     return sizes_to(context, "correlations", own)
 
 
-def _tables(found: Mapping[str, list[Counted]], params: CrosstabParams) -> dict[str, Crosstabs]:
-    return {
-        owner: Crosstabs(
-            tables=tuple(table(owner, final(one.groups, one.merged, params.as_bins())) for one in columns)
-        )
-        for owner, columns in found.items()
-    }
-
-
 def _joined(step: str, every: Mapping[str, Associations]) -> Associations:
     columns = [one for told in every.values() for one in told.columns]
     columns.sort(key=lambda one: (-one.cramers_v, one.party, one.column))
@@ -111,6 +114,8 @@ def _joined(step: str, every: Mapping[str, Associations]) -> Associations:
 def _reveals(context: PlanContext, columns: Places, params: CrosstabParams) -> tuple[Reveal, ...]:
     least, slots = context.min_group, params.as_bins().slots
     reveals: list[Reveal] = []
+    if context.engine == "fl":
+        reveals += subtracted(context, EACH, 2 * len(columns[EACH]) * slots)
     for owner, names in columns.items():
         if owner in context.receiving("bins") and (context.engine == "tee" or owner != context.label_holder):
             text = (

@@ -19,7 +19,7 @@ from .params import DecideParams
 from .record import Decided, Target
 from .table import Cells, banded, zones_of
 
-__all__ = ["Scale", "decided"]
+__all__ = ["Scale", "borders_of", "decided"]
 
 
 @dataclass(frozen=True)
@@ -57,25 +57,28 @@ def decided(
     least: int,
     *,
     guarded: bool,
+    predicted: Floats | None = None,
 ) -> Decided:
     """The rule and what it brings.
 
     :param least: rows of either label in every group of rows that is told of.
     :param guarded: for others than the label holder, who are told nothing of the rows where one decision has
         too few.
+    :param predicted: (rows,) probabilities of label 1; those of the scores where they are not given.
 
     Errors: CT-3016, CT-3028.
     """
     risk = scale.risk(scores)
     counts, edges = tally(labels, risk), sorted(scale.begins(edge) for edge in params.edges)
     given = _given(params, scale) or ()
-    cells = _cells(counts, sorted({*edges, *given}), least)
+    cells = _cells(counts, borders_of(params, scale), least)
     targets: tuple[Target, ...] = ()
     if given:
         ends = (int(np.count_nonzero(cells.high < given[0])), int(np.count_nonzero(cells.high < given[1])))
     else:
         ends, targets = _sought(cells, params)
-    bands = banded(cells, ends, edges, risk, scale.probabilities(scores), params, least, points=scale.points)
+    expected = scale.probabilities(scores) if predicted is None else predicted
+    bands = banded(cells, ends, edges, risk, expected, params, least, points=scale.points)
     zones = zones_of(bands, counts.rows)
     shown = not guarded or all(
         not zone.rows or min(zone.positives, zone.rows - zone.positives) >= least for zone in zones
@@ -101,6 +104,12 @@ def decided(
         bands=bands if shown else (),
         loss_given_default=params.loss_given_default,
     )
+
+
+def borders_of(params: DecideParams, scale: Scale) -> list[float]:
+    """Least risks beyond the cut-offs and edges that are given, ascending."""
+    edges = (scale.begins(edge) for edge in params.edges)
+    return sorted({*edges, *(_given(params, scale) or ())})
 
 
 def _refuse(params: DecideParams) -> float | None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
+from coterie.errors import CoterieError
 from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
 from coterie.learn.errors import FRAME_MISSING, NOBODY_RECEIVES, NOT_CLASSIFIED
 from coterie.learn.measures import Floats, elsewhere, most_bytes, most_numbers, sent_from, share, tellable
@@ -13,6 +14,7 @@ from coterie.learn.scoring import last_model, learners, score_plan, score_run, s
 
 from .clear import Scale, decided
 from .errors import CUT_OFFS_CROSSED
+from .fl import pooled_decision, pooled_needs
 from .params import DecideParams
 from .record import Decided
 from .statement import statement
@@ -24,12 +26,12 @@ TAG = "decisions"
 
 class Decide(Component[DecideParams]):
     """Finds or takes cut-offs of the score, counts what they bring at the label holder, and tells the
-    receivers of metrics.
+    receivers of metrics. In engine fl rows are counted over all parties by sums, and all parties learn them.
 
     Errors: CT-3001 without the frame, CT-3002 without a model, CT-3016 where only one label value occurs,
     CT-3030 where scores would go to others than the label holder and the engine is not "tee", CT-3031 for an
     unreadable record, CT-3033 for a label that is a number, CT-3136 where nobody may receive it, CT-3166
-    where there are too few rows to tell others of, CT-3170 for cut-offs that cross.
+    where there are too few rows to tell others of, CT-3170 for cut-offs that cross; in engine fl CT-3235.
     """
 
     name: ClassVar[str] = "decide"
@@ -37,7 +39,7 @@ class Decide(Component[DecideParams]):
         "Cut-offs for approve, manual and refuse, with volumes, default rates and limits."
     )
     Parameters: ClassVar = DecideParams
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
 
     def plan(self, context: PlanContext, params: DecideParams) -> StepPlan:
         if params.frame not in context.frames:
@@ -50,6 +52,17 @@ class Decide(Component[DecideParams]):
         if not facts.classifies:
             raise NOT_CLASSIFIED(f"'{model}'", step=context.step)
         _check_cut_offs(context, params, points=facts.unit == "points")
+        if context.engine == "fl":
+            scoring = score_plan(context, model, params.frame, ())  # of own rows; to nobody
+            return StepPlan(
+                step=context.step,
+                component=self.name,
+                params=params.model_dump(mode="json"),
+                **pooled_needs(context, context.frames[params.frame], params),
+                results={"metrics": receivers},
+                memory=scoring.memory + 8 * 8 * context.frames[params.frame].rows,
+                operations=scoring.operations,
+            )
         scoring = score_plan(context, model, params.frame, learners(context))
         planned = sent_from(scoring, context.label_holder, _sizes(context, params))
         return replace(
@@ -64,6 +77,9 @@ class Decide(Component[DecideParams]):
 
     def run(self, context: RunContext, params: DecideParams) -> None:
         planning = context.planning
+        if context.engine == "fl":
+            _decide_pooled(context, params)
+            return
         scores = score_run(context, last_model(planning, params.model), params.frame, learners(planning))
         if context.deals_ahead:
             return
@@ -108,9 +124,26 @@ def _measured(context: RunContext, params: DecideParams, scores: Floats | None, 
         positives = int(labels.sum())
         tellable(positives, len(labels) - positives, planning.min_group, context.step)
     model = last_model(planning, params.model)
-    facts = scoring_facts(planning, model)
-    scale = Scale(facts.unit == "points", facts.probabilities)
-    return decided(labels, scores, model, params, scale, planning.min_group, guarded=guarded)
+    return decided(
+        labels, scores, model, params, _scale(planning, model), planning.min_group, guarded=guarded
+    )
+
+
+def _scale(context: PlanContext, model: str) -> Scale:
+    facts = scoring_facts(context, model)
+    return Scale(facts.unit == "points", facts.probabilities)
+
+
+def _decide_pooled(context: RunContext, params: DecideParams) -> None:
+    planning = context.planning
+    model = last_model(planning, params.model)
+    scores = score_run(context, model, params.frame, planning.parties)
+    assert scores is not None  # of own rows
+    try:
+        document = pooled_decision(context, scores, model, params, _scale(planning, model))
+    except CoterieError as error:
+        raise error.at(party=context.me, step=context.step) from None
+    _give(context, document, None)
 
 
 def _give(context: RunContext, document: Decided, to: frozenset[str] | None) -> None:

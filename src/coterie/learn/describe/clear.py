@@ -25,7 +25,16 @@ from coterie.learn.describe.params import DescribeParams
 from coterie.learn.describe.record import MOST_CATEGORIES, Category, ColumnProfile, Histogram, Quantile
 from coterie.learn.errors import NOT_FINITE
 
-__all__ = ["guarded_profile", "whole_profile"]
+__all__ = [
+    "edges_of",
+    "figures_of",
+    "guarded_profile",
+    "merged_cells",
+    "merged_rows",
+    "short",
+    "type_of",
+    "whole_profile",
+]
 
 DIGITS = 4
 """Significant ones, of values that others than the owner are told."""
@@ -103,7 +112,7 @@ def guarded_profile(
         distinct=_distinct(numbers) if _varies(numbers, group) else None,
         **_moments(moved),
         quantiles=tuple(_short_of(one) for one in _quantiles(numbers, params.quantiles, group)),
-        histogram=_histogram(moved, params.bins, group, (_short(moved[0]), _short(moved[-1]))),
+        histogram=_histogram(moved, params.bins, group, (short(moved[0]), short(moved[-1]))),
     )
 
 
@@ -115,20 +124,20 @@ def _varies(numbers: Floats, group: int) -> bool:
     return others == 0 or others >= group
 
 
-def _short(value: float) -> float:
+def short(value: float) -> float:
     """What others are told of a value: a quantile to the last digit is the value of a row."""
     return min(max(float(f"{value:.{DIGITS}g}"), -_MOST), _MOST)
 
 
 def _short_of(told: Quantile) -> Quantile:
-    return told if told.value is None else Quantile(share=told.share, value=_short(told.value))
+    return told if told.value is None else Quantile(share=told.share, value=short(told.value))
 
 
 def _place(party: str, name: str, values: pa.ChunkedArray) -> _Place:
-    return _Place(party, name, _type_of(values.type), len(values), values.null_count)
+    return _Place(party, name, type_of(values.type), len(values), values.null_count)
 
 
-def _type_of(kind: pa.DataType) -> TypeName:
+def type_of(kind: pa.DataType) -> TypeName:
     if pa.types.is_boolean(kind):
         return "bool"
     if pa.types.is_integer(kind):
@@ -157,10 +166,15 @@ def _counts(values: pa.ChunkedArray) -> list[tuple[str, int]]:
 def _merged_categories(found: Sequence[tuple[str, int]], group: int) -> tuple[list[int], int]:
     """Rows of the categories that are shown, and of all others, which are none or enough."""
     shown = [rows for _, rows in found if rows >= group][:MOST_CATEGORIES]
-    other = sum(rows for _, rows in found) - sum(shown)
-    while 0 < other < group and shown:
-        other += shown.pop()
-    return shown, other
+    return merged_rows(shown, sum(rows for _, rows in found), group)
+
+
+def merged_rows(shown: Sequence[int], whole: int, group: int) -> tuple[list[int], int]:
+    """The first of these rows, and so many of the whole besides as are none or enough."""
+    left, other = list(shown), whole - sum(shown)
+    while 0 < other < group and left:
+        other += left.pop()
+    return left, other
 
 
 def _distinct(numbers: Floats) -> int:
@@ -178,13 +192,20 @@ def _moments(numbers: Floats) -> dict[str, float | None]:
     mean = float(small.mean())
     away = small - mean
     squares = away * away
-    second, third, fourth = (
-        float(squares.mean()),
-        float((squares * away).mean()),
-        float(squares @ squares) / n,
-    )
+    powers = float(squares.mean()), float((squares * away).mean()), float(squares @ squares) / n
+    return figures_of(n, unit, mean, powers, varies=bool(numbers[0] < numbers[-1]) and powers[0] > 0)
+
+
+def figures_of(
+    n: int, unit: float, mean: float, powers: tuple[float, float, float], *, varies: bool
+) -> dict[str, float | None]:
+    """Moments of n values.
+
+    :param mean: in units. :param powers: means of second, third and fourth powers of the distances from it.
+    :param varies: whether the values differ by more than rounding.
+    """
+    second, third, fourth = powers
     found: dict[str, float | None] = {"mean": mean * unit, "std": None, "skewness": None, "kurtosis": None}
-    varies = numbers[0] < numbers[-1] and second > 0
     if n > 1:
         found["std"] = math.sqrt(second * n / (n - 1)) * unit if varies else 0.0
     if n > 2 and varies:
@@ -221,15 +242,24 @@ def _histogram(
     :param ends_at: the outermost edges, where they are not the smallest and the largest number.
     """
     low, high = ends_at or (float(numbers[0]), float(numbers[-1]))
+    edges = edges_of(low, high, bins)
+    ends = [*np.searchsorted(numbers, edges[1:-1], side="left").tolist(), len(numbers)]
+    return merged_cells(edges, ends, group)
+
+
+def edges_of(low: float, high: float, bins: int) -> Floats:
+    """(cells + 1,) of cells of equal width, as many as float64 tells apart."""
     parts = np.linspace(0, 1, bins + 1)
     edges = np.unique(np.clip(low * (1 - parts) + high * parts, low, high))
-    if len(edges) < 2:
-        return Histogram(edges=(low, high), counts=(len(numbers),))
-    ends = [*np.searchsorted(numbers, edges[1:-1], side="left").tolist(), len(numbers)]
+    return edges if len(edges) > 1 else np.array([low, high])
+
+
+def merged_cells(edges: Floats, ends: Sequence[int], group: int) -> Histogram:
+    """:param ends: (cells,) of rows in a cell and all before it."""
     kept = list(_enough(ends, group))
     inner = tuple(float(edges[cell + 1]) for cell in kept[:-1])
     counts = np.diff([0, *(ends[cell] for cell in kept)]).tolist()
-    return Histogram(edges=(low, *inner, high), counts=tuple(counts))
+    return Histogram(edges=(float(edges[0]), *inner, float(edges[-1])), counts=tuple(counts))
 
 
 def _enough(ends: Sequence[int], group: int) -> Iterator[int]:

@@ -4,7 +4,9 @@ from .baseline import baseline_scores, has_baseline
 from .component import Evaluate
 from .hidden_step import HiddenCell, HiddenEvaluation
 from .own import check_own, own_column
+from .own_record import ClassMeasures, NumberMeasures, OwnRowsEvaluation
 from .params import EvaluateParams
+from .pooled import histogram, tally_of
 from .record import (
     CalibrationBand,
     Curves,
@@ -23,9 +25,12 @@ from .record import (
     Segment,
     Segmentation,
 )
+from .regression import power_of, unit_deviances
+from .several_record import SeveralEvaluation
 
 __all__ = [
     "CalibrationBand",
+    "ClassMeasures",
     "Curves",
     "CurvesDocument",
     "Evaluate",
@@ -35,6 +40,8 @@ __all__ = [
     "HiddenEvaluation",
     "LiftBand",
     "Metrics",
+    "NumberMeasures",
+    "OwnRowsEvaluation",
     "Point",
     "PooledEvaluation",
     "PooledRegression",
@@ -45,8 +52,13 @@ __all__ = [
     "ScoreBin",
     "Segment",
     "Segmentation",
+    "SeveralEvaluation",
     "baseline_scores",
     "check_own",
     "has_baseline",
+    "histogram",
     "own_column",
+    "power_of",
+    "tally_of",
+    "unit_deviances",
 ]

@@ -13,12 +13,13 @@ from coterie.learn.component import Component, PlanContext, RunContext
 from coterie.learn.glm import Glm, GlmParams
 from coterie.learn.linear import place_of
 from coterie.learn.logistic import Logistic, LogisticParams
+from coterie.learn.naive_bayes import NaiveBayes, NaiveBayesParams
 from coterie.learn.neural import Neural, NeuralParams
 from coterie.learn.scoring import score_run, scoring_facts
 
 __all__ = ["baseline_scores", "has_baseline", "may_have_baseline"]
 
-Trainable: TypeAlias = LogisticParams | GlmParams | BoostingParams | NeuralParams
+Trainable: TypeAlias = LogisticParams | GlmParams | BoostingParams | NeuralParams | NaiveBayesParams
 
 
 def has_baseline(context: PlanContext, model: str, *, wanted: bool = True) -> bool:
@@ -86,6 +87,8 @@ def _own(params: Trainable, me: str) -> tuple[Component[Any], Trainable]:
     """The component, and its parameters less what they say of others' columns."""
     if isinstance(params, BoostingParams):
         return Boosting(), params.of_party(me)
+    if isinstance(params, NaiveBayesParams):
+        return NaiveBayes(), params.of_party(me)
     if isinstance(params, NeuralParams):
         return Neural(), params
     if isinstance(params, GlmParams):

@@ -27,6 +27,7 @@ from .own import check_own
 from .params import EvaluateParams
 from .pooled import plan_pooled, run_pooled
 from .record import Evaluation, Record, RegressionEvaluation, RegressionRecord, number_count, packed_size
+from .several import is_several, plan_several, run_several
 from .statement import statement
 
 __all__ = ["Evaluate"]
@@ -41,6 +42,8 @@ class Evaluate(Component[EvaluateParams]):
     report get one record of a length that depends on the parameters only; every group of rows in it has at
     least the agreed number of rows of either label. In engine "tee" nobody learns scores but those to whom
     the agreement grants them, each by its own ids.
+
+    Of a label of several classes it is told how many rows of each are taken for each.
 
     Of horizontal frames each party scores its own rows, and all measure sums over the parties.
 
@@ -65,6 +68,8 @@ class Evaluate(Component[EvaluateParams]):
     def plan(self, context: PlanContext, params: EvaluateParams) -> StepPlan:
         if params.frame not in context.frames:
             raise FRAME_MISSING(f"'{params.frame}'", step=context.step)
+        if is_several(context, params):
+            return plan_several(context, params)
         if context.engine == "fl":
             return plan_pooled(context, params)
         if context.frames[params.frame].hidden is not None:
@@ -89,6 +94,9 @@ class Evaluate(Component[EvaluateParams]):
 
     def run(self, context: RunContext, params: EvaluateParams) -> None:
         planning = context.planning
+        if is_several(planning, params):
+            run_several(context, params)
+            return
         if context.engine == "fl":
             run_pooled(context, params)
             return

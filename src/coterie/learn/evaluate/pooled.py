@@ -22,9 +22,11 @@ from coterie.learn.pooled import enough_beside
 from coterie.learn.scoring import last_model, score_plan, score_run, scoring_facts
 from coterie.learn.summed import SUMS, planned_sums
 
+from .alone import plan_alone
 from .clear import brier, log_loss, measure_counts
 from .curves import curves_of
 from .errors import SEGMENTS_POOLED
+from .own_rows import give_own_rows
 from .params import EvaluateParams
 from .pooled_numbers import give_numbers, number_totals
 from .record import CurvesDocument, PooledEvaluation
@@ -69,16 +71,26 @@ def plan_pooled(context: PlanContext, params: EvaluateParams) -> StepPlan:
     else:
         totals = number_totals(params)
     planned = planned_sums(context, totals)
+    alone = plan_alone(context, model) if params.baseline and "metrics" in results else None
     return StepPlan(
         step=context.step,
         component="evaluate",
         params=params.model_dump(mode="json"),
         **{**planned, "reveals": (*scoring.reveals, *planned["reveals"])},
         results={kind: to for kind, to in results.items() if to},
-        memory=scoring.memory + 8 * (6 * shape.rows + 8 * params.resolution),
-        operations=scoring.operations,
-        statement=STATEMENT if classifies else OF_NUMBERS,
+        memory=max(
+            scoring.memory + 8 * (6 * shape.rows + 8 * params.resolution), alone.memory if alone else 0
+        ),
+        operations=scoring.operations + (alone.operations if alone else 0),
+        statement=_stated(params) if classifies else OF_NUMBERS,
     )
+
+
+def _stated(params: EvaluateParams) -> Statement:
+    """With the resolution of the scores."""
+    width = 2 * SPAN / params.resolution
+    bins = f"in {params.resolution} bins of the score, each {width:.3g} wide in log-odds"
+    return replace(STATEMENT, protocol=f"{STATEMENT.protocol}; rows are counted {bins}")
 
 
 def run_pooled(context: RunContext, params: EvaluateParams) -> None:
@@ -119,11 +131,13 @@ def _give_classes(context: RunContext, params: EvaluateParams, model: str, risk:
         joint=measure_counts(counts, interval, means, params.bins, params.threshold, least),
         score_bins=params.resolution,
         auc_error=tie_error(counts),
+        ks_error=ks_error(counts),
     )
     context.tell("metrics", partial(told.model_dump, mode="json"), name="metrics.json")
     context.note("report", partial(told.model_dump, mode="json"))
     drawn = CurvesDocument(model=model, frame=params.frame, guarded=True, joint=curves_of(counts, least))
     context.note("report", partial(drawn.model_dump, mode="json"))
+    give_own_rows(context, params, model, risk, told.joint)
 
 
 def histogram(labels: Labels, risk: Floats, bins: int) -> Floats:
@@ -160,6 +174,16 @@ def tie_error(counts: Tally) -> float:
     positives, negatives = counts.totals
     shared = (counts.positives.astype(np.float64) * counts.negatives).sum()
     return float(shared / (2.0 * positives * negatives))
+
+
+def ks_error(counts: Tally) -> float:
+    """How far KS of rows that tie within their groups can be below that of their scores: where a cut within a
+    group would have all its rows of one label on one side, and all of the other on the other."""
+    positives, negatives = counts.totals
+    own = counts.positives / positives, counts.negatives / negatives
+    gap = np.cumsum(own[0]) - np.cumsum(own[1])
+    most = np.maximum(gap + own[1], own[0] - gap).max()
+    return float(max(0.0, most - np.abs(gap).max()))
 
 
 def _probability(odds: Floats) -> Floats:

@@ -13,6 +13,7 @@ from coterie.learn.errors import NOT_FINITE
 from coterie.learn.measures import Floats, tellable
 from coterie.learn.scoring import scoring_facts
 
+from .own_rows import give_own_rows
 from .params import EvaluateParams
 from .record import PooledRegression, RegressionBand, RegressionMetrics
 from .regression import deviance, power_of
@@ -31,12 +32,14 @@ FAR = 2.0**40
 
 
 def number_totals(params: EvaluateParams) -> list[Total]:
-    """What :func:`give_numbers` takes. Sums are of shares of all rows, so that they are as large as a row."""
+    """What :func:`give_numbers` takes. Sums are of shares of all rows that there can be, so that they are as
+    large as a row; the last of each are those of the rows that are there.
+    """
     return [
-        Total(MOMENTS, 9, EXACT, kind="metrics"),
-        Total(SPREAD, 3, EXACT, kind="metrics"),
+        Total(MOMENTS, 10, EXACT, kind="metrics"),
+        Total(SPREAD, 4, EXACT, kind="metrics"),
         Total(COUNTED, params.resolution, COUNTS, kind="metrics"),
-        Total(BANDS, 2 * params.bins, EXACT, kind="metrics"),
+        Total(BANDS, 3 * params.bins, EXACT, kind="metrics"),
     ]
 
 
@@ -60,6 +63,7 @@ def give_numbers(context: RunContext, params: EvaluateParams, model: str, scores
     )
     context.tell("metrics", partial(told.model_dump, mode="json"), name="metrics.json")
     context.note("report", partial(told.model_dump, mode="json"))
+    give_own_rows(context, params, model, scores, told.joint)
 
 
 def _measured(
@@ -72,18 +76,18 @@ def _measured(
     far = ~(relative <= FAR)
     found, unfit = _deviance(labels, scores, power)
     own = [labels.sum(), scores.sum(), (scores**2).sum(), (errors**2).sum(), np.abs(errors).sum()]
-    own += [relative[~far].sum(), float(far.sum()), found, unfit]
-    mean, predicted, squares, mse, mae, ratio, zeros, found, unfit = sums.total(
-        MOMENTS, np.array(own) / rows
-    ).tolist()
+    own += [relative[~far].sum(), float(far.sum()), found, unfit, float(len(labels))]
+    told = sums.total(MOMENTS, np.array(own) / rows)
+    there = float(told[-1])
+    mean, predicted, squares, mse, mae, ratio, zeros, found, unfit = (told[:-1] / there).tolist()
     null, unfit_null = _deviance(labels, np.full(len(labels), mean), power)
-    spread, null, unfit_null = sums.total(
-        SPREAD, np.array([((labels - mean) ** 2).sum(), null, unfit_null]) / rows
-    ).tolist()
+    distances = ((labels - mean) ** 2).sum()
+    told = sums.total(SPREAD, np.array([distances, null, unfit_null, len(labels)]) / rows)
+    spread, null, unfit_null = (told[:-1] / told[-1]).tolist()
     explained = power is not None and unfit == unfit_null == 0 and null != 0
     deviation = max(0.0, squares - predicted**2) ** 0.5
     return RegressionMetrics(
-        rows=rows,
+        rows=round(there * rows),
         mean=mean,
         predicted_mean=predicted,
         mse=mse,
@@ -125,12 +129,12 @@ def _bands(
         place = np.clip((scores - low) / width, 0, bins - 1).astype(np.int64)
     counted = np.rint(sums.total(COUNTED, np.bincount(place, minlength=bins).astype(np.float64), COUNTS))
     band = _band_of(counted[::-1].astype(np.int64), min(params.bins, max(1, rows // least)), least)[::-1]
-    own = [np.bincount(band[place], values, params.bins) for values in (scores, labels)]
-    predicted, observed = sums.total(BANDS, np.array(own) / rows) * rows
+    own = [np.bincount(band[place], values, params.bins) for values in (scores, labels, np.ones(len(place)))]
+    predicted, observed, there = sums.total(BANDS, np.array(own) / rows) * rows
     found = []
     for number in np.unique(band[counted > 0]):
         inside = np.flatnonzero((band == number) & (counted > 0))
-        size = int(counted[inside].sum())
+        size = max(1, round(float(there[number])))
         found.append(
             RegressionBand(
                 band=int(number) + 1,

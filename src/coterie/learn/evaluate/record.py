@@ -211,6 +211,8 @@ class PooledEvaluation(Evaluation):
     """In so many bins of equal width in log-odds scores are counted: those of one bin tie."""
     auc_error: float
     """How far the AUC can be from that of the scores themselves, at most."""
+    ks_error: float
+    """How far KS can be below that of the scores themselves, at most; it is never above."""
 
 
 class RegressionBand(Document):

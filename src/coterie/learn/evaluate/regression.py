@@ -14,7 +14,7 @@ from coterie.learn.neural import NeuralParams
 
 from .record import RegressionBand, RegressionMetrics
 
-__all__ = ["deviance", "measure_numbers", "power_of"]
+__all__ = ["deviance", "measure_numbers", "power_of", "unit_deviances"]
 
 
 def power_of(training: Any) -> float | None:
@@ -29,19 +29,25 @@ def power_of(training: Any) -> float | None:
 
 
 def deviance(labels: Floats, scores: Floats, power: float) -> float | None:
-    """Mean unit deviance [Jørgensen 1987]; None where a label or a score is outside the family's range."""
+    """Mean unit deviance; None where a label or a score is outside the family's range."""
+    found = unit_deviances(labels, scores, power)
+    return None if found is None else float(np.mean(found))
+
+
+def unit_deviances(labels: Floats, scores: Floats, power: float) -> Floats | None:
+    """(rows,) [Jørgensen 1987]; None where a label or a score is outside the family's range."""
     if power == 0:
-        return float(np.mean((labels - scores) ** 2))
+        return np.asarray((labels - scores) ** 2)
     if (scores <= 0).any() or (labels < 0).any() or (power >= 2 and (labels == 0).any()):
         return None
     if power == 1:
         ratio = np.log(np.where(labels > 0, labels / scores, 1.0))
-        return float(2 * np.mean(labels * ratio - labels + scores))
+        return np.asarray(2 * (labels * ratio - labels + scores))
     if power == 2:
-        return float(2 * np.mean(np.log(scores / labels) + labels / scores - 1))
+        return np.asarray(2 * (np.log(scores / labels) + labels / scores - 1))
     low, high = 1 - power, 2 - power
     unit = labels**high / (low * high) - labels * scores**low / low + scores**high / high
-    return float(2 * np.mean(unit))
+    return np.asarray(2 * unit)
 
 
 def measure_numbers(

@@ -63,7 +63,7 @@ class _Task:
         self.frequent.sort()
 
     def totals(self) -> Sequence[Total]:
-        means = [Total(MEANS, DIGITS * 2 * len(self.means), WHOLE)] if self.means else []
+        means = [Total(MEANS, DIGITS * 2 * len(self.means), WHOLE, digits=DIGITS)] if self.means else []
         medians = quantile_totals(len(self.medians), 1) if self.medians else ()
         return (*means, *medians, *text_totals(len(self.frequent), 1))
 

@@ -293,7 +293,8 @@ def _run_fl(context: RunContext, task: _Task) -> None:
     frame = context.frames["train" if "train" in context.frames else "all"]
     found = task.pooled.run(context, frame, frame.target())
     params = task.numbers.params
-    model = ClearModel(ModelFacts(task.columns, 0, 0.0, params), found.coefficients, found.intercept)
+    facts = ModelFacts(task.columns, 0, 0.0, params)
+    model = ClearModel(facts, found.coefficients, found.intercept, found.end)
     context.models[context.step] = model
     context.give("model", f"{context.step}.model", model.to_bytes)
     context.tell("coefficients", model.coefficients())
@@ -301,7 +302,7 @@ def _run_fl(context: RunContext, task: _Task) -> None:
     if found.sums is not None:
         estimates = found.coefficients
         values = np.append(estimates, found.intercept) if params.intercept else estimates
-        context.tell("statistics", table(found.sums, task.numbers, task.columns, values))
+        context.tell("statistics", table(found.sums, found.end.design, task.columns, values))
 
 
 def _give_statistics(context: RunContext, task: _Task, sums: Sums, values: Floats) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from coterie.learn.glm import mpc as secure
 from coterie.learn.glm.design import Design, design
 from coterie.learn.glm.own import own_blocks, own_part
 from coterie.learn.glm.params import GlmParams
+from coterie.learn.glm.pooled_information import pooled_information, pooled_needs
 from coterie.learn.linear import NO_BOUND, NO_FEATURES, Floats, feature_columns, sigmoid
 from coterie.learn.transform import training_of
 from coterie.mpc import Program, RowBlocks
@@ -58,7 +60,7 @@ class InformationTask:
             raise NO_FEATURES("of any party", step=context.step)
         if context.engine == "mpc" and shape.bound is None:
             raise NO_BOUND("nothing before this step bounds the columns", step=context.step)
-        widths = {party: len(columns.get(party, ())) for party in context.parties}
+        widths = {owner: len(columns.get(owner, ())) for owner in context.owners}
         return InformationTask(columns, design(shape.rows, widths, params), secure.Roles(shape.label_holder))
 
     def program(self, to: tuple[str, ...]) -> Program:
@@ -77,6 +79,14 @@ class InformationTask:
         back = 2.0**self.numbers.halvings
         matrix = revealed[secure.INFORMATION] * back
         return Information((matrix + matrix.T) / 2, revealed[secure.MOMENTS] * back)
+
+    def pooled_needs(self, context: PlanContext) -> dict[str, Any]:
+        """In engine fl: what a plan says of it, as fields of a step plan. Errors: CT-3235."""
+        return pooled_needs(context, training_of(context.frames), self.columns, self.numbers)
+
+    def pooled(self, context: RunContext) -> Information:
+        """In engine fl, equal at all parties. Errors: those of :meth:`inputs`, CT-3235."""
+        return Information(*pooled_information(context, _shape(context), self.columns, self.numbers))
 
     def in_clear(self, context: RunContext) -> Information:
         """Where all columns are. Errors: those of :meth:`inputs`."""

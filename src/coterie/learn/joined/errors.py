@@ -1,4 +1,4 @@
-"""Error codes of learners on joined columns: 3080 to 3089."""
+"""Error codes of learners on joined columns: 3080 to 3089, and 3275."""
 
 from coterie.errors import BadInput, NotAgreed, Unavailable, define
 
@@ -25,4 +25,10 @@ LABEL_UNFIT = define(
     BadInput,
     "The label does not fit the objective",
     "Choose an objective whose labels these can be: see the component's page.",
+)
+SEVERAL_OWNERS = define(
+    "CT-3275",
+    BadInput,
+    "Columns of several owners would become a column of one",
+    "Name columns of one owner, or have the step make no new column.",
 )

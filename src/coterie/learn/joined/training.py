@@ -19,7 +19,7 @@ from coterie.learn.errors import EMPTY_PART, FRAME_MISSING
 from coterie.learn.joined.errors import LEARNER_MISSING
 from coterie.learn.keys import own_ids
 from coterie.learn.linear import NO_FEATURES, need_all_here
-from coterie.learn.split import is_test
+from coterie.learn.split import drawn_rows
 
 __all__ = [
     "check_whole",
@@ -74,13 +74,13 @@ def granted(context: PlanContext, kinds: Iterable[ResultKind]) -> dict[str, tupl
 def held_back(frame: VerticalFrame, part: float, salt: str) -> tuple[Rows, Rows]:
     """Row numbers to train on, and of those that are held back to see when to stop.
 
-    A row is drawn by its id alone, as in `split`: it stays on its side when other rows come or go.
+    Rows are drawn by their ids, as in `split`.
 
-    :param part: expected share of the rows that are held back.
+    :param part: share of the rows that are held back.
 
     Errors: CT-3015 where either part is empty.
     """
-    held = is_test(frame.id_keys, part, f"early stopping {salt}")
+    held = drawn_rows(frame, part, f"early stopping {salt}")
     parts = np.flatnonzero(~held), np.flatnonzero(held)
     if not all(map(len, parts)):
         problem = f"of {frame.rows} rows to train on, for early stopping"

@@ -4,7 +4,7 @@ array."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -97,6 +97,9 @@ class ClearModel:
     weights: NDArray[np.float64]
     """In model order."""
     intercept: float
+    end: Any = field(default=None, compare=False, repr=False)
+    """Where its training over sums ended, for steps of the same job that ask who did what for it; not
+    stored."""
 
     @staticmethod
     def of(facts: ModelFacts, values: NDArray[np.float64]) -> ClearModel:

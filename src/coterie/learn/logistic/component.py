@@ -39,7 +39,9 @@ from coterie.learn.logistic.hidden_step import plan_hidden, run_hidden
 from coterie.learn.logistic.mpc import MODEL, inputs, training
 from coterie.learn.logistic.params import LogisticParams
 from coterie.learn.logistic.preparation import Block, prepare
+from coterie.learn.logistic.private import need_fl, plan_private, run_private
 from coterie.learn.logistic.statement import MPC, RANGE
+from coterie.learn.private import stated_privacy
 from coterie.learn.secure import computed, needs_of, served, traced
 from coterie.mpc import Outputs, Program, Tape
 
@@ -59,8 +61,9 @@ class Logistic(Component[LogisticParams], SavesLinear):
 
     Errors: CT-3001 without aligned rows, CT-3050 without known bounds, CT-2101 where the sizes do not fit the
     ring; before anything is sent CT-3027, CT-3028, CT-3051 (features), CT-1501, CT-1502, CT-3016 (label);
-    CT-2108 where a logit leaves its range. In engine fl CT-3235, CT-3236. On hidden rows, of which no
-    "model" is given out: CT-3215, CT-3218, CT-3219.
+    CT-2108 where a logit leaves its range. In engine fl CT-3235, CT-3236; with ``privacy`` CT-2430, CT-2431,
+    CT-2433, CT-3265, and in other engines CT-3266. On hidden rows, of which no "model" is given out: CT-3215,
+    CT-3218, CT-3219.
     """
 
     name: ClassVar[str] = "logistic"
@@ -73,10 +76,12 @@ class Logistic(Component[LogisticParams], SavesLinear):
         frame = _training_frame(context)
         shape = context.frames[frame]
         given = params.model_dump(mode="json")
+        need_fl(context, params)
         if shape.hidden is not None:
             return StepPlan(context.step, self.name, given, **plan_hidden(context, frame, params))
         if context.engine == "fl":
-            return StepPlan(context.step, self.name, given, **plan_fl(context, shape, params))
+            planned = plan_fl if params.privacy is None else plan_private
+            return StepPlan(context.step, self.name, given, **planned(context, shape, params))
         if context.engine != "mpc":
             clear_facts = ModelFacts(_columns(shape), 0, CLEAR_BOUND, params)
             context.models[context.step] = clear_facts
@@ -114,7 +119,8 @@ class Logistic(Component[LogisticParams], SavesLinear):
             elif context.engine == "mpc":
                 self._run_mpc(context, params)
             elif context.engine == "fl":
-                _give(context, run_fl(context, params))
+                run = run_fl if params.privacy is None else run_private
+                _give(context, run(context, params))
             else:
                 self._run_clear(context, params)
         except CoterieError as error:
@@ -233,4 +239,10 @@ def _give(context: RunContext, model: ClearModel) -> None:
 
 def _give_coefficients(context: RunContext, model: ClearModel) -> None:
     """As JSON, by owner and column; reports have them, too."""
-    context.tell("coefficients", model.coefficients)
+    params = model.facts.params
+    privacy = params.privacy if isinstance(params, LogisticParams) else None
+    if privacy is None:
+        context.tell("coefficients", model.coefficients)
+    else:
+        stated = stated_privacy(context.plan)
+        context.tell("coefficients", model.coefficients() | {"privacy": stated})

@@ -12,7 +12,7 @@ from coterie.learn.linear import ClearModel, ModelFacts, model_reveals
 from coterie.learn.logistic.params import LogisticParams
 from coterie.learn.pooled import FL_UNFIT
 
-__all__ = ["plan_fl", "run_fl"]
+__all__ = ["plan_fl", "pooled_task", "run_fl"]
 
 ITERATIONS = 25
 """At most; seven or eight are the rule."""
@@ -29,7 +29,7 @@ def plan_fl(context: PlanContext, shape: FrameShape, params: LogisticParams) -> 
     results: dict[str, tuple[str, ...]] = {kind: to for kind in kinds if (to := context.receiving(kind))}
     facts = ModelFacts(shape.columns, 0, 0.0, params)
     context.models[context.step] = facts
-    needs = _task(shape, params).needs(context)
+    needs = pooled_task(shape, params).needs(context)
     return needs | {
         "reveals": (*needs["reveals"], *model_reveals(results, facts.size)),
         "results": results,
@@ -43,12 +43,13 @@ def run_fl(context: RunContext, params: LogisticParams) -> ClearModel:
     """
     frame = "train" if "train" in context.frames else "all"
     shape, rows = context.planning.frames[frame], context.frames[frame]
-    found = _task(shape, params).run(context, rows, rows.labels().astype(np.float64))
+    found = pooled_task(shape, params).run(context, rows, rows.labels().astype(np.float64))
     facts = ModelFacts(shape.columns, 0, 0.0, params)
-    return ClearModel(facts, found.coefficients, found.intercept)
+    return ClearModel(facts, found.coefficients, found.intercept, found.end)
 
 
-def _task(shape: FrameShape, params: LogisticParams) -> PooledTask:
+def pooled_task(shape: FrameShape, params: LogisticParams) -> PooledTask:
+    """The training on rows of that shape."""
     iterations = min(params.passes, ITERATIONS)
     given = GlmParams(family="logistic", l2=params.l2, intercept=params.intercept, iterations=iterations)
     numbers = design(shape.rows, {EACH: shape.width}, given)

@@ -25,6 +25,8 @@ R = TypeVar("R", bound=BaseModel)
 
 def elsewhere(context: PlanContext, kinds: Iterable[ResultKind]) -> tuple[str, ...]:
     """Who gets results of one of these kinds by a message from the label holder."""
+    if context.horizontal:  # everybody has own rows and labels
+        return ()
     told = {party for kind in kinds for party in context.receiving(kind)}
     return tuple(party for party in context.everybody if party != context.label_holder and party in told)
 
@@ -33,7 +35,7 @@ def insiders(context: PlanContext) -> frozenset[str]:
     """Who knows the label and the score of each row: the label holder, in engine tee where it gets scores."""
     if context.engine == "tee" and context.label_holder not in context.receiving("scores"):
         return frozenset()
-    return frozenset({context.label_holder})
+    return frozenset(context.parties if context.horizontal else {context.label_holder})
 
 
 def sent_from(plan: StepPlan, source: str, sizes: Mapping[str, int]) -> StepPlan:

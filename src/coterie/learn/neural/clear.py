@@ -10,16 +10,29 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from coterie.learn.joined import need_library
 from coterie.learn.linear import Floats, sigmoid
 from coterie.learn.neural.errors import DIVERGED
-from coterie.learn.neural.params import NeuralParams
 
-__all__ = ["Fitted", "HeldBack", "Layers", "Scale", "fit", "need_learner", "output", "scale_of", "scores"]
+if TYPE_CHECKING:
+    from coterie.learn.neural.params import NeuralParams
+
+__all__ = [
+    "Fitted",
+    "HeldBack",
+    "Layers",
+    "Scale",
+    "fit",
+    "need_learner",
+    "outputs",
+    "scale_of",
+    "scores",
+    "shares",
+]
 
 Layers: TypeAlias = tuple[tuple[Floats, Floats], ...]
 """Weights (units before, units) and biases (units,) of each layer."""
@@ -73,7 +86,7 @@ def fit(
     """Train.
 
     :param features: (rows, width) on one scale, nothing missing.
-    :param label: (rows,) 0 and 1, or numbers of mean 0 and deviation 1.
+    :param label: (rows,) 0 and 1, whole numbers from 0, or numbers of mean 0 and deviation 1.
     :param held: for ``early_stopping``.
     :param progress: called after each epoch; what it raises ends the training.
 
@@ -82,7 +95,9 @@ def fit(
     from threadpoolctl import threadpool_limits
 
     learner = _learner(params, len(label))
-    more = {"classes": np.array([0.0, 1.0])} if params.classifies else {}
+    more = (
+        {} if params.task == "regression" else {"classes": np.arange(params.classes or 2, dtype=np.float64)}
+    )
     history: dict[str, list[float]] = {"training": []} if held is None else {"training": [], "validation": []}
     best: tuple[int, Layers] | None = None
     with threadpool_limits(params.threads), np.errstate(all="ignore"), warnings.catch_warnings():
@@ -115,10 +130,12 @@ def fit(
 def _learner(params: NeuralParams, rows: int) -> Any:
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-    return (MLPClassifier if params.classifies else MLPRegressor)(
+    return (MLPRegressor if params.task == "regression" else MLPClassifier)(
         hidden_layer_sizes=params.hidden,
         activation=params.activation,
-        solver="adam",
+        solver=params.optimizer,
+        momentum=params.momentum,
+        nesterovs_momentum=False,
         alpha=params.alpha,
         batch_size=min(params.batch_rows, rows),
         learning_rate_init=params.learning_rate,
@@ -141,24 +158,41 @@ ACTIVATIONS: dict[str, Callable[[Floats], Floats]] = {
 }
 
 
-def output(layers: Layers, features: Floats, activation: str) -> Floats:
-    """(rows,) the last layer's sums: log-odds, or the label on its scale."""
+def outputs(layers: Layers, features: Floats, activation: str) -> Floats:
+    """(rows, outputs) the last layer's sums: log-odds, or the label on its scale."""
     values = features
     for weights, biases in layers[:-1]:
         values = ACTIVATIONS[activation](values @ weights + biases)
     weights, biases = layers[-1]
-    return np.asarray((values @ weights + biases)[:, 0])
+    return np.asarray(values @ weights + biases)
+
+
+def shares(layers: Layers, features: Floats, activation: str) -> Floats:
+    """(rows, classes) the probability of each class."""
+    return np.asarray(np.exp(_log_shares(outputs(layers, features, activation))))
+
+
+def _log_shares(sums: Floats) -> Floats:
+    below: Floats = sums - sums.max(axis=1, keepdims=True)
+    return np.asarray(below - np.log(np.exp(below).sum(axis=1, keepdims=True)))
 
 
 def scores(layers: Layers, features: Floats, params: NeuralParams, scale: Scale) -> Floats:
-    """(rows,) the probability of 1, or what is expected of the label."""
-    sums = output(layers, features, params.activation)
-    return sigmoid(sums) if params.classifies else sums * scale.deviation + scale.mean
+    """(rows,) the probability of 1, the most probable class, or what is expected of the label."""
+    sums = outputs(layers, features, params.activation)
+    if params.task == "classes":
+        return np.asarray(sums.argmax(axis=1), np.float64)
+    if params.classifies:
+        return sigmoid(sums[:, 0])
+    return np.asarray(sums[:, 0] * scale.deviation + scale.mean)
 
 
 def loss(layers: Layers, rows: HeldBack, params: NeuralParams) -> float:
     """Mean log-loss, or half the mean squared error on the label's scale; without penalty."""
-    sums = output(layers, rows.features, params.activation)
+    sums = outputs(layers, rows.features, params.activation)
+    if params.task == "classes":
+        picked = _log_shares(sums)[np.arange(len(sums)), rows.label.astype(np.int64)]
+        return float(-picked.mean())
     if params.classifies:
-        return float(np.mean(np.logaddexp(0.0, sums) - rows.label * sums))
-    return float(np.mean((sums - rows.label) ** 2) / 2)
+        return float(np.mean(np.logaddexp(0.0, sums[:, 0]) - rows.label * sums[:, 0]))
+    return float(np.mean((sums[:, 0] - rows.label) ** 2) / 2)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,17 +12,53 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coterie.data import VerticalFrame
 from coterie.errors import CoterieError
-from coterie.learn.errors import NOT_FINITE, NULLS_LEFT
+from coterie.learn.component import RunContext
+from coterie.learn.errors import MODEL_MISSING, NOT_FINITE, NULLS_LEFT
 from coterie.learn.joined import JoinedFacts, JoinedModel, Stored, opened, sealed_header, wrapped
 from coterie.learn.linear import MODEL_UNFIT, Floats, Place, own_columns
 from coterie.learn.neural import clear
+from coterie.learn.neural.fl.settings import FederatedParams
 from coterie.learn.neural.params import NeuralParams
+from coterie.learn.scoring import ScoreUnit
 
-__all__ = ["Made", "Network", "load_model", "values"]
+__all__ = ["ClassModel", "Made", "Network", "NetworkFacts", "load_model", "values"]
 
 KIND = NeuralParams.kind
 BLOCK = 1 << 16
 """Rows that are scored at once."""
+
+
+@dataclass(frozen=True)
+class NetworkFacts(JoinedFacts):
+    """What is public of a network."""
+
+    params: FederatedParams
+
+    @property
+    def unit(self) -> ScoreUnit:
+        """As :attr:`ScoringFacts.unit`."""
+        units: dict[str, ScoreUnit] = {"binary": "probability", "classes": "class", "regression": "value"}
+        return units[self.params.task]
+
+    @property
+    def classes(self) -> int | None:
+        """As :attr:`ScoringFacts.classes`."""
+        return self.params.classes
+
+    def run_shares(self, context: RunContext, step: str, frame: str) -> Floats:
+        """As :meth:`ScoringFacts.run_shares`."""
+        model = context.models.get(step)
+        if not isinstance(model, ClassModel):
+            raise MODEL_MISSING(f"'{step}'", step=context.step, party=context.me)
+        return model.shares(context.frames[frame])
+
+
+class ClassModel(JoinedModel):
+    """A network that may be one of several classes."""
+
+    @abstractmethod
+    def shares(self, frame: VerticalFrame) -> Floats:
+        """(rows, classes) the probability of each class. Errors: as :meth:`JoinedModel.scores`."""
 
 
 class Made(BaseModel):
@@ -65,10 +102,10 @@ def _check(block: Floats, places: Sequence[Place]) -> None:
 
 
 @dataclass(frozen=True)
-class Network(JoinedModel):
+class Network(ClassModel):
     """A multilayer perceptron over joined columns."""
 
-    facts: JoinedFacts
+    facts: NetworkFacts
     params: NeuralParams
     layers: clear.Layers
     scale: clear.Scale
@@ -76,12 +113,24 @@ class Network(JoinedModel):
 
     def scores(self, frame: VerticalFrame) -> Floats:
         """(rows,): see :class:`JoinedModel`. Errors: CT-1422, CT-1433, CT-3027, CT-3028."""
-        own, found = own_columns(frame, self.facts.places), np.empty(frame.rows)
+        found = np.empty(frame.rows)
+        for start, block in self._blocks(frame):
+            found[start : start + len(block)] = clear.scores(self.layers, block, self.params, self.scale)
+        return found
+
+    def shares(self, frame: VerticalFrame) -> Floats:
+        """(rows, classes): see :class:`ClassModel`."""
+        found = np.empty((frame.rows, self.params.outputs))
+        for start, block in self._blocks(frame):
+            found[start : start + len(block)] = clear.shares(self.layers, block, self.params.activation)
+        return found
+
+    def _blocks(self, frame: VerticalFrame) -> Iterator[tuple[int, Floats]]:
+        own = own_columns(frame, self.facts.places)
         for start in range(0, frame.rows, BLOCK):
             block = own.rows(start, min(start + BLOCK, frame.rows))
             _check(block, self.facts.places)
-            found[start : start + len(block)] = clear.scores(self.layers, block, self.params, self.scale)
-        return found
+            yield start, block
 
     def to_bytes(self) -> bytes:
         header = {
@@ -105,7 +154,7 @@ def load_model(data: bytes) -> Network:
     try:
         header, body = opened(KIND, data, _Header)
         params = NeuralParams.model_validate(header.params)
-        facts = JoinedFacts(header.ordered(), params)
+        facts = NetworkFacts(header.ordered(), params)
         if len(body) != 8 * params.numbers(facts.width):
             raise ValueError("size of the layers")
         numbers = np.frombuffer(body, "<f8").astype(np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ from coterie.learn.errors import COLUMN_ALL_NULL, NULLS_LEFT
 from .errors import NOT_CATEGORICAL, ONE_GROUP
 from .params import OnehotParams
 
-__all__ = ["Categories", "Encoder", "encoded", "fit"]
+__all__ = ["Categories", "Category", "Encoder", "categories_of", "chosen", "encoded", "fit"]
 
 Category = StrictBool | StrictInt | StrictStr
 
@@ -58,17 +58,29 @@ def fit(name: str, column: pa.ChunkedArray, params: OnehotParams, fewest: int) -
     Errors: CT-3020 for a column without a value, CT-3027 for missing values where they are errors, CT-3121
     for decimal numbers, CT-3122 for fewer than two groups.
     """
-    values = _categories(name, column, params)
+    values = categories_of(name, column, params)
     if values.null_count == len(values):
         raise COLUMN_ALL_NULL(f"'{name}'")
     if params.missing != "category":
         values = values.drop_null()
+    counts = {item["values"].as_py(): item["counts"].as_py() for item in pc.value_counts(values)}
+    return chosen(name, counts, sum(counts.values()), params, fewest)
+
+
+def chosen(
+    name: str, counts: Mapping[Category | None, int], whole: int, params: OnehotParams, fewest: int
+) -> Categories:
+    """As :func:`fit`.
+
+    :param counts: training rows by category. :param whole: of all categories, those not counted among them.
+
+    Errors: CT-3122.
+    """
     counted = sorted(
-        ((item["values"].as_py(), item["counts"].as_py()) for item in pc.value_counts(values)),
-        key=lambda pair: (-pair[1], pair[0] is None, pair[0] if pair[0] is not None else 0),
+        counts.items(), key=lambda pair: (-pair[1], pair[0] is None, pair[0] if pair[0] is not None else 0)
     )
     kept = [(one, rows) for one, rows in counted[: params.categories] if rows >= fewest]
-    rest = sum(rows for _, rows in counted) - sum(rows for _, rows in kept)
+    rest = whole - sum(rows for _, rows in kept)
     while params.other and kept and 0 < rest < fewest:
         rest += kept.pop()[1]
     other = params.other and rest > 0
@@ -84,7 +96,8 @@ def fit(name: str, column: pa.ChunkedArray, params: OnehotParams, fewest: int) -
     )
 
 
-def _categories(name: str, column: pa.ChunkedArray, params: OnehotParams) -> pa.ChunkedArray:
+def categories_of(name: str, column: pa.ChunkedArray, params: OnehotParams) -> pa.ChunkedArray:
+    """Truth values, whole numbers or texts. Errors: CT-3020, CT-3027, CT-3121."""
     kind = column.type
     if pa.types.is_null(kind):
         raise COLUMN_ALL_NULL(f"'{name}'")
@@ -104,7 +117,7 @@ def encoded(
 
     Errors: CT-3027, CT-3121 as in training; also where the values are of another type than they were.
     """
-    values = _categories(name, column, params)
+    values = categories_of(name, column, params)
     try:
         known = pa.array(learnt.known, values.type)
     except (pa.ArrowInvalid, pa.ArrowTypeError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -10,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from coterie.data import VerticalFrame
+from coterie.learn.choosing import told_alike
 from coterie.learn.chosen import place_of
 from coterie.learn.component import (
+    EACH,
     Engine,
     FrameShape,
     PlanContext,
@@ -19,12 +21,14 @@ from coterie.learn.component import (
     RunContext,
     Statement,
     StepPlan,
+    Total,
 )
 from coterie.learn.places import bound_after, check_new, check_places, owned, relaid
-from coterie.learn.transform import Learnt, Transform
+from coterie.learn.transform import Learnt, Transform, training_of
 
 from .clear import Categories, Encoder, encoded, fit
 from .errors import COUNT_INVALID
+from .fl import pooled_fit, pooled_totals
 from .params import OnehotParams
 from .record import OnehotColumn, OnehotGroup, OnehotProfile
 from .statement import LOCAL, STATEMENT
@@ -50,18 +54,20 @@ class Onehot(Transform[OnehotParams, Encoder]):
     the rows are not split, each of at least the agreed smallest group of rows.
 
     In engine "mpc" each owner tells the others how many columns came of each. Which category each stands for
-    goes to the owner alone, as a result of kind "profile".
+    goes to the owner alone, as a result of kind "profile". In engine fl categories are those of all parties'
+    rows, and all parties learn them.
 
     Errors: CT-3001 without aligned rows, CT-3020, CT-3027 for missing values where they are errors, CT-3115
     for a name that is there already, CT-3121 for decimal numbers, CT-3122 for a column with fewer than two
-    groups, CT-3123 where a party tells an impossible number, CT-3135 for a column that is not there.
+    groups, CT-3123 where a party tells an impossible number, CT-3135 for a column that is not there;
+    in engine fl CT-3235, CT-3237.
     """
 
     name: ClassVar[str] = "onehot"
     summary: ClassVar[str] = "Turn categories into columns of 0 and 1, each at its owner."
     Parameters: ClassVar = OnehotParams
     State: ClassVar = Encoder
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
     ends_stage: ClassVar[bool] = True
     statement: ClassVar[Statement] = LOCAL
 
@@ -70,6 +76,9 @@ class Onehot(Transform[OnehotParams, Encoder]):
         check_new(
             context, (f"{place}#{number + 1}" for place in params.columns for number in range(params.most))
         )
+
+    def totals(self, context: PlanContext, params: OnehotParams) -> Sequence[Total]:
+        return pooled_totals(context, training_of(context.frames), params)
 
     def shape(self, shape: FrameShape, params: OnehotParams) -> FrameShape:
         """With the most columns that there can be."""
@@ -80,13 +89,15 @@ class Onehot(Transform[OnehotParams, Encoder]):
     def plan(self, context: PlanContext, params: OnehotParams) -> StepPlan:
         plan = super().plan(context, params)
         context.models[context.step] = OnehotFacts(params, dict.fromkeys(params.columns, params.most))
-        owners = tuple(owner for owner in context.parties if owned(params.columns, owner))
-        told = tuple(party for party in context.receiving("profile") if party in owners)
+        owners = tuple(owner for owner in context.owners if owned(params.columns, owner))
+        told = tuple(party for party in context.receiving("profile") if context.horizontal or party in owners)
         plan = replace(
             plan,
-            reveals=_reveals(context, params, told),
+            reveals=(*plan.reveals, *_reveals(context, params, told)),
             results={"profile": told} if told else {},
         )
+        if context.engine == "fl":
+            return plan
         if context.engine != "mpc" or len(context.parties) == 1:
             return replace(plan, rounds=dict.fromkeys(context.everybody, 0))
         sent = {
@@ -102,6 +113,8 @@ class Onehot(Transform[OnehotParams, Encoder]):
         return replace(plan, sent=sent, rounds=rounds, statement=STATEMENT)
 
     def learn(self, training: VerticalFrame, params: OnehotParams, context: RunContext) -> Encoder:
+        if context.engine == "fl":
+            return pooled_fit(context, training, params)
         owner, fewest = training.owner, context.planning.min_group
         return Encoder(
             columns={
@@ -142,7 +155,7 @@ class Onehot(Transform[OnehotParams, Encoder]):
 
     def apply_facts(self, context: PlanContext, facts: Mapping[str, int]) -> None:
         planned: OnehotFacts = context.models[context.step]
-        params = planned.params
+        params, facts = planned.params, told_alike(context, facts)
         counts = {place: facts[f"columns.{number}"] for number, place in enumerate(params.columns)}
         for place, count in counts.items():
             _check_count(place, count, params, context.step)
@@ -181,6 +194,8 @@ def told_counts(context: RunContext, params: OnehotParams, states: Mapping[str, 
         for name, learnt in state.columns.items()
     }
     others = [party for party in context.parties if party not in states]
+    if EACH in states:  # they all know
+        return counts
     if counts:
         own = np.array(list(counts.values()), COUNT).tobytes()
         for party in others:
@@ -205,7 +220,7 @@ def _reveals(context: PlanContext, params: OnehotParams, told: tuple[str, ...]) 
         what = "number of columns that come of each column of categories"
         reveals.append(Reveal(what, context.everybody, len(params.columns)))
     for party in told:
-        count = len(owned(params.columns, party)) * (params.most + 1)
+        count = len(owned(params.columns, EACH if context.horizontal else party)) * (params.most + 1)
         reveals.append(Reveal("which of its own categories each new column is", (party,), count, "profile"))
     return tuple(reveals)
 

@@ -55,9 +55,9 @@ def check_fit(context: PlanContext, pipeline: Pipeline) -> None:
     """Whether the job's data is what the pipeline was trained on. Errors: CT-3183, CT-3184, CT-3186."""
     if context.engine == "tee":
         raise NOT_IN_TEE("", step=context.step)
-    if context.engine != pipeline.engine:
+    if context.engine != pipeline.engine and not _alone(context, pipeline):
         raise PIPELINE_ELSEWHERE(f"it is of engine {pipeline.engine}", step=context.step)
-    if set(context.parties) != set(pipeline.parties):
+    if set(context.owners) != set(pipeline.parties):
         raise PIPELINE_ELSEWHERE(f"it is of {', '.join(pipeline.parties)}", step=context.step)
     if context.label_holder != pipeline.label_holder:
         raise PIPELINE_ELSEWHERE(f"its label is at {pipeline.label_holder}", step=context.step)
@@ -76,6 +76,11 @@ def check_fit(context: PlanContext, pipeline: Pipeline) -> None:
             raise SCHEMA_DRIFT(f"{where} {problem}", party=own.party, step=context.step)
 
 
+def _alone(context: PlanContext, pipeline: Pipeline) -> bool:
+    """Whether one party scores its own rows by what it has learnt with others: it has the whole model."""
+    return context.horizontal and (context.engine, pipeline.engine) == ("clear", "fl")
+
+
 def planned_again(context: PlanContext, pipeline: Pipeline, components: Components) -> PlanContext:
     """The context with the frames as they are after the pipeline's steps, and with its models: the one that
     scores under the name of the present step.
@@ -88,7 +93,10 @@ def planned_again(context: PlanContext, pipeline: Pipeline, components: Componen
             raise SCHEMA_DRIFT(f"step '{earlier.step}' has changed the columns already", step=context.step)
     frames = {
         name: _shape_again(
-            replace(pipeline.shape(shape.rows), label=context.label), pipeline, components, context.step
+            replace(pipeline.shape(shape.rows), label=context.label, horizontal=shape.horizontal),
+            pipeline,
+            components,
+            context.step,
         )
         for name, shape in context.frames.items()
     }

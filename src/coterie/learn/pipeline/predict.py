@@ -39,7 +39,7 @@ class Predict(Component[PredictParams]):
     name: ClassVar[str] = "predict"
     summary: ClassVar[str] = "Score new rows by a saved pipeline, to those who may have scores."
     Parameters: ClassVar = PredictParams
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
     needs_label: ClassVar[bool] = False
 
     def __init__(self, components: Components) -> None:
@@ -55,7 +55,7 @@ class Predict(Component[PredictParams]):
         pipeline = of_context(context, params.pipeline)
         planned = planned_again(context, pipeline, self._components)
         to = _receivers(planned)
-        scoring = score_plan(planned, context.step, "all", to)
+        scoring = score_plan(planned, context.step, "all", to, classes=True)
         context.frames.update(planned.frames)
         context.models.update(planned.models)
         context.scored = planned.scored
@@ -97,7 +97,7 @@ class Predict(Component[PredictParams]):
                 changed = prepared(frame.part(owner), kept, self._components)
                 context.frames[name] = frame.with_part(changed)
         except CoterieError as error:
-            raise error.at(party=owner, step=context.step) from None
+            raise error.at(party=context.me, step=context.step) from None
         context.frames.update(synced(context.frames, planned.frames))
         for one in scoring_models(pipeline):
             name = context.step if one.step == pipeline.model else one.step
@@ -107,10 +107,10 @@ class Predict(Component[PredictParams]):
                 content = kept.part(one.step, "model")
                 context.models[name] = component.model_again(content, planned.models[name])
             except CoterieError as error:
-                raise error.at(party=owner, step=context.step) from None
+                raise error.at(party=context.me, step=context.step) from None
             except ValueError as error:
                 problem = f"what is stored of the model of step '{one.step}'"
-                raise PIPELINE_INVALID(problem, party=owner, step=context.step) from error
+                raise PIPELINE_INVALID(problem, party=context.me, step=context.step) from error
 
     def _tell_drift(self, context: RunContext, kept: PipelineFile, owner: str) -> None:
         frame = context.frames["all"].part(owner)
@@ -141,9 +141,9 @@ def _own_file(context: RunContext, pipeline: Pipeline, params: PredictParams, ow
     """Errors: CT-3181, CT-3182, CT-3188."""
     path = context.pipelines.get(params.pipeline)
     if path is None:
-        raise PIPELINE_DIFFERS(f"{owner} was given no file of '{params.pipeline}'", step=context.step)
+        raise PIPELINE_DIFFERS(f"{context.me} was given no file of '{params.pipeline}'", step=context.step)
     kept = read_pipeline(path)
     if kept.pipeline.identity != pipeline.identity or kept.party != owner:
         problem = f"the file of '{params.pipeline}' is {kept.pipeline.identity} of {kept.party}"
-        raise PIPELINE_DIFFERS(problem, party=owner, step=context.step)
+        raise PIPELINE_DIFFERS(problem, party=context.me, step=context.step)
     return kept

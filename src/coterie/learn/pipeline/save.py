@@ -34,7 +34,8 @@ class Save(Component[SaveParams]):
     """Every party with data keeps a file of its own: what is public of the pipeline, which is the same in all
     of them, and its own part, which nobody else ever has: what its transforms learnt, its share of the model.
 
-    Nothing is sent, and nothing is revealed.
+    Nothing is sent, and nothing is revealed. In engine fl every party knows the whole model, and keeps it, so
+    that it scores alone.
 
     Errors: CT-3002 without a model, CT-3185 where new rows could not be prepared as the training rows were,
     CT-3186 in engine tee, CT-3187 where the agreement does not grant `pipeline` to every party with data.
@@ -43,7 +44,7 @@ class Save(Component[SaveParams]):
     name: ClassVar[str] = "save"
     summary: ClassVar[str] = "Keep the model and its preparation, each party its own part, to score new rows."
     Parameters: ClassVar = SaveParams
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
     reads_datasets: ClassVar[bool] = True
 
     def __init__(self, components: Components) -> None:
@@ -98,7 +99,7 @@ class Save(Component[SaveParams]):
                 OwnColumns(
                     party=party, columns=_typed(context.columns.get(party, ()), context.types.get(party, {}))
                 )
-                for party in context.parties
+                for party in context.owners
             ),
             label_holder=context.label_holder,
             label=context.label,

@@ -1,9 +1,11 @@
 """What components of engine fl share beside the sums themselves."""
 
-from coterie.learn.pooled.agreed import AGREED, need_equal
+from coterie.learn.pooled.agreed import AGREED, all_equal, need_equal
 from coterie.learn.pooled.beside import enough_beside
 from coterie.learn.pooled.columns import column_quantiles, is_text, present_numbers
-from coterie.learn.pooled.errors import FL_UNFIT, TOO_FEW_BESIDE
+from coterie.learn.pooled.errors import FL_UNFIT, NOT_EQUAL, TOO_FEW_BESIDE
+from coterie.learn.pooled.guarded import counted_texts, counted_values
+from coterie.learn.pooled.moments import Moments, alone, complete_values, moment_totals, pooled_moments
 from coterie.learn.pooled.quantiles import (
     Grouped,
     Quantiles,
@@ -19,18 +21,27 @@ __all__ = [
     "AGREED",
     "DIGITS",
     "FL_UNFIT",
+    "NOT_EQUAL",
     "TOO_FEW_BESIDE",
     "WHOLE",
     "Adding",
     "Grouped",
+    "Moments",
     "Quantiles",
+    "all_equal",
+    "alone",
     "column_quantiles",
+    "complete_values",
+    "counted_texts",
+    "counted_values",
     "enough_beside",
     "frequent_texts",
     "group_values",
     "grouped_values",
     "is_text",
+    "moment_totals",
     "need_equal",
+    "pooled_moments",
     "present_numbers",
     "quantile_totals",
     "quantiles",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from coterie.learn.component import RunContext
 from coterie.learn.errors import NOT_FINITE
+from coterie.learn.pooled.guarded import counted_values
 from coterie.learn.pooled.quantiles import Quantiles, grouped_values, quantiles
 
 __all__ = ["column_quantiles", "is_text", "present_numbers"]
@@ -45,5 +46,6 @@ def column_quantiles(
     Errors: CT-3028.
     """
     least = context.planning.min_group
-    groups = [grouped_values(present_numbers(table, name), least)[0] for name in names]
+    columns = (counted_values(present_numbers(table, name), table.num_rows, least) for name in names)
+    groups = [grouped_values(values, least)[0] for values in columns]
     return quantiles(context.sums().total, groups, fractions)

@@ -4,7 +4,8 @@ A party counts a text where at least as many of its own rows as the smallest gro
 keeps silent of it. Counts are taken by hash: of each slot of a table, how many parties have a text there, how
 many rows, and the sums of the texts' short digests and of their squares, which fit together only where all
 have the same text. Texts that share a slot with another one are counted again, under other hashes. Then the
-texts themselves are told, each as the sum of its holders' bytes, divided by their number.
+texts themselves are told, each as the sum of its holders' bytes, divided by their number in that total: it
+may be of other parties than the counts.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ LONGEST = 256
 """Bytes of a text that can be told."""
 _DIGEST = 20
 _PIECE = 4
-_PIECES = 1 + LONGEST // _PIECE
+_PIECES = 2 + LONGEST // _PIECE
 
 Integers = NDArray[np.int64]
 
@@ -59,7 +60,6 @@ class _Found:
     round: int
     slot: int
     digest: int
-    holders: int
     rows: int
 
 
@@ -124,7 +124,7 @@ def _mixed(table: Integers) -> NDArray[np.bool_]:
 def _known(table: Integers, number: int) -> list[_Found]:
     slots = np.flatnonzero((table[:, 0] > 0) & ~_mixed(table)).tolist()
     rows = table.tolist()
-    return [_Found(number, slot, rows[slot][2] // rows[slot][0], *rows[slot][:2]) for slot in slots]
+    return [_Found(number, slot, rows[slot][2] // rows[slot][0], rows[slot][1]) for slot in slots]
 
 
 def _told(
@@ -143,19 +143,22 @@ def _told(
             place += 1
     told = _whole(adding(TEXTS, pieces.ravel().astype(np.float64), WHOLE)).reshape(-1, _PIECES)
     rows = iter(told)
-    return [{_text(next(rows) // one.holders): one.rows for one in known} for known in found]
+    named = [[(next(rows), one.rows) for one in known] for known in found]
+    # A text that nobody tells was held by whom the job went on without.
+    return [{_text(pieces): many for pieces, many in one if pieces[0] > 0} for one in named]
 
 
 def _pieces(text: str) -> Integers:
-    """(pieces,): the length, then four bytes each."""
+    """(pieces,): one holder, the length, then four bytes each."""
     given = _bytes(text)
     padded = np.frombuffer(given.ljust(LONGEST, b"\x00"), "<u4").astype(np.int64)
-    return np.concatenate([[len(given)], padded])
+    return np.concatenate([[1, len(given)], padded])
 
 
 def _text(pieces: Integers) -> str:
-    whole = pieces[1:].astype("<u4").tobytes()
-    return whole[: int(pieces[0])].decode(errors="replace")
+    """:param pieces: added up over the text's holders."""
+    length, *rest = (pieces[1:] // pieces[0]).tolist()
+    return np.array(rest, "<u8").astype("<u4").tobytes()[:length].decode(errors="replace")
 
 
 def _whole(told: NDArray[np.float64]) -> Integers:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
+from coterie.learn.component import EACH, Component, Engine, PlanContext, Reveal, RunContext, StepPlan
 from coterie.learn.joined import give_rows
 from coterie.learn.linear import CLEAR
 from coterie.learn.reasons.clear import NONE, Largest, joined, limit_of
@@ -30,7 +30,7 @@ class Reasons(Component[ReasonsParams]):
     """The features that cost each row of a frame the most points, told to whom the agreement allows.
 
     In engine "mpc" what each feature costs stays at its owner; who is told learns the names of the largest
-    alone, by its own ids.
+    alone, by its own ids. In engine fl each party looks at its own rows, by the card that all have.
 
     Errors: CT-3001 without the frame, CT-3002, CT-3027, CT-3054, CT-3160, CT-3161.
     """
@@ -38,7 +38,7 @@ class Reasons(Component[ReasonsParams]):
     name: ClassVar[str] = "reasons"
     summary: ClassVar[str] = "Name the features that cost each row the most points of a scorecard."
     Parameters: ClassVar = ReasonsParams
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
     needs_label: ClassVar[bool] = False
 
     def plan(self, context: PlanContext, params: ReasonsParams) -> StepPlan:
@@ -154,11 +154,12 @@ def _give(
     owners = np.array(["", *(owner for owner, _ in facts.places)])[found.numbers]
     for party in context.receiving("reasons"):
         columns: dict[str, Any] = dict(listed)
+        whose = EACH if context.horizontal else party
         if params.points != "none":
-            shown = there if params.points == "all" else there & (owners == party)
+            shown = there if params.points == "all" else there & (owners == whose)
             for place in range(found.numbers.shape[1]):
                 columns[f"points_{place + 1}"] = pa.array(points[:, place], mask=~shown[:, place])
-        give_rows(context, "reasons", f"{context.step}.parquet", frame, columns, to=(party,))
+        give_rows(context, "reasons", f"{context.step}.parquet", frame, columns, to=(whose,))
     context.tell("reasons", lambda: _summary(step, facts, params, found).model_dump(mode="json"))
 
 

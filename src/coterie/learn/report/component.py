@@ -44,6 +44,7 @@ class Report(Component[ReportParams]):
             results={"report": to},
             memory=MEMORY,
             statement=STATEMENT,
+            private=context.engine == "fl",  # of what its reader was given before, and of own rows
         )
 
     def run(self, context: RunContext, params: ReportParams) -> None:

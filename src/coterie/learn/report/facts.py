@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from coterie.fl import LastingSums
 from coterie.learn.component import EACH, Measured, PlanContext, RunContext, StepPlan
 from coterie.learn.report.texts import T, Text, foreign
 
@@ -29,6 +30,10 @@ LABEL_HOLDER = T("label holder", "标签方")
 DATA_PARTY = T("data party", "数据方")
 DEALER = T("deals random numbers, without data", "提供随机数，无数据")
 RECEIVER = T("receives results, without data", "接收结果，无数据")
+NOT_COUNTED = T(
+    "has rows with the label; not in the last sum: later numbers are without its rows",
+    "持有含标签的样本；未计入最后一次求和：其后的数字不含其样本",
+)
 ROWS_HERE = T("has rows with the label", "持有含标签的样本")
 COORDINATOR = T("adds up masked sums, without data", "汇总经掩码的求和值，无数据")
 BOTH_PARTS = T("deals random numbers and receives results, without data", "提供随机数并接收结果，无数据")
@@ -83,7 +88,7 @@ def page_facts(context: RunContext, reader: str, made: datetime, heading: str | 
         label=planning.label,
         label_holder=planning.label_holder,
         made=made.strftime("%Y-%m-%d %H:%M UTC"),
-        parties=_parties(planning),
+        parties=_parties(planning, _absent(context)),
         plans=(*plans, context.plan),
         measured=dict(job.measured) if job else {},
         rows={} if attested else _rows(planning),
@@ -108,9 +113,16 @@ def _engine(context: RunContext) -> Text:
     return SIMULATED.format(engine=words, platforms=named)
 
 
-def _parties(planning: PlanContext) -> tuple[Party, ...]:
+def _absent(context: RunContext) -> frozenset[str]:
+    """Whom the last total was made without, where parties may drop out."""
+    if not isinstance(context.lasting, LastingSums):
+        return frozenset()
+    return frozenset(context.planning.parties) - frozenset(context.lasting.there)
+
+
+def _parties(planning: PlanContext, absent: frozenset[str] = frozenset()) -> tuple[Party, ...]:
     listed = [
-        Party(name, ROWS_HERE, len(planning.columns[EACH]))
+        Party(name, NOT_COUNTED if name in absent else ROWS_HERE, len(planning.columns[EACH]))
         if planning.horizontal
         else Party(
             name,

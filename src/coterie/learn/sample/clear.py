@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from .errors import WEIGHTS_UNFIT
 
-__all__ = ["class_factors"]
+__all__ = ["checked", "class_factors", "factors_of", "weight_sums"]
 
 Floats = NDArray[np.float64]
 
@@ -22,12 +22,21 @@ def class_factors(
 
     Errors: CT-3127, naming ``what``.
     """
-    weights = np.ones(len(labels)) if base is None else base
-    checked(weights, what)
-    ones, total = float(weights[labels == 1].sum()), float(weights.sum())
-    if not 0 < ones < total or not np.isfinite(total):
+    return factors_of(*weight_sums(labels, base, what), share, what)
+
+
+def weight_sums(labels: NDArray[np.int8], base: Floats | None, what: str) -> tuple[float, float]:
+    """Weight of the rows with label 0, and of those with label 1. Errors: CT-3127."""
+    weights = np.ones(len(labels)) if base is None else checked(base, what)
+    return float(weights[labels == 0].sum()), float(weights[labels == 1].sum())
+
+
+def factors_of(zeros: float, ones: float, share: float, what: str) -> tuple[float, float]:
+    """See :func:`class_factors`."""
+    total = zeros + ones
+    if not (zeros > 0 and ones > 0 and np.isfinite(total)):
         raise WEIGHTS_UNFIT(what)
-    return (1 - share) * total / (total - ones), share * total / ones
+    return (1 - share) * total / zeros, share * total / ones
 
 
 def checked(weights: Floats, what: str) -> Floats:

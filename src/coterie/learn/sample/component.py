@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from coterie.data import VerticalFrame, table_needs
 from coterie.errors import CoterieError
 from coterie.learn.choosing import (
+    Draws,
     Mask,
     agreed,
     check_label,
@@ -20,20 +21,24 @@ from coterie.learn.choosing import (
     draws,
     evenly,
     keep_rows,
+    lowest,
     planned_rows,
     private_draws,
     strata,
     tells,
     tells_others,
+    told_rows,
     with_counts,
 )
 from coterie.learn.chosen import place_of, shape_of
 from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunContext, StepPlan
+from coterie.learn.keys import rows_of
 from coterie.learn.places import check_new, check_places, relaid
 from coterie.learn.transform import training_of
 
 from .clear import checked, class_factors
 from .errors import BASE_ELSEWHERE
+from .fl import pooled_factors, pooled_needs
 from .params import SampleParams
 from .statement import RANDOM, STRATIFIED, WEIGHTS
 
@@ -45,19 +50,22 @@ DOMAIN = b"coterie/sample/v1\x00"
 class Sample(Component[SampleParams]):
     """Leaves a share of the rows, in every frame or in one; or gives rows weights by their label.
 
-    ``random`` draws by keyed ids, and nobody sends. Of ``stratified`` the column's owner draws, and in engine
-    "mpc" tells the other parties with data which rows stay. ``weights`` makes a column at the label holder,
-    which nobody sees: rows of the rarer label that were left out, or came twice, would show their labels.
+    ``random`` draws by keyed ids, and nobody sends; in horizontal jobs as :func:`lowest` does. Of
+    ``stratified`` the column's owner draws, and in engine "mpc" tells the other parties with data which rows
+    stay. ``weights`` makes a column at the label holder, which nobody sees: rows of the rarer label that were
+    left out, or came twice, would show their labels. Each party of a horizontal job does it to its own rows;
+    weights are by the labels of all parties' rows.
 
     Errors: CT-3001 without the frame, CT-3016 where the label holder finds one label value only, CT-3031,
     CT-3115 for a column of weights that is there already, CT-3125 where fewer than two rows are left, CT-3127
-    for weights that are none, CT-3128 for weights of another party, CT-3135 for a column that is not there.
+    for weights that are none, CT-3128 for weights of another party, CT-3135 for a column that is not there;
+    in engine fl CT-3235.
     """
 
     name: ClassVar[str] = "sample"
     summary: ClassVar[str] = "Leave a random or stratified share of the rows, or weigh them by label."
     Parameters: ClassVar = SampleParams
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
     ends_stage: ClassVar[bool] = True
 
     def plan(self, context: PlanContext, params: SampleParams) -> StepPlan:
@@ -77,10 +85,12 @@ class Sample(Component[SampleParams]):
         )
         if params.method == "weights":
             _plan_weights(context, params)
+            if context.engine == "fl":
+                return replace(plan, **pooled_needs(context))
             return replace(plan, statement=WEIGHTS)
         told: tuple[Reveal, ...] = ()
         if context.everybody:
-            told = (Reveal("number of rows that are left, by frame", context.everybody, len(context.frames)),)
+            told = (told_rows(context),)
         if params.by is None:
             return replace(plan, reveals=told)
         check_places(context, (params.by,), label=True)
@@ -120,6 +130,8 @@ def _frames(context: PlanContext, params: SampleParams) -> list[str]:
 def _drawn(context: RunContext, whole: VerticalFrame, params: SampleParams) -> Mask:
     if params.by is None:
         drawn = draws(whole.id_keys, DOMAIN, params.salt)
+        if context.horizontal:
+            return _share_of_each(context, whole, drawn, params)
         return np.asarray(drawn < np.uint64(int(params.fraction * 2**64)))
     owner, name = place_of(params.by)
 
@@ -128,6 +140,20 @@ def _drawn(context: RunContext, whole: VerticalFrame, params: SampleParams) -> M
         return evenly(groups, params.fraction, private_draws(context, whole.keys, DOMAIN, params.salt))
 
     return agreed(context, owner, whole.rows, choose)
+
+
+def _share_of_each(context: RunContext, whole: VerticalFrame, drawn: Draws, params: SampleParams) -> Mask:
+    """The share of every frame by itself: each one's count is told, and must be known before."""
+    parts = np.zeros(whole.rows, np.int64)
+    for number, name in enumerate(_frames(context.planning, params)):
+        frame = context.frames[name]
+        if frame is not whole:
+            parts[rows_of(frame.keys, whole.keys)] = number
+    chosen = np.zeros(whole.rows, np.bool_)
+    for part in np.unique(parts):
+        rows = np.flatnonzero(parts == part)
+        chosen[rows] = lowest(drawn[rows], params.fraction)
+    return chosen
 
 
 def _plan_weights(context: PlanContext, params: SampleParams) -> None:
@@ -157,7 +183,11 @@ def _weigh(context: RunContext, params: SampleParams) -> None:
     try:
         training: VerticalFrame = training_of(context.frames)
         check_label(training, "training rows", params.label, context)
-        factors = class_factors(training.labels(), params.share, _base(training, params), what)
+        base = _base(training, params)
+        if context.engine == "fl":
+            factors = pooled_factors(context, training.labels(), params.share, base, what)
+        else:
+            factors = class_factors(training.labels(), params.share, base, what)
         for name, frame in context.frames.items():
             weights = np.where(frame.labels() == 1, factors[1], factors[0])
             base = _base(frame, params)
@@ -168,7 +198,7 @@ def _weigh(context: RunContext, params: SampleParams) -> None:
             part = relaid(part, _features(part.columns[holder], params), [(params.column, column)])
             context.frames[name] = frame.with_part(part)
     except CoterieError as error:
-        raise error.at(party=holder, step=context.step) from None
+        raise error.at(party=context.me, step=context.step) from None
 
 
 def _base(frame: VerticalFrame, params: SampleParams) -> NDArray[np.float64] | None:

@@ -2,8 +2,14 @@
 
 from coterie.errors import BadInput, define
 
-__all__ = ["SCORES_STALE"]
+__all__ = ["CLASSES_UNFIT", "SCORES_STALE"]
 
+CLASSES_UNFIT = define(
+    "CT-3244",
+    BadInput,
+    "The step and the number of classes of the model's label do not fit",
+    "Use `evaluate` or `predict` with a model of several classes; train with `task: binary` for other steps.",
+)
 SCORES_STALE = define(
     "CT-3165",
     BadInput,

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coterie.learn.component import PlanContext, RunContext, StepPlan
+from coterie.learn.scoring.errors import CLASSES_UNFIT
 
 __all__ = ["Floats", "ScoreUnit", "ScoringFacts"]
 
 Floats: TypeAlias = NDArray[np.float64]
-ScoreUnit: TypeAlias = Literal["probability", "points", "value"]
+ScoreUnit: TypeAlias = Literal["probability", "points", "value", "class"]
 """Of a score: the probability of label 1; points, of which more speak for label 0; what is expected of a
-label that is a number."""
+label that is a number; the most probable of several classes."""
 
 
 class ScoringFacts(ABC):
@@ -36,7 +37,12 @@ class ScoringFacts(ABC):
     @property
     def classifies(self) -> bool:
         """Whether the label is 0 or 1."""
-        return self.unit != "value"
+        return self.unit in ("probability", "points")
+
+    @property
+    def classes(self) -> int | None:
+        """How many values the label has, 0 to one less, where the unit is "class"; None elsewhere."""
+        return None
 
     @property
     def training(self) -> Any:
@@ -48,6 +54,15 @@ class ScoringFacts(ABC):
         """(rows,) the probability of label 1 that scores stand for, rising with the risk. Scores themselves,
         where they are in that unit; models whose unit is "points" say how they come to it."""
         return scores
+
+    def run_shares(self, context: RunContext, step: str, frame: str) -> Floats:
+        """(rows, classes) the probability of each class, where the unit is "class" and the rows are here.
+
+        :param step: that made the model.
+
+        Errors: CT-3244 for other models; as :meth:`run_scores`.
+        """
+        raise CLASSES_UNFIT(f"'{step}' of '{frame}'", step=context.step)
 
     @abstractmethod
     def plan_scores(self, context: PlanContext, step: str, frame: str, to: Sequence[str]) -> StepPlan:

@@ -9,7 +9,7 @@ from functools import reduce
 from coterie.crypto import canonical, digest
 from coterie.learn.component import PlanContext, Reveal, RunContext, StepPlan
 from coterie.learn.errors import FRAME_MISSING, MODEL_MISSING, SCORES_NOT_HERE
-from coterie.learn.scoring.errors import SCORES_STALE
+from coterie.learn.scoring.errors import CLASSES_UNFIT, SCORES_STALE
 from coterie.learn.scoring.facts import Floats, ScoringFacts
 
 __all__ = ["last_model", "learners", "score_plan", "score_run", "scores_plan", "scoring_facts"]
@@ -29,13 +29,15 @@ def last_model(context: PlanContext, named: str | None = None) -> str:
 
 
 def learners(context: PlanContext) -> tuple[str, ...]:
-    """Who learns the scores that a step measures and does not give out: the label holder; nobody in engine
-    tee.
+    """Who learns the scores that a step measures and does not give out: the label holder; of horizontal
+    frames each party those of its own rows; nobody in engine tee.
 
     Errors: CT-3030 where the agreement grants scores to others, who would get none.
     """
     if context.engine == "tee":
         return ()
+    if context.horizontal:  # everybody scores its own rows
+        return context.parties
     others = [party for party in context.receivers.get("scores", ()) if party != context.label_holder]
     if others:
         raise SCORES_NOT_HERE(f"they would go to {', '.join(others)}", step=context.step)
@@ -50,17 +52,22 @@ def scoring_facts(context: PlanContext, model_step: str) -> ScoringFacts:
     return facts
 
 
-def score_plan(context: PlanContext, model_step: str, frame: str, to: Sequence[str]) -> StepPlan:
+def score_plan(
+    context: PlanContext, model_step: str, frame: str, to: Sequence[str], *, classes: bool = False
+) -> StepPlan:
     """What :func:`score_run` will do. Part of the caller's step: merge it with :func:`dataclasses.replace`.
 
     Scores that the label holder has from a step before are not computed again: nothing is sent for them then,
     and they are no news to it.
 
     :param to: who learns the scores. In engine mpc compute parties; the label holder alone in most steps.
+    :param classes: whether the step can use scores that are one of several classes.
 
-    Errors: CT-3001, CT-3002, and those of the model's own planning.
+    Errors: CT-3001, CT-3002, CT-3244, and those of the model's own planning.
     """
     facts = scoring_facts(context, model_step)
+    if facts.classes is not None and not classes:
+        raise CLASSES_UNFIT(f"'{model_step}' has {facts.classes}", step=context.step)
     if frame not in context.frames:
         raise FRAME_MISSING(f"'{frame}'", step=context.step)
     if _known(context, model_step, frame, to):

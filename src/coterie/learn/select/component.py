@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import ClassVar
 
 from coterie.errors import CoterieError
+from coterie.learn.choosing import told_alike
 from coterie.learn.component import Component, Engine, FrameShape, PlanContext, RunContext, StepPlan
 from coterie.learn.linear import CLEAR, need_all_here
 from coterie.learn.select.clear import Evidence
 from coterie.learn.select.evidence import Choosing, information_values, missing_rates, placed, places_of
+from coterie.learn.select.fl import pooled_evidence, pooled_needs
 from coterie.learn.select.params import SelectParams
 from coterie.learn.select.statement import MPC, reveals_of
 from coterie.learn.select.telling import Kept, decided, told
@@ -24,18 +26,20 @@ BITS = 32
 
 
 class Select(Component[SelectParams]):
-    """The label holder chooses features; everybody leaves the others out of its frames.
+    """The label holder chooses features; everybody leaves the others out of its frames. In engine fl every
+    party chooses, by the same sums over all rows.
 
     Errors: CT-3001 without aligned rows, CT-3103 without bins, CT-3135 for a column that is not there,
     CT-3145 where the label holder may not see what it is to choose by, CT-3146 where nothing is left, CT-3147
     for features without information value; those of correlations (CT-3025 to CT-3028, CT-3138, CT-1433) and
-    of a logistic fit (CT-3016, CT-3050, CT-3051, CT-3061, CT-1501, CT-2108); CT-3031; CT-3052.
+    of a logistic fit (CT-3016, CT-3050, CT-3051, CT-3061, CT-1501, CT-2108); CT-3031; CT-3052; in engine fl
+    CT-3235, CT-3237.
     """
 
     name: ClassVar[str] = "select"
     summary: ClassVar[str] = "Choose features by value, missing rate, correlation, inflation, or stepwise."
     Parameters: ClassVar = SelectParams
-    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "mpc", "fl"})
     ends_stage: ClassVar[bool] = True
 
     def plan(self, context: PlanContext, params: SelectParams) -> StepPlan:
@@ -52,6 +56,9 @@ class Select(Component[SelectParams]):
             memory=8 * 8 * choosing.shape.rows * context.widest,
             statement=MPC if context.engine == "mpc" else CLEAR,
         )
+        if context.engine == "fl":
+            needs = pooled_needs(context, params, choosing)
+            return replace(plan, **{**needs, "reveals": (*needs["reveals"], *plan.reveals)})
         return plan if context.engine != "mpc" else planned_together(context, params, choosing, plan)
 
     def run(self, context: RunContext, params: SelectParams) -> None:
@@ -81,7 +88,7 @@ class Select(Component[SelectParams]):
         }
 
     def apply_facts(self, context: PlanContext, facts: Mapping[str, int]) -> None:
-        places = places_of(training_of(context.frames))
+        places, facts = places_of(training_of(context.frames)), told_alike(context, facts)
         kept = tuple(bool(facts[f"features.{n // BITS}"] >> n % BITS & 1) for n in range(len(places)))
         for name, shape in context.frames.items():
             context.frames[name] = replace(shape, columns=_left(shape, places, kept))
@@ -97,7 +104,9 @@ def _left(shape: FrameShape, places: Sequence[str], kept: Kept) -> dict[str, tup
 
 
 def _chosen_here(context: RunContext, params: SelectParams, choosing: Choosing) -> Kept:
-    """Where all columns are."""
+    """Where all columns are; or at each party of a horizontal job."""
+    if context.engine == "fl":
+        return told(context, params, decided(params, pooled_evidence(context, params, choosing)))
     need_all_here(context, choosing.shape.columns)
     correlated, fitted = choosing.correlated, choosing.fitted
     rates = {}

@@ -15,7 +15,15 @@ from coterie.learn.select.errors import IV_MISSING, NOT_GRANTED
 from coterie.learn.select.params import SelectParams
 from coterie.learn.transform import training_of
 
-__all__ = ["Choosing", "information_values", "missing_rates", "placed", "places_of"]
+__all__ = [
+    "Choosing",
+    "information_values",
+    "missing_rates",
+    "placed",
+    "places_of",
+    "rate_of",
+    "steps_binning",
+]
 
 IV_DECIMALS = 4
 """Of information values: others than a column's owner are told no more, and all engines choose alike."""
@@ -114,7 +122,7 @@ def missing_rates(context: RunContext, choosing: Choosing, owner: str) -> tuple[
     """Of an owner's features, in model order: as the last bins of each met them, or as they are. Rates of
     groups smaller than may be shown are 0 or 1."""
     frame, group, rates = training_of(context.frames), context.planning.min_group, []
-    made = [step for step, facts in context.planning.models.items() if isinstance(facts, BinsFacts)]
+    made = steps_binning(context.planning)
     for name in choosing.shape.columns.get(owner, ()):
         column = frame.column(owner, name)
         missing, rows = column.null_count, len(column)
@@ -124,11 +132,17 @@ def missing_rates(context: RunContext, choosing: Choosing, owner: str) -> tuple[
             found = bins_here(context, step, owner).of(name)
             if found is not None:
                 missing, rows = found.missing_rows, found.rows
-        rates.append(_rate(missing, rows, group))
+        rates.append(rate_of(missing, rows, group))
     return tuple(rates)
 
 
-def _rate(missing: int, rows: int, group: int) -> float:
+def steps_binning(context: PlanContext) -> list[str]:
+    """In their order."""
+    return [step for step, facts in context.models.items() if isinstance(facts, BinsFacts)]
+
+
+def rate_of(missing: int, rows: int, group: int) -> float:
+    """0 or 1 of groups smaller than may be shown."""
     if missing < group:
         return 0.0
     return 1.0 if rows - missing < group else missing / rows

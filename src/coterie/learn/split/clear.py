@@ -8,13 +8,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from coterie.learn.choosing import Mask, draws
+from coterie.data import VerticalFrame
+from coterie.learn.choosing import Mask, draws, lowest
+from coterie.learn.component import EACH
 from coterie.learn.dates import times_of
 from coterie.learn.errors import NOT_FINITE, NULLS_LEFT
 
 from .errors import NO_ORDER
 
-__all__ = ["DOMAIN", "is_latest", "is_test"]
+__all__ = ["DOMAIN", "drawn_rows", "is_latest", "is_test"]
 
 DOMAIN = b"coterie/split/v1\x00"
 
@@ -30,6 +32,21 @@ def is_test(keys: NDArray[np.uint8], test: float, salt: str) -> Mask:
     :return: (n,) true for test rows.
     """
     return np.asarray(draws(keys, DOMAIN, salt) < np.uint64(int(test * 2**64)))
+
+
+def drawn_rows(frame: VerticalFrame, test: float, salt: str) -> Mask:
+    """Draw rows of a frame by their ids: those of common people as :func:`is_test`, which all parties must
+    find; of the own rows of a horizontal frame the share ``test``, with the least of the same hashes.
+
+    There the others learn how many these are, and could tell by :func:`is_test` of a share just below and
+    just above anybody's hash whether it is here: they know the hashes' key. See
+    :func:`coterie.learn.choosing.lowest`.
+
+    :return: (rows,) true for test rows.
+    """
+    if EACH not in frame.parts:
+        return is_test(frame.id_keys, test, salt)
+    return lowest(draws(frame.id_keys, DOMAIN, salt), test)
 
 
 def is_latest(name: str, column: pa.ChunkedArray, test: float, since: float | str | None) -> Mask:

@@ -25,7 +25,7 @@ from coterie.learn.component import Component, Engine, PlanContext, Reveal, RunC
 from coterie.learn.errors import EMPTY_PART, SPLIT_TWICE
 from coterie.learn.places import check_places
 
-from .clear import DOMAIN, is_latest, is_test
+from .clear import DOMAIN, drawn_rows, is_latest
 from .hidden import plan_hidden, run_hidden
 from .params import SplitParams
 from .statement import STATEMENT, STRATIFIED, TIME
@@ -38,7 +38,8 @@ PARTS = ("train", "test")
 class Split(Component[SplitParams]):
     """Divides the frame "all" into "train" and "test".
 
-    ``random`` draws by keyed ids, and nobody sends: who is in the test at one party is in it at all. Of
+    ``random`` draws by keyed ids, and nobody sends: who is in the test at one party is in it at all, but in
+    horizontal jobs, where each party draws a share of its own rows, so that its count is known before. Of
     ``stratified`` and ``time`` the column's owner finds the test rows, and in engine "mpc" tells the other
     parties with data which they are. Each party of a horizontal job divides its own rows, and tells how many
     each part has.
@@ -81,6 +82,7 @@ class Split(Component[SplitParams]):
             memory=72 * whole.rows + memory,
             disk=disk,
             statement={"random": STATEMENT, "stratified": STRATIFIED, "time": TIME}[params.method],
+            private=context.horizontal and params.method == "random",
         )
 
     def run(self, context: RunContext, params: SplitParams) -> None:
@@ -95,7 +97,8 @@ class Split(Component[SplitParams]):
             if not chosen.any():
                 raise EMPTY_PART(f"'{part}' of {whole.rows} rows", party=context.me, step=context.step)
             frame = whole.take(np.flatnonzero(chosen))
-            check_label(frame, part, params.label, context)
+            if not (context.plan.private and context.engine == "fl"):  # a failure would tell of single rows
+                check_label(frame, part, params.label, context)
             context.frames[part] = frame
 
     def facts(self, context: RunContext) -> dict[str, int]:
@@ -108,7 +111,7 @@ class Split(Component[SplitParams]):
 
 def _test_rows(context: RunContext, whole: VerticalFrame, params: SplitParams) -> Mask:
     if params.by is None:
-        return is_test(whole.id_keys, params.test, params.salt)
+        return drawn_rows(whole, params.test, params.salt)
     owner, name = place_of(params.by)
 
     def choose() -> Mask:

@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 
 from .record import LABEL, StabilityBin
 
-__all__ = ["Counted", "compared", "counted", "counted_codes", "psi", "psi_told"]
+__all__ = [
+    "Counted",
+    "compared",
+    "counted",
+    "counted_codes",
+    "labels_of",
+    "merged",
+    "psi",
+    "psi_told",
+]
 
 TOLD = 4
 """Decimals of indices that others are told, who could find out counts of few bins from all of them."""
@@ -99,16 +108,20 @@ def counted(base: Floats, other: Floats, bins: int, least: int) -> Counted:
         edges = edges[edges > there.min()]
     else:
         edges = edges[1:]
-    ends = ["-inf", *(f"{edge:.6g}" for edge in edges), "inf"]
-    labels = [
-        f"{'(' if not number else '['}{ends[number]}, {ends[number + 1]})" for number in range(len(ends) - 1)
-    ]
     rows = []
     for sample in (base, other):
         known = sample[~np.isnan(sample)]
         found = np.bincount(np.searchsorted(edges, known, side="right"), minlength=len(edges) + 1)
         rows.append((found, len(sample) - len(known)))
-    return _merged(labels, rows[0][0], rows[1][0], (rows[0][1], rows[1][1]), least)
+    return merged(labels_of(edges), rows[0][0], rows[1][0], (rows[0][1], rows[1][1]), least)
+
+
+def labels_of(edges: Floats) -> list[str]:
+    """Of the bins between inner edges."""
+    ends = ["-inf", *(f"{edge:.6g}" for edge in edges), "inf"]
+    return [
+        f"{'(' if not number else '['}{ends[number]}, {ends[number + 1]})" for number in range(len(ends) - 1)
+    ]
 
 
 def _categories(base: pa.ChunkedArray, other: pa.ChunkedArray, least: int) -> Counted:
@@ -127,7 +140,7 @@ def _categories(base: pa.ChunkedArray, other: pa.ChunkedArray, least: int) -> Co
         rows = [np.append(known, left) for known, left in zip(rows, rest, strict=True)]
     elif not ordered:
         rows = [np.array([left], np.int64) for left in rest]
-    return _merged(labels, rows[0], rows[1], (base.null_count, other.null_count), least)
+    return merged(labels, rows[0], rows[1], (base.null_count, other.null_count), least)
 
 
 def counted_codes(
@@ -142,10 +155,10 @@ def counted_codes(
     rows = [np.bincount(np.where(one < 0, len(labels), one), minlength=len(names)) for one in (base, other)]
     kept = (rows[0] > 0) | (rows[1] > 0)
     names = [name for name, stays in zip(names, kept, strict=True) if stays]
-    return _merged(names, rows[0][kept], rows[1][kept], (0, 0), least)
+    return merged(names, rows[0][kept], rows[1][kept], (0, 0), least)
 
 
-def _merged(
+def merged(
     labels: Sequence[str], base: Counts, other: Counts, missing: tuple[int, int], least: int
 ) -> Counted:
     """Bins with fewer than ``least`` rows of the base joined with their neighbours. What is missing is a bin

@@ -46,7 +46,7 @@ class Stack(Component[StackParams]):
     name: ClassVar[str] = "stack"
     summary: ClassVar[str] = "Take the rows of all parties together: same columns, other people."
     Parameters: ClassVar = StackParams
-    engines: ClassVar[frozenset[Engine]] = frozenset({"fl"})
+    engines: ClassVar[frozenset[Engine]] = frozenset({"clear", "fl"})
     reads_datasets: ClassVar[bool] = True
     needs_label: ClassVar[bool] = False
 

@@ -44,12 +44,15 @@ class Standardizer(BaseModel):
     clip: float
     columns: dict[str, ColumnScale]
 
-    def apply(self, name: str, values: Column) -> Column:
-        """(n,) values of a column on its scale.
+    def apply(self, name: str, values: Column, *, strict: bool = True) -> Column:
+        """(n,) values of a column on its scale; NaN for what has none, where it is not ``strict``.
 
         :raises CoterieError: CT-3027 for a null (NaN), CT-3028 for an infinity.
         """
-        check(name, values)
+        if strict:
+            check(name, values)
+        else:
+            values = np.where(np.isfinite(values), values, np.nan)
         return self.columns[name].apply(values, self.clip)
 
 

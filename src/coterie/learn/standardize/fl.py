@@ -24,8 +24,14 @@ from .params import StandardizeParams
 
 __all__ = ["pooled_fit", "pooled_totals"]
 
-MEANS = "the sum over all rows of each feature, or of its rank where values are replaced by ranks"
-SQUARES = "the sum over all rows of the squared distance of each of these from its mean"
+MEANS = (
+    "the sum over all rows of each feature, or of its rank where values are replaced by ranks, and how many "
+    "rows there are"
+)
+SQUARES = (
+    "the sum over all rows of the squared distance of each of these from its mean, and how many rows there "
+    "are"
+)
 LEAST = 1e-13
 """Deviation of a column that varies, in units of its mean's magnitude."""
 
@@ -37,7 +43,8 @@ def pooled_totals(
     if not columns:
         return ()
     enough_beside(context, shape)
-    moments = (Total(MEANS, DIGITS * columns, WHOLE), Total(SQUARES, DIGITS * columns, WHOLE))
+    width = columns + 1  # with the rows of who was there
+    moments = tuple(Total(what, DIGITS * width, WHOLE, digits=DIGITS) for what in (MEANS, SQUARES))
     if params.method == "quantile":
         return (*quantile_totals(columns, _knots(shape.rows, params)), *moments)
     return moments
@@ -68,10 +75,13 @@ def pooled_fit(
             return values
         return ranks(values, knots[number])
 
-    totals = np.array([value(number).sum() for number in range(len(own))])
-    means = wide_total(adding, MEANS, totals) / rows
-    squares = np.array([np.square(value(number) - means[number]).sum() for number in range(len(own))])
-    deviations = np.sqrt(wide_total(adding, SQUARES, squares) / rows)
+    def of_rows(what: str, sums: list[float]) -> Column:
+        told = wide_total(adding, what, np.array([*sums, training.rows], np.float64))
+        return np.asarray(told[:-1] / told[-1])
+
+    means = of_rows(MEANS, [float(value(number).sum()) for number in range(len(own))])
+    squares = [float(np.square(value(number) - means[number]).sum()) for number in range(len(own))]
+    deviations = np.sqrt(of_rows(SQUARES, squares))
     for name, mean, deviation in zip(own, means.tolist(), deviations.tolist(), strict=True):
         if deviation <= LEAST * abs(mean):
             raise CONSTANT_FEATURE(f"'{name}'")

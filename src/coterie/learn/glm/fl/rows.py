@@ -18,7 +18,7 @@ from coterie.mpc import RowBlocks
 
 __all__ = ["LABEL_SUMS", "Rows", "checked", "first_sums"]
 
-LABEL_SUMS = 7
+LABEL_SUMS = 8
 """Numbers of the first total beside two for each feature."""
 OFFSET_CAP = 128.0
 """Largest offset: its exponential is well within float64."""
@@ -86,8 +86,8 @@ def _label_problem(given: Floats, family: str) -> str:
 
 
 def first_sums(rows: Rows, params: GlmParams) -> Floats:
-    """(2 width + 7,): of each feature the sum and that of squares; then of the label and the weights what the
-    scale of training is made of (see ``scale``)."""
+    """(2 width + 8,): of each feature the sum and that of squares; then of the label and the weights what the
+    scale of training is made of (see ``scale``), and last how many rows they are."""
     total, squares = np.zeros(rows.features.shape[1]), np.zeros(rows.features.shape[1])
     for _, block in rows.features.blocks():
         total += block.sum(axis=0)
@@ -110,5 +110,6 @@ def first_sums(rows: Rows, params: GlmParams) -> Floats:
         up,
         down,
         constant,
+        float(len(y)),
     ]
     return np.concatenate([total, squares, label])

@@ -64,7 +64,7 @@ def scale_of(told: Floats, design: Design, columns: Sequence[str]) -> Scale:
         if two - one * one <= LEAST_SPREAD * two:
             raise CONSTANT_FEATURE(f"'{name}'")
     shift = mean if params.intercept else np.zeros(width)
-    above, light, heavy, first, up, down, constant = told[-LABEL_SUMS:].tolist()
+    above, light, heavy, first, up, down, constant, _ = told[-LABEL_SUMS:].tolist()
     weight = (light + heavy) / rows
     if not weight > 0:
         raise WEIGHTS_UNFIT("all of them are 0")

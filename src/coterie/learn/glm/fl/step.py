@@ -15,10 +15,10 @@ from coterie.learn.glm.fl.totals import values_of
 from coterie.learn.glm.fl.training import MOMENTS, STEP, Training, first_values, train
 from coterie.learn.glm.params import GlmParams
 from coterie.learn.linear import Floats, own_columns, place_of
-from coterie.learn.pooled import FL_UNFIT, WHOLE, enough_beside
+from coterie.learn.pooled import DIGITS, FL_UNFIT, WHOLE, enough_beside
 from coterie.learn.summed import SUMS, planned_sums
 
-__all__ = ["TOLD", "PooledTask"]
+__all__ = ["TOLD", "PooledTask", "rows_of"]
 
 TOLD = replace(
     SUMS,
@@ -42,6 +42,14 @@ class PooledTask:
     def params(self) -> GlmParams:
         return self.design.params
 
+    @property
+    def totals(self) -> list[Total]:
+        """Of a training."""
+        return [
+            Total(MOMENTS, first_values(self.design), WHOLE, digits=DIGITS),
+            Total(STEP, values_of(self.design), EXACT, times=self.iterations, kind="coefficients"),
+        ]
+
     def needs(self, context: PlanContext) -> dict[str, Any]:
         """What a plan says of it, as fields of a step plan.
 
@@ -52,10 +60,7 @@ class PooledTask:
             unfit = "solver" if params.solver != "newton" else "hessian_rows"
             raise FL_UNFIT(f"'{unfit}': all rows take part in each iteration", step=context.step)
         enough_beside(context, self.shape, self.design.size)
-        totals = [
-            Total(MOMENTS, first_values(self.design), WHOLE),
-            Total(STEP, values_of(self.design), EXACT, times=self.iterations, kind="coefficients"),
-        ]
+        totals = self.totals
         most = max((self.shape.horizontal or {EACH: self.shape.rows}).values())
         return {
             **planned_sums(context, totals, at_most=True),
@@ -66,17 +71,6 @@ class PooledTask:
 
     def run(self, context: RunContext, frame: VerticalFrame, labels: Floats) -> Training:
         """At each party with data. Errors: those of :func:`train`."""
-        params, names = self.params, self.columns[EACH]
-
-        def apart(column: str | None) -> Floats | None:
-            return None if column is None else frame.values([place_of(column)])[:, 0]
-
-        rows = Rows(
-            own_columns(frame, [(EACH, name) for name in names]),
-            labels,
-            apart(params.weights),
-            apart(params.offset),
-        )
         sums, looked = context.sums(), 0
 
         def adding(what: str, values: Floats, form: Any) -> Floats:
@@ -85,4 +79,17 @@ class PooledTask:
             context.progress(looked, self.iterations, "training", unit="iterations")
             return sums.total(what, values, form)
 
+        names, rows = self.columns[EACH], rows_of(frame, labels, self.columns, self.params)
         return train(adding, rows, self.design, names, context.planning.min_group)
+
+
+def rows_of(
+    frame: VerticalFrame, labels: Floats, columns: Mapping[str, tuple[str, ...]], params: GlmParams
+) -> Rows:
+    """A contributor's rows of a horizontal frame."""
+
+    def apart(column: str | None) -> Floats | None:
+        return None if column is None else frame.values([place_of(column)])[:, 0]
+
+    features = own_columns(frame, [(EACH, name) for name in columns[EACH]])
+    return Rows(features, labels, apart(params.weights), apart(params.offset))

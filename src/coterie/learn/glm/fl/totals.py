@@ -11,9 +11,9 @@ from coterie.learn.glm.design import Design
 from coterie.learn.glm.families import family_of
 from coterie.learn.linear import Floats, gram
 
-__all__ = ["Point", "Told", "sums_at", "values_of"]
+__all__ = ["Point", "Told", "sums_at", "values_of", "whole"]
 
-SCALARS = 7
+SCALARS = 8
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class Told:
     null_step: float
     """Newton's, for the constant of the model without features."""
     change: float
+    rows: int
+    """Of those whose sums are in it."""
 
     @property
     def objective(self) -> float:
@@ -58,17 +60,19 @@ class Told:
         size, corner = design.size, _corner(design.size)
         gradient, hessian, rest = values[:size], values[size : size + corner], values[size + corner :]
         fisher = rest[:corner] if _apart(design) else hessian
-        loss, penalty, pearson, null_loss, slope, curvature, change = rest[-SCALARS:] / design.rows
+        rows = max(1, round(float(rest[-1])))
+        loss, penalty, pearson, null_loss, slope, curvature, change, _ = rest[-SCALARS:] / rows
         return Told(
             gradient=np.ldexp(gradient, -design.halvings),
-            hessian=_whole(np.ldexp(hessian, -design.halvings), size),
-            fisher=_whole(np.ldexp(fisher, -design.halvings), size),
+            hessian=whole(np.ldexp(hessian, -design.halvings), size),
+            fisher=whole(np.ldexp(fisher, -design.halvings), size),
             loss=float(loss),
             penalty=float(penalty),
             pearson=float(pearson),
             null_loss=float(null_loss),
             null_step=float(slope / curvature) if curvature > 0 else 0.0,
             change=float(change),
+            rows=rows,
         )
 
 
@@ -86,7 +90,8 @@ def _apart(design: Design) -> bool:
     return design.params.statistics and design.params.family in ("gamma", "tweedie")
 
 
-def _whole(corner: Floats, size: int) -> Floats:
+def whole(corner: Floats, size: int) -> Floats:
+    """The symmetric matrix of its upper corner, row by row."""
     result = np.zeros((size, size))
     result[np.triu_indices(size)] = corner
     return result + np.triu(result, 1).T
@@ -120,11 +125,12 @@ def sums_at(problem: clear.Problem, point: Point) -> Floats:
             float(np.sum(weights * (above - below))),
             float(np.sum(weights * family.fisher(plain))),
             0.0,
+            0.0,
         ]
     ridge, lasso = problem.penalties()
     gradient += rows * ridge * point.weights
     penalties = ridge * point.weights**2 / 2 + lasso * np.abs(point.weights)
-    scalars[1], scalars[-1] = rows * penalties.sum(), rows * point.change
+    scalars[1], scalars[-2:] = rows * penalties.sum(), (rows * point.change, rows)
     corner = np.triu_indices(size)
     curved = [hessian[corner], fisher[corner]] if _apart(design) else [hessian[corner]]
     return np.concatenate([gradient, *curved, scalars])

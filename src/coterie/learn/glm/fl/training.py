@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from coterie.learn.glm.statistics import FREE_DISPERSION, LabelFacts, Sums
 from coterie.learn.linear import Floats
 from coterie.learn.pooled import DIGITS, TOO_FEW_BESIDE, Adding, wide_total
 
-__all__ = ["MOMENTS", "STEP", "Training", "first_values", "train"]
+__all__ = ["MOMENTS", "STEP", "Optimum", "Training", "first_values", "train"]
 
 MOMENTS = (
     "the sum over all rows of each feature, of its square, and of the label and row weights; the number of "
@@ -59,6 +59,28 @@ class Training:
     totals: int
     """How many there were."""
     converged: bool
+    end: Optimum
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Where a training ended, on its own scale; equal at all contributors."""
+
+    design: Design
+    """With the number of rows of who was there."""
+    scale: Scale
+    weights: Floats
+    """(size,)."""
+
+    @property
+    def null_intercept(self) -> float:
+        """Of the model without features, in the units of the label; 0 where there is no intercept."""
+        params, scale = self.design.params, self.scale
+        if not params.intercept:
+            return 0.0
+        if params.family == "linear":
+            return math.ldexp(scale.null + scale.location, scale.exponent)
+        return scale.null + (scale.exponent * math.log(2.0) if params.log_link else 0.0)
 
 
 def first_values(design: Design) -> int:
@@ -77,19 +99,23 @@ def train(adding: Adding, rows: Rows, design: Design, columns: Sequence[str], le
     """
     rows = checked(rows, columns, design.params)
     told = wide_total(adding, MOMENTS, first_sums(rows, design.params))
+    # Of who was there, as every total has its own number of rows.
+    design = replace(design, rows=max(1, round(float(told[-1]))))
     scale = scale_of(told, design, columns)
     enough_labels(rows, scale, design, least)
     problem = problem_of(rows, scale, design)
     steps = _Steps(adding, problem, scale)
     steps.run()
+    end = design if steps.best is None else replace(design, rows=steps.best.rows)
     coefficients, intercept = clear.given_units(problem, clear.Fitted(steps.weights), 0.0)
     return Training(
         coefficients=coefficients,
         intercept=intercept,
         losses=tuple(steps.losses),
-        sums=_sums(problem, scale, steps.best, rows) if design.params.statistics else None,
+        sums=_sums(problem, scale, steps.best, rows, end) if design.params.statistics else None,
         totals=steps.looks + 1,
         converged=steps.converged,
+        end=Optimum(end, scale, steps.weights),
     )
 
 
@@ -126,7 +152,7 @@ class _Steps:
             careful = self._design.careful(self._taken)
             change = float(np.abs(self.weights - self._accepted).max())
             told = self._told(Point(self.weights, self._null, careful, change))
-            if self.best is not None and told.objective > self.best.objective * (1 + 1e-10) + 1e-15:
+            if self._worse(told):
                 self.weights = (self.weights + self._accepted) / 2
                 continue
             self.best, self._accepted = told, self.weights
@@ -136,6 +162,13 @@ class _Steps:
             self._taken += 1
         if self._last is not self.best:  # which was worse
             self.weights = self._accepted
+
+    def _worse(self, told: Told) -> bool:
+        """Than the best so far; of other rows than those it was of, nothing is better or worse."""
+        best = self.best
+        if best is None or best.rows != told.rows:
+            return False
+        return told.objective > best.objective * (1 + 1e-10) + 1e-15
 
     def _told(self, point: Point) -> Told:
         self.looks += 1
@@ -162,9 +195,10 @@ class _Steps:
     def _step(self, told: Told) -> Floats:
         design = self._design
         ridge, lasso = self._problem.penalties()
-        hessian = told.hessian + np.diag(design.share * ridge)
+        share = math.ldexp(told.rows, -design.halvings)
+        hessian = told.hessian + np.diag(share * ridge)
         if design.params.l1:
-            return _descended(hessian, told.gradient, self._accepted, design.share * lasso)
+            return _descended(hessian, told.gradient, self._accepted, share * lasso)
         scale = 1 / np.sqrt(np.maximum(np.diag(hessian), 1e-300))
         equal = hessian * np.outer(scale, scale) + DAMPING * np.eye(len(scale))
         return np.asarray(-scale * np.linalg.solve(equal, scale * told.gradient))
@@ -189,16 +223,17 @@ def _descended(hessian: Floats, gradient: Floats, weights: Floats, lasso: Floats
     return np.asarray(moved - weights)
 
 
-def _sums(problem: clear.Problem, scale: Scale, told: Told | None, rows: Rows) -> Sums | None:
-    """What statistics are made of, at the last point that was looked at."""
+def _sums(problem: clear.Problem, scale: Scale, told: Told | None, rows: Rows, end: Design) -> Sums | None:
+    """What statistics are made of, at the last point that was looked at. :param end: with the rows there."""
     if told is None:
         return None
     design, params = problem.design, problem.design.params
+    fisher = np.ldexp(told.fisher, design.halvings - end.halvings)
     try:
-        covariance = np.linalg.inv(told.fisher)
-        residual = float(np.linalg.norm(np.eye(design.size) - told.fisher @ covariance))
+        covariance = np.linalg.inv(fisher)
+        residual = float(np.linalg.norm(np.eye(design.size) - fisher @ covariance))
     except np.linalg.LinAlgError:
-        covariance, residual = np.zeros_like(told.fisher), math.inf
+        covariance, residual = np.zeros_like(fisher), math.inf
     back = clear.back_of(problem)
     closed = params.family == "logistic" or (params.family != "tweedie" and rows.weights is None)
     return Sums(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from coterie.learn.component import Finding
 from coterie.learn.evaluate import (
     CurvesDocument,
@@ -10,6 +12,7 @@ from coterie.learn.evaluate import (
     PooledEvaluation,
     PooledRegression,
     RegressionEvaluation,
+    SeveralEvaluation,
 )
 from coterie.learn.report.blocks import Block, Note, Section
 from coterie.learn.report.numbers import count, number
@@ -18,6 +21,7 @@ from coterie.learn.report.sections.hidden_rows import measured_hidden
 from coterie.learn.report.sections.job import frame_name
 from coterie.learn.report.sections.performance import Measured, curves_of, measures, tables
 from coterie.learn.report.sections.reading import Reading, document_of
+from coterie.learn.report.sections.several_classes import of_several
 from coterie.learn.report.texts import T
 
 __all__ = ["evaluations", "measured", "measured_evaluations"]
@@ -47,11 +51,12 @@ GUARDED = T(
 POOLED = T(
     "Every party has scored its own rows, and nobody has all scores: labels are counted, over all parties, "
     "in {bins} bins of the score. Scores that share a bin tie, by which the AUC can be off by {error} at "
-    "most; KS, cuts and bands are taken at borders of bins. Log loss and Brier score are those of the "
-    "scores. The interval of the AUC follows DeLong, DeLong and Clarke-Pearson (1988), intervals of rates "
-    "Wilson (1927).",
+    "most, and KS too low by {ks_error}; cuts and bands are taken at borders of bins. Log loss and Brier "
+    "score are those of the scores. The interval of the AUC follows DeLong, DeLong and Clarke-Pearson "
+    "(1988), intervals of rates Wilson (1927).",
     "各参与方只对自有样本评分，任何一方都没有全部评分：标签按 {bins} 个评分区间在全部参与方范围内计数。"
-    "同一区间内的评分视为相同，由此 AUC 的误差至多为 {error}；KS、切分点与分段均取在区间边界上。"
+    "同一区间内的评分视为相同，由此 AUC 的误差至多为 {error}，KS 至多偏低 {ks_error}；"
+    "切分点与分段均取在区间边界上。"
     "对数损失与 Brier 分数按评分本身计算。AUC 区间采用 DeLong 等（1988）方法，"
     "比率区间采用 Wilson（1927）方法。",
 )
@@ -112,6 +117,8 @@ def evaluations(reading: Reading) -> tuple[Section, ...]:
         title = TITLE if len(found) == 1 else TITLE_OF.format(model=finding.document["model"])
         if finding.document["task"] == "regression":
             blocks = _of_numbers(_numbers(finding))
+        elif finding.document["task"] == "several classes":
+            blocks = of_several(document_of(finding, SeveralEvaluation))
         elif finding.document["task"] == "hidden classification":
             blocks = measured_hidden(document_of(finding, HiddenEvaluation))
         else:
@@ -128,6 +135,11 @@ def _of_numbers(of: RegressionEvaluation) -> tuple[Block, ...]:
     return (Note(said), *regression(of))
 
 
+def _above(error: float) -> str:
+    """What is not less than a bound."""
+    return number(math.ceil(error * 1e6) / 1e6, 6)
+
+
 def _of_classes(reading: Reading, step: str, of: Evaluation) -> tuple[Block, ...]:
     both = measured(reading, step, of)
     said = {"model": of.model, "rows": count(of.joint.rows)}
@@ -139,7 +151,8 @@ def _of_classes(reading: Reading, step: str, of: Evaluation) -> tuple[Block, ...
     if of.guarded:
         blocks.append(Note(GUARDED.format(least=count(reading.facts.min_group))))
     if isinstance(of, PooledEvaluation):
-        blocks.append(Note(POOLED.format(bins=count(of.score_bins), error=number(of.auc_error, 6))))
+        errors = {"error": _above(of.auc_error), "ks_error": _above(of.ks_error)}
+        blocks.append(Note(POOLED.format(bins=count(of.score_bins), **errors)))
     else:
         blocks.append(Note(METHOD.format(threshold=number(of.joint.ks_threshold))))
     return tuple(blocks)

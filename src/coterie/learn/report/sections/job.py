@@ -159,12 +159,13 @@ def learned(reading: Reading) -> Section | None:
     facts = reading.facts
     lines = []
     for party in facts.parties:
-        found = [
-            _item(facts, party.name, plan.step, reveal.what, reveal.values)
-            for plan in facts.plans
-            for reveal in plan.reveals
-            if party.name in reveal.to and reveal.values
-        ]
+        values: dict[tuple[str, str], int] = {}  # what is a result of two kinds is told once
+        for plan in facts.plans:
+            for reveal in plan.reveals:
+                if party.name in reveal.to and reveal.values:
+                    known = values.get((plan.step, reveal.what), 0)
+                    values[plan.step, reveal.what] = max(known, reveal.values)
+        found = [_item(facts, party.name, step, what, most) for (step, what), most in values.items()]
         lines.append((party.name, party.role, Items(tuple(found)) if found else NOTHING))
     if not lines:
         return None

@@ -10,6 +10,7 @@ from coterie.learn.component import Finding
 from coterie.learn.report.blocks import Bar, Block, Column, Detail, Figure, Figures, Key, Section, Table
 from coterie.learn.report.charts import Axis, Line, Plot, Whisker, axis
 from coterie.learn.report.numbers import count, number, p_value, short
+from coterie.learn.report.sections.bayes import bayes
 from coterie.learn.report.sections.reading import Reading
 from coterie.learn.report.texts import T, Text, foreign
 
@@ -31,8 +32,9 @@ CAPTION = T(
     "圆点为估计值，横线为 95% 置信区间，竖线为零。刻度：{low} 至 {high}。",
 )
 OF_SCALED = T(
-    "Coefficients are of the features as the model sees them: scaled or binned by the steps before.",
-    "系数对应模型所用的特征值（经前序步骤标准化或分箱编码）。",
+    "Coefficients are of the features as they come to the model: where steps before it scale or bin them, of "
+    "what these make.",
+    "系数对应进入模型时的特征值；若前序步骤对特征做了标准化或分箱编码，则对应处理后的取值。",
 )
 FIT_HEAD = (T("Fit", "拟合"), T("Value", "取值"))
 FIT = {
@@ -66,6 +68,8 @@ IMPORTANCE = T("Importance of features", "特征重要性")
 GAIN = T("Gain", "增益")
 COVER = T("Cover", "覆盖度")
 SPLITS = T("Splits", "分裂次数")
+ELSEWHERE = ("pca", "kmeans", "naive_bayes")
+"""Whose coefficients are written in another way."""
 SHARE = T("Mean share in scores", "评分平均贡献")
 
 Line_ = tuple[str | None, str | Text, float | None, float | None, float | None]
@@ -79,12 +83,15 @@ def model(reading: Reading) -> Section | None:
     for finding in reading.findings:
         if finding.kind == "statistics":
             blocks.append(_detail(COEFFICIENTS, finding, _statistics(finding)))
+        elif finding.component in ELSEWHERE and finding.kind == "coefficients":
+            continue
         elif finding.kind == "coefficients" and finding.step not in with_statistics:
             blocks.append(_detail(COEFFICIENTS, finding, (_coefficients(list(_plain(finding.document))),)))
         elif finding.kind == "importance":
             blocks.append(_detail(IMPORTANCE, finding, (_importance(finding.document),)))
         elif finding.kind == "loss" and len(_histories(finding.document)) > 0:
             blocks.append(_detail(LOSS, finding, (_loss(finding.document),)))
+    blocks += bayes(reading)
     return Section("model", TITLE, tuple(blocks)) if blocks else None
 
 

@@ -35,6 +35,28 @@ CHINESE = {
     "list of the common ids, as the id rule writes them": "共有样本编号清单（按编号规则的写法）",
     "number of training rows and number of test rows": "训练样本数与测试样本数",
     "number of training rows and number of test rows of each party": "各参与方的训练样本数与测试样本数",
+    "number of training rows, number of those held back, and sum of the first ones' labels of 0 and 1": (
+        "训练样本数、留出样本数，以及训练样本的标签之和（标签为 0 与 1 时）"
+    ),
+    "rows by label and by the class that they are taken for, of all parties' rows": (
+        "全部参与方样本按真实类别与预测类别统计的样本数"
+    ),
+    "log loss of the classes, of all parties' rows": "全部参与方样本的多分类对数损失之和",
+    "share of rows taken for their own class, log loss, and rows by label and class": (
+        "预测正确的样本占比、对数损失，以及按真实类别与预测类别统计的样本数"
+    ),
+    "sum of the training rows' labels": "训练样本标签之和",
+    "sum of the squared distances of the training rows' labels from their mean": (
+        "训练样本标签与其均值之差的平方和"
+    ),
+    "after which rounds each training can go on, of one that broke off": ("中断的训练可从哪些轮次之后继续"),
+    "changes of the weights by each party's training, of every round": "各轮中各参与方训练带来的权重变化之和",
+    "changes of the weights by each party's training, of groups of {size} parties in every round": (
+        "各轮中每 {size} 个参与方一组的权重变化之和"
+    ),
+    "losses of training rows and of those held back, and how many changes were shortened, of every round": (
+        "各轮训练样本与留出样本的损失之和，以及被截短的权重变化个数"
+    ),
     "rows of either label by bin of the score, of all parties' rows": (
         "全部参与方样本按评分区间统计的两类标签样本数"
     ),
@@ -52,6 +74,15 @@ CHINESE = {
         "全部参与方样本各评分段的标签之和与评分之和"
     ),
     "the score of each row": "每个样本的评分",
+    "the sum over all rows, or a sample of them, of clipped gradients, with noise for differential privacy": (
+        "全部样本（或其抽样）裁剪后梯度之和（加入差分隐私噪声）"
+    ),
+    "of every step: the sum of clipped gradients of a sample of all rows, with noise for differential "
+    "privacy": "每一步：全部样本的抽样中裁剪后梯度之和（加入差分隐私噪声）",
+    "of every round: the sum of the parties' clipped changes of the weights, with noise for differential "
+    "privacy": "每一轮：各参与方裁剪后权重变化之和（加入差分隐私噪声）",
+    "the sums over all rows of each feature and of its square, within public bounds, with noise for "
+    "differential privacy": "全部样本在公开取值范围内的各特征之和及平方和（加入差分隐私噪声）",
     "coefficient of each feature, and the intercept": "各特征的系数与截距",
     "coefficients": "各特征的系数",
     "coefficient of each feature, and the intercept where there is one": "各特征的系数，以及截距（如有）",
@@ -61,12 +92,10 @@ CHINESE = {
     "whether every logit and coefficient stayed in its range, in all passes together: one bit": (
         "全部迭代中对数几率与系数是否均在取值范围内（合计 1 比特）"
     ),
-    "the sum over all rows of each feature, or of its rank where values are replaced by ranks": (
-        "全部样本上各特征之和（以秩代值时为秩之和）"
-    ),
-    "the sum over all rows of the squared distance of each of these from its mean": (
-        "全部样本上上述各值与其均值之差的平方和"
-    ),
+    "the sum over all rows of each feature, or of its rank where values are replaced by ranks, and how many "
+    "rows there are": "全部样本上各特征之和（以秩代值时为秩之和），以及样本数",
+    "the sum over all rows of the squared distance of each of these from its mean, and how many rows there "
+    "are": "全部样本上上述各值与其均值之差的平方和，以及样本数",
     "the sum over all rows of each column's values, and how many there are; fewer missing or present ones of "
     "a party than the smallest group are not told apart": (
         "全部样本上各列取值之和及非缺失个数；某一方缺失或非缺失个数少于最小分组时不加区分"
@@ -124,6 +153,12 @@ CHINESE = {
     "mean loss of the rows of training and of those held back, after each epoch": (
         "每个周期后训练样本与留出样本的平均损失"
     ),
+    "whether all parties begin with the same weights: sums of digests, and of their squares": (
+        "各参与方的初始权重是否相同（摘要之和及其平方和）"
+    ),
+    "weights of the module's network; mean and deviation of a numeric label": (
+        "自编网络的权重；数值标签的均值与标准差"
+    ),
     "weights and biases of every layer; mean and deviation of a numeric label": (
         "各层权重与偏置；数值型标签的均值与标准差"
     ),
@@ -172,13 +207,56 @@ CHINESE = {
         "correlation of each pair of columns; where one row lies far out in a column, its correlations tell "
         "the other columns' values in that row"
     ): "每两列之间的相关系数；若某列存在极端离群行，相关系数会反映该行其他列的取值",
+    "the sum over all rows of each column that is correlated, and how many of them have a value": (
+        "全部样本上各参与相关分析的列之和，及其非缺失个数"
+    ),
+    "the sum over all rows of the squared distance of each of these columns from its mean": (
+        "全部样本上上述各列与其均值之差的平方和"
+    ),
+    "the sum over all rows of the product of each pair of these columns, of mean 0 and length 1: their "
+    "correlations; of each column and its square again, and the number of rows": (
+        "全部样本上上述各列（均值为 0、长度为 1）两两乘积之和，即相关系数；另有各列及其平方之和与样本数"
+    ),
+    "how many rows there are, how many have a value of each column that is described, and of how many "
+    "parties fewer rows than the smallest group have one, or have none": (
+        "全部样本数，各列在全部样本中的非缺失个数，以及有几方的非缺失或缺失样本少于最小分组"
+    ),
+    "the sum over all rows of each column's values, of a party's largest and smallest moved to the next, and "
+    "how many there are": "全部样本上各列取值之和及个数（各方最大与最小的若干值已移至相邻值）",
+    "the sums over all rows of second, third and fourth powers of their distance from the mean, and how many "
+    "there are": "全部样本上上述各值与均值之差的二、三、四次幂之和及个数",
+    "how many of all rows are in each cell of each column's histogram, each party's in groups of no fewer "
+    "than the smallest group": "全部样本落在各列直方图各单元中的样本数，各方样本先按不少于最小分组的组归并",
+    "how many rows of the base are in each bin of each compared column and of the score; of each party none "
+    "or no fewer than the smallest group, spread over bins that are too small": (
+        "基准数据集中各比较列及评分的各分箱样本数；各方每箱或不计，或不少于最小分组（过小的箱与相邻箱合并后分摊）"
+    ),
+    "the same of the frame that is compared": "所比较数据集的同类样本数",
+    "the sum over all rows of each feature of the fit, and of its square, and how many rows there are": (
+        "全部样本上回归各特征及其平方之和，以及样本数"
+    ),
+    "the sum over all rows of the matrix of information at the coefficients of the fit, features in units of "
+    "their spread": "全部样本上在回归系数处的信息矩阵之和（各特征以其离散程度为单位）",
+    "how many rows there are, and how many have no value of each feature without bins; of each party none or "
+    "all where fewer rows than the smallest group have none, or have one": (
+        "全部样本数，以及未分箱的各特征在全部样本中的缺失个数；某一方缺失或非缺失样本少于最小分组时按全无或全部计"
+    ),
+    "rows of either label by part of the score, of all parties' rows; of each party none or no fewer than "
+    "the smallest group with either label, spread over parts that are too small": (
+        "全部参与方样本按评分分段统计的两类标签样本数；各方每段或不计，或好、坏样本均不少于最小分组（过小的段合并后分摊）"
+    ),
+    "sums of the probabilities of these rows, by part of the score": "上述各段样本的违约概率之和",
     "variance inflation factor of each column": "各列的方差膨胀因子 VIF",
     "which rows fulfil a condition on columns of {owner}": "哪些样本满足关于 {owner} 数据列的条件",
     "which rows fulfil a condition on columns of {owner}, the label among them": (
         "哪些样本满足关于 {owner} 数据列（含标签）的条件"
     ),
     "number of rows that are left, by frame": "各数据集剩余的样本数",
+    "number of rows of each party that are left, by frame": "各参与方在各数据集中剩余的样本数",
+    "weight of the training rows with each label value, of parties with no fewer than the smallest group of "
+    "either": "各标签值训练样本的权重之和（仅含好、坏样本均不少于最小分组的参与方）",
     "which rows are drawn, the same share of every group of {column}": "按 {column} 各组等比例抽取了哪些样本",
+    "number of training rows, of all parties together": "全部参与方的训练样本总数",
     "number of columns that come of each column of categories": "每个类别列展开后的列数",
     "which of its own categories each new column is": "每个新列对应自有的哪个类别",
     "coefficients of its own features, and so the points of their bins": "自有特征的系数，即其各分箱的分值",
@@ -236,6 +314,64 @@ CHINESE = {
     "sums of the losses of training rows and of those held back, after each tree": (
         "每棵树训练后，训练样本与留出样本各自的损失之和"
     ),
+    "number of training rows with each label value": "各标签值的训练样本数",
+    "number of rows with each label value, and sum over them of each feature that is a number": (
+        "各标签值的样本数，以及各数值特征在其上之和"
+    ),
+    "sums over the rows with each label value of each number's distance from its mean, and of the square of "
+    "this": "各标签值的样本上各数值与其均值之差的和及平方和",
+    "how many rows with each label value are in each category; of each party none, or no fewer than the "
+    "smallest group with each": (
+        "各类别中各标签值的样本数；各方在每个类别中或不计，或各标签值的样本均不少于最小分组"
+    ),
+    "share of each label value; for each of them mean and variance of every number, share of every "
+    "category": ("各标签值的占比，以及其下各数值的均值与方差、各类别的占比"),
+    "number of all rows, and sum over them of each feature": "全部样本数及各特征在全部样本上之和",
+    "sums over all rows of each feature's distance from its mean, and of the square of this": (
+        "全部样本上各特征与其均值之差的和及平方和"
+    ),
+    "number of all rows, sums over them of each feature, and of the products of each pair of features": (
+        "全部样本数、各特征之和，以及每两个特征乘积之和"
+    ),
+    "mean and scale of each feature, directions of the largest variance, and the variance of each": (
+        "各特征的均值与尺度、方差最大的各方向及其方差"
+    ),
+    "while the start is made: sum of all squares, and of each cluster so far number of rows, sum of each "
+    "feature and of its square; of each party's rows in groups of no fewer than the smallest group": (
+        "确定初始中心时：全部平方之和，以及当前各聚类的样本数、各特征之和与平方和；各方样本按不少于最小分组的组归入聚类"
+    ),
+    "of each iteration: sum of all squares, and of each cluster number of rows and sum of each feature; of "
+    "each party's rows in groups of no fewer than the smallest group": (
+        "每次迭代中：全部平方之和，以及各聚类的样本数与各特征之和；各方样本按不少于最小分组的组归入聚类"
+    ),
+    "centre and number of rows of each cluster, inertia, and the centres at the start": (
+        "各聚类的中心与样本数、类内平方和，以及初始中心"
+    ),
+    "the cluster of each row, and its distance from the centre": "每个样本所属聚类及其到类中心的距离",
+    "of the model that was trained, sums over all training rows: gradients and curvatures by coefficient, or "
+    "by leaf of each tree": "已训练模型在全部训练样本上的梯度之和与曲率之和（按系数，或按每棵树的叶节点）",
+    "sums over all measured rows: of the loss on the way from the model without features to the one that was "
+    "trained, its slope by coefficient or by leaf of each tree": (
+        "从无特征模型到已训练模型的路径上，全部评估样本的损失之和及其斜率之和（按系数，或按每棵树的叶节点）"
+    ),
+    "the contribution of each party, and what the measure would lose without it": (
+        "各参与方的贡献，以及缺少该方时指标的损失"
+    ),
+    "the contributions of all parties together": "全部参与方贡献之和",
+    "for each group of {count} parties: {sums}": "对每个由 {count} 个参与方组成的组合：{sums}",
+    "of the model of each group of 3 parties: the contribution of each of them": (
+        "每个由 3 个参与方组成的组合的模型中，其各方的贡献"
+    ),
+    "sum of the losses of all measured rows by each model": "每个模型在全部评估样本上的损失之和",
+    "rows of either label by bin of the score, of all measured rows by each model": (
+        "每个模型按评分区间统计的全部评估样本中两类标签的样本数"
+    ),
+    "what the losses of all measured rows differ by where a party is left out: sums and sums of squares, by "
+    "party": "逐一剔除各参与方时，全部评估样本损失之差的和与平方和（按参与方）",
+    "sums over the training rows of each party alone, its numbers of rows with each label among them: what "
+    "sums with and without it differ by": (
+        "各参与方单独的训练样本求和（含其各标签值的样本数）：即含该方与不含该方的求和之差"
+    ),
     "number of rows looked at, and sums of the magnitudes of each feature's share in their scores": (
         "所考察的样本数，以及各特征对其评分贡献的绝对值之和"
     ),
@@ -243,12 +379,17 @@ CHINESE = {
 """By the English of the components' reveals, with places for what differs."""
 
 
+SUMS = "sums"
+"""A place for what is a text of a reveal itself."""
+
+
 def told(what: str) -> Text:
     """Of a reveal. What is not known here stays in English, and says so to who reads it aloud."""
     english = escape(what)
     for pattern, chinese in _patterns():
         if found := pattern.fullmatch(what):
-            return Text(english, Markup(chinese).format(**found.groupdict()))  # noqa: S704 - our own texts
+            places = {name: told(one).zh if name == SUMS else one for name, one in found.groupdict().items()}
+            return Text(english, Markup(chinese).format(**places))  # noqa: S704 - our own texts
     return Text(english, Markup('<span class="foreign">{}</span>').format(what))
 
 
