@@ -14,11 +14,13 @@ from coterie.agreement import Agreement, decide
 from coterie.cli.plans import ADVERSARIES
 from coterie.data import inspect
 from coterie.errors import CoterieError
-from coterie.jobs import derive_plan, request_of, validate_spec
+from coterie.jobs import derive_plan, propose, request_of, validate_spec
 from coterie.jobs.plan import Planner
+from coterie.learn import read_pipeline
 
 from .banks import BANKS, ROWS, make_bench, terms_for
-from .conftest import Bench
+from .conftest import Bench, Recorder
+from .test_saved import with_files
 
 
 def refused(folder: Path, code: str, words: str = "", **given: Any) -> None:
@@ -126,11 +128,45 @@ def test_engines_of_horizontal_jobs(tmp_path: Path) -> None:
     refused(tmp_path, "CT-4044", job={"engine": "tee"})
     refused(tmp_path, "CT-4001", "horizontal", job={"engine": "mpc"})
     refused(tmp_path, "CT-4001", "horizontal", job={"frame": "vertical"})
-    refused(tmp_path, "CT-4001", "one party", job={"engine": "clear"})
+    refused(tmp_path, "CT-4004", "one party", job={"engine": "clear"})
     vertical = {"engine": "mpc", "frame": "vertical", "coordinator": "hub"}
     refused(tmp_path, "CT-4001", "coordinator", job=vertical)
     refused(tmp_path, "CT-4001", "each", job={"columns": {"east": ["a"]}})
     refused(tmp_path, "CT-4003", "align", steps=["align"])
+
+
+def test_one_party_scores_alone_by_what_it_learnt_with_others(tmp_path: Path) -> None:
+    """In engine fl with the others, and in engine clear without them; new rows have no label."""
+    kinds = ("model", "coefficients", "pipeline", "scores")
+    results = [{"kind": kind, "to": list(BANKS)} for kind in kinds]
+    steps = ["stack", "standardize", "logistic", "save"]
+    made = make_bench(tmp_path, steps=steps, results=results)
+    made.run()
+    assert not made.errors, made.errors
+    files = {name: made.recorders[name].files["save/pipeline.pipeline"] for name in BANKS}
+    datasets = [{**one.model_dump(), "label": None} for one in made.terms.datasets]
+    for engine, banks in (("fl", BANKS), ("clear", ("west",))):
+        terms = terms_for(datasets=datasets, results=results, engines=["fl", "clear"])
+        asked = {
+            "name": "new rows",
+            "agreement": terms.id,
+            "engine": engine,
+            "frame": "horizontal",
+            "datasets": dict.fromkeys(banks, "loans"),
+            "steps": ["stack", {"predict": {"pipeline": "pipeline@1"}}],
+        }
+        facts = {name: made.proposal.facts[name] for name in banks}
+        known = {"pipeline@1": read_pipeline(files["east"]).pipeline}
+        proposal = propose(validate_spec(asked), terms.id, banks[0], facts, pipelines=known)
+        recorders = {name: Recorder() for name in (*terms.parties, *terms.services)}
+        specs = {name: made.specs[name] for name in banks}
+        again = Bench(tmp_path, terms, proposal, specs, recorders)
+        assert {used.label for used in derive_plan(proposal, terms).data.values()} == {None}
+        again.run(with_files(files, "pipeline@1"))
+        assert not again.errors, again.errors
+        for name in banks:
+            listed = parquet.read_table(recorders[name].files["predict/scores.parquet"])
+            assert listed.num_rows == ROWS[name]
 
 
 def test_vertical_jobs_are_written_as_before() -> None:
@@ -156,7 +192,7 @@ def test_sizes_that_a_party_cannot_have(tmp_path: Path, rows: dict[str, int | No
 
 SCORING: list[Any] = [
     "stack",
-    {"split": {"test": 0.3}},
+    {"split": {"method": "time", "by": "each.c", "since": 1.1}},
     "standardize",
     "logistic",
     {"evaluate": {"resolution": 4096}},
@@ -211,10 +247,10 @@ def test_scores_of_own_rows_go_to_whom_they_are_granted(scored: Bench) -> None:
 
 
 def test_the_model_is_that_of_all_rows_in_one_place(scored: Bench, tmp_path: Path) -> None:
-    """Engine clear on one table with all rows; splits are by id, so both have the same test rows."""
+    """Engine clear on one table with all rows; split at a fixed value, so both have the same test rows."""
     pooled = make_bench(
         tmp_path,
-        steps=["align", *SCORING[1:]],
+        steps=["align", {"split": {**SCORING[1]["split"], "by": "east.c"}}, *SCORING[2:]],
         job={"engine": "clear", "frame": "vertical", "datasets": {"east": "loans"}},
         engines=["clear"],
         coordinator=None,
@@ -269,3 +305,91 @@ def test_a_party_whose_values_cannot_be_used_ends_the_job_everywhere(tmp_path: P
     assert set(made.errors) == {*BANKS, "hub"}
     assert {(error.code, error.party) for error in made.errors.values()} == {("CT-3028", "west")}
     assert not any(recorder.files for recorder in made.recorders.values())
+
+
+EVERY: list[Any] = [
+    "stack",
+    "describe",
+    {"filter": {"party": "each", "where": "a > -9"}},
+    {"split": {"test": 0.4}},
+    {"sample": {"fraction": 0.9}},
+    "correlate",
+    "vif",
+    {"crosstab": {"groups": 3}},
+    {"pca": {"components": 1, "output": "none"}},
+    {"kmeans": {"clusters": 2}},
+    "naive_bayes",
+    {"bin": {"bins": 3, "method": "quantile"}},
+    {"select": {"min_iv": 0.0001, "max_vif": 500}},
+    "woe",
+    "logistic",
+    "scorecard",
+    {"reasons": {"most": 1}},
+    {"stability": {"bins": 3}},
+    {"decide": {"max_bad_rate": 0.4, "bands": 3}},
+    {"report": {"language": "zh"}},
+]
+KINDS = (
+    *(
+        "profile",
+        "correlations",
+        "bins",
+        "iv",
+        "selection",
+        "coefficients",
+        "scorecard",
+        "reasons",
+        "metrics",
+    ),
+    *("scores", "report"),
+)
+
+
+def test_what_prepares_describes_and_judges_runs_as_planned(tmp_path: Path) -> None:
+    """Bytes and rounds are those of the plan, or no more where it says so; pages tell all in Chinese, too."""
+    made = make_bench(
+        tmp_path,
+        steps=EVERY,
+        min_group=5,
+        results=[{"kind": kind, "to": list(BANKS)} for kind in KINDS],
+    )
+    plan = derive_plan(made.proposal, made.terms)
+    most = {step.step for stage in plan.stages for step in stage.steps if step.at_most}
+    assert most == {"describe", "crosstab", "kmeans", "bin", "logistic", "stability", "decide"}
+    made.run()
+    assert not made.errors, made.errors
+    for recorder in made.recorders.values():
+        for body in recorder.bodies("egress"):
+            if body["step"] not in most:
+                assert (body["sent"], body["rounds"]["used"]) == (body["planned"], body["rounds"]["planned"])
+            assert body["rounds"]["used"] <= body["rounds"]["planned"]
+            assert all(sent <= body["planned"][peer] for peer, sent in body["sent"].items())
+    pages = [made.recorders[name].files["report/report.html"].read_text() for name in BANKS]
+    for page in pages:
+        assert '<span class="foreign">' not in page
+        for name in ("data", "structure", "selection", "stability", "decision", "reasons"):
+            assert f'id="{name}"' in page
+
+
+def test_one_party_alone_sees_all_of_its_own_rows(tmp_path: Path) -> None:
+    """In engine clear: nothing is left out, merged, or told of anybody else."""
+    made = make_bench(
+        tmp_path,
+        steps=["stack", "describe", "standardize", "logistic", {"evaluate": {"frame": "all"}}],
+        job={"engine": "clear", "datasets": {"west": "loans"}},
+        engines=["fl", "clear"],
+        results=[
+            {"kind": kind, "to": list(BANKS)} for kind in ("profile", "metrics", "coefficients", "scores")
+        ],
+    )
+    plan = derive_plan(made.proposal, made.terms)
+    told = {to for stage in plan.stages for step in stage.steps for one in step.reveals for to in one.to}
+    assert told <= {"west"}
+    made.run()
+    assert not made.errors, made.errors
+    files = made.recorders["west"].files
+    frame = pandas.read_csv(made.specs["west"].source.path)
+    columns = json.loads(files["describe/describe.profile.json"].read_text())["columns"]
+    assert [one["max"] for one in columns] == pytest.approx([frame[name].max() for name in "abc"])
+    assert json.loads(files["evaluate/metrics.json"].read_text())["joint"]["rows"] == len(frame)
+    assert parquet.read_table(files["evaluate/scores.parquet"]).num_rows == len(frame)

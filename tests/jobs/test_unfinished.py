@@ -19,6 +19,8 @@ from coterie.jobs.journal import Journal
 from coterie.learn import StepPlan
 from coterie.wire import local_meshes
 
+from .banks import BANKS
+from .banks import make_bench as banks_bench
 from .conftest import Bench, Recorder, make_bench
 
 Make = Callable[..., Bench]
@@ -141,6 +143,42 @@ def test_where_one_party_has_nothing_it_begins_anew(made: Bench, damage: str) ->
         assert traffic(made, party)["sent"] == traffic(made, party)["planned"]
         assert "resumed" not in traffic(made, party)
     assert kept(made) == {"lender": [], "payments": []}
+
+
+def test_a_training_by_rounds_goes_on_after_the_last_round_that_all_have_kept(tmp_path: Path) -> None:
+    network = {"hidden": [2], "rounds": 6, "early_stopping": None}
+    made = banks_bench(tmp_path, job={"steps": ["stack", "standardize", {"neural": network}]})
+
+    def model_after(break_at: int | None) -> bytes | None:
+        made.proposal = made.proposal.model_copy(update={"job": new_job_id()})
+        made.recorders = {name: Recorder() for name in made.recorders}
+        made.errors = {}
+
+        def progress(step: str, done: int, total: int, what: str, *, unit: str | None = None) -> None:
+            if unit == "rounds" and done == break_at:
+                raise CANCELLED("by the operator")
+
+        made.recorders["west"].progress = progress  # type: ignore[method-assign]
+
+        def keeping(name: str, assignment: Assignment) -> Assignment:
+            shutil.rmtree(assignment.directory, ignore_errors=True)
+            return assignment.model_copy(update={"unfinished": made.folder / "kept" / name})
+
+        made.run(keeping)
+        if made.errors:
+            assert {one.code for one in made.errors.values()} == {"CT-4020"}
+            return None
+        return made.recorders["east"].files["neural/neural.model"].read_bytes()
+
+    whole = model_after(None)
+    assert whole is not None
+    assert model_after(4) is None
+    assert model_after(None) == whole
+    for name in BANKS:
+        (body,) = [one for one in made.recorders[name].bodies("egress") if one["step"] == "neural"]
+        assert body["resumed"] is True
+        assert sum(body["sent"].values()) < sum(body["planned"].values())
+    assert not any(path.is_file() for path in (made.folder / "kept").rglob("*"))
 
 
 def test_other_data_parameters_or_terms_have_files_of_their_own(made: Bench) -> None:

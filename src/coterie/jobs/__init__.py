@@ -20,15 +20,17 @@ from .attested_dealing import (
     expected_dealing,
     merge_requests,
 )
+from .budget import Budgeted, budgeted, requested_privacy, spent_by
 from .dealing import Derived, StageRequest, binding_of, deal_stage, derive_stage, parts_of
 from .differences import plan_difference
 from .environment import assurance_of, environment_of
-from .errors import CANCELLED, PLAN_DIFFERS
-from .horizontal import coordinator_of
+from .errors import CANCELLED, MODULE_UNKNOWN, PLAN_DIFFERS
+from .horizontal import check_parties, coordinator_of
 from .joint import Publish, run_joint
+from .modules import check_modules, module_bytes, module_files, module_matches
 from .plan import Plan, StagePlan, derive_plan
 from .proposal import NetworkFacts, Proposal, check_kept, new_job_id, propose, roles_of
-from .registry import component, components, default_parameters, used_pipelines
+from .registry import component, components, default_parameters, used_modules, used_pipelines
 from .request import request_of
 from .run import run_job, stage_file
 from .spec import JobSpec, Step, parse_spec, validate_spec
@@ -38,11 +40,13 @@ __all__ = [
     "CANCELLED",
     "DEALER_MODULE",
     "KEEPER_SOCKET",
+    "MODULE_UNKNOWN",
     "PLAN_DIFFERS",
     "RECORD_LIMIT",
     "Approval",
     "Artefacts",
     "Assignment",
+    "Budgeted",
     "CheckedRun",
     "DealerHost",
     "Deposits",
@@ -68,7 +72,10 @@ __all__ = [
     "approve",
     "assurance_of",
     "binding_of",
+    "budgeted",
     "check_kept",
+    "check_modules",
+    "check_parties",
     "check_run",
     "component",
     "components",
@@ -87,6 +94,9 @@ __all__ = [
     "holdings",
     "manifest_of",
     "merge_requests",
+    "module_bytes",
+    "module_files",
+    "module_matches",
     "new_job_id",
     "parse_spec",
     "parts_of",
@@ -94,11 +104,14 @@ __all__ = [
     "propose",
     "replay",
     "request_of",
+    "requested_privacy",
     "roles_of",
     "run_job",
     "run_joint",
+    "spent_by",
     "stage_file",
     "unfinished_steps",
+    "used_modules",
     "used_pipelines",
     "validate_spec",
     "verify_approval",

@@ -54,7 +54,8 @@ class Accounts:
         self.reveals(step.step, step.reveals)
         started, depth = time.monotonic(), 0
         try:
-            with self._mesh.step(step.step, step.sent.get(self._me, {})):
+            rounds = step.rounds.get(self._me, 0)
+            with self._mesh.step(step.step, step.sent.get(self._me, {}), rounds):
                 try:
                     yield
                 finally:
@@ -64,16 +65,19 @@ class Accounts:
                 self._write_egress(step, depth, started)
             raise
         sent, planned = self._write_egress(step, depth, started)
-        rounds = step.rounds.get(self._me, 0)
         less = step.at_most or self._goes_on
         within = less and depth <= rounds  # the mesh has kept the bytes within the plan's
         if not within and (sent != planned or depth != rounds):
             raise EGRESS_DIFFERS(f"planned {planned} and {rounds} rounds, sent {sent} and {depth}")
 
     def reveals(self, step: str, reveals: Iterable[Reveal]) -> None:
-        """Write down what a step lets be known, and to whom."""
+        """Write down what a step lets be known, and to whom: not to those that are lost for certain."""
+        gone = self._mesh.lost()
         for reveal in reveals:
-            body = {"step": step, "what": reveal.what, "to": list(reveal.to), "values": reveal.values}
+            to = [party for party in reveal.to if party not in gone]
+            if reveal.to and not to:
+                continue
+            body = {"step": step, "what": reveal.what, "to": to, "values": reveal.values}
             self._writer.ledger("reveal", {"job": self._job, **body})
 
     def _write_egress(

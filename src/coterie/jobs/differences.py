@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", Reveal, Disclosure, Total)
 
-__all__ = ["check_within", "plain", "plan_difference"]
+__all__ = ["check_within", "plain", "plan_difference", "without_new"]
 
 
 def plain(value: Any) -> Any:
@@ -27,6 +27,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return value
+
+
+def without_new(step: dict[str, Any]) -> dict[str, Any]:
+    """The document of a step's plan without what it has none of: as it was before there were any."""
+    for name in ("totals", "private"):
+        if not step[name]:
+            del step[name]
+    for total in step.get("totals", ()):
+        if total["noise"] is None:
+            del total["noise"]
+    return step
 
 
 def check_within(stage: StagePlan, bound: StagePlan) -> None:
@@ -53,6 +64,8 @@ def check_within(stage: StagePlan, bound: StagePlan) -> None:
             refuse(step, f"disclosure of {shown.name!r}")
         if (total := _unplanned(step.totals, limit.totals)) is not None:
             refuse(step, f"sum of {total.what!r}")
+        if limit.private and not step.private:
+            refuse(step, "what is shown without noise")
 
 
 def _unplanned(told: Sequence[T], planned: Sequence[T]) -> T | None:

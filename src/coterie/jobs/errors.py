@@ -210,10 +210,40 @@ TOO_FEW_CONTRIBUTE = define(
     "Too few parties for sums that hide each party's part",
     "Run the job with the datasets of three parties or more: of two, each would learn the other's sums.",
 )
+MINIMUM_UNFIT = define(
+    "CT-4050",
+    BadInput,
+    "The job's minimum of parties does not fit",
+    "More than half of the parties must stay, three at least, and one more where the coordinator has data.",
+)
 SCHEMAS_DIFFER = define(
     "CT-4046",
     PeerIncompatible,
     "The parties' datasets do not have the same columns",
     "Register and grant the same names and types at every party, or name the common columns in the job: "
     "`columns: {each: [...]}`.",
+)
+MODULE_UNREADABLE = define(
+    "CT-4060",
+    BadInput,
+    "The file cannot be a module",
+    "A module is one file of Python, UTF-8, of at most 128 KiB.",
+)
+MODULE_NOT_SENT = define(
+    "CT-4061",
+    PeerMisbehaved,
+    "The job comes without the file of a module that it uses",
+    "Ask the named party to submit the job again.",
+)
+MODULE_UNUSED = define(
+    "CT-4062",
+    PeerMisbehaved,
+    "The job comes with the file of a module that it does not use",
+    "Ask the party that submitted it; nothing of the file was looked at.",
+)
+MODULE_UNKNOWN = define(
+    "CT-4063",
+    BadInput,
+    "This node does not keep the file of that module",
+    "Bring it: `coterie module add FILE`. `coterie module list` shows what is here.",
 )

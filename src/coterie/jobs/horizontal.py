@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from coterie.agreement import COLUMN_NOT_GRANTED, COORDINATOR_NOT_NAMED, DatasetTerms, Terms
 from coterie.data import Column, DatasetFacts
+from coterie.fl import Rules
 from coterie.learn import EACH
 
 from .errors import COLUMN_UNKNOWN, DATASETS_INVALID, HORIZONTAL_IN_TEE, SCHEMAS_DIFFER, TOO_FEW_CONTRIBUTE
 from .spec import JobSpec
 
-__all__ = ["FEWEST", "check_parties", "coordinator_of", "same_columns"]
+__all__ = ["FEWEST", "check_parties", "colluding_of", "coordinator_of", "same_columns"]
 
 FEWEST = 3
 """Parties of a sum. Of two each would learn the other's part: the total less its own."""
@@ -44,20 +45,22 @@ def coordinator_of(spec: JobSpec, terms: Terms, parties: tuple[str, ...]) -> str
 
 
 def same_columns(
-    spec: JobSpec, terms: Terms, facts: Mapping[str, DatasetFacts]
-) -> tuple[tuple[str, ...], str]:
+    spec: JobSpec, terms: Terms, facts: Mapping[str, DatasetFacts], label: str | None = None
+) -> tuple[tuple[str, ...], str, bool]:
     """Feature columns and label, which every party's dataset has, by names and types; in the order of the
     job, or else of the first party's dataset in the agreement. Ids are not compared: their columns may
-    differ.
+    differ. And whether the label is there.
 
     :param facts: of the parties in their order.
+    :param label: that of the saved pipelines that the job uses, where the datasets have none.
     :raises CoterieError: CT-1628, CT-4004, CT-4005, CT-4046.
     """
     granted = {party: _granted(spec, terms, party, one) for party, one in facts.items()}
     first = next(iter(granted))
     wanted = spec.columns.get(EACH)
     features = wanted or tuple(granted[first].columns)
-    label = granted[first].label
+    own = granted[first].label
+    label = own or label
     if label is None:
         raise SCHEMAS_DIFFER(f"dataset '{granted[first].name}' of {first} has no label", party=first)
     if len(set(features)) != len(features):
@@ -71,12 +74,16 @@ def same_columns(
         more = [name for name in terms_of.columns if name not in features]
         if more and not wanted:
             raise SCHEMAS_DIFFER(f"'{more[0]}' of {party} is no column of {first}", party=party)
-        if terms_of.label != label:
+        if terms_of.label != own:
             raise SCHEMAS_DIFFER(
-                f"the label is '{label}' at {first}, '{terms_of.label}' at {party}", party=party
+                f"the label is {_named(own)} at {first}, {_named(terms_of.label)} at {party}", party=party
             )
-        _check_types(first, party, facts, (*features, label))
-    return features, label
+        _check_types(first, party, facts, features if own is None else (*features, own))
+    return features, label, own is not None
+
+
+def _named(label: str | None) -> str:
+    return "not there" if label is None else f"'{label}'"
 
 
 def _granted(spec: JobSpec, terms: Terms, party: str, facts: DatasetFacts) -> DatasetTerms:
@@ -91,16 +98,33 @@ def _granted(spec: JobSpec, terms: Terms, party: str, facts: DatasetFacts) -> Da
 
 def _check_types(first: str, party: str, facts: Mapping[str, DatasetFacts], columns: tuple[str, ...]) -> None:
     """Errors: CT-4005, CT-4046."""
+    known = {who: {one.name: one for one in facts[who].columns} for who in (first, party)}
     for name in columns:
-        one, other = _column(first, facts[first], name), _column(party, facts[party], name)
+        one, other = (_column(who, facts[who], known[who].get(name), name) for who in (first, party))
         if one.type != other.type:
             raise SCHEMAS_DIFFER(f"'{name}' is {one.type} at {first}, {other.type} at {party}", party=party)
 
 
-def _column(party: str, facts: DatasetFacts, name: str) -> Column:
-    found = next((one for one in facts.columns if one.name == name), None)
+def _column(party: str, facts: DatasetFacts, found: Column | None, name: str) -> Column:
     if found is None or found.role == "id":
         raise COLUMN_UNKNOWN(
-            f"{name!r} is agreed but not in dataset {facts.name!r} of {party!r}", party=party
+            f"{name!r} is agreed but not in dataset {facts.name!r} of {party!r}",
+            party=party,
+            next_step=f"Have {party} register the dataset with that column, spelled so, or agree without it.",
         )
     return found
+
+
+def colluding_of(terms: Terms, parties: int, minimum: int | None) -> int | None:
+    """Parties that may collude, for noise to be enough against them: the most that any privacy budget asks
+    for; None for as many as sums allow.
+
+    :param parties: of the job. :param minimum: that every sum has, where not all.
+    """
+    asked = [one.privacy.colluding for one in terms.datasets if one.privacy is not None]
+    known = [one for one in asked if one is not None]
+    if not known or parties < FEWEST:
+        return None
+    if len(known) < len(asked):
+        known.append(Rules.of(parties, minimum or parties, complete=True).colluding)
+    return max(known)

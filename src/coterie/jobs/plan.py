@@ -18,7 +18,7 @@ from coterie.learn import EACH, MIN_GROUP, Earlier, PlanContext, StepPlan, attes
 from coterie.mpc import Correlations, Network
 
 from .attested.sealed import transfers_of
-from .differences import plain
+from .differences import plain, without_new
 from .environment import DealerEnvironment, TeeEnvironment, environment_of, tee_environment_of
 from .errors import (
     ENGINE_UNSUPPORTED,
@@ -28,6 +28,9 @@ from .errors import (
     PIPELINE_UNUSED,
     PLAN_EXCEEDED,
 )
+from .horizontal import colluding_of
+from .minimum import agreement_between_stages, minimum_of
+from .modules import check_modules
 from .planned_data import PlannedData, data_of, network_of, types_of
 from .proposal import Proposal, roles_of
 from .registry import component, parameters, used_pipelines
@@ -77,9 +80,7 @@ class StagePlan:
 def _step_document(step: StepPlan, network: Network | None) -> dict[str, Any]:
     document = asdict(step)
     document["seconds"] = round(seconds(step, network), 3)
-    if not step.totals:
-        del document["totals"]  # plans without any are as they were before there were any
-    return plain(document)  # type: ignore[no-any-return]
+    return without_new(plain(document))
 
 
 def seconds(step: StepPlan, network: Network | None = None) -> float:
@@ -128,16 +129,22 @@ class Plan:
     """Whether the parties have the same columns of different rows."""
     coordinator: str | None = None
     """Of engine fl: who adds up what the parties have masked. It may be one of them."""
+    minimum: int | None = None
+    """Of engine fl: parties that every sum has at least, where the job goes on without the others; it waits
+    for them for ``patience`` seconds, in each stage of a sum."""
+    patience: float | None = None
 
     def to_document(self) -> dict[str, Any]:
         # Documents of jobs without guests, or an attested dealer, are as they were before there were any.
         guests = {"guests": list(self.guests)} if self.guests else {}
         dealing = {"dealer_tee": self.environment.to_document()} if self.environment else {}
         horizontal = {"frame": "horizontal", "coordinator": self.coordinator} if self.horizontal else {}
+        dropouts = {"minimum": self.minimum, "patience": self.patience} if self.minimum else {}
         return {
             **guests,
             **dealing,
             **horizontal,
+            **dropouts,
             **self._attested(),
             "version": 1,
             "job": self.job,
@@ -237,6 +244,7 @@ class Planner:
 
     def __init__(self, proposal: Proposal, terms: Terms) -> None:
         self._proposal = proposal
+        check_modules(proposal, terms)
         if extra := set(proposal.pipelines) - set(used_pipelines(proposal.spec)):
             raise PIPELINE_UNUSED(f"'{min(extra)}'")
         roles = roles_of(proposal, terms)
@@ -246,6 +254,7 @@ class Planner:
         self.guests = roles.guests
         self.environment = environment_of(proposal.spec, terms)
         self.tee = tee_environment_of(proposal.spec, terms)
+        minimum = minimum_of(proposal.spec, terms, roles.parties, roles.coordinator)
         self.context = PlanContext(
             engine=proposal.spec.engine,
             step="",
@@ -272,6 +281,8 @@ class Planner:
             min_rows=terms.min_rows,
             horizontal=roles.horizontal,
             coordinator=roles.coordinator,
+            colluding=colluding_of(terms, len(roles.parties), minimum) if roles.horizontal else None,
+            minimum=minimum,
         )
         self._next = 0
         self._stage = 0
@@ -366,6 +377,8 @@ class Planner:
             }
             for source in everybody
         }
+        if self.context.minimum is not None and self.coordinator is not None:
+            return agreement_between_stages(self._stage, self.parties, self.coordinator, sent, FACTS_BYTES)
         alone = len(everybody) == 1 or self.context.engine == "tee"
         return StepPlan(
             step=f"stage-{self._stage}",
@@ -411,6 +424,8 @@ def derive_plan(proposal: Proposal, terms: Terms) -> Plan:
         kept=roles.kept,
         horizontal=roles.horizontal,
         coordinator=roles.coordinator,
+        minimum=planner.context.minimum,
+        patience=proposal.spec.patience,
     )
     _check_receivers(plan)
     return plan

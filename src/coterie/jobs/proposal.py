@@ -10,7 +10,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coterie.agreement import COLUMN_NOT_GRANTED, DEALER_NOT_NAMED, PARTY_NOT_LISTED, Terms
+from coterie.agreement import (
+    COLUMN_NOT_GRANTED,
+    DEALER_NOT_NAMED,
+    MODULE_BYTES,
+    MODULE_NAME,
+    PARTY_NOT_LISTED,
+    Terms,
+)
 from coterie.crypto import now, timestamp
 from coterie.data import ID_COLUMNS_DIFFER, DatasetFacts
 from coterie.learn import EACH, Engine, Pipeline
@@ -74,6 +81,11 @@ class Proposal(BaseModel):
         Field(max_length=16, exclude_if=lambda pipelines: not pipelines),
     ] = {}
     """Public parts of the saved pipelines that the job uses, by the name under which its steps know them."""
+    modules: Annotated[
+        dict[Annotated[str, Field(pattern=MODULE_NAME)], Annotated[str, Field(max_length=MODULE_BYTES)]],
+        Field(max_length=16, repr=False, exclude_if=lambda modules: not modules),
+    ] = {}
+    """Files of the users' modules that the job runs, by the agreement's names of them."""
     created: str
 
 
@@ -85,6 +97,7 @@ def propose(
     network: NetworkFacts | None = None,
     sealed: Mapping[str, DatasetRecord] | None = None,
     pipelines: Mapping[str, Pipeline] | None = None,
+    modules: Mapping[str, str] | None = None,
 ) -> Proposal:
     """A new proposal under a fresh job id."""
     return Proposal(
@@ -96,6 +109,7 @@ def propose(
         network=network,
         sealed=dict(sealed or {}),
         pipelines=dict(pipelines or {}),
+        modules=dict(modules or {}),
         created=timestamp(now()),
     )
 
@@ -131,7 +145,7 @@ class Roles:
     @property
     def labelling(self) -> tuple[str, ...]:
         """Whose datasets have the label in the job."""
-        if self.horizontal:
+        if self.horizontal and self.labelled:
             return self.parties
         return (self.label_holder,) if self.labelled else ()
 
@@ -199,7 +213,9 @@ def _horizontal_roles(
     """Errors: CT-1628, CT-1641, CT-4004, CT-4005, CT-4044 to CT-4046."""
     check_parties(proposal.spec, parties)
     facts = {party: proposal.facts[party] for party in parties}
-    features, label = same_columns(proposal.spec, terms, facts)
+    labels = {one.label for one in proposal.pipelines.values()}
+    saved = labels.pop() if len(labels) == 1 else None
+    features, label, labelled = same_columns(proposal.spec, terms, facts, saved)
     return Roles(
         parties=parties,
         dealer=None,
@@ -209,6 +225,7 @@ def _horizontal_roles(
         receivers=receivers,
         guests=(),
         host=None,
+        labelled=labelled,
         horizontal=True,
         coordinator=coordinator_of(proposal.spec, terms, parties),
     )

@@ -14,7 +14,7 @@ from coterie.learn import COMPONENTS, Component, Params
 from .errors import SPEC_INVALID, UNKNOWN_COMPONENT
 from .spec import JobSpec, Step
 
-__all__ = ["component", "components", "default_parameters", "parameters", "used_pipelines"]
+__all__ = ["component", "components", "default_parameters", "parameters", "used_modules", "used_pipelines"]
 
 _BY_NAME: dict[str, Component[Any]] = {one.name: one for one in COMPONENTS}
 
@@ -62,4 +62,10 @@ def parameters(step: Step) -> Params:
 def used_pipelines(spec: JobSpec) -> tuple[str, ...]:
     """References of the saved pipelines that a job's steps use, each once. Errors: CT-4001, CT-4002."""
     named = (one for step in spec.steps for one in component(step.component).uses_pipelines(parameters(step)))
+    return tuple(dict.fromkeys(named))
+
+
+def used_modules(spec: JobSpec) -> tuple[str, ...]:
+    """Names of the users' modules that a job's steps run, each once. Errors: CT-4001, CT-4002."""
+    named = (one for step in spec.steps for one in component(step.component).uses_modules(parameters(step)))
     return tuple(dict.fromkeys(named))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coterie.agreement import Request, RequestedDataset, RequestedStep, Terms
+from coterie.fl import Spend
 
+from .budget import Budgeted, requested_privacy
+from .modules import requested_modules
 from .plan import Plan
 from .proposal import Proposal, roles_of
 from .registry import default_parameters, parameters
@@ -13,10 +17,17 @@ from .registry import default_parameters, parameters
 __all__ = ["request_of"]
 
 
-def request_of(proposal: Proposal, plan: Plan, terms: Terms) -> Request:
+def request_of(
+    proposal: Proposal,
+    plan: Plan,
+    terms: Terms,
+    spent: Mapping[Budgeted, Sequence[Spend]] | None = None,
+) -> Request:
     """The request that :func:`coterie.agreement.decide` judges.
 
-    :raises CoterieError: CT-40xx where the proposal does not fit the terms' shape at all.
+    :param spent: what jobs before this one have cost, of each dataset with a privacy budget.
+    :raises CoterieError: CT-40xx where the proposal does not fit the terms' shape at all; CT-2431 where there
+        is a privacy budget, and nothing here to account with.
     """
     roles = roles_of(proposal, terms)
     results: dict[Any, tuple[str, ...]] = {}
@@ -52,8 +63,11 @@ def request_of(proposal: Proposal, plan: Plan, terms: Terms) -> Request:
         parties=roles.parties,
         dealer=roles.dealer,
         coordinator=roles.coordinator,
+        minimum=plan.minimum,
         datasets=tuple(datasets),
         steps=tuple(steps),
         results=results,
         guests=roles.guests,
+        modules=requested_modules(proposal),
+        privacy=requested_privacy(plan, terms, spent or {}),
     )

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coterie.crypto import atomic_write, canonical, parse_json
 from coterie.data import Dataset, Scratch, VerticalFrame, load
@@ -25,9 +24,11 @@ from .assignment import Assignment, Host
 from .attested.running import AttestedJob
 from .dealing import binding_of, parts_of
 from .differences import check_within, plan_difference
+from .dropouts import Dropouts, read_facts
 from .errors import FACTS_DIFFER, PLAN_DIFFERS, RESULT_REFUSED
 from .gate import check_common_rows
 from .journal import Journal
+from .modules import module_files
 from .plan import DIGEST_BYTES, FACTS_BYTES, Planner, StagePlan, derive_plan
 from .registry import component, parameters
 from .results import Results
@@ -94,6 +95,10 @@ class _Run:
         self._told: list[dict[str, int]] = []
         """The sizes after each stage so far."""
         self._tapes: TapeFile | None = None
+        self._dropouts: Dropouts | None = None
+        """Where parties may drop out."""
+        if self._approved.minimum is not None:
+            self._dropouts = Dropouts(assignment, self._approved, mesh, self._accounts, host)
 
     @property
     def step(self) -> str | None:
@@ -119,8 +124,9 @@ class _Run:
         job, own = self._job, self._job.proposal.facts.get(self._job.me)
         if job.unfinished is None or own is None:
             return {}
+        disk = {step.step: step.disk for stage in self._approved.stages for step in stage.steps}
         return {
-            step: Unfinished(job.unfinished / name, own.rows, self._accounts.goes_on)
+            step: Unfinished(job.unfinished / name, own.rows, self._accounts.goes_on, disk[step])
             for step, name in unfinished_steps(job.proposal)
         }
 
@@ -144,7 +150,7 @@ class _Run:
                 self._check_common_rows()
             stage = self._planner.stage(exact=True)
             check_within(stage, approved)
-            different = self._exchange_digests(stage, others)
+            different = self._compare(stage, others)
         if different:
             self._name_difference(stage, different)
         body = {"stage": index, "plan": stage.digest, "sizes": told}
@@ -191,7 +197,10 @@ class _Run:
         """Tell and hear the sizes of the last stage. All data parties must report the same, but where each
         has rows of its own: then their names are put to what they tell."""
         heard: dict[str, dict[str, int]] = {}
-        if self._job.me in self._approved.parties:
+        if self._dropouts is not None:
+            heard = self._dropouts.exchange(mine, self._planner.context.frames)
+            others = []
+        elif self._job.me in self._approved.parties:
             heard[self._job.me] = mine
             record = canonical(mine).ljust(FACTS_BYTES)
             for name in others:
@@ -199,7 +208,7 @@ class _Run:
         for name in others:
             if name in self._approved.parties:
                 record = self._mesh.to(name).recv_bytes("facts", FACTS_BYTES)
-                heard[name] = _read_facts(record, name)
+                heard[name] = read_facts(record, name)
         if self._approved.horizontal:
             return {f"{fact}@{party}": rows for party in sorted(heard) for fact, rows in heard[party].items()}
         reference = heard[self._approved.parties[0]]
@@ -212,6 +221,19 @@ class _Run:
 
     def _check_common_rows(self) -> None:
         check_common_rows(self._job.terms, self._planner.context.frames, self._frames)
+
+    def _compare(self, stage: StagePlan, others: list[str]) -> list[str]:
+        """Who has another plan of the stage. Where parties may drop out, all are there before the first
+        alone; later who has another plan goes no further.
+        """
+        different = []
+        if self._dropouts is None or stage.index == 0:
+            different = self._exchange_digests(stage, others)
+        if self._dropouts is not None and not different:
+            if stage.index == 0:
+                self._dropouts.begin()
+            self._dropouts.bind(stage.digest)
+        return different
 
     def _exchange_digests(self, stage: StagePlan, others: list[str]) -> list[str]:
         """Compare the stage's plan with everybody's; gives those that have another."""
@@ -273,9 +295,11 @@ class _Run:
             findings=self._findings,
             scores=self._scores,
             tapes=self._tapes,
+            lasting=None if self._dropouts is None else self._dropouts.adder,
             checkpoint=self._unfinished.get(step.step),
             goes_on=self._accounts.goes_on,
             pipelines=self._job.pipelines,
+            modules=module_files(self._job.proposal),
             job=JobFacts(
                 id=self._approved.job,
                 title=self._approved.name,
@@ -296,14 +320,3 @@ class _Run:
             raise RESULT_REFUSED(f"{kind} {name!r} for {self._job.me}")
         self._check_common_rows()
         self._results.publish(step.step, kind, name, content)
-
-
-def _read_facts(record: bytes, peer: str) -> dict[str, int]:
-    class Facts(BaseModel):
-        model_config = ConfigDict(strict=True)
-        values: dict[str, int] = Field(max_length=1024)
-
-    try:
-        return Facts(values=parse_json(record.rstrip(b" "), limit=FACTS_BYTES)).values
-    except ValidationError as error:
-        raise FACTS_DIFFER("a report of sizes that cannot be read", party=peer) from error

@@ -81,10 +81,20 @@ class JobSpec(BaseModel):
         Annotated[str, Field(max_length=64)] | None, Field(exclude_if=lambda name: name is None)
     ] = None
     """Of engine fl: who adds up what the parties have masked; see :func:`coterie.jobs.roles_of`."""
+    minimum: Annotated[
+        Annotated[int, Field(ge=3, le=16)] | None, Field(exclude_if=lambda minimum: minimum is None)
+    ] = None
+    """Of engine fl: parties that every sum must have; the job goes on without the others when they are gone,
+    or late. All of them where it is not given. The agreement must allow it."""
+    patience: Annotated[
+        Annotated[float, Field(gt=0, le=86_400)] | None, Field(exclude_if=lambda patience: patience is None)
+    ] = None
+    """With ``minimum``: seconds that a stage of a sum waits for parties that are late, once as many are there
+    as must be. Where it is not given nobody is late: parties are waited for until their link is gone."""
     correlations: Correlations = "stream"
     """Of engine mpc: whether its dealer takes part in the run, or deals each stage before it into tape
     files."""
-    datasets: dict[str, str] = Field(min_length=1, max_length=16)
+    datasets: dict[str, str] = Field(min_length=1, max_length=64)
     """Party to the name of its dataset."""
     columns: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Party to the features to use; all granted ones where a party is not listed. Of horizontal jobs ``each``
@@ -119,12 +129,14 @@ class JobSpec(BaseModel):
         horizontal = self.frame == "horizontal"
         if horizontal and self.engine == "mpc":
             raise ValueError("frame: engine mpc is for vertical ones; use fl for horizontal ones")
-        if horizontal and self.engine == "clear":
-            raise ValueError("frame: engine clear is for the data of one party, and begins with `align`")
         if not horizontal and self.engine == "fl":
             raise ValueError("frame: engine fl is for horizontal ones: say `frame: horizontal`, or use mpc")
         if self.coordinator is not None and self.engine != "fl":
             raise ValueError(f"coordinator: engine {self.engine} has none")
+        if self.minimum is not None and self.engine != "fl":
+            raise ValueError(f"minimum: in engine {self.engine} nobody can drop out")
+        if self.patience is not None and self.minimum is None:
+            raise ValueError("patience: it is for jobs with a `minimum`, that go on without who is late")
         strangers = sorted(set(self.columns) - ({EACH} if horizontal else set(self.datasets)))
         if strangers and horizontal:
             raise ValueError(f"columns are given for {strangers[0]!r}, and not for {EACH!r}")

@@ -38,7 +38,7 @@ def agreement_folder(agreement: str) -> str:
 
 def unfinished_steps(proposal: Proposal) -> Iterator[tuple[str, str]]:
     """The steps of a job that can go on, with the names of their files."""
-    if proposal.spec.engine != "mpc":
+    if proposal.spec.engine not in ("mpc", "fl"):
         return
     for step in proposal.spec.steps:
         if component(step.component).resumes:
@@ -60,12 +60,13 @@ def _name(proposal: Proposal, step: Step) -> str:
 class Unfinished:
     """Where one step keeps how far it is. Implements :class:`coterie.psi.Checkpoint`."""
 
-    def __init__(self, place: Path, rows: int, goes_on: Callable[[], None]) -> None:
-        """:param rows: of the own dataset: no more is kept than their numbers.
+    def __init__(self, place: Path, rows: int, goes_on: Callable[[], None], disk: int = 0) -> None:
+        """:param rows: of the own dataset: no more is kept than their numbers,
+        :param disk: and so many bytes that the step's plan names.
         :param goes_on: called where a run goes on with what was kept.
         """
         self._place, self._goes_on = place, goes_on
-        self._most = _BYTES_PER_ROW * rows + _MORE_BYTES
+        self._most = _BYTES_PER_ROW * rows + disk + _MORE_BYTES
         self._useless = False
         self._size: int | None = None
         """Of what this run has kept; None where it has kept nothing."""
