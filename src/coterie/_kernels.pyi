@@ -59,6 +59,16 @@ def mask_values(
     ``bits`` is 32, 64 or 128. Any shape, which the result keeps.
     """
 
+# Noise
+
+def discrete_gaussian(seed: bytes, variance: int, n: int) -> NDArray[np.int64]:
+    """(n,) independent draws of the discrete Gaussian: k with probability proportional to
+    ``exp(-k^2 / (2 variance))``, exactly (Canonne, Kamath, Steinke 2020).
+
+    ``variance`` is from 1 to 2^44. Numbers follow from the 16 bytes of ``seed``, which nobody may know who
+    must not know the noise. How long it takes depends on what is drawn.
+    """
+
 # Products
 
 def matmul(a: Words | NDArray[np.int32], b: Words) -> Words:

@@ -88,7 +88,7 @@ def test_what_is_not_granted_is_refused_with_the_reason(lender: Cli, tmp_path: P
 
 
 def children(process: int) -> list[int]:
-    """Ids of the processes that a daemon has started: its workers."""
+    """Ids of the processes that one has started."""
     tasks = Path(f"/proc/{process}/task").glob("*/children")
     return [int(pid) for task in tasks for pid in task.read_text().split()]
 
@@ -99,7 +99,7 @@ def test_a_killed_worker_ends_the_job_with_code_party_and_next(lender: Cli, walk
     def kill() -> None:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            for pid in children(daemon):
+            for pid in (worker for nursery in children(daemon) for worker in children(nursery)):
                 os.kill(pid, signal.SIGKILL)
                 return
             time.sleep(0.05)

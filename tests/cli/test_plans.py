@@ -122,3 +122,39 @@ def test_a_plan_in_a_tee_says_where_it_runs_what_is_sent_and_what_the_host_learn
     assert text.count("It rests on a TEE that is SIMULATED (sim).") == 1
     assert ["hub", "lender", "≤", "15.0", "MiB"] in lines
     assert lines[-1] == ["hub", "nothing;", "it", "sees", "ciphertext,", "lengths", "and", "times"]
+
+
+def test_what_is_a_result_of_two_kinds_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    reveals = [{"what": "coefficients", "to": ["lender"], "values": count} for count in (4, 5, 3)]
+    reveals.append({"what": "losses", "to": ["lender"], "values": 2})
+    text = said(capsys, [stage(step="glm", reveals=reveals)])
+    assert (text.count("coefficients"), text.count("losses")) == (1, 1)
+    assert "5" in next(line for line in text.splitlines() if "coefficients" in line)
+
+
+def test_noise_of_totals_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    noise = {
+        "unit": "record",
+        "multiplier": 24.07,
+        "clip": 2.0,
+        "sampling": 0.5,
+        "honest": 2,
+        "colluding": 1,
+        "contributors": 3,
+    }
+    totals = [{"times": 60, "noise": noise}, {"times": 1}]
+    words = " ".join(said(capsys, [stage(step="fit", totals=totals)], learns={}).split())
+    assert "Noise of differential privacy" in words
+    assert "fit each record 24.07 2 0.5 60 2 of 3 1" in words
+    assert "Noise" not in said(capsys, [stage(step="fit", totals=totals[1:])], learns={})
+
+
+def test_a_plan_says_what_would_be_left_of_budgets(capsys: pytest.CaptureFixture[str]) -> None:
+    one = {"owner": "east", "dataset": "loans", "unit": "record", "epsilon": 3, "delta": 1e-6}
+    costs = [one | {"cost": 1.25, "together": 2.0}, one | {"dataset": "old", "cost": None, "together": None}]
+    plan = {"job": "ab" * 16, "digest": "sha256:", "summary": SUMMARY, "privacy": costs}
+    document = {"name": "score", "parties": ["east"], "dealer": None, "stages": []}
+    print_plan(PlanView.model_validate(plan | {"document": document}))
+    words = " ".join(capsys.readouterr().out.split())
+    assert "east/loans each record 1.25 1e-06 2 of 3 1" in words
+    assert "east/old each record ? 1e-06 ? of 3 ?" in words

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from coterie.agreement import draft
 from coterie.cli.agreements import print_terms
+from coterie.cli.state import reading
+from coterie.errors import CoterieError
 from tests.cli.conftest import EXAMPLES
 
 KEYS = {name: f"{number:02}" * 32 for number, name in enumerate(("lender", "payments", "hub"), 11)}
@@ -77,3 +81,10 @@ def test_it_says_ids_of_several_columns_and_how_large_groups_are(capsys: pytest.
     terms["datasets"][0]["id"] = ["name", "born"]
     print_terms("credit", terms)
     assert "id name, born;" in capsys.readouterr().out
+
+
+def test_what_is_wrong_in_a_file_names_it() -> None:
+    with pytest.raises(CoterieError) as caught, reading(Path("terms.yaml")):
+        draft("name: &anchor loans", KEYS)
+    assert caught.value.code == "CT-1402"
+    assert caught.value.detail == "terms.yaml: line 1: anchors and aliases are not used here"

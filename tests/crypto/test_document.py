@@ -6,9 +6,12 @@ import hashlib
 import json
 import math
 from datetime import UTC, datetime, timedelta, timezone
+from enum import IntEnum, StrEnum
 from typing import Any
 
+import numpy as np
 import pytest
+import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -46,6 +49,22 @@ def test_names_are_sorted_by_utf_16() -> None:
     assert ordered == ["\r", "1", "\u0080", "\u00f6", "\u20ac", "\U0001f600", "\ufb33"]
 
 
+class Word(StrEnum):
+    A = "\u00e4\n"
+
+
+class Number(IntEnum):
+    ONE = 1
+
+
+@settings(deadline=None)
+@given(VALUES | st.tuples(VALUES, st.sampled_from([Word.A, Number.ONE, np.float64(1e21)])))
+def test_it_is_what_the_library_writes(value: Any) -> None:
+    """Whose authors have tested it with the vectors of RFC 8785."""
+    assert canonical(value) == rfc8785.dumps(value)
+    assert canonical({Word.A: value}) == rfc8785.dumps({Word.A: value})
+
+
 @settings(deadline=None)
 @given(VALUES)
 def test_canonical_json_is_read_back(value: Any) -> None:
@@ -62,7 +81,9 @@ def test_models_have_the_canonical_form_of_their_values() -> None:
     assert canonical(Model(b=1, a="x")) == b'{"a":"x","b":1}'
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, 2**53, object(), {1: 2}, "\ud800", b"bytes"])
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, 2**53, object(), {1: 2}, {None: {}}, "\ud800", {"\ud800": 1}, b"bytes"]
+)
 def test_what_has_no_canonical_form_is_a_coded_error(value: Any) -> None:
     with pytest.raises(CoterieError, match="CT-1111"):
         canonical(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -76,16 +78,13 @@ class Daemon:
 
     def workers(self) -> list[int]:
         """Process ids of the workers of this node."""
-        found = []
-        for status in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = status.read_text().rpartition(")")[2].split()
-                command = (status.parent / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if int(fields[1]) == self.pid and b"coterie.node.worker" in command and fields[0] != "Z":
-                found.append(int(status.parent.name))
-        return found
+        found = _processes()
+        nurseries = {
+            pid
+            for pid, one in found.items()
+            if one.parent == self.pid and b"coterie.node.nursery" in one.command
+        }
+        return [pid for pid, one in found.items() if one.parent in nurseries and one.state != "Z"]
 
     def worker(self) -> int:
         """The one worker, as soon as it runs."""
@@ -94,6 +93,24 @@ class Daemon:
             assert time.monotonic() < deadline, "no worker was started"
             time.sleep(0.01)
         return found[0]
+
+
+class Process(NamedTuple):
+    """What the system says of one."""
+
+    parent: int
+    state: str
+    command: bytes
+
+
+def _processes() -> dict[int, Process]:
+    found = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = status.read_text().rpartition(")")[2].split()
+            command = (status.parent / "cmdline").read_bytes()
+            found[int(status.parent.name)] = Process(int(fields[1]), fields[0], command)
+    return found
 
 
 @dataclass

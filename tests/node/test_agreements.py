@@ -6,9 +6,12 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from coterie.agreement import Agreement, Terms, commitment
 from coterie.client import Client
 from coterie.crypto import Identity
+from coterie.errors import CoterieError
 from coterie.node.messages import AgreementPull, AgreementPush, Ok
 from coterie.wire import PeerAddress, PeerClient
 from tests.node.conftest import Daemon, Trio, ended, refused
@@ -130,10 +133,20 @@ def test_jobs_need_an_agreement_in_force(trio: Trio) -> None:
 
 
 def test_an_expired_agreement(trio: Trio) -> None:
-    draft = trio.lender.client.draft_agreement(trio.terms(expires='"2026-01-02T00:00:00Z"'))
-    assert draft.state == "expired"
+    over = {"expires": "2026-01-02T00:00:00Z"}
+    with refused("CT-1601"):
+        trio.lender.client.draft_agreement(trio.terms(expires=f'"{over["expires"]}"'))
+    draft = trio.lender.client.draft_agreement(trio.terms())
+    document, _ = stored(trio.lender.home, draft.id)
+    terms = Terms.model_validate({**document.terms.model_dump(), **over})
+    push(trio.payments, trio.lender, AgreementPush(agreement=Agreement(terms=terms), drafted_by="payments"))
+    view = trio.lender.client.agreement(terms.id)
+    assert view.state == "expired"
     with refused("CT-5041"):
-        trio.lender.client.sign_agreement(draft.id)
+        trio.lender.client.sign_agreement(terms.id)
+    with pytest.raises(CoterieError) as caught:
+        trio.lender.client.submit(trio.job(view))
+    assert (caught.value.code, caught.value.next_step[:15]) == ("CT-5041", "Make a new one:")
 
 
 def test_a_revoked_agreement(trio: Trio) -> None:

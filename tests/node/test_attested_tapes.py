@@ -149,8 +149,14 @@ def test_a_job_runs_on_what_an_attested_dealer_has_dealt(trio: Trio, waiting: Wa
     assert (dealt.body["event"], dealt.body["assurance"]) == ("dealt", "simulated")
 
 
-def test_evidence_is_over_the_nonce_that_is_out(trio: Trio, waiting: Waiting, tmp_path: Path) -> None:
+def test_evidence_of_another_job_or_nonce(
+    trio: Trio, waiting: Waiting, patient: Waiting, tmp_path: Path
+) -> None:
     """The nonce of the first request has served, or was given up: what was dealt for it is of no more use."""
+    file = patient.copy(tmp_path / "other")
+    shutil.copy(evidence_path(waiting.files["lender"]), evidence_path(file))
+    with refused("CT-2313"):
+        patient.add("lender", file)
     place = trio.payments.home / "jobs" / waiting.job / f"stage-{STAGE}.nonce"
     assert place.read_text() == waiting.requests["payments"]["nonces"]["payments"]
     place.unlink()
@@ -252,13 +258,6 @@ def test_a_file_with_a_changed_byte(patient: Waiting, tmp_path: Path) -> None:
     request = patient.trio.lender.client.stage_request(patient.job, STAGE)
     assert request["nonces"] == patient.requests["lender"]["nonces"]
     assert not list((patient.trio.lender.home / "tapes" / patient.job).glob("*"))
-
-
-def test_evidence_of_another_job(patient: Waiting, waiting: Waiting, tmp_path: Path) -> None:
-    file = patient.copy(tmp_path / "other")
-    shutil.copy(evidence_path(waiting.files["lender"]), evidence_path(file))
-    with refused("CT-2313"):
-        patient.add("lender", file)
 
 
 # At the dealer

@@ -149,7 +149,7 @@ def test_what_the_agreement_does_not_grant(trio: Trio) -> None:
     with refused("CT-1630"):
         lender.submit(trio.job(agreement, "[align, split]"))
     with refused("CT-1629"):
-        lender.submit(trio.job(trio.agree(engines="[fl]")))
+        lender.submit(trio.job(trio.agree(engines="[fl, clear]")))
     with refused("CT-1633"):
         lender.submit(trio.job(trio.agree(min_rows="100000")))
     assert trio.lender.client.ledger(kind="refusal")[-1].body["code"] == "CT-1633"

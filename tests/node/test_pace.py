@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from coterie.cli.following import _participants
+from coterie.cli.following import _facts, _participants
 from coterie.cli.output import duration
-from coterie.node import JobView, ParticipantView
+from coterie.node import DropoutsView, ErrorView, JobView, LostView, ParticipantView
 from coterie.node.pace import Pace, Speed
 
 
@@ -164,6 +164,33 @@ def test_a_display_says_how_fast_and_how_long(
     with console.capture() as captured:
         console.print(_participants(view, 0))
     assert captured.get().splitlines()[-1].rstrip().endswith(said)
+
+
+def test_a_display_says_who_is_lost_and_of_whom_the_numbers_are() -> None:
+    lost = LostView(party="west", time="2026-11-01T00:05:00Z", code="CT-5060", step="neural", rows=900)
+    view = JobView(
+        id="ab" * 16,
+        name="job",
+        agreement="sha256:00",
+        engine="fl",
+        initiator="north",
+        state="failed",
+        created="2026-11-01T00:00:00Z",
+        participants=(
+            ParticipantView(party="west", state="failed"),
+            ParticipantView(party="north", state="running"),
+        ),
+        error=ErrorView(code="CT-5060", family="", title="", detail="", next_step="", party="west"),
+        dropouts=DropoutsView(minimum=3, parties=4, lost=(lost,), out=True),
+    )
+    said = "; ".join(str(value) for _, value in _facts(view, "loans"))
+    for words in (
+        "lost, last heard of in step neural, CT-5060; later numbers are without its 900 rows",
+        "3 of 4 parties",
+    ):
+        assert words in said
+    assert "west is out of this job; the others go on" in said
+    assert "job again" not in said
 
 
 def test_a_peer_cannot_tell_of_endless_rates() -> None:

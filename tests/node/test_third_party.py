@@ -16,13 +16,15 @@ from pathlib import Path
 
 import pytest
 
+from coterie.cli import main
 from coterie.ledger import verify
 from coterie.mpc import peek
-from coterie.node import AgreementView, JobView
+from coterie.node import AgreementView
 from tests.jobs import banks
 from tests.jobs.measures import of_all_rows
 
 from .conftest import BEHAVIOUR, COMMON, CUSTOMERS, JOB, TERMS, Daemon, ended, refused, write_tables
+from .test_schemas import over
 
 TRAINED = "[align, split, fill, standardize, logistic]"
 MEASURED = "[align, split, fill, standardize, logistic, evaluate, report]"
@@ -125,10 +127,12 @@ def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Four]:
 
 
 def results(daemon: Daemon, job: str, folder: Path) -> dict[str, bytes]:
-    """What a node has received, by kind."""
+    """What a node has received, by kind; but what is of its own rows alone."""
     found = {}
     for one in daemon.client.results(job):
-        found[one.kind] = daemon.client.download(job, one.name, folder / daemon.name).read_bytes()
+        if not one.name.endswith("/own.json"):
+            content = daemon.client.download(job, one.name, folder / daemon.name)
+            found[one.kind] = content.read_bytes()
     return found
 
 
@@ -151,10 +155,9 @@ def test_a_party_that_only_receives_results(four: Four, tmp_path: Path) -> None:
         "report",
     }
     four.telecom.client.approve(job.id)
-    seen: list[JobView] = []
-    done = four.lender.client.wait(job.id, seen.append, timeout=60)
+    done = four.lender.client.wait(job.id, timeout=60)
     assert [one.party for one in done.participants] == ["lender", "payments", "hub", "telecom"]
-    assert {one.step for one in seen[-1].participants} == {"report"}
+    assert {one.step for one in done.participants} == {"report"}
     four.telecom.client.wait(job.id, timeout=10)
     ours, theirs = (results(one, job.id, tmp_path) for one in (four.lender, four.telecom))
     assert set(theirs) == {"coefficients", "metrics", "report"}
@@ -291,10 +294,12 @@ def lenders(four: Four, tmp_path_factory: pytest.TempPathFactory) -> Four:
     return four
 
 
-def agreed(four: Four, services: str, told: str = "lender, payments, telecom") -> AgreementView:
+def agreed(
+    four: Four, services: str, told: str = "lender, payments, telecom", text: str = LOANS
+) -> AgreementView:
     """An agreement on loans that all three have signed."""
     four.made += 1
-    text = LOANS.format(number=four.made, services=services, told=told)
+    text = text.format(number=four.made, services=services, told=told)
     draft = four.lender.client.draft_agreement(text)
     four.lender.client.offer_agreement(draft.id)
     signed = [four.daemons[name].client.sign_agreement(draft.id) for name in NAMES]
@@ -327,6 +332,24 @@ def test_parties_with_the_same_columns_learn_one_model(lenders: Four, tmp_path: 
         assert set(client.wait(job.id, timeout=10).countersigned_by) == {*everybody} - {name}
 
 
+def test_three_find_the_columns_that_all_have(lenders: Four) -> None:
+    """Before any agreement: links between all three, and only what all have is told."""
+    lender, payments, telecom = (lenders.daemons[name].client for name in NAMES)
+    payments.offer_schema("loans", ["lender", "telecom"], columns=["key", "a", "bad"])
+    telecom.offer_schema("loans", ["lender"])
+    others = {"payments": "loans", "telecom": "loans"}
+    with refused("CT-5100") as caught:
+        lender.common_schema("loans", others)
+    assert caught.value.party == "telecom"  # it has not offered them to payments
+    telecom.offer_schema("loans", ["lender", "payments"])
+    asked = lender.common_schema("loans", others)
+    for client in (lender, payments, telecom):
+        found = over(client, asked.id)
+        assert (found.state, found.parties, found.common) == ("done", NAMES, asked.common)
+    assert {one.name for one in asked.common} == {"key", "a", "bad"}
+    assert [one.used for one in payments.schema_offers()] == [1]
+
+
 def test_a_party_that_fails_ends_a_job_of_sums(lenders: Four) -> None:
     job = lenders.lender.client.submit(POOLED.format(agreement=agreed(lenders, "[]").id))
     worker = lenders.telecom.worker()
@@ -342,3 +365,150 @@ def test_who_learns_counts_must_be_granted_metrics(lenders: Four) -> None:
     with refused("CT-1632") as caught:
         lenders.lender.client.submit(POOLED.format(agreement=agreed(lenders, "[]", told="lender").id))
     assert "metrics to 'telecom'" in caught.value.detail
+    attested = POOLED.format(agreement=agreed(lenders, "[]").id).replace("engine: fl", "engine: tee")
+    with refused("CT-4044"):
+        lenders.lender.client.submit(attested)
+
+
+def test_a_privacy_budget_is_spent_and_refused_when_empty(
+    lenders: Four, capsys: pytest.CaptureFixture[str]
+) -> None:
+    budget = ", privacy: {{unit: record, epsilon: 2, delta: 1.0e-6}}}}\n"
+    text = LOANS.replace("columns: [a, b, c]}}\n", "columns: [a, b, c]" + budget, 1)
+    text = text.replace("{{name: logistic}}", "{{name: logistic, params: {{privacy: {{any: true}}}}}}")
+    agreement = agreed(lenders, "[]", text=text)
+    spec = POOLED.format(agreement=agreement.id)
+    with refused("CT-1655") as caught:
+        lenders.lender.client.submit(spec)
+    assert "step 'evaluate', dataset 'loans' of 'lender'" in caught.value.detail
+    noisy = spec.replace("split, standardize, logistic, evaluate", "{logistic: {privacy: {epsilon: 1.5}}}")
+    job = lenders.lender.client.submit(noisy)
+    for name in NAMES:
+        assert lenders.daemons[name].client.wait(job.id, timeout=60).state == "done"
+        (entry,) = lenders.daemons[name].client.ledger(kind="privacy", job=job.id)
+        assert (entry.body["datasets"], entry.body["spends"][0]["times"]) == ([["lender", "loans"]], 30)
+        (view,) = lenders.daemons[name].client.agreement(agreement.id).privacy
+        assert (view.jobs, view.epsilon) == (1, 2)
+        assert view.spent is not None
+        assert 1.4 < view.spent <= 1.5
+        (planned,) = lenders.daemons[name].client.plan(job.id).privacy
+        assert planned.cost == planned.together == view.spent
+    # Each would fit alone; and whoever asks, the owner's node and all others say no.
+    for name in ("lender", "telecom"):
+        with refused("CT-1656"):
+            lenders.daemons[name].client.submit(noisy)
+    with pytest.raises(SystemExit, match="0"):
+        main(["--home", str(lenders.lender.home), "privacy"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "lender/loans" in told
+    assert f"{view.spent:.4g} of 2" in told
+    with pytest.raises(SystemExit, match="0"):
+        main(["--home", str(lenders.lender.home), "agreement", "show", agreement.id])
+    assert "each record is private to epsilon 2, delta 1e-06" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.fixture
+def south(lenders: Four, tmp_path: Path) -> Iterator[Daemon]:
+    """A fourth party."""
+    daemon = Daemon(tmp_path / "south")
+    daemon.start()
+    try:
+        daemon.await_up()
+        for name in NAMES:
+            daemon.client.accept(str(lenders.daemons[name].client.invite(hours=1).text))
+        yield daemon
+        daemon.client.close()
+        assert daemon.stop() == 0
+    finally:
+        if daemon.process is not None and daemon.process.poll() is None:
+            daemon.process.kill()
+            daemon.process.wait()
+
+
+def test_a_job_with_a_minimum_goes_on_without_a_party_whose_worker_dies(
+    lenders: Four, south: Daemon, tmp_path: Path
+) -> None:
+    """A fourth has loans as well, so that three are left."""
+    spec = banks.write_tables(tmp_path, ("lender", "payments", "south"))["south"]
+    described = spec.model_dump_json(exclude={"source"}, exclude_defaults=True)
+    source = {"kind": "csv", "path": "south.csv"}
+    south.client.add_dataset(json.dumps({**json.loads(described), "source": source}), tmp_path)
+    everybody, daemons = ("south", *NAMES), {**lenders.daemons, "south": south}
+    text = LOANS.replace("[lender, payments, telecom]", "[south, lender, payments, telecom]")
+    text = text.replace("services: {services}", "minimum: 3\ncoordinator: lender")
+    text = text.replace(
+        "datasets:\n",
+        "datasets:\n  - {{name: loans, owner: south, id: key, label: bad, columns: [a, b, c]}}\n",
+    )
+    text = text.replace("approval: {{", "approval: {{south: automatic, ")
+    lenders.made += 1
+    draft = lenders.lender.client.draft_agreement(text.format(number=lenders.made, told=", ".join(everybody)))
+    lenders.lender.client.offer_agreement(draft.id)
+    for name in everybody:
+        agreement = daemons[name].client.sign_agreement(draft.id)
+    models = "".join(f", {{{{component: logistic, name: model-{number}}}}}" for number in range(6))
+    job = POOLED.replace("datasets: {{", "minimum: 3\ndatasets: {{south: loans, ").replace(
+        ", logistic, evaluate", models
+    )
+    started = lenders.lender.client.submit(job.format(agreement=agreement.id))
+    worker, deadline = lenders.telecom.worker(), time.monotonic() + 20
+    while not [
+        one
+        for one in lenders.telecom.client.ledger(kind="egress", job=started.id)
+        if one.body["step"] == "standardize"
+    ]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(worker, signal.SIGKILL)
+    found = []
+    for name in ("south", "lender", "payments"):
+        client = daemons[name].client
+        done = client.wait(started.id, timeout=60)
+        assert done.state == "done"
+        assert done.participant("telecom").state == "failed"
+        assert set(done.countersigned_by) == {"south", "lender", "payments"} - {name}
+        told = [one.body for one in client.ledger(kind="job", job=started.id)]
+        (lost,) = (one for one in told if one["event"] == "lost")
+        assert (lost["party"], lost["code"]) == ("telecom", "CT-5060")
+        assert done.dropouts is not None
+        assert [(one.party, one.step) for one in done.dropouts.lost] == [("telecom", lost.get("step"))]
+        counted = client.ledger(kind="counted", job=started.id)
+        assert [one.body["without"] for one in counted] == [["telecom"]]
+        found.append(results(daemons[name], started.id, tmp_path))
+    assert found[0] == found[1] == found[2]
+    view = ended(lenders.telecom.client, started.id)
+    assert view.error is not None
+    assert (view.state, view.error.code) == ("failed", "CT-5060")
+    assert view.dropouts is not None
+    assert view.dropouts.out
+    assert view.goes_on is None, "the others go on"
+    assert "failed" not in {one.state for one in view.participants if one.party != "telecom"}
+
+
+def test_a_party_scores_with_the_others_and_alone(lenders: Four, tmp_path: Path) -> None:
+    """Every node keeps the whole pipeline of a job of sums, under the same name."""
+    text = LOANS.replace(
+        "{{name: evaluate}}", "{{name: save}}, {{name: predict, params: {{pipeline: {{any: true}}}}}}"
+    )
+    text = text.replace("engines: [fl]", "engines: [fl, clear]")
+    for kind in ("pipeline", "scores"):
+        text = text.replace(
+            "results:\n", f"results:\n  - {{{{kind: {kind}, to: [lender, payments, telecom]}}}}\n"
+        )
+    spec = POOLED.format(agreement=agreed(lenders, "[]", text=text).id)
+    client = lenders.telecom.client
+    job = client.submit(spec.replace("evaluate", "save"))
+    for name in NAMES:
+        lenders.daemons[name].client.wait(job.id, timeout=60)
+    (kept,) = (one for one in client.pipelines() if one.job == job.id)
+    assert (kept.engine, set(kept.columns)) == ("fl", {"each"})
+    steps = f"steps: [stack, predict: {{pipeline: {kept.reference}}}]"
+    again = spec.replace("steps: [stack, split, standardize, logistic, evaluate]", steps)
+    alone = again.replace("engine: fl", "engine: clear").replace("lender: loans, payments: loans, ", "")
+    scores = []
+    for one in (again, alone):
+        scoring = client.submit(one)
+        client.wait(scoring.id, timeout=60)
+        (listed,) = client.results(scoring.id)
+        scores.append(client.download(scoring.id, listed.name, tmp_path / str(len(scores))).read_bytes())
+    assert scores[0] == scores[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,8 +31,11 @@ from coterie.tee.release.case import Case
 from coterie.tee.release.counters import FileCounters
 from coterie.tee.release.releaser import Releaser, ReleaserNode
 
-NOW = now() + timedelta(days=1)
-"""Ledgers tell the time by the machine's clock; what tests set is after that."""
+NOW = datetime.fromisoformat(
+    os.environ.setdefault("COTERIE_TESTS_NOW", (now() + timedelta(days=1)).isoformat())
+)
+"""Ledgers tell the time by the machine's clock; what tests set is after that. The same in processes that
+tests start, however much later they do."""
 MEASUREMENT = hashlib.sha256(b"the runner").digest()
 NAMES = ("lender", "payments", "hub", "mallory")
 

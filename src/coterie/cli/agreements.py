@@ -14,8 +14,10 @@ from coterie.client import Client
 from coterie.crypto import digest
 from coterie.node import AgreementView
 
+from .modules import print_source
 from .output import facts, say, short, show, state_text, table, when
-from .state import State, read_text, state_of
+from .privacy import spent
+from .state import State, read_text, reading, state_of
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -26,7 +28,7 @@ Agreement = Annotated[str, typer.Argument(help="Name or id.")]
 def draft(context: typer.Context, file: Annotated[Path, typer.Argument(help="The terms, YAML.")]) -> None:
     """Check the terms and keep them as a draft. Keys of parties are filled in from the peers known here."""
     state = state_of(context)
-    with state.client() as client:
+    with state.client() as client, reading(file):
         _tell(state, client.draft_agreement(read_text(file)))
 
 
@@ -94,6 +96,30 @@ def show_agreement(context: typer.Context, agreement: Agreement) -> None:
         facts(_title(view), (*_terms(view.terms), *_standing(view)))
 
 
+@app.command("modules")
+def agreed_modules(
+    context: typer.Context,
+    agreement: Agreement,
+    module: Annotated[str, typer.Argument(help="Name of one, to print its source.")] = "",
+) -> None:
+    """The users' modules that jobs may run under it. Read their sources before you sign."""
+    state = state_of(context)
+    with state.client() as client:
+        found = [one for one in client.agreed_modules(agreement) if module in ("", one.name)]
+        if module and found:
+            print_source(state, client.module(found[0].sha256))
+            return
+    if show(state, found):
+        return
+    if not found:
+        say(f"{agreement} lists no module{f' {module}' if module else ''}.")
+        return
+    rows = [
+        (one.name, one.purpose, f"{one.size:,}", "yes" if one.here else "no", one.sha256) for one in found
+    ]
+    table("Modules", ("name", "what for", ">bytes", "file here", "|sha256"), rows)
+
+
 @app.command("compare")
 def compare_agreements(context: typer.Context, first: Agreement, second: Agreement) -> None:
     """Say in words how the terms of two agreements differ."""
@@ -124,6 +150,9 @@ def _standing(view: AgreementView) -> Iterator[tuple[str, object]]:
     yield "still to sign", ", ".join(view.missing)
     yield "not reached yet", ", ".join(view.not_offered_to) if view.state != "draft" else ""
     yield "runs", f"{view.runs_used} of {view.terms.get('max_runs', '?')} used"
+    for budget in view.privacy:
+        jobs = f"{budget.jobs} job{'s' * (budget.jobs != 1)}"
+        yield f"privacy of {budget.owner}", f"{budget.dataset}: epsilon {spent(budget)}, {jobs}"
     for one in view.revocations:
         yield "revoked", f"by {one.party}, {when(one.time)} UTC" + (f": {one.reason}" if one.reason else "")
 
@@ -154,10 +183,11 @@ def _terms(terms: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         label = f"; label {one['label']}" if one.get("label") else ""
         columns = ", ".join(one["columns"]) or "none"
         ids = one["id"] if isinstance(one["id"], str) else ", ".join(one["id"])
-        yield f"data of {one['owner']}", f"{one['name']}: id {ids}{label}; columns {columns}"
+        yield f"data of {one['owner']}", f"{one['name']}: id {ids}{label}; columns {columns}{_privacy(one)}"
     yield "steps", "\n".join(_component(one) for one in terms["components"])
     yield "engines", ", ".join(terms["engines"]) or "none"
     yield "lookups", "\n".join(_lookup(one) for one in terms.get("lookups") or ())
+    yield "modules", "\n".join(_module(one) for one in terms.get("modules") or ())
     for title, name in (("attested runs", "tee"), ("attested dealer", "dealer_tee")):
         if section := terms.get(name):
             yield title, "\n".join(_attested(section))
@@ -171,9 +201,21 @@ def _terms(terms: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     yield "approval", ", ".join(f"{party}: {approval.get(party, 'person')}" for party in terms["parties"])
 
 
+def _privacy(dataset: Mapping[str, Any]) -> str:
+    budget = dataset.get("privacy")
+    if not budget:
+        return ""
+    told = f"; each {budget['unit']} is private to epsilon {budget['epsilon']:g}, delta {budget['delta']:g}"
+    return told + (f", of {budget['colluding']} who collude" if budget.get("colluding") else "")
+
+
 def _lookup(one: Mapping[str, Any]) -> str:
     limits = f"{one['max_ids']:,} ids each, {one['per_minute']:,} in a minute"
     return f"{', '.join(one['to'])} in {one['dataset']} of {one['owner']}: {limits}"
+
+
+def _module(one: Mapping[str, Any]) -> str:
+    return f"{one['name']}: {one['purpose']} ({one['size']:,} bytes, sha256 {one['sha256']})"
 
 
 PLATFORM = ("types", "simulated", "chips")

@@ -15,9 +15,9 @@ from rich.text import Text
 from coterie.client import Client
 from coterie.crypto import now, parse_timestamp
 from coterie.errors import CoterieError
-from coterie.node import JobView, ParticipantView
+from coterie.node import DropoutsView, JobView, LostView, ParticipantView
 
-from .output import amount, console, drawn_table, duration, facts, short, state_text, table, when
+from .output import amount, cell, console, drawn_table, duration, facts, short, state_text, table, when
 
 __all__ = ["follow_job", "print_job"]
 
@@ -69,6 +69,7 @@ class _Lines:
     def __init__(self, view: JobView) -> None:
         self._told: dict[str, tuple[str, float]] = {}
         self._awaited = ""
+        self._lost: set[str] = set()
         console.print(Text(f"job {view.id}: {view.name}"))
 
     def tell(self, view: JobView) -> None:
@@ -77,6 +78,11 @@ class _Lines:
         if awaited and awaited != self._awaited:
             console.print(Text(f"{now():%H:%M:%S}  waits for {awaited}"))
         self._awaited = awaited
+        for lost in view.dropouts.lost if view.dropouts else ():
+            if lost.party not in self._lost:
+                self._lost.add(lost.party)
+                console.print(cell(f"{now():%H:%M:%S}  {lost.party:<12}  {_without(lost)}"))
+                console.print(cell(f"{now():%H:%M:%S}  {_left(view.dropouts)}"))
         for one in view.participants if not awaited else ():
             place = f"{one.state} {one.step or ''}"
             known, since = self._told.get(one.party, ("", 0.0))
@@ -86,6 +92,31 @@ class _Lines:
                 step = f"{_place(view, one):<16}" if one.state == "running" else ""
                 words = [f"{now():%H:%M:%S}", f"{one.party:<12}", f"{one.state:<9}", step, _doing(one)]
                 console.print(Text("  ".join(words + [f"waits for {waits}"] * bool(waits)).rstrip()))
+
+
+def _without(lost: LostView) -> str:
+    step = f", last heard of in step {lost.step}" if lost.step else ""
+    return f"lost{step}, {lost.code}; later numbers are without its {lost.rows:,} rows"
+
+
+def _left(known: DropoutsView | None) -> str:
+    if known is None:
+        return ""
+    left = known.parties - len(known.lost)
+    return f"{left} of {known.parties} parties with data are left, {known.minimum} are needed"
+
+
+def _dropped(view: JobView, known: DropoutsView) -> Iterator[tuple[str, object]]:
+    """Of whom the numbers are, and whether this party is among them."""
+    for number, lost in enumerate(known.lost):
+        yield "" if number else "without", f"{lost.party}: {when(lost.time)} UTC, {_without(lost)}"
+    if known.lost:
+        yield "", _left(known)
+    if known.out and view.error is not None:
+        me = view.error.party
+        others = [one.state for one in view.participants if one.party != me]
+        fare = "the others have failed, too" if set(others) == {"failed"} else "the others go on"
+        yield "out", f"{me} is out of this job; {fare}"
 
 
 def _moving(view: JobView) -> RenderableType:
@@ -103,22 +134,19 @@ def _awaited(view: JobView) -> str:
     return f"{view.initiator} to start it"
 
 
-def _participants(view: JobView, notable: float) -> Table:
+def _participants(view: JobView, notable: float) -> RenderableType:
+    """A table, and below it who waits for whom: a column of sentences would be squeezed to a strip."""
     rows = [
-        (
-            one.party,
-            state_text(one.state),
-            _place(view, one),
-            _bar(one),
-            _doing(one),
-            "\n".join(_waits(one, notable)),
-        )
+        (one.party, state_text(one.state), _place(view, one), _bar(one), _doing(one))
         for one in view.participants
     ]
-    columns = ("|party", "|state", "|step", "|", "|doing", "waits for")
+    columns = ("|party", "|state", "|step", "|", "doing")
     shown = columns[:4] if view.over else columns
     told = [number for number in range(len(shown)) if any(row[number] for row in rows)]
-    return drawn_table("", [columns[number] for number in told], [[row[n] for n in told] for row in rows])
+    drawn = drawn_table("", [columns[number] for number in told], [[row[n] for n in told] for row in rows])
+    waits = () if view.over else view.participants
+    lines = [cell(f"{one.party} waits for {wait}") for one in waits for wait in _waits(one, notable)]
+    return Group(drawn, *lines)
 
 
 def _place(view: JobView, one: ParticipantView) -> str:
@@ -174,7 +202,8 @@ def print_job(view: JobView, agreement: str) -> None:
     """
     title = Text.assemble((view.name, "bold"), "   ", state_text(view.state))
     facts(title, [*_facts(view, agreement)])
-    if view.participants and view.state not in ("proposed", "done"):
+    lost = view.dropouts.lost if view.dropouts else ()
+    if view.participants and (lost or view.state not in ("proposed", "done")):
         console.print()
         console.print(_participants(view, 0))
     if view.results:
@@ -200,6 +229,8 @@ def _facts(view: JobView, agreement: str) -> Iterator[tuple[str, object]]:
         took = (parse_timestamp(view.ended) - parse_timestamp(view.started)).total_seconds()
         yield "took", f"{took:,.0f} s"
     yield "countersigned by", ", ".join(view.countersigned_by)
+    if view.dropouts:
+        yield from _dropped(view, view.dropouts)
     for stage in sorted(_stages_awaited(view)):
         name = f"stage-{stage}.json"
         yield "next", f"coterie job plan --job {view.id[:12]} --stage {stage} --output {name}"

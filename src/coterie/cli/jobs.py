@@ -18,7 +18,7 @@ from .errors import NO_SUCH_REPORT
 from .following import follow_job, print_job
 from .output import amount, console, failure, say, short, show, state_text, table, when
 from .plans import print_plan
-from .state import State, read_text, state_of
+from .state import State, read_text, reading, state_of
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -69,7 +69,11 @@ def plan(
         _write_request(state, str(job), stage, output)
         return
     with state.client() as client:
-        view = client.preview(read_text(file)) if file is not None else client.plan(find(client, str(job)))
+        if file is not None:
+            with reading(file):
+                view = client.preview(read_text(file))
+        else:
+            view = client.plan(find(client, str(job)))
     if not show(state, view):
         print_plan(view)
 
@@ -100,7 +104,9 @@ def submit(context: typer.Context, file: SpecFile, follow: Follow = False) -> No
     """Propose a job to the parties of its agreement. It starts once all have approved the plan."""
     state = state_of(context)
     with state.client() as client:
-        _print(state, client, client.submit(read_text(file)), follow)
+        with reading(file):
+            submitted = client.submit(read_text(file))
+        _print(state, client, submitted, follow)
 
 
 @app.command()

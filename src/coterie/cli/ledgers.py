@@ -63,7 +63,7 @@ def show_entry(context: typer.Context, entry: Annotated[int, typer.Argument(help
     if not show(state, found[0]):
         one = found[0]
         facts(f"Entry {one.seq}: {one.kind}", (("time", f"{when(one.time)} UTC"), ("hash", one.hash)))
-        console.print_json(json.dumps(one.body))
+        console.print_json(json.dumps(one.body), ensure_ascii=True)
 
 
 @app.command()
@@ -106,7 +106,8 @@ def _plan(body: Body) -> str:
 def _egress(body: Body) -> str:
     sent, planned = body["sent"], body["planned"]
     to = ", ".join(f"{amount(count)} to {peer}" for peer, count in sorted(sent.items())) or "nothing"
-    fact = "as planned" if sent == planned else f"planned {sum(planned.values()):,} bytes"
+    of = f"planned {sum(planned.values()):,} bytes, sent {sum(sent.values()):,}"
+    fact = "as planned" if sent == planned else of
     fact += ", went on where it broke off" if body.get("resumed") else ""
     rounds = body["rounds"]["used"]
     spent = f"{rounds:,} round{'s' * (rounds != 1)}, " if rounds else ""
@@ -123,9 +124,21 @@ def _values(most: int) -> str:
 
 
 def _job(body: Body) -> str:
+    if body["event"] == "lost":
+        where = f", last heard of in step {body['step']}" if body.get("step") else ""
+        return f"lost {body['party']}, {body['code']}{where}"
     error = body.get("error") or {}
     code = error.get("code") if isinstance(error, Mapping) else None
     return " ".join(filter(None, (body["event"], body.get("state"), body.get("code") or code)))
+
+
+def _counted(body: Body) -> str:
+    """From this total on, until the next such entry."""
+    names, lost = body["without"], body["lost"]
+    without = ", ".join(f"{name} ({lost[name]})" if name in lost else name for name in names)
+    return f"{body['step']}: from '{body['what']}' on totals are " + (
+        f"without {without}" if names else "of all parties again"
+    )
 
 
 def _tape(body: Body) -> str:
@@ -139,6 +152,20 @@ def _lookup(body: Body) -> str:
     if body["event"] != "asked":
         return f"{body['event']}: table {body['table'][:12]} of {table}, {body['entries']:,} ids"
     return f"{body['party']} asks {table}: {body['before']:,} ids before, up to {body['at_most']:,} more now"
+
+
+def _schema(body: Body) -> str:
+    of = body["dataset"]
+    match body["event"]:
+        case "offered":
+            return f"columns of {of} offered to {', '.join(body['to'])}, for {body['runs']:,} comparisons"
+        case "began":
+            return f"columns of {of} are compared among {', '.join(body['parties'])}, as {body['by']} asks"
+        case "compared":
+            return f"columns of {of}: {body['common']:,} in common, comparison {body['run'][:12]}"
+        case "failed":
+            return f"columns of {of}: comparison {body['run'][:12]} failed, {body['code']}"
+    return f"the offer of the columns of {of} is withdrawn"
 
 
 def _sealed(body: Body) -> str:
@@ -188,8 +215,10 @@ SENTENCES: dict[str, Callable[[Body], str]] = {
         + (", removed" if body.get("event") == "removed" else "")
     ),
     "job": _job,
+    "counted": _counted,
     "tape": _tape,
     "lookup": _lookup,
+    "schema": _schema,
     "sealed": _sealed,
     "grant": _grant,
     "release": _release,

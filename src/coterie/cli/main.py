@@ -27,9 +27,12 @@ from . import (
     jobs,
     ledgers,
     lookups,
+    modules,
     nodes,
     peers,
     pipelines,
+    privacy,
+    schemas,
     sealed,
     tapes,
     tokens,
@@ -41,7 +44,8 @@ __all__ = ["main"]
 
 ORDER = (
     *("node", "hub", "peer", "token"),
-    *("dataset", "agreement", "job", "pipeline", "tape", "dealer", "lookup", "component"),
+    *("dataset", "schema", "module", "agreement", "job", "pipeline", "tape", "dealer", "lookup", "component"),
+    "privacy",
     *("seal", "open", "container", "sealed", "tee"),
     *("doctor", "ledger", "audit", "evidence", "errors"),
 )
@@ -95,6 +99,18 @@ app.add_typer(
     agreements.app, name="agreement", help="What the parties allow each other, signed.", rich_help_panel=WORK
 )
 app.add_typer(
+    schemas.app,
+    name="schema",
+    help="Find out which columns several parties have in common, before there is an agreement.",
+    rich_help_panel=WORK,
+)
+app.add_typer(
+    modules.app,
+    name="module",
+    help="Networks that users have written: read, try, and keep them for agreements and jobs.",
+    rich_help_panel=WORK,
+)
+app.add_typer(
     jobs.app,
     name="job",
     help="Plan, submit, approve, follow and cancel jobs; fetch results.",
@@ -122,6 +138,7 @@ app.add_typer(
     rich_help_panel=WORK,
 )
 app.add_typer(components.app, name="component", help="The steps that jobs are made of.", rich_help_panel=WORK)
+app.command("privacy", rich_help_panel=WORK)(privacy.privacy)
 app.command("seal", rich_help_panel=WORK)(containers.seal)
 app.command("open", rich_help_panel=WORK)(containers.open_container)
 app.add_typer(

@@ -135,7 +135,7 @@ def show(state: State, view: BaseModel | Sequence[BaseModel]) -> bool:
         plain: object = view.model_dump(mode="json")
     else:
         plain = [one.model_dump(mode="json") for one in view]
-    console.print_json(json.dumps(plain))
+    console.print_json(json.dumps(plain), ensure_ascii=True)  # else a terminal would obey what is in it
     return True
 
 
@@ -156,7 +156,7 @@ def show_error(error: CoterieError, *, as_json: bool = False) -> None:
     """Say on standard error what went wrong."""
     if as_json:
         record = {"family": error.family, "title": error.title, **error.to_record()}
-        _errors.print_json(json.dumps(record))
+        _errors.print_json(json.dumps(record), ensure_ascii=True)
     else:
         _errors.print(failure(error))
 

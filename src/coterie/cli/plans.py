@@ -50,11 +50,38 @@ def print_plan(view: PlanView) -> None:
         table("Protocols that were chosen, and why", ("|step", "choice"), choices, apart=True)
     learned = _learned(document)
     table("What each party will learn", ("|party", "|step", ">values, up to", "what"), learned, apart=True)
+    noise = list(_noise(document))
+    if noise:
+        told = (
+            "|step",
+            "hides",
+            ">multiplier",
+            ">clipped to",
+            ">sampled",
+            ">sums",
+            ">honest parties",
+            ">colluding",
+        )
+        table("Noise of differential privacy", told, noise, apart=True)
+    if view.privacy:
+        _print_privacy(view)
     disclosed = list(_disclosed(document))
     if disclosed:
         width = 5 if any(row[-1] for row in disclosed) else 4
         columns = ("|step", ">values", "value", "to", "note")[:width]
         table("What the programs disclose", columns, [row[:width] for row in disclosed], apart=True)
+
+
+def _print_privacy(view: PlanView) -> None:
+    """What the job would cost of privacy budgets, and what would be left."""
+    rows = []
+    for one in view.privacy:
+        cost, together = ("?" if number is None else f"{number:.4g}" for number in (one.cost, one.together))
+        left = "?" if one.together is None else f"{max(one.epsilon - one.together, 0):.4g}"
+        of = f"{together} of {one.epsilon:g}"
+        rows.append((f"{one.owner}/{one.dataset}", f"each {one.unit}", cost, f"{one.delta:g}", of, left))
+    columns = ("dataset", "hides", ">epsilon", ">at delta", ">with all jobs so far", ">left")
+    table("What it costs of privacy budgets", columns, rows, apart=True)
 
 
 def _print_steps(view: PlanView) -> None:
@@ -134,6 +161,9 @@ def _say_guests(document: Mapping[str, Any]) -> None:
     if coordinator := document.get("coordinator"):
         sees = "no party's sums" if coordinator in document["parties"] else "no sums"
         say(f"{coordinator} adds up what the parties have masked: by that it sees {sees}.")
+    if least := document.get("minimum"):
+        many = len(document["parties"])
+        say(f"It goes on without parties that drop out, while {least} of {many} are there.")
     for guest in document.get("guests", ()):
         deals = "deals random numbers, " if guest == document["dealer"] else ""
         say(f"{guest} has no data in this job: it {deals}receives results, and computes nothing.")
@@ -190,13 +220,26 @@ def _learned(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
     for party in dict.fromkeys((*document["parties"], *helpers, *document.get("guests", ()))):
         first = True
         for bound, step in _all_steps(document):
+            found: dict[str, int] = {}  # what is a result of two kinds is told once
             for reveal in step["reveals"]:
                 if party in reveal["to"]:
-                    values = f"{bound}{reveal['values']:,}"
-                    yield party if first else "", step["step"], values, reveal["what"]
-                    first = False
+                    found[reveal["what"]] = max(found.get(reveal["what"], 0), reveal["values"])
+            for what, values in found.items():
+                yield party if first else "", step["step"], f"{bound}{values:,}", what
+                first = False
         if first:
             yield party, "", "", HOST_SEES if party == document.get("host") else "nothing"
+
+
+def _noise(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
+    """Of every total that has noise, which is enough if so many parties are honest."""
+    for _, step in _all_steps(document):
+        for total in step.get("totals", ()):
+            if noise := total.get("noise"):
+                numbers = (noise["multiplier"], noise["clip"], noise["sampling"])
+                told = (f"{one:.4g}" for one in numbers)
+                unit, of = f"each {noise['unit']}", f"{noise['honest']} of {noise['contributors']}"
+                yield step["step"], unit, *told, f"{total['times']:,}", of, f"{noise['colluding']}"
 
 
 def _disclosed(document: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
 from coterie.client import Client
+from coterie.errors import CoterieError, all_codes
 
 from .errors import FILE_MISSING, FILE_TOO_LARGE
 
-__all__ = ["State", "read_text", "state_of"]
+__all__ = ["State", "read_text", "reading", "state_of"]
+
+OF_TEXT = ("CT-1402", "CT-1601", "CT-4001")
+"""Codes of YAML, of drafts, of job files."""
 
 LARGEST_TEXT = 2**20
 """Bytes of a job file, of terms, of a description. The node's own limits are lower and name the reason."""
@@ -38,6 +44,19 @@ def state_of(context: typer.Context) -> State:
     found = context.find_object(State)
     assert found is not None, "the root callback always runs first"
     return found
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Errors of a file's text name the file, which the node was not told."""
+    try:
+        yield
+    except CoterieError as error:
+        if error.code in OF_TEXT:
+            raise all_codes()[error.code](
+                f"{path}: {error.detail}", next_step=error.next_step, party=error.party, step=error.step
+            ) from error
+        raise
 
 
 def read_text(path: Path) -> str:

@@ -40,8 +40,10 @@ from coterie.node import (
     VersionView,
 )
 
-from .connection import Connection, raised
+from .connection import raised
 from .errors import DOWNLOAD_DAMAGED, STILL_RUNNING
+from .modules import ModuleCalls
+from .schemas import SchemaCalls
 
 READING = 86400.0
 """Seconds for which a node may read a table before it answers."""
@@ -54,7 +56,7 @@ _LOOKED_UP = 16384
 _CHUNK = 2**16
 
 
-class Client(Connection):
+class Client(ModuleCalls, SchemaCalls):
     """A connection to one node, as the holder of one token. Threads may share it."""
 
     # -- the node itself

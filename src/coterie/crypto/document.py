@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from json.encoder import encode_basestring
 from typing import Any, NoReturn
 
 import rfc8785
@@ -26,9 +27,30 @@ def canonical(value: Any) -> bytes:
     if isinstance(value, BaseModel):
         value = value.model_dump(mode="json")
     try:
-        return rfc8785.dumps(value)
+        return _text(value).encode()
     except (rfc8785.CanonicalizationError, RecursionError, UnicodeError) as error:
         raise NOT_CANONICAL(str(error)) from error
+
+
+def _text(value: Any) -> str:
+    """As :func:`rfc8785.dumps`, which is left what is rare or odd, at a third of its time: plans are long."""
+    kind = type(value)
+    if kind is str:
+        return encode_basestring(value)
+    if kind is int and -SAFE_INTEGER <= value <= SAFE_INTEGER:
+        return int.__repr__(value)
+    if kind is dict and all(type(name) is str for name in value):
+        names = sorted(value)
+        if not "".join(names).isascii():
+            names.sort(key=lambda name: name.encode("utf-16be"))
+        return "{" + ",".join([f"{encode_basestring(name)}:{_text(value[name])}" for name in names]) + "}"
+    if kind is list or kind is tuple:
+        return "[" + ",".join([_text(item) for item in value]) + "]"
+    if kind is bool:
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    return rfc8785.dumps(value).decode()
 
 
 def parse_json(data: bytes, *, limit: int, depth: int = 32) -> Any:

@@ -128,9 +128,10 @@ class VerticalFrame:
     def column(self, owner: str, name: str) -> pa.ChunkedArray:
         """(rows,) one column. Raises CT-1422 where it is not here."""
         table = self._part(owner)
-        if name not in table.column_names:
+        place = table.schema.get_field_index(name)
+        if place < 0:
             raise COLUMN_UNDECLARED(f"'{name}' is not among the columns of {owner} that are here")
-        return table[name]
+        return table.column(place)
 
     def matrix(self, columns: Sequence[str]) -> NDArray[np.float64]:
         """Columns of the one owner whose columns are here, as :meth:`values` gives them."""
@@ -239,9 +240,11 @@ class VerticalFrame:
                 yield name, column
 
         new = laid(checked(), self.rows, self.scratch)
-        for name in new.column_names:
-            table = table.set_column(table.column_names.index(name), name, new.column(name))
-        return replace(self, parts={owner: table})
+        if not new.column_names:
+            return self  # a table made of no columns would have no rows either
+        found = dict(zip(table.column_names, table.columns, strict=True))
+        found |= dict(zip(new.column_names, new.columns, strict=True))
+        return replace(self, parts={owner: pa.table(found)})
 
     def reshaped(self, table: pa.Table, features: Sequence[str]) -> VerticalFrame:
         """The frame with another table of its one owner: with other columns, or other names.
@@ -254,8 +257,9 @@ class VerticalFrame:
         owner = self.owner
         here = owner == self.label_holder and self.label in self.table.column_names
         needed = (*features, self.label) if here else tuple(features)
+        known = set(table.column_names)  # made anew whenever it is asked for
         for name in needed:
-            if name not in table.column_names:
+            if name not in known:
                 raise COLUMN_UNDECLARED(f"'{name}' is not among the new columns of {owner}")
         return replace(self, parts={owner: table}, columns={**self.columns, owner: tuple(features)})
 
@@ -265,8 +269,9 @@ class VerticalFrame:
         Raises CT-1422 where one of an owner's columns that are here is not.
         """
         for owner, table in self.parts.items():
+            known = set(table.column_names)
             for name in columns.get(owner, ()):
-                if name not in table.column_names:
+                if name not in known:
                     raise COLUMN_UNDECLARED(f"'{name}' is not among the columns of {owner} that are here")
         return replace(self, columns=dict(columns))
 

@@ -27,6 +27,7 @@ Kind = Literal[
     "approval",
     "refusal",
     "reveal",
+    "counted",
     "egress",
     "result",
     "head",
@@ -40,6 +41,8 @@ Kind = Literal[
     "receipt",
     "sealed",
     "repair",
+    "privacy",
+    "schema",
 ]
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .home import ApiDoor, Home, Profile, Settings, api_door, init_node
 from .lookup_views import LookupTableView, LookupView
+from .lost_views import DropoutsView, LostView
+from .module_views import AgreedModuleView, ModuleView
+from .privacy_views import PrivacyView
+from .schema_views import CommonColumnView, SchemaOfferView, SchemaRunView
 from .views import (
     AgreementState,
     AgreementView,
@@ -48,17 +53,20 @@ if TYPE_CHECKING:
     from coterie.tee import DatasetRecord
 
 __all__ = [
+    "AgreedModuleView",
     "AgreementState",
     "AgreementView",
     "ApiDoor",
     "ApprovalView",
     "Check",
     "ColumnView",
+    "CommonColumnView",
     "ComponentView",
     "DatasetView",
     "DealingView",
     "DepositView",
     "DocumentView",
+    "DropoutsView",
     "EntryView",
     "ErrorView",
     "HeadView",
@@ -70,15 +78,20 @@ __all__ = [
     "JobView",
     "LookupTableView",
     "LookupView",
+    "LostView",
+    "ModuleView",
     "NewToken",
     "ParticipantView",
     "PeerView",
     "PipelineView",
     "PlanView",
+    "PrivacyView",
     "Profile",
     "ResultView",
     "RevocationView",
     "Role",
+    "SchemaOfferView",
+    "SchemaRunView",
     "SealedView",
     "Settings",
     "TapeView",
@@ -100,8 +113,11 @@ def run_node(home: Path) -> None:
     :raises CoterieError: where it cannot start: CT-5002 to CT-5005, CT-1230 (port taken).
     """
     Home.open(home)
+    gc.disable()  # nothing of what is imported goes again
     from .daemon import run  # the daemon's libraries are heavy, and clients import this door too
 
+    gc.freeze()
+    gc.enable()
     run(home)
 
 

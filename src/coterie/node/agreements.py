@@ -13,6 +13,8 @@ from coterie.crypto import now, parse_timestamp, random_key, timestamp
 from coterie.errors import CoterieError, Unavailable
 
 from .core import Core
+from .datasets import Datasets
+from .drafting import draft_problems
 from .errors import (
     AGREEMENT_NOT_ACTIVE,
     AGREEMENT_UNKNOWN,
@@ -25,8 +27,10 @@ from .errors import (
     TOO_MANY_OFFERS,
 )
 from .messages import AgreementPull, AgreementPush, Ok
+from .modules import Modules
 from .network import Network
 from .outbox import Outbox
+from .privacy import Budgets
 from .store import AgreementRow, RevocationRow, RunRow
 from .views import AgreementState, AgreementView, RevocationView
 
@@ -47,10 +51,21 @@ def owners(terms: Terms) -> frozenset[str]:
 class Agreements:
     """Each agreement once, under the digest of its terms."""
 
-    def __init__(self, core: Core, network: Network, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        core: Core,
+        network: Network,
+        outbox: Outbox,
+        budgets: Budgets,
+        modules: Modules,
+        datasets: Datasets,
+    ) -> None:
         self._core = core
         self._network = network
         self._outbox = outbox
+        self._budgets = budgets
+        self._modules = modules
+        self._datasets = datasets
         self.on_revoked: Callable[[str], Awaitable[None]] | None = None
         """Told the id of an agreement that was just revoked."""
 
@@ -63,7 +78,8 @@ class Agreements:
         """
         if self._core.is_hub:
             raise HUB_HOLDS_NO_DATA(self._core.name)
-        terms = draft(text, self._core.keys())
+        own = {one.name: {column.name for column in one.columns} for one in self._datasets.views()}
+        terms = draft(text, self._core.keys(), lambda made: draft_problems(made, self._core.name, own, now()))
         if self._core.name not in terms.parties:
             raise NOT_CONCERNED(f"{self._core.name!r} is none of its parties")
         key = random_key()
@@ -88,11 +104,12 @@ class Agreements:
         return self.show(row.id)
 
     async def sign(self, name: str) -> AgreementView:
-        """Sign in this party's name. :raises CoterieError: CT-16xx, CT-5040, CT-5041, CT-5044."""
+        """Sign in this party's name. :raises CoterieError: CT-16xx, CT-4063, CT-5040, CT-5041, CT-5044."""
         row, agreement = self._find(name)
         self._refuse_ended(row, agreement)
         if agreement.terms.id_key and self._core.name in owners(agreement.terms) and row.id_key is None:
             raise KEY_MISSING(agreement.terms.name)
+        self._modules.require(agreement.terms)
         signed = agreement.sign(self._core.identity, self._core.keys())
         await self._core.record("agreement", {**_about(signed), "event": "signed", "party": self._core.name})
         await self._keep(signed)
@@ -147,9 +164,7 @@ class Agreements:
             await self.sync(row.id)
             row, agreement = self._find(row.id)
         if agreement.missing:
-            raise AGREEMENT_NOT_ACTIVE(
-                f"{agreement.terms.name}: not signed by {', '.join(agreement.missing)}"
-            )
+            raise self._never_in_force(row, agreement)
         return agreement
 
     def revocations(self, agreement: str) -> tuple[Revocation, ...]:
@@ -203,6 +218,7 @@ class Agreements:
             with self._core.store.session() as session:
                 missing = (AgreementRow.id == checked.id, AgreementRow.id_key.is_(None))
                 session.execute(update(AgreementRow).where(*missing).values(id_key=key))
+        self._modules.keep(checked.terms, push.modules)
         await self._keep(checked)
         for revocation in push.revocations:
             await self._keep_revocation(checked, revocation)
@@ -298,6 +314,7 @@ class Agreements:
             revocations=self.revocations(row.id),
             drafted_by=row.drafted_by,
             id_key=row.id_key.hex() if holds and row.id_key is not None else None,
+            modules=self._modules.sources(agreement.terms),
         )
 
     async def _pull(self, peer: str, agreement: str) -> None:
@@ -327,6 +344,16 @@ class Agreements:
         state = self._state(row, agreement)
         if state in ("revoked", "expired"):
             raise AGREEMENT_NOT_ACTIVE(f"{agreement.terms.name} is {state}")
+
+    def _never_in_force(self, row: AgreementRow, agreement: Agreement) -> CoterieError:
+        """CT-5041, with who has not signed, and whether anybody still can."""
+        state, missing = self._state(row, agreement), ", ".join(agreement.missing)
+        told = f"{agreement.terms.name}: not signed by {missing}"
+        if state in ("revoked", "expired"):
+            return AGREEMENT_NOT_ACTIVE(
+                f"{told}, and {state}", next_step="Make a new one: nobody can sign this one any more."
+            )
+        return AGREEMENT_NOT_ACTIVE(told, next_step=f"Have it signed by {missing}.")
 
     def _find(self, name: str) -> tuple[AgreementRow, Agreement]:
         with self._core.store.session() as session:
@@ -370,6 +397,7 @@ class Agreements:
             ),
             runs_used=self.runs_used(row.id),
             key_here=row.id_key is not None,
+            privacy=self._budgets.views(row.id, terms),
         )
 
 

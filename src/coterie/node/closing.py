@@ -58,6 +58,18 @@ class Closing:
         if self._book.state(job) == "finishing":
             self.resume(job)
 
+    async def lost(self, job: str, party: str, error: CoterieError) -> None:
+        """A participant that the job can do without is out of it. Its own node says so, or nothing."""
+        if self._book.over(job) or self._book.progress_of(job, party, "running").state == "failed":
+            return
+        step = self._book.progress_of(job, party, "running").step
+        body = {"job": job, "event": "lost", "party": party, "code": error.code}
+        await self._core.record("job", body | ({"step": step} if step else {}))
+        self._book.lost(job, party, error.code, step)
+        self.finished(job, party)
+        view = self._book.progress_of(job, party, "failed")
+        self._book.progress(job, view.model_copy(update={"state": "failed", "waiting": ()}))
+
     def resume(self, job: str) -> None:
         """See a finishing job through, once."""
         if job not in self._following:
@@ -93,16 +105,22 @@ class Closing:
                 answer = await self._network.ask(peer, JobQuestion(job=job), JobAnswer)
             except Unavailable:
                 if clock() - heard > self._core.home.settings.patience:
-                    raise PEER_SILENT(peer, party=peer) from None
+                    await self._gone(job, peer, PEER_SILENT(peer, party=peer))
                 continue
             heard = clock()
             if answer.error is not None:
-                raise from_record(answer.error.model_dump()).at(party=peer)
-            if answer.finished:
+                await self._gone(job, peer, from_record(answer.error.model_dump()).at(party=peer))
+            elif answer.finished:
                 self.finished(job, peer)
             elif answer.state == "proposed":
                 raise JOB_UNKNOWN(f"{peer} has not started it", party=peer)
         self._news.pop((job, peer), None)
+
+    async def _gone(self, job: str, peer: str, error: CoterieError) -> None:
+        """Go on without a peer, or raise what has ended the job there."""
+        if peer not in self._book.may_lose(job):
+            raise error
+        await self.lost(job, peer, error)
 
     async def _conclude(self, job: str) -> None:
         """Write down the end, have the ledger countersigned, and call the job done."""
@@ -111,10 +129,12 @@ class Closing:
         await self._core.record("job", {"job": job, "event": "ended", "state": "done"})
         head = await asyncio.to_thread(self._core.ledger.head)
         offer = HeadOffer(job=job, head=head)
-        told = await asyncio.gather(*(self._countersigned_by(peer, offer) for peer in self._book.others(job)))
+        views = [self._book.progress_of(job, party, "done") for party in self._book.row(job).participants]
+        there = [view for view in views if view.state != "failed"]
+        asked = [view.party for view in there if view.party != self._core.name]
+        told = await asyncio.gather(*(self._countersigned_by(peer, offer) for peer in asked))
         signed = [name for name in told if name is not None]
-        for party in self._book.row(job).participants:
-            view = self._book.progress_of(job, party, "done")
+        for view in there:
             self._book.progress(job, view.model_copy(update={"state": "done", "waiting": ()}))
         self._book.change(job, countersigned=signed, state="done", ended=timestamp(now()))
 

@@ -81,6 +81,7 @@ class Node:
                     yield
                 finally:
                     self.services.dealings.stop()
+                    self.services.schemas.shut_down()
                     await self.services.runs.shut_down()
                     await door.close()
         finally:
@@ -120,6 +121,11 @@ class Node:
         """A worker's connection: to the job's worker here, or away with the reason."""
         wanted = read_link_name(hello.server_name)
         if wanted is None or wanted[1] != self._core.name:
+            return
+        schemas = self.services.schemas
+        if schemas.knows(wanted[0]):
+            if not schemas.hand_over(wanted[0], raw):
+                await self._turnstile.turn_away(raw, wanted[0], functools.partial(schemas.why_not, wanted[0]))
             return
         runs = self.services.runs
         if not runs.hand_over(wanted[0], raw, _caller(raw)):

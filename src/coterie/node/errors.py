@@ -331,3 +331,50 @@ TABLE_BUSY = define(
     "The table is being prepared",
     "Wait until `coterie lookup list` says that it is ready, or remove it to stop.",
 )
+
+# Comparisons of schemas
+SCHEMA_NOT_OFFERED = define(
+    "CT-5100",
+    NotAgreed,
+    "No schema is offered for a comparison with these parties",
+    "Ask the party's steward: `coterie schema offer DATASET --to …` names everybody who takes part. Where a "
+    "party offers several, name its dataset: `--with PARTY=DATASET`.",
+)
+SCHEMA_RUNS_USED_UP = define(
+    "CT-5101",
+    NotAgreed,
+    "The comparisons that this schema was offered for are used up",
+    "Ask the party's steward whether it offers the schema again.",
+)
+NOT_COMPARABLE = define(
+    "CT-5102",
+    BadInput,
+    "These columns cannot be compared",
+    "Name the columns to compare when you offer the schema, or rename those with one name in the form that "
+    "is compared.",
+    own_detail=True,
+)
+COMPARISON_SLOW = define(
+    "CT-5103",
+    Unavailable,
+    "A comparison of schemas did not end in time",
+    "Ask the other parties' operators whether their nodes run, and try again.",
+)
+COMPARISON_UNKNOWN = define(
+    "CT-5104",
+    BadInput,
+    "There is no such comparison or offer of a schema",
+    "See `coterie schema list`.",
+)
+COMPARISON_WRONG = define(
+    "CT-5105",
+    BadInput,
+    "A comparison cannot be made in this way",
+    "Two to five different parties compare their columns, with this node among them.",
+)
+COMPARISONS_BUSY = define(
+    "CT-5106",
+    Unavailable,
+    "Too many comparisons of schemas are being made at once",
+    "Try again in a minute.",
+)

@@ -12,6 +12,8 @@
       tapes/<id>/         tape files that the job has not used yet
       unfinished/         how far long steps are of jobs that broke off
       lookups/            prepared tables: the own ones with their keys, and those of others
+      schemas/            offers of schemas, and what comparisons have found
+      modules/            files of users' modules, by their digest
       rows/               rows of datasets that are queries, as they were taken, 0600
       keys/               keys of the data that this node has sealed, 0600
       sealed/             its own data, sealed for agreements
@@ -201,8 +203,16 @@ class Home:
         return self.path / "lookups"
 
     @property
+    def schemas(self) -> Path:
+        return self.path / "schemas"
+
+    @property
     def unfinished(self) -> Path:
         return self.path / "unfinished"
+
+    @property
+    def modules(self) -> Path:
+        return self.path / "modules"
 
     @property
     def rows(self) -> Path:

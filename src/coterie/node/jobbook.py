@@ -15,12 +15,19 @@ from coterie.jobs import Approval, Plan, Proposal
 from .core import Core
 from .errors import JOB_UNKNOWN
 from .failures import error_view, failure_of
+from .lost_views import DropoutsView, LostView
 from .messages import Failure
 from .store import ApprovalRow, JobRow, ResultRow
 from .unfinished import kept_step
 from .views import ApprovalView, JobState, JobView, ParticipantView, PlanView, ResultView
 
 __all__ = ["JobBook", "mode_of"]
+
+TOO_FEW = "CT-2414"
+"""What ends a job for all of its parties."""
+
+Lost = tuple[str, str, str, str | None]
+"""Party, time, code, step."""
 
 OVER: tuple[JobState, ...] = ("done", "failed", "refused", "cancelled")
 
@@ -38,6 +45,8 @@ class JobBook:
         self._progress: dict[str, dict[str, ParticipantView]] = {}
         self._unsaved: dict[str, tuple[JobState, Failure]] = {}
         """Ends that the store could not take: a full disk must not make a job look alive."""
+        self._lost: dict[str, dict[str, Lost]] | None = None
+        """By job, once the ledger has been asked."""
 
     def add(self, proposal: Proposal, plan: Plan, terms: Terms) -> None:
         """A new job, in state ``proposed``, with everybody's approval open."""
@@ -98,6 +107,34 @@ class JobBook:
         """The participants but this one."""
         return tuple(name for name in self.row(job).participants if name != self._core.name)
 
+    def may_lose(self, job: str) -> frozenset[str]:
+        """Whom the job goes on without, when they are gone: parties with data, where the plan has a minimum
+        of them, but for a coordinator among them.
+        """
+        plan = json.loads(self.row(job).plan)
+        return frozenset(plan["parties"]) - {plan["coordinator"]} if plan.get("minimum") else frozenset()
+
+    def out(self, job: str) -> bool:
+        """Whether this party failed alone in a job that can do without it."""
+        row = self.row(job)
+        code, party = (row.error or {}).get("code"), (row.error or {}).get("party")
+        alone = row.state == "failed" and party == self._core.name and code != TOO_FEW
+        return alone and row.started is not None and party in self.may_lose(job)
+
+    def lost(self, job: str, party: str, code: str, step: str | None) -> None:
+        """Remember what the ledger says of a party that the job goes on without."""
+        self._of_lost().setdefault(job, {})[party] = (party, timestamp(now()), code, step)
+
+    def _of_lost(self) -> dict[str, dict[str, Lost]]:
+        if self._lost is None:
+            self._lost = {}
+            for entry in self._core.ledger.entries("job"):
+                body: Any = entry.body
+                if body.get("event") == "lost":
+                    found = (body["party"], entry.time, body["code"], body.get("step"))
+                    self._lost.setdefault(body["job"], {})[body["party"]] = found
+        return self._lost
+
     def change(self, job: str, **values: Any) -> None:
         """Set columns of the job's row."""
         with self._core.store.session() as session:
@@ -113,8 +150,9 @@ class JobBook:
             self.change(job, state=state, error=stored, ended=timestamp(now()))
         except CoterieError as problem:
             self._unsaved[job] = (state, failure or failure_of(problem))
+        out = self.out(job)
         for party, view in self._progress.setdefault(job, {}).items():
-            if view.state not in OVER:
+            if view.state not in OVER and (not out or party == self._core.name):
                 self._progress[job][party] = view.model_copy(update={"state": state, "waiting": ()})
 
     def active(self, agreement: str | None = None) -> list[JobRow]:
@@ -201,6 +239,7 @@ class JobBook:
             state, failure = self._unsaved[row.id]
         error = error_view(from_record(failure.model_dump())) if failure else None
         proposal = Proposal.model_validate_json(row.proposal)
+        dropouts = self._dropouts(row, proposal)
         return JobView(
             id=row.id,
             name=row.name,
@@ -223,8 +262,22 @@ class JobBook:
             results=tuple(result_view(result) for result in self.results(row.id)),
             error=error,
             countersigned_by=tuple(row.countersigned),
-            goes_on=None if state == "done" else kept_step(self._core.home, proposal),
+            # Where parties may drop out, runs begin anew.
+            goes_on=None if state == "done" or dropouts else kept_step(self._core.home, proposal),
+            dropouts=dropouts,
         )
+
+    def _dropouts(self, row: JobRow, proposal: Proposal) -> DropoutsView | None:
+        minimum = json.loads(row.plan).get("minimum")
+        if minimum is None:
+            return None
+        lost = tuple(
+            LostView(party=party, time=time, code=code, step=step, rows=proposal.facts[party].rows)
+            for party, time, code, step in self._of_lost().get(row.id, {}).values()
+            if party in proposal.facts
+        )
+        parties = len(proposal.facts)
+        return DropoutsView(minimum=minimum, parties=parties, lost=lost, out=self.out(row.id))
 
 
 def result_view(row: ResultRow) -> ResultView:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, StringConstraints
 
-from coterie.agreement import Agreement, Revocation
+from coterie.agreement import MODULE_BYTES, Agreement, Revocation
 from coterie.data import DatasetFacts
 from coterie.jobs import Approval, Proposal
 from coterie.ledger import Countersignature, Entry, SignedHead
@@ -41,6 +41,7 @@ __all__ = [
     "Probe",
     "Propose",
     "ProposeAnswer",
+    "SchemaQuestion",
     "SealAnswer",
     "SealQuestion",
     "SealedDrop",
@@ -91,6 +92,11 @@ class AgreementPush(Message):
         default=None, repr=False
     )
     """Key of the id hashes, for owners of datasets alone."""
+    modules: Annotated[
+        tuple[Annotated[str, StringConstraints(max_length=MODULE_BYTES)], ...],
+        Field(max_length=16, repr=False, exclude_if=lambda modules: not modules),
+    ] = ()
+    """Files of the modules that it lists, as far as the sender has them: to be read before it is signed."""
 
 
 class AgreementPull(Message):
@@ -127,6 +133,20 @@ class LookupAnswer(Message):
     proof: Annotated[Base64Bytes, Field(max_length=64, repr=False)]
     left: Annotated[int, Field(ge=0)]
     """How many ids the asker may still ask for."""
+
+
+class SchemaQuestion(Message):
+    """Compare the columns of an offered dataset. First asked without ``begin``: the receiver says whether it
+    takes part, and waits; then with it: it counts the run and begins. Answered by :class:`Ok`."""
+
+    run: JobId
+    parties: Annotated[
+        tuple[Annotated[str, StringConstraints(max_length=64)], ...], Field(min_length=2, max_length=5)
+    ]
+    """Sorted."""
+    dataset: Annotated[str, StringConstraints(max_length=100)] | None
+    """Of the receiver; None for the one that it offers to these parties."""
+    begin: bool
 
 
 class SealQuestion(Message):

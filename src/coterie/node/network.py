@@ -29,6 +29,7 @@ KINDS: dict[type[Message], str] = {
     messages.AgreementPull: "agreement/pull",
     messages.FactsQuestion: "facts",
     messages.LookupQuestion: "lookup",
+    messages.SchemaQuestion: "schema",
     messages.SealQuestion: "seal",
     messages.KeptQuestion: "kept",
     messages.SealedDrop: "sealed/drop",

@@ -110,7 +110,7 @@ class LedgerCall(Record):
 
     op: Literal["ledger"] = "ledger"
     number: int
-    kind: Literal["plan", "reveal", "egress", "result", "tape", "receipt", "sealed"]
+    kind: Literal["plan", "reveal", "egress", "result", "tape", "receipt", "sealed", "counted"]
     body: dict[str, Any]
 
 

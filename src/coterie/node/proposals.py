@@ -19,6 +19,7 @@ from coterie.jobs import (
     Proposal,
     approve,
     check_kept,
+    check_parties,
     coordinator_of,
     facts_of,
     parse_spec,
@@ -54,6 +55,7 @@ from .messages import (
     SealAnswer,
     SealQuestion,
 )
+from .modules import Modules
 from .network import Network
 from .outbox import Outbox
 from .pipelines import Pipelines
@@ -88,6 +90,7 @@ class Proposals:
         sealings: Sealings,
         kept: Deposits,
         pipelines: Pipelines,
+        modules: Modules,
     ) -> None:
         self._core = core
         self._network = network
@@ -100,16 +103,30 @@ class Proposals:
         self._sealings = sealings
         self._deposits = kept
         self._pipelines = pipelines
+        self._modules = modules
         self._receiving: dict[str, asyncio.Lock] = {}
 
     # -- at the initiator
 
     async def preview(self, text: str) -> PlanView:
         """Plan a job without proposing it; refusals are raised as :meth:`submit` would."""
-        proposal, plan, _ = await self._prepare(parse_spec(text))
+        proposal, plan, agreement = await self._prepare(parse_spec(text))
         return PlanView(
-            job=proposal.job, digest=plan.digest, summary=plan.summary(), document=plan.to_document()
+            job=proposal.job,
+            digest=plan.digest,
+            summary=plan.summary(),
+            document=plan.to_document(),
+            privacy=await self._planning.privacy(plan, agreement),
         )
+
+    async def plan(self, job: str) -> PlanView:
+        """That of a known job. :raises CoterieError: CT-5050; CT-40xx where it can be planned no more."""
+        view, proposal = self._book.plan(job), self._book.proposal(job)
+        agreement = self._agreements.get(proposal.agreement)
+        if all(dataset.privacy is None for dataset in agreement.terms.datasets):
+            return view
+        plan = await self._planning.derive(proposal, agreement)
+        return view.model_copy(update={"privacy": await self._planning.privacy(plan, agreement)})
 
     async def submit(self, text: str) -> str:
         """Propose a job; gives its id once every participant has checked it.
@@ -156,12 +173,15 @@ class Proposals:
             raise NOT_PARTICIPANT(
                 f"the job uses no dataset of {self._core.name!r}, nor is it a receiver", party=self._core.name
             )
+        if spec.frame == "horizontal":  # before anybody is asked for what such a job has no use for
+            check_parties(spec, tuple(sorted(spec.datasets)))
         try:
             self._planning.require_standing(agreement)
         except CoterieError as error:
             await self._core.record_refusal(error, agreement=agreement.id)
             raise
         pipelines = self._pipelines.of_spec(spec)
+        modules = self._modules.of_spec(spec, agreement.terms)
         check_kept(spec, self._core.name, agreement.terms.tee.host if agreement.terms.tee else None)
         kept = {name: await self._kept(name, spec.datasets[name], agreement) for name in spec.kept}
         online = {party: name for party, name in spec.datasets.items() if party not in kept}
@@ -173,7 +193,8 @@ class Proposals:
             records = [self._record(party, name, agreement) for party, name in online.items()]
             sealed = dict(zip(online, await asyncio.gather(*records), strict=True)) | kept
         network = await self._network_of(spec, agreement)
-        proposal = propose(spec, agreement.id, self._core.name, facts, network, sealed, pipelines)
+        proposal = propose(spec, agreement.id, self._core.name, facts, network, sealed, pipelines, modules)
+        await self._planning.check_modules(proposal, agreement)
         plan = await self._planning.derive(proposal, agreement)
         await self._planning.require(proposal, plan, agreement)
         return proposal, plan, agreement
@@ -310,6 +331,8 @@ class Proposals:
         mode = mode_of(agreement.terms, self._core.name)
         if self._book.known(proposal.job):
             return self._repeated(peer, proposal, mode)
+        await self._planning.check_modules(proposal, agreement)
+        self._modules.keep_of(proposal)
         proposal = await self._with_own_facts(proposal, agreement)
         plan = await self._planning.derive(proposal, agreement)
         difference = plan_difference(plan.to_document(), message.plan)
@@ -329,7 +352,8 @@ class Proposals:
 
     def _repeated(self, peer: str, proposal: Proposal, mode: str) -> ProposeAnswer:
         known = self._book.proposal(proposal.job)
-        if (known.spec, known.agreement, known.initiator) != (proposal.spec, proposal.agreement, peer):
+        told = (proposal.spec, proposal.agreement, peer, proposal.modules)
+        if (known.spec, known.agreement, known.initiator, known.modules) != told:
             raise PROPOSAL_ALTERED(proposal.job, party=peer)
         approval = self._book.approvals(proposal.job).get(self._core.name)
         return ProposeAnswer.model_validate({"mode": mode, "approval": approval})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Sequence
@@ -33,9 +34,11 @@ from .failures import failure_for_peers, log_unexpected
 from .jobbook import JobBook
 from .messages import JobAnswer, JobEnd, JobProgress, JobQuestion, JobStart, Ok
 from .network import Network
+from .nursery import Nursery
 from .outbox import Outbox
 from .pipe import LedgerCall, Progress, Published, ReleaserCall
 from .planning import Planning
+from .privacy import Budgets
 from .store import ResultRow, RunRow
 from .supervisor import WorkerProcess
 from .tapes import Tapes
@@ -65,6 +68,7 @@ class Runs:
         tapes: Tapes,
         begins: Begins,
         attested: Attested,
+        budgets: Budgets,
     ) -> None:
         self._core = core
         self._network = network
@@ -75,10 +79,13 @@ class Runs:
         self._tapes = tapes
         self._begins = begins
         self._attested = attested
+        self._budgets = budgets
+        self._nursery = Nursery()
         self._workers: dict[str, WorkerProcess] = {}
         self._ending: set[str] = set()
         """Jobs whose end is being written down."""
         self._unsent: set[str] = set()
+        self._telling: dict[str, asyncio.Lock] = {}
         self.closing = Closing(core, network, book, self.end)
 
     # -- start
@@ -164,8 +171,11 @@ class Runs:
         row = self._book.row(job)
         begin = self._begins.of(job)
         self._count(job, row.agreement)
+        agreement = self._agreements.get(row.agreement)
+        plan = await self._planning.derive(self._book.proposal(job), agreement)
+        await self._budgets.take(job, plan, agreement.terms)
         await self._core.record("job", {"job": job, "event": "started", "plan": row.plan_digest})
-        worker = WorkerProcess(self._core, job, self)
+        worker = WorkerProcess(self._core, self._nursery, job, self)
         self._workers[job] = worker
         await worker.start(begin)
         if self._ends(job):
@@ -194,7 +204,7 @@ class Runs:
     def hand_over(self, job: str, connection: socket.socket, caller: str) -> bool:
         """Give a peer's connection to the job's worker; False where no worker runs for it here."""
         worker = self._workers.get(job)
-        if worker is None:
+        if worker is None or not worker.started:
             return False
         worker.hand_over(connection, caller)
         return True
@@ -208,7 +218,8 @@ class Runs:
         view = self._book.view(job)
         if view.error is not None:
             return False, from_record(view.error.model_dump(exclude={"family", "title"}))
-        return view.state in ("proposed", "starting"), None
+        begun = view.state == "running" and job in self._workers  # since the caller was told that it waits
+        return begun or view.state in ("proposed", "starting"), None
 
     # -- what the worker says
 
@@ -263,6 +274,8 @@ class Runs:
             return
         try:
             self._book.change(job, state="finishing")
+            with contextlib.suppress(TimeoutError):  # the last step is done: the others see that, too
+                await asyncio.wait_for(self._tell_progress(job), PUSH_SECONDS)
             self.closing.finished(job, self._core.name)
             await self._outbox.send(self._book.others(job), f"end {job}", JobEnd(job=job, state="done"))
         except CoterieError as problem:  # the store is full, most likely: no job may look alive for that
@@ -352,7 +365,7 @@ class Runs:
     async def receive_progress(self, peer: str, message: JobProgress) -> Ok:
         """:raises CoterieError: CT-5050, CT-5054."""
         self._check_participant(peer, message.job)
-        if not self._book.over(message.job):
+        if not self._book.over(message.job) or self._book.out(message.job):
             self._book.progress(message.job, message.view.model_copy(update={"party": peer}))
         return Ok()
 
@@ -361,11 +374,19 @@ class Runs:
         if not self._book.known(message.job):
             return Ok()  # refused here already, or never proposed
         self._check_participant(peer, message.job)
+        if self._book.over(message.job) and self._book.out(message.job):  # how the others fare
+            view = self._book.progress_of(message.job, peer, "running")
+            self._book.progress(message.job, view.model_copy(update={"state": message.state, "waiting": ()}))
+            return Ok()
         if message.state == "done":
             self.closing.finished(message.job, peer)
             return Ok()
         failure = message.error.model_dump() if message.error else {"code": CANCELLED.code}
         error = from_record(failure).at(party=peer)
+        if message.state == "failed" and peer in self._book.may_lose(message.job):
+            # Whether enough are left, the workers see: they go on, or fail, without a word of this node.
+            await self.closing.lost(message.job, peer, error)
+            return Ok()
         await self.end(message.job, message.state, error, tell=False)
         if message.state == "refused":
             self._book.refuse(message.job, peer)
@@ -383,20 +404,26 @@ class Runs:
 
     async def _push_progress(self, job: str) -> None:
         """Keep the other participants up to date; one that does not listen is no reason to stop."""
-        others = self._book.others(job)
         while not self._book.over(job):
             await asyncio.sleep(PUSH_SECONDS)
+            await self._tell_progress(job)
+        self._unsent.discard(job)
+        self._telling.pop(job, None)
+
+    async def _tell_progress(self, job: str) -> None:
+        """What is new; one telling after the other, that none overtakes a later one."""
+        async with self._telling.setdefault(job, asyncio.Lock()):
             if job not in self._unsent:
-                continue
+                return
             self._unsent.discard(job)
             message = JobProgress(job=job, view=self._book.progress_of(job, self._core.name, "running"))
             told = await asyncio.gather(
-                *(self._network.ask(peer, message, Ok) for peer in others), return_exceptions=True
+                *(self._network.ask(peer, message, Ok) for peer in self._book.others(job)),
+                return_exceptions=True,
             )
-            for problem in told:
-                if isinstance(problem, BaseException) and not isinstance(problem, CoterieError):
-                    log_unexpected(f"progress of {job}", problem)
-        self._unsent.discard(job)
+        for problem in told:
+            if isinstance(problem, BaseException) and not isinstance(problem, CoterieError):
+                log_unexpected(f"progress of {job}", problem)
 
     # -- the node's own start and end
 
@@ -420,3 +447,4 @@ class Runs:
                 await self.end(row.id, "failed", NODE_STOPPED(self._core.name, party=self._core.name))
         stopping = [worker.stop(NODE_STOPPED(self._core.name)) for worker in list(self._workers.values())]
         await asyncio.gather(*stopping, return_exceptions=True)
+        await self._nursery.close()

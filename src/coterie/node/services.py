@@ -20,12 +20,15 @@ from .jobbook import JobBook
 from .keeping import Keeping
 from .looking import Looking
 from .lookups import Lookups
+from .modules import Modules
 from .network import Network
 from .outbox import Outbox
 from .pipelines import Pipelines
 from .planning import Planning
+from .privacy import Budgets
 from .proposals import Proposals
 from .runs import Runs
+from .schemas import Schemas
 from .sealings import Sealings
 from .tapes import Tapes
 from .tokens import Tokens
@@ -47,6 +50,7 @@ class Services:
     agreements: Agreements
     book: JobBook
     pipelines: Pipelines
+    modules: Modules
     proposals: Proposals
     runs: Runs
     holdings: Holdings
@@ -54,6 +58,7 @@ class Services:
     tapes: Tapes
     lookups: Lookups
     looking: Looking
+    schemas: Schemas
     dealings: Dealings
     unfinished: UnfinishedSteps
     doctor: Doctor
@@ -64,15 +69,17 @@ class Services:
         network = Network(core)
         outbox = Outbox(core, network)
         datasets = Datasets(core)
-        agreements = Agreements(core, network, outbox)
-        planning = Planning(core, agreements)
+        budgets = Budgets(core)
+        modules = Modules(core)
+        agreements = Agreements(core, network, outbox, budgets, modules, datasets)
+        planning = Planning(core, agreements, budgets)
         book = JobBook(core)
         tapes = Tapes(core, agreements, book)
         sealings = Sealings(core, datasets, book.uses_record)
         attested = Attested(core, agreements, planning, book, sealings)
         pipelines = Pipelines(core, book)
         begins = Begins(core, agreements, datasets, book, attested, pipelines)
-        runs = Runs(core, network, outbox, agreements, planning, book, tapes, begins, attested)
+        runs = Runs(core, network, outbox, agreements, planning, book, tapes, begins, attested, budgets)
         runs.closing.before_done = pipelines.keep
         holdings = Holdings(core, outbox, agreements, book, sealings)
         unfinished = UnfinishedSteps(core, agreements)
@@ -94,6 +101,7 @@ class Services:
             agreements=agreements,
             book=book,
             pipelines=pipelines,
+            modules=modules,
             proposals=Proposals(
                 core,
                 network,
@@ -106,6 +114,7 @@ class Services:
                 sealings,
                 attested.kept,
                 pipelines,
+                modules,
             ),
             runs=runs,
             holdings=holdings,
@@ -113,6 +122,7 @@ class Services:
             tapes=tapes,
             lookups=Lookups(core, agreements, datasets),
             looking=Looking(core, network, agreements),
+            schemas=Schemas(core, network, datasets),
             dealings=Dealings(core, agreements, planning),
             unfinished=unfinished,
             doctor=Doctor(core, network),
@@ -127,6 +137,7 @@ class Services:
         network.answer(messages.AgreementPull, self._agreement)
         network.answer(messages.FactsQuestion, self.proposals.answer_facts)
         network.answer(messages.LookupQuestion, self.lookups.answer)
+        network.answer(messages.SchemaQuestion, self.schemas.answer)
         network.answer(messages.SealQuestion, self.proposals.answer_seal)
         network.answer(messages.KeptQuestion, self.proposals.answer_kept)
         network.answer(messages.SealedDrop, self.holdings.receive_drop)

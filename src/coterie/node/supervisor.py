@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import struct
-import sys
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +19,7 @@ from coterie.wire import Inbound, handoff_pair, send_fd
 from .core import Core
 from .errors import WORKER_DIED, WORKER_NOT_STARTED, WORKER_UNREADABLE
 from .failures import failure_of, log_unexpected
+from .nursery import Forked, Nursery
 from .pipe import (
     LIMIT,
     PREFIX,
@@ -67,12 +67,13 @@ class Listener(Protocol):
 class WorkerProcess:
     """One process for one job."""
 
-    def __init__(self, core: Core, job: str, listener: Listener) -> None:
+    def __init__(self, core: Core, nursery: Nursery, job: str, listener: Listener) -> None:
         self.job = job
         self._core = core
+        self._nursery = nursery
         self._listener = listener
         self._outcome: Done | Failed | None = None
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Forked | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._links: socket.socket | None = None
 
@@ -82,7 +83,7 @@ class WorkerProcess:
         links, its_links = handoff_pair()
         with its, its_links:
             try:
-                self._process = await self._spawn(begin.assignment.directory, its, its_links)
+                self._process = await self._fork(begin.assignment.directory, its, its_links)
             except OSError as error:
                 mine.close()
                 links.close()
@@ -94,31 +95,22 @@ class WorkerProcess:
         with contextlib.suppress(OSError):  # it is gone already: the follower sees that, and says how
             await self._send(begin)
 
-    async def _spawn(
-        self, folder: Path, pipe: socket.socket, links: socket.socket
-    ) -> asyncio.subprocess.Process:
-        descriptor = os.open(
-            folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
-        )
+    async def _fork(self, folder: Path, pipe: socket.socket, links: socket.socket) -> Forked:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        output = os.open(folder / "worker.log", flags, 0o600)
         try:
-            return await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "coterie.node.worker",
-                str(pipe.fileno()),
-                str(links.fileno()),
-                pass_fds=(pipe.fileno(), links.fileno()),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=descriptor,
-                stderr=descriptor,
-                start_new_session=True,  # Ctrl-C in the node's terminal goes to the node, which ends its jobs
-            )
+            return await self._nursery.fork(pipe.fileno(), links.fileno(), output)
         finally:
-            os.close(descriptor)
+            os.close(output)
 
     @property
     def pid(self) -> int | None:
         return None if self._process is None else self._process.pid
+
+    @property
+    def started(self) -> bool:
+        """Whether there is, or was, a process."""
+        return self._process is not None
 
     def hand_over(self, connection: socket.socket, caller: str) -> None:
         """Give the worker a peer's connection. Where that fails it is closed, and the peer dials again."""
@@ -145,9 +137,8 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End the process at once."""
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process is not None:
+            self._process.kill()
 
     async def _send(self, record: Record) -> None:
         if self._writer is not None:

@@ -10,6 +10,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .lost_views import DropoutsView
+from .privacy_views import PlanPrivacyView, PrivacyView
+
 __all__ = [
     "AgreementState",
     "AgreementView",
@@ -233,6 +236,8 @@ class AgreementView(View):
     runs_used: int = 0
     key_here: bool = True
     """This node holds the key of the id hashes (a dealer never does)."""
+    privacy: tuple[PrivacyView, ...] = ()
+    """Of each dataset that has a budget."""
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -345,6 +350,9 @@ class JobView(View):
     goes_on: str | None = None
     """The step of which this party keeps how far it is: the same job, submitted again, goes on there."""
 
+    dropouts: DropoutsView | None = None
+    """Of a job that goes on without parties."""
+
     @property
     def over(self) -> bool:
         return self.state in ("done", "failed", "refused", "cancelled")
@@ -358,12 +366,13 @@ class JobView(View):
 
 
 class PlanView(View):
-    """The plan of a job: what will be sent, computed and revealed."""
+    """The plan of a job: what will be sent, computed and revealed, and what it costs of privacy budgets."""
 
     job: str
     digest: str
     summary: dict[str, Any]
     document: dict[str, Any]
+    privacy: tuple[PlanPrivacyView, ...] = ()
 
 
 class TapeView(View):

@@ -1,7 +1,7 @@
-"""The process that runs one job at one participant: ``python -m coterie.node.worker PIPE LINKS``.
+"""The process that runs one job at one participant. It is forked, see :mod:`coterie.node.nursery`.
 
-Its arguments are the numbers of two inherited socket descriptors, see :mod:`coterie.node.pipe`. It ends with
-its job, with a word from the node, or when the node is gone.
+It has two socket descriptors, see :mod:`coterie.node.pipe`. It ends with its job, with a word from the node,
+or when the node is gone.
 """
 
 from __future__ import annotations
@@ -268,13 +268,13 @@ def run(begin: Begin, pipe: Pipe, links: socket.socket) -> None:
         ended.set()
 
 
-def main() -> int:
+def main(pipe_descriptor: int, links_descriptor: int) -> int:
     """Run the job that the node gives."""
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )
-    pipe = Pipe(socket.socket(fileno=int(sys.argv[1])))
-    links = socket.socket(fileno=int(sys.argv[2]))
+    pipe = Pipe(socket.socket(fileno=pipe_descriptor))
+    links = socket.socket(fileno=links_descriptor)
     try:
         begin = pipe.read()
         if not isinstance(begin, Begin):
@@ -296,7 +296,3 @@ def _fail(pipe: Pipe, error: CoterieError) -> int:
     with contextlib.suppress(OSError):
         pipe.send(Failed(error=failure_of(error)))
     return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -86,14 +86,17 @@ from coterie.tee.runner.errors import RUNNER_CANCELLED
 from coterie.tee.runner.inputs import OpenedDataset
 from coterie.tee.runner.inside import Progress, Task, Work, serve
 from coterie.tee.runner.outputs import PER_ROW, Output
+from coterie.tee.runner.records import Channel, Closed
 from coterie.tee.runner.session import Attest, AttestedRun, Relay, SealedOutput, run_attested
-from coterie.tee.sandbox.command import Sandbox
+from coterie.tee.sandbox.command import Sandbox, bubblewrap
 from coterie.tee.sandbox.contents import BASE as IMAGE_BASE
 from coterie.tee.sandbox.contents import LEARNERS as IMAGE_LEARNERS
 from coterie.tee.sandbox.contents import RUNNER_MODULE, Contents
 from coterie.tee.sandbox.image import ensure_image, make_image
+from coterie.tee.sandbox.installed import installed_command
 from coterie.tee.sandbox.limits import RunLimits
 from coterie.tee.sandbox.measure import Measured
+from coterie.tee.sandbox.process import WalledProcess
 
 __all__ = [
     "DEALING_REFUSED",
@@ -121,9 +124,11 @@ __all__ = [
     "Attester",
     "Case",
     "Challenge",
+    "Channel",
     "Check",
     "Checkpoint",
     "Claims",
+    "Closed",
     "Collect",
     "Collected",
     "Collection",
@@ -210,12 +215,14 @@ __all__ = [
     "Task",
     "TsmAttester",
     "Verdict",
+    "WalledProcess",
     "Withdrawal",
     "Work",
     "appraise",
     "archived_endorsements",
     "as_ranges",
     "attester_for",
+    "bubblewrap",
     "certificate_table",
     "check_content_name",
     "check_dealing",
@@ -227,6 +234,7 @@ __all__ = [
     "grant_within",
     "grants_root",
     "inherited",
+    "installed_command",
     "judge",
     "launch_digest",
     "launched",

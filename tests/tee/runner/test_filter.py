@@ -99,6 +99,9 @@ def test_arguments_decide_where_they_must(machine: str) -> None:
         (("mmap", 0, 4096, 1, 0x01, 5), ALLOW),  # a file, shared
         (("mmap", 0, 4096, 3, 0x21), REFUSE),
         (("mmap", 0, 4096, 3, 0x23), REFUSE),
+        (("mmap", 0, 4096, 3, 0x122), REFUSE),  # a stack that grows
+        (("mmap", 0, 4096, 3, 0x101, 5), REFUSE),
+        (("mmap", 0, 4096, 3, 0x20022), ALLOW),  # MAP_STACK: a thread's
         (("ioctl", 0, 0x5421), ALLOW),
         (("ioctl", 0, 0x5412), REFUSE),  # TIOCSTI
         (("fcntl", 0, 1030), ALLOW),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from coterie.node.module_views import AgreedModuleView
 from coterie.node.views import AgreementView
 
 from .access import ADMIN, READER, services_of
@@ -43,6 +44,12 @@ async def draft(request: Request, body: DraftBody) -> AgreementView:
 @routes.get("/{name}", dependencies=[READER])
 async def agreement(request: Request, name: str) -> AgreementView:
     return services_of(request).agreements.show(name)
+
+
+@routes.get("/{name}/modules", dependencies=[READER])
+async def agreed_modules(request: Request, name: str) -> list[AgreedModuleView]:
+    services = services_of(request)
+    return services.modules.agreed(services.agreements.get(name).terms)
 
 
 @routes.post("/{name}/offer", dependencies=[ADMIN])

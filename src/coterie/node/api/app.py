@@ -31,7 +31,7 @@ from coterie.node.failures import error_view, log_unexpected
 from coterie.node.services import Services
 from coterie.node.tokens import Tokens
 
-from . import agreements, jobs, keepers, lookups, node, pipelines, tapes
+from . import agreements, jobs, keepers, lookups, modules, node, pipelines, schemas, tapes
 
 __all__ = ["LARGEST_REQUEST", "build_app", "status_of"]
 
@@ -91,7 +91,7 @@ def build_app(services: Services) -> Any:
         title="Coterie node", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json"
     )
     app.state.services = services
-    for part in (node, agreements, jobs, pipelines, tapes, lookups, keepers):
+    for part in (node, agreements, modules, jobs, pipelines, tapes, lookups, schemas, keepers):
         app.include_router(part.routes, prefix="/v1")
 
     @app.exception_handler(CoterieError)

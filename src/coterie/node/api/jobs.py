@@ -51,7 +51,7 @@ async def job_status(request: Request, job: str) -> JobView:
 
 @routes.get("/{job}/plan", dependencies=[READER])
 async def plan(request: Request, job: str) -> PlanView:
-    return services_of(request).book.plan(job)
+    return await services_of(request).proposals.plan(job)
 
 
 @routes.post("/{job}/approve", dependencies=[ADMIN])

@@ -1,15 +1,9 @@
-"""Error codes of the runner: CT-2286, CT-2290 to CT-2299."""
+"""Error codes of the runner: CT-2290 to CT-2299."""
 
 from __future__ import annotations
 
 from coterie.errors import Bug, NotAgreed, PeerMisbehaved, Unavailable, define
 
-SANDBOX_FAILED = define(
-    "CT-2286",
-    Unavailable,
-    "The sandbox could not be made",
-    "See that this user may make user namespaces here: containers and some distributions forbid it.",
-)
 RUNNER_DIED = define(
     "CT-2290",
     Unavailable,

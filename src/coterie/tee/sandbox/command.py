@@ -24,7 +24,7 @@ NOBODY: Final = "65534"
 _TOP: Final = frozenset({"coterie", "lib", "lib64"})
 """What an image may hold at its root: the rest of the sandbox is made by its command."""
 
-_ENVIRONMENT: Final = {
+ENVIRONMENT: Final = {
     "HOME": str(SCRATCH),
     "JOBLIB_MULTIPROCESSING": "0",  # there are no further processes: it need not find out with a warning
     "LC_ALL": "C.UTF-8",
@@ -46,7 +46,7 @@ class Sandbox:
     @property
     def environment(self) -> dict[str, str]:
         """All variables that the process gets."""
-        return _ENVIRONMENT if self.landlock else {**_ENVIRONMENT, WITHOUT_LANDLOCK: "1"}
+        return ENVIRONMENT if self.landlock else {**ENVIRONMENT, WITHOUT_LANDLOCK: "1"}
 
     @property
     def run(self) -> list[str]:
@@ -65,21 +65,48 @@ class Sandbox:
         Start it in a session of its own, so that it has no terminal: nothing inside leaves the session's
         process group, and killing the group ends all of it at any moment.
         """
-        program = shutil.which(PROGRAM)
-        if program is None:
-            raise SANDBOX_MISSING("the program bwrap is not found")
-        made = [program, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"]
-        made += ["--cap-drop", "ALL", "--uid", NOBODY, "--gid", NOBODY]
-        made += ["--hostname", "runner", "--clearenv"]
-        for name, value in self.environment.items():
-            made += ["--setenv", name, value]
+        environment = tuple(self.environment.items())
+        shown: list[tuple[Path, str]] = []
         for top in sorted(path.name for path in self.image.iterdir()):
             if top not in _TOP:
                 raise IMAGE_STRANGE(f"/{top}")
-            made += ["--ro-bind", str(self.image / top), f"/{top}"]
-        made += ["--proc", "/proc", "--dev-bind", "/dev/null", "/dev/null"]
-        made += ["--dev-bind", "/dev/urandom", "/dev/urandom"]
-        made += ["--size", str(limits.scratch), "--tmpfs", str(SCRATCH), "--dir", str(INPUTS)]
-        for number, path in enumerate(inputs):
-            made += ["--ro-bind", str(path.resolve()), str(INPUTS / str(number))]
-        return [*made, "--remount-ro", "/", "--chdir", "/", "--", *self.run, *limits.arguments()]
+            shown.append((self.image / top, f"/{top}"))
+        shown += [(path.resolve(), str(INPUTS / str(number))) for number, path in enumerate(inputs)]
+        return [*walls(shown, environment, limits), *self.run, *limits.arguments()]
+
+
+def walls(
+    shown: Sequence[tuple[Path, str]],
+    environment: Sequence[tuple[str, str]],
+    limits: RunLimits,
+    links: Sequence[tuple[str, str]] = (),
+) -> list[str]:
+    """Bubblewrap's words, up to the command inside, which follows them.
+
+    :param shown: files and folders, and where they are inside; read-only.
+    :param environment: all variables that the process gets.
+    :param links: symbolic links inside: what they say, and where they are.
+
+    Errors: CT-2285.
+    """
+    made = [bubblewrap(), "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"]
+    made += ["--cap-drop", "ALL", "--uid", NOBODY, "--gid", NOBODY]
+    made += ["--hostname", "runner", "--clearenv"]
+    for name, value in environment:
+        made += ["--setenv", name, value]
+    made += ["--proc", "/proc", "--dev-bind", "/dev/null", "/dev/null"]
+    made += ["--dev-bind", "/dev/urandom", "/dev/urandom"]
+    made += ["--size", str(limits.scratch), "--tmpfs", str(SCRATCH), "--dir", str(INPUTS)]
+    for path, place in shown:
+        made += ["--ro-bind", str(path), place]
+    for says, place in links:
+        made += ["--symlink", says, place]
+    return [*made, "--remount-ro", "/", "--chdir", "/", "--"]
+
+
+def bubblewrap() -> str:
+    """Where the program is. Errors: CT-2285."""
+    program = shutil.which(PROGRAM)
+    if program is None:
+        raise SANDBOX_MISSING("the program bwrap is not found")
+    return program

@@ -16,7 +16,10 @@ INPUTS: Final = Path("/in")
 WITHOUT_LANDLOCK: Final = "COTERIE_WITHOUT_LANDLOCK"
 """Set where an operator does without. It is measured: owners see it in the evidence."""
 
-_READ: Final = (Path("/coterie"), Path("/lib64"), Path("/lib"), INPUTS, Path("/dev/urandom"))
+_READ: Final = (
+    *(Path("/coterie"), Path("/lib64"), Path("/lib"), INPUTS, Path("/dev/urandom")),
+    Path("/usr"),  # an image has none; modules see the system's libraries there
+)
 _MAPS: Final = Path("/proc/self/maps")
 """Read by threadpoolctl, which learners limit threads with: it looks for the libraries that it is to tell."""
 _WRITE: Final = (SCRATCH, Path("/dev/null"))

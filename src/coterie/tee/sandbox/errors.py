@@ -10,6 +10,12 @@ SANDBOX_MISSING = define(
     "There is no bubblewrap here to make a sandbox with",
     "Install version 0.8 or newer, on Linux (Debian, Ubuntu: `apt-get install bubblewrap`).",
 )
+SANDBOX_FAILED = define(
+    "CT-2286",
+    Unavailable,
+    "The sandbox could not be made",
+    "See that this user may make user namespaces here: containers and some distributions forbid it.",
+)
 NOT_CONFINED = define(
     "CT-2287",
     Unavailable,

@@ -31,6 +31,7 @@ _CLONE_THREAD: Final = 0x10000
 _CLONE_NAMESPACES: Final = 0x7E020080
 """CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET."""
 _SHARED_ANONYMOUS: Final = 0x21
+_GROWS_DOWN: Final = 0x100
 _IOCTLS: Final = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX."""
 _FCNTLS: Final = (0, 1, 2, 3, 4, 5, 6, 7, 1030)
@@ -46,7 +47,8 @@ def program(machine: str) -> bytes:
 
     - ``clone`` makes threads, never processes or namespaces; ``clone3``, whose flags a filter cannot see, is
       not there (ENOSYS: the C library then uses ``clone``).
-    - ``mmap`` makes no shared anonymous memory, which the limit on memory does not count.
+    - ``mmap`` makes neither shared anonymous memory nor stacks that grow by themselves, which the limit on
+      memory does not count.
     - ``ioctl``, ``fcntl`` and ``prctl`` do a few named things; ``prlimit64`` asks and does not set.
     """
     if machine not in ARCHITECTURES:
@@ -63,7 +65,7 @@ def program(machine: str) -> bytes:
     ]
     made += _case(number["clone3"], [_refuse(errno.ENOSYS)])
     made += _case(number["clone"], _clone())
-    made += _case(number["mmap"], _all_bits(3, _SHARED_ANONYMOUS))
+    made += _case(number["mmap"], _mmap())
     made += _case(number["ioctl"], _one_of(1, _IOCTLS))
     made += _case(number["fcntl"], _one_of(1, _FCNTLS))
     made += _case(number["prctl"], _one_of(0, _PRCTLS))
@@ -97,12 +99,12 @@ def _clone() -> list[Instruction]:
     ]
 
 
-def _all_bits(index: int, bits: int) -> list[Instruction]:
-    """Refused where all of these bits are set."""
+def _mmap() -> list[Instruction]:
     return [
-        _argument(index),
-        (_AND, 0, 0, bits),
-        (_EQUAL, 0, 1, bits),
+        _argument(3),
+        (_ANY, 2, 0, _GROWS_DOWN),
+        (_AND, 0, 0, _SHARED_ANONYMOUS),
+        (_EQUAL, 0, 1, _SHARED_ANONYMOUS),
         _refuse(errno.EPERM),
         (_RETURN, 0, 0, _ALLOW),
     ]
