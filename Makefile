@@ -31,7 +31,7 @@ demo: install $(STAMPS)/demo ## train a joint credit score of two parties on rea
 	$(BIN)/python examples/credit_score/demo.py
 
 example: NAME = credit_scorecard
-example: install $(STAMPS)/demo ## run one example, e.g. make example NAME=credit_scorecard; results in build/examples
+example: install $(STAMPS)/$(if $(filter digits,$(NAME)),test,demo) ## run one example, e.g. make example NAME=credit_scorecard; results in build/examples
 	$(BIN)/python -m examples.$(NAME).run
 
 test: install $(STAMPS)/test ## install what tests need and run them all, in two processes
@@ -119,6 +119,7 @@ lock: ## renew the pinned, hashed lock files (add UPGRADE=--upgrade for newer ve
 	$(COMPILE) $(UPGRADE) -o $(LOCKS)/bench-spu.txt $(LOCKS)/bench-spu.in
 	$(COMPILE) $(UPGRADE) -o $(LOCKS)/bench-openmined.txt $(LOCKS)/bench-openmined.in
 	$(COMPILE) $(UPGRADE) -o $(LOCKS)/bench-flower.txt $(LOCKS)/bench-flower.in
+	$(COMPILE) $(UPGRADE) -o $(LOCKS)/bench-grpc.txt $(LOCKS)/bench-grpc.in
 
 clean: ## remove everything that was built, .venv included
 	rm -rf build dist $(VENV) kernels/target .pytest_cache .mypy_cache .ruff_cache .hypothesis

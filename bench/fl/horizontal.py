@@ -18,7 +18,11 @@ LABEL = "label"
 
 
 def planning(
-    step: str, rows: int, width: int, receivers: Mapping[str, tuple[str, ...]], coordinator: str
+    step: str,
+    rows: int | Mapping[str, int],
+    width: int,
+    receivers: Mapping[str, tuple[str, ...]],
+    coordinator: str,
 ) -> PlanContext:
     """The public facts, equal at every participant.
 
@@ -26,7 +30,7 @@ def planning(
     :param width: how many features there are.
     """
     columns = {EACH: tuple(f"x{index}" for index in range(width))}
-    each = dict.fromkeys(PARTIES, rows)
+    each = dict.fromkeys(PARTIES, rows) if isinstance(rows, int) else dict(rows)
     return PlanContext(
         engine="fl",
         step=step,

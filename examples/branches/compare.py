@@ -33,6 +33,8 @@ NEAR = {"logistic": 1e-5, "trees": 1e-2}
 """By how much a joint AUC may differ from the pooled one: trees are cut elsewhere where values are many."""
 COUNTED = 1e-4
 """By how much an AUC of scores counted in bins may differ from that of the scores."""
+ADDS_UP = 1e-4
+"""By which part of the gain the sum of contributions may be off."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,11 @@ def _line(train: Rows, test: Rows, given: Mapping[str, Floats]) -> dict[str, Any
     }
 
 
-def checks(found: Mapping[str, Any]) -> dict[str, bool]:
-    """What the example claims of all test rows together, and whether it is so."""
+def checks(found: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, bool]:
+    """What the example claims of all test rows together, and whether it is so.
+
+    :param told: contributions.
+    """
     held = {}
     for model, text in MODELS.items():
         line = found[model]["all"]
@@ -144,9 +149,38 @@ def checks(found: Mapping[str, Any]) -> dict[str, bool]:
         held[f"{text}: `evaluate` has it within {COUNTED:g}, by counts of all branches"] = (
             abs(line["evaluated"] - line["joint"]) <= COUNTED
         )
+        one = told[model]
+        held[f"{text}: the branches' contributions add up to the gain, to {ADDS_UP:g} of it"] = (
+            abs(one["accounted"] - one["gain"]) <= ADDS_UP * one["gain"]
+        )
     line = found["trees"]["all"]
     held["boosted trees: the joint AUC is above that of the branches' own models"] = line["gain"] > 0
     return held
+
+
+def contributions(results: Path) -> dict[str, Any]:
+    """What each branch did for the models, as all branches were told it."""
+    found = {}
+    for model in MODELS:
+        told = [document(folder, f"{model}_parts/contribution.json") for folder in results.iterdir()]
+        if any(one != told[0] for one in told):
+            raise ValueError(f"the branches were told different contributions to {model}")
+        found[model] = told[0]
+    return found
+
+
+def parts(found: Mapping[str, Any]) -> str:
+    """Contributions as Markdown."""
+    lines = ["", "## Contributions", ""]
+    heads = ("model", "branch", "share of the training rows", "share of the gain", "log-loss saved")
+    lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for model, told in found.items():
+        rows, gain = sum(one["rows"] for one in told["parties"]), told["gain"]
+        for one in told["parties"]:
+            parts_of = one["rows"] / rows, one["contribution"] / gain
+            cells = [MODELS[model], one["party"], *(f"{100 * part:.1f} %" for part in parts_of)]
+            lines.append(f"| {' | '.join(cells)} | {one['contribution']:.4f} |")
+    return "\n".join([*lines, ""])
 
 
 def page(found: Mapping[str, Any]) -> str:

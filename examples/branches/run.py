@@ -55,19 +55,20 @@ def main() -> int:
         world.introduce(clients, SETTING, set())
         world.agree(clients, SETTING, {branch: {"loans.yaml": path} for branch, path in files.items()})
         job = train(clients, results)
-    found = compare.quality(files, results)
+    found, told = compare.quality(files, results), compare.contributions(results)
     reports = {branch: str(OUTPUT / f"report-{branch}.html") for branch in BRANCHES}
     for branch, target in reports.items():
         shutil.copy(results / branch / "report" / "report.html", target)
     result = {
         "quality": found,
+        "contributions": told,
         **job,
-        "checks": compare.checks(found),
+        "checks": compare.checks(found, told),
         "reports": reports,
         "seconds_total": round(time.monotonic() - started, 1),
     }
     (OUTPUT / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    (OUTPUT / "comparison.md").write_text(compare.page(found), encoding="utf-8")
+    (OUTPUT / "comparison.md").write_text(compare.page(found) + compare.parts(told), encoding="utf-8")
     show(result)
     return 0 if all(result["checks"].values()) else 1
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench import fl
-from bench.fl import flower_side, glm, ours, ours_process, pooled
+from bench.fl import fedavg, flower_side, glm, ours, ours_process, pooled
 from bench.fl.glm_party import HELPER, train
 from bench.fl.horizontal import PARTIES
 from bench.fl.records import PLAIN, records_of
@@ -73,7 +73,7 @@ def test_flower_gets_as_many_neighbours_and_shares() -> None:
     assert flower_side.shares_of(40) == 41
     assert 2.0**-large.frac == 2 * flower_side.RANGE / flower_side.STEPS
     assert all(work.form.limit(work.clients) >= RANGE for work in WORKS)
-    assert fl.works() == ["secure_sum_100x1e6", "clients_500", "glm_3_parties", "trees_300k"]
+    assert fl.works()[:4] == ["secure_sum_100x1e6", "clients_500", "glm_3_parties", "trees_300k"]
 
 
 def test_sides_are_measured_in_turn_and_slow_ones_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,3 +135,18 @@ def test_records_of_models_tell_how_far_they_are_apart() -> None:
     assert (second.ratio, second.error, second.ours_bytes) == (0.5, 0.25, 1000)
     assert "standard errors" not in str(second.note)
     assert [one.note for one in glm.records_of([mine], "no statsmodels")][1:] == ["no statsmodels"]
+
+
+def test_averaging_of_networks_beside_flowers() -> None:
+    """Time, and both curves."""
+    runs = [
+        fedavg.Run(fedavg.OURS, 6.0, [0.2, 0.8]),
+        fedavg.Run(fedavg.OPEN, 5.0, [0.2, 0.8]),
+        fedavg.Run(fedavg.FLOWER, 4.0, [0.25, 0.75]),
+    ]
+    first, second = fedavg.records_of(runs, None)
+    assert (first.work, first.ours_s, first.peer_s, first.rounds) == ("fedavg_mnist", 6.0, 4.0, 2)
+    assert first.error == pytest.approx(0.05)
+    assert first.note is not None
+    assert "0.250, 0.750" in first.note
+    assert (second.work, second.ours_s) == ("fedavg_mnist/sums in the open", 5.0)
