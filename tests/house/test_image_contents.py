@@ -9,8 +9,8 @@ from pathlib import Path
 
 from coterie.tee.sandbox.contents import ROOMS_LEFT_OUT, Contents, installed
 
-NOT_IN_RUNS = {"sevsnpmeasure"}
-"""What only operators' commands import, from rooms that are in the image."""
+NOT_IN_RUNS = {"sevsnpmeasure", "torch", "dp_accounting"}
+"""What only operators' commands and engine fl import, which the image does not run."""
 SOURCE = Path(__file__).parents[2] / "src" / "coterie"
 
 

@@ -46,8 +46,12 @@ EXECUTING_CALLS = {
 }
 
 FILES = sorted(SOURCE.rglob("*.py"))
-COMPILERS = {"tee/sandbox/bytecode.py": ["marshal", "compile"]}
-"""Makes bytecode of the own sources for an image; reads none, and runs none."""
+COMPILERS = {
+    "tee/sandbox/bytecode.py": ["marshal", "compile"],
+    "learn/modules/inside.py": ["exec", "compile"],
+}
+"""The first makes bytecode of the own sources for an image; reads none, and runs none. The second runs users'
+modules inside of a sandbox; nothing outside imports it."""
 
 
 def executing(tree: ast.AST) -> Iterator[str]:
@@ -80,6 +84,17 @@ def executing(tree: ast.AST) -> Iterator[str]:
 def test_nothing_executable_is_deserialised(path: Path) -> None:
     found = list(executing(ast.parse(path.read_bytes(), str(path))))
     assert found == COMPILERS.get(path.relative_to(SOURCE).as_posix(), [])
+
+
+def test_what_runs_users_code_is_started_in_a_sandbox_alone() -> None:
+    naming = {path.relative_to(SOURCE).as_posix() for path in FILES if "modules.inside" in path.read_text()}
+    assert naming == {"learn/modules/process.py"}
+    assert "_INSIDE" in (SOURCE / "learn/modules/process.py").read_text()
+    assert not any(
+        line.startswith(("import", "from")) and "inside" in line
+        for path in (SOURCE / "learn" / "modules").glob("*.py")
+        for line in path.read_text().splitlines()
+    )
 
 
 def test_the_compiler_only_writes() -> None:
