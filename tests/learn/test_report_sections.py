@@ -218,6 +218,52 @@ def test_the_summary_has_the_decision_and_how_many_features_stay() -> None:
     assert "AUC 0.8384" in summary
 
 
+def scored(model: str, auc: float, frame: str = "test", *, baseline: bool = False) -> Finding:
+    """The numbers of a model with this AUC."""
+    found = evaluation(baseline=baseline)[0].document
+    joint = {**found["joint"], "auc": auc}
+    return finding(
+        "evaluate", "metrics", {**found, "model": model, "frame": frame, "joint": joint}, f"{model}_{frame}"
+    )
+
+
+def test_the_headline_is_of_the_best_model_on_the_frame_that_was_measured_last() -> None:
+    measured = (
+        scored("forest", 0.99, "train"),
+        scored("trees", 0.8312),
+        scored("network", 0.8105),
+        scored("line", 0.7906),
+    )
+    text = page(measured).text()
+    summary = text[: text.index("Participant")]
+    assert "Model trees , the one of 3 with the highest AUC on the same rows: a row" in summary
+    assert "in 83.1% of all pairs" in summary
+    assert "AUC 0.8312" in summary
+    lines = [summary.index(line) for line in ("trees test", "network test", "line test", "forest training")]
+    assert lines == sorted(lines)  # the best first; of other frames last
+    assert "alone" not in summary
+    assert "own" not in summary
+    assert "3 个模型中 AUC 最高者" in page(measured, "zh").text()
+
+
+def test_all_models_stand_beside_what_is_reached_without_the_others() -> None:
+    text = page((scored("logistic", 0.7795), scored("trees", 0.75, baseline=True), more.owned())).text()
+    summary = text[: text.index("Participant")]
+    joint = evaluation()[0].document["joint"]
+    weaker = evaluation()[0].document["baseline"]["auc"]
+    low, high, ks = (f"{joint[name]:.4f}" for name in ("auc_low", "auc_high", "ks"))
+    assert "AUC, columns of lender alone" in summary
+    assert f"logistic test rows 6,000 0.7795 {low} to {high} {ks} – 0.7426, 0.7580" in summary
+    assert f"trees test rows 6,000 0.7500 {low} to {high} {ks} {weaker:.4f} –" in summary
+
+
+def test_one_model_on_two_frames_is_compared_with_nothing() -> None:
+    text = page((scored("trees", 0.83), scored("trees", 0.85, "train"))).text()
+    summary = text[: text.index("Participant")]
+    assert "Model trees : a row with label 1 scores higher than a row with label 0 in 85.0%" in summary
+    assert "Rows of" not in summary
+
+
 def hostile(one: Finding) -> Finding:
     """The same document with other names in it."""
     text = json.dumps(one.document)

@@ -12,7 +12,7 @@ from coterie.learn.report.sections.job import frame_name
 from coterie.learn.report.sections.reading import Reading, document_of
 from coterie.learn.report.texts import T, Text
 
-__all__ = ["own_rows"]
+__all__ = ["own_evaluations", "own_rows"]
 
 TITLE = T("What joining gained {party}", "联合建模给 {party} 带来的提升")
 MODEL = T("Model “{model}”", "模型“{model}”")
@@ -91,10 +91,15 @@ OF_NUMBERS: tuple[tuple[str, Text], ...] = (
 )
 
 
+def own_evaluations(reading: Reading) -> tuple[OwnRowsEvaluation, ...]:
+    """What the reader was told of its own rows, in the order in which models were measured."""
+    found = [one for one in reading.of("evaluate", "metrics") if one.document.get("about") == "own rows"]
+    return tuple(document_of(one, OwnRowsEvaluation) for one in found)
+
+
 def own_rows(reading: Reading) -> Section | None:
     """For each step that measured a model."""
-    found = [one for one in reading.of("evaluate", "metrics") if one.document.get("about") == "own rows"]
-    told = [document_of(one, OwnRowsEvaluation) for one in found]
+    told = own_evaluations(reading)
     if not told:
         return None
     blocks: list[Block] = []

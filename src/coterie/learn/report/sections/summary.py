@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from coterie.learn.evaluate import Evaluation, Metrics
 from coterie.learn.report.blocks import Block, Card, Cards, Note
 from coterie.learn.report.numbers import count, number, percent, signed
 from coterie.learn.report.sections.evaluation import measured_evaluations
+from coterie.learn.report.sections.models import models_beside
 from coterie.learn.report.sections.reading import Reading
 from coterie.learn.report.texts import T, Text
 
 __all__ = ["summary"]
 
 RANKS = T(
-    "Model <b>{model}</b>: a row with label 1 scores higher than a row with label 0 in <b>{auc}</b> of all "
-    "pairs{rest}",
-    "模型 <b>{model}</b>：任取一个标签为 1 的样本与一个标签为 0 的样本，前者得分更高的概率为 <b>{auc}</b>"
-    "{rest}",
+    "Model <b>{model}</b>{best}: a row with label 1 scores higher than a row with label 0 in <b>{auc}</b> of "
+    "all pairs{rest}",
+    "模型 <b>{model}</b>{best}：任取一个标签为 1 的样本与一个标签为 0 的样本，"
+    "前者得分更高的概率为 <b>{auc}</b>{rest}",
 )
+BEST = T(
+    ", the one of {models} with the highest AUC on the same rows",
+    "（相同样本上 {models} 个模型中 AUC 最高者）",
+)
+ONLY = T("", "")
 NO_BASELINE = T(".", "。")
 BASELINE = T(
     "; with the columns of {holder} alone it is {alone}. {verdict}",
@@ -65,15 +73,21 @@ OF_PARTIES = T("columns of {parties} parties in the job", "任务所用列，来
 
 
 def summary(reading: Reading, decision: Text | None = None, kept: int | None = None) -> tuple[Block, ...]:
-    """A sentence, cards, and what was decided.
+    """A sentence and cards of the best model, all models where there are several, and what was decided.
 
     :param kept: features that were selected, where the reader was told.
     """
-    found = measured_evaluations(reading)
+    measured = [of for _, of in measured_evaluations(reading)]
+    found = {(of.model, of.frame): of for of in measured}
     blocks: list[Block] = []
     if found:
-        of = found[-1][1]
-        blocks += [Note(_sentence(reading, of), "lead"), _cards(reading, of, kept)]
+        compared = _compared(found.values(), measured[-1].frame)
+        best = BEST.format(models=len(compared)) if len(compared) > 1 else ONLY
+        of = compared[0]
+        blocks += [Note(_sentence(reading, of, best), "lead"), _cards(reading, of, kept)]
+        if len({model for model, _ in found}) > 1:
+            others = tuple(one for one in found.values() if one not in compared)
+            blocks.append(models_beside(reading, (*compared, *others)))
     elif reading.findings:
         said = SOMETHING.format(reader=reading.facts.reader, count=len(reading.findings))
         blocks.append(Note(said, "lead"))
@@ -84,7 +98,12 @@ def summary(reading: Reading, decision: Text | None = None, kept: int | None = N
     return tuple(blocks)
 
 
-def _sentence(reading: Reading, of: Evaluation) -> Text:
+def _compared(found: Iterable[Evaluation], frame: str) -> list[Evaluation]:
+    """Of this frame, the highest AUC first; of equal ones the first that was measured."""
+    return sorted((of for of in found if of.frame == frame), key=lambda of: -of.joint.auc)
+
+
+def _sentence(reading: Reading, of: Evaluation, best: Text) -> Text:
     rest = NO_BASELINE
     low, high, gain = of.auc_gain_low, of.auc_gain_high, of.auc_gain
     if of.baseline is not None and low is not None and high is not None and gain is not None:
@@ -93,7 +112,7 @@ def _sentence(reading: Reading, of: Evaluation) -> Text:
         rest = BASELINE.format(
             holder=reading.facts.label_holder, alone=percent(of.baseline.auc), verdict=said
         )
-    first = RANKS.format(model=of.model, auc=percent(of.joint.auc), rest=rest)
+    first = RANKS.format(model=of.model, best=best, auc=percent(of.joint.auc), rest=rest)
     top = of.joint.lift[0]
     more = TOP.format(rows=percent(top.cumulative_rows, 0), caught=percent(top.cumulative_positives, 0))
     return Text(first.en + more.en, first.zh + more.zh)
