@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ from coterie.fl import (
     lasting_cost,
     lasting_tell,
 )
-from coterie.fl.circle import ENVELOPE
+from coterie.fl.circle import ENVELOPE, READY
+from coterie.fl.circle import KEY as KEY_TOLD
 from coterie.fl.errors import BAD_CALL
 from coterie.wire import LinkMesh, Mesh, local_meshes
 from tests.wire.network import Network
@@ -171,6 +173,86 @@ def test_where_all_stay_totals_are_of_all_and_cost_no_more_than_foretold(coordin
         assert not player.noted
         assert player.depth <= sum(one.rounds for one in costs)
         within(costs, name, player.mesh)
+
+
+Lies = Callable[[str, str, bytes], bytes]
+"""(to whom, tag, message) to the message that goes out."""
+
+
+def begin(coordinator: str, liar: str = "", lies: Lies | None = None) -> dict[str, tuple[Mesh, str]]:
+    """Of everybody who begins a run: its mesh, and the code and detail of its error."""
+    meshes = local_meshes(list(dict.fromkeys((*NAMES, coordinator))))
+    if lies is not None:
+        to, lie = meshes[liar].to, lies
+
+        def channel(peer: str) -> Any:
+            known = to(peer)
+            return SimpleNamespace(
+                recv_bytes=known.recv_bytes,
+                send_bytes=lambda tag, data: known.send_bytes(tag, lie(peer, tag, data)),
+            )
+
+        meshes[liar].to = channel  # type: ignore[method-assign]
+
+    def part(name: str) -> str:
+        mesh = meshes[name]
+        key = KEY if name in NAMES and coordinator not in NAMES else None
+        with mesh.step("begin"):
+            try:
+                introduce(mesh, NAMES, coordinator, RUN, 4, key)
+            except CoterieError as error:
+                mesh.fail(error)
+                return f"{error.code} {error.detail}"
+        return ""
+
+    with ThreadPoolExecutor(len(meshes)) as pool:
+        found = dict(zip(meshes, pool.map(part, meshes), strict=True))
+    return {name: (mesh, found[name]) for name, mesh in meshes.items()}
+
+
+@pytest.mark.parametrize("coordinator", ["hub", "b"])
+def test_the_beginning_takes_what_is_foretold(coordinator: str) -> None:
+    foretold = lasting_begin(NAMES, coordinator)
+    for name, (mesh, error) in begin(coordinator).items():
+        assert not error
+        sent = {peer: traffic.sent for peer, traffic in mesh.egress()["begin"].items()}
+        assert sent == foretold.sent[name]
+
+
+def lie(to: str, tag: str, at: int) -> Lies:
+    """Another byte in one message."""
+
+    def lies(peer: str, named: str, data: bytes) -> bytes:
+        if (peer, named) != (to, tag):
+            return data
+        changed = bytearray(data)
+        changed[at] ^= 1
+        return bytes(changed)
+
+    return lies
+
+
+@pytest.mark.parametrize(
+    ("coordinator", "liar", "lies", "found"),
+    [
+        ("hub", "d", lie("c", KEY_TOLD, 0), "CT-2420 keys: c got others than 5 of 6"),
+        ("hub", "d", lie("c", KEY_TOLD, -1), "CT-2420 secrets: c got others than 4 of 5"),
+        ("hub", "d", lie("hub", KEY_TOLD, 0), "CT-2420 keys: hub got others than 5 of 6"),
+        ("hub", "d", lie("hub", READY, 0), "CT-2420 keys: d got others than 5 of 6"),
+        ("hub", "hub", lie("c", READY, -1), "CT-2413"),
+        ("b", "d", lie("c", KEY_TOLD, 0), "CT-2420 keys: c got others than 4 of 5"),
+        ("b", "d", lie("b", KEY_TOLD, -1), "CT-2420 secrets: b got others than 4 of 5"),
+        ("b", "b", lie("c", KEY_TOLD, 0), "CT-2420 keys: c got others than 4 of 5"),
+    ],
+)
+def test_who_tells_some_another_key_or_secret_is_found_before_any_value_is_given(
+    coordinator: str, liar: str, lies: Lies, found: str
+) -> None:
+    everybody = begin(coordinator, liar, lies)
+    if found == "CT-2413":
+        assert everybody["c"][1].startswith(found)
+    else:
+        assert {error for _, error in everybody.values()} == {found}
 
 
 def within(costs: list[Cost], name: str, mesh: Mesh) -> None:

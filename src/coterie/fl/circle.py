@@ -8,10 +8,12 @@ own values.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import secrets
 import struct
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,10 +21,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from coterie.errors import CoterieError
 from coterie.fl.costs import HEADER, RUN_KEY, RUN_SECRET, header_size
-from coterie.fl.errors import BAD_CALL, BAD_MESSAGE
+from coterie.fl.errors import ALTERED, BAD_CALL, BAD_MESSAGE, KEYS_DIFFER
 from coterie.fl.fixed import WIDTHS, Fixed
 from coterie.fl.rules import Rules
-from coterie.fl.session import SEED, Roster, Session, bitmap, places_of
+from coterie.fl.session import DIGEST, SEED, Roster, Session, bitmap, extended, places_of
 from coterie.fl.sums import members
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 UP, DOWN, KEY, READY = "fl/up", "fl/down", "fl/run-key", "fl/ready"
 ENVELOPE = struct.Struct("<QB")
 """Of every message: number of the sum, stage."""
+READY_BYTES = 2 * DIGEST
+"""Of what has been told: digests of keys and of secrets, compared before the first sum."""
 STAGES = 5
 """Messages of a contributor in a sum, and to it: see :class:`coterie.fl.messages.Kind`."""
 KNOWN = 15
@@ -162,12 +166,14 @@ def introduce(
     """Begin a run: contributors tell each other a key and a secret, and a coordinator without data the key.
 
     All must be there, and all call it at the same place of their programs. When it is over all have all keys,
-    and from then on contributors may be lost, but for the coordinator.
+    the same, unless the coordinator hides that some have not; from then on contributors may be lost, but for
+    the coordinator.
 
     :param group_key: at a contributor, where the coordinator is none: bytes, at least 16, that all
         contributors have. Totals are hidden by it and by the secrets.
 
-    Gives the circle, and at a contributor its keys. Errors: CT-2403, CT-2404, CT-2410, those of the mesh.
+    Gives the circle, and at a contributor its keys. Errors: CT-2403, CT-2404, CT-2410, CT-2413, CT-2420 (some
+    have other keys or secrets than most), those of the mesh.
     """
     names, me = tuple(contributors), mesh.me
     Rules.of(len(names), minimum, complete=True)
@@ -191,23 +197,63 @@ def introduce(
         told[name] = mesh.to(name).recv_bytes(KEY, size)
         if len(told[name]) != size:
             raise BAD_MESSAGE(f"a key of {len(told[name])} bytes", party=name)
-    _wait_for_all(mesh, others, coordinator)
     roster = Roster(names, tuple(told[name][:RUN_KEY] for name in names))
+    secret = b"".join(told[name][RUN_KEY:] for name in names) if me in names else None
+    _compare(mesh, others, coordinator, _Got.of(run, roster, secret))
     circle = Circle(run, coordinator, roster, minimum)
-    if me not in names:
+    if secret is None:
         return circle, None
-    secret = b"".join(told[name][RUN_KEY:] for name in names)
     group = None if group_key is None else hmac.digest(group_key, secret, "sha256")
     return circle, OwnKeys(signing, group)
 
 
-def _wait_for_all(mesh: Mesh, others: list[str], coordinator: str) -> None:
-    """Until everybody has all keys."""
+@dataclass(frozen=True)
+class _Got:
+    """Digests of what one has been told."""
+
+    keys: bytes
+    secrets: bytes | None
+    """None at a coordinator without data. The secrets have 32 random bytes of each contributor: who lacks one
+    of these learns nothing by the digest."""
+
+    @classmethod
+    def of(cls, run: bytes, roster: Roster, secret: bytes | None) -> _Got:
+        start = hashlib.sha256(run).digest()
+        keys = extended(start, "keys of the run", b"".join(roster.keys))
+        return cls(keys, None if secret is None else extended(start, "secrets of the run", secret))
+
+    @classmethod
+    def read(cls, data: bytes, sender: str) -> _Got:
+        if len(data) != READY_BYTES:
+            raise BAD_MESSAGE(f"a digest of {len(data)} bytes", party=sender)
+        return cls(data[:DIGEST], data[DIGEST:])
+
+    def write(self) -> bytes:
+        return self.keys + (self.secrets or b"")
+
+
+def _compare(mesh: Mesh, others: list[str], coordinator: str, own: _Got) -> None:
+    """Wait until everybody has all keys, and the same."""
     if mesh.me != coordinator:
-        mesh.to(coordinator).send_bytes(READY, b"")
-        mesh.to(coordinator).recv_bytes(READY, 0)
+        mesh.to(coordinator).send_bytes(READY, own.write())
+        if _Got.read(mesh.to(coordinator).recv_bytes(READY, READY_BYTES), coordinator) != own:
+            raise ALTERED("all have other keys, it says, than it was told from here", party=coordinator)
         return
+    got = {name: _Got.read(mesh.to(name).recv_bytes(READY, READY_BYTES), name) for name in others}
+    everybody = {**got, mesh.me: own}
+    keys = _same("keys", {name: one.keys for name, one in everybody.items()})
+    secret = _same("secrets", {name: one.secrets for name, one in everybody.items() if one.secrets})
     for name in others:
-        mesh.to(name).recv_bytes(READY, 0)
-    for name in others:
-        mesh.to(name).send_bytes(READY, b"")
+        mesh.to(name).send_bytes(READY, keys + secret)
+
+
+def _same(what: str, digests: Mapping[str, bytes]) -> bytes:
+    """The digest that all have. Raises CT-2420, with the names of who has another than most.
+
+    It blames nobody as its party: who told them otherwise, and who only says so, look the same.
+    """
+    (most, count), *_ = Counter(digests.values()).most_common(1)
+    if count < len(digests):
+        apart = ", ".join(name for name, one in digests.items() if one != most)
+        raise KEYS_DIFFER(f"{what}: {apart[:200]} got others than {count} of {len(digests)}")
+    return most

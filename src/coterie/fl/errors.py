@@ -78,6 +78,13 @@ TOTALS_DIFFER = define(
     "Ask the coordinator's operator: it told them different things. Do not use the result.",
 )
 ENDED = define("CT-2419", Bug, "A secure sum that has ended was asked to go on", "Report it.")
+KEYS_DIFFER = define(
+    "CT-2420",
+    PeerMisbehaved,
+    "Contributors were not all told the same keys when a run began",
+    "Ask the operators of those named: one of the contributors told them something else than the others, or "
+    "they say so wrongly. No value was sent; submit the job again, without them if it happens again.",
+)
 
 NO_ROOM_FOR_NOISE = define(
     "CT-2430",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coterie.fl.circle import ENVELOPE, STAGES
+from coterie.fl.circle import ENVELOPE, READY_BYTES, STAGES
 from coterie.fl.costs import ROUNDS, RUN_KEY, RUN_SECRET, Cost, Sizes, cost, header_size
 from coterie.fl.fixed import Fixed
 from coterie.fl.session import SIGNATURE, bitmap_bytes
@@ -36,14 +36,19 @@ def lasting_tell(contributors: Sequence[str], coordinator: str, record: int) -> 
 
 
 def lasting_begin(contributors: Sequence[str], coordinator: str) -> Cost:
-    """Of the beginning of the run, exactly: contributors tell each other a key and a secret, then all tell
-    that they have them.
+    """Of the beginning of the run, exactly: contributors tell each other a key and a secret, then all compare
+    what they have got, by way of the coordinator.
     """
     both = RUN_KEY + RUN_SECRET
     sent = {name: {other: both for other in contributors if other != name} for name in contributors}
-    if coordinator not in contributors:
-        for name in contributors:
-            sent[name][coordinator] = RUN_KEY
+    for name, targets in sent.items():
+        if name != coordinator:
+            known = both if coordinator in contributors else RUN_KEY
+            targets[coordinator] = known + READY_BYTES
+    answers = sent.setdefault(coordinator, {})
+    for name in contributors:
+        if name != coordinator:
+            answers[name] = answers.get(name, 0) + READY_BYTES
     return Cost(sent, 3)
 
 
