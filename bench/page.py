@@ -1,4 +1,7 @@
-"""Write docs/speed.md and its pictures from the results: ``python -m bench.page docs/speed.md``."""
+"""Write docs/speed.md and its pictures from the results: ``python -m bench.page docs/speed.md``.
+
+Sections of benchmarks that have no results in build/bench stay as the page has them.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,17 @@ as many parties is both faster and more exact. Errors as in the tables below; by
 COLUMNS = ("work", "peer", "ratio", "ours_s", "peer_s", "ours_bytes", "peer_bytes", "rounds", "error")
 SPU, PROTOCOLS = "spu", ("semi2k", "aby3")
 
+SECTION, SHORT = "\n## ", "In short"
+
 Records = Sequence[Mapping[str, Any]]
+
+
+def merged(before: str, now: str) -> str:
+    """The page before, with the sections that there are now in place of its own, in the order of names."""
+    head, *sections = now.split(SECTION)
+    kept = {one.partition("\n")[0]: one.rstrip("\n") for one in (*before.split(SECTION)[1:], *sections)}
+    order = sorted(kept, key=lambda name: (name != SHORT, name))
+    return SECTION.join([head.rstrip("\n") + "\n", *(kept[name] + "\n" for name in order)])
 
 
 def page(results: Path, pictures: Path) -> str:
@@ -170,7 +183,8 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return 2
     target = Path(sys.argv[1])
-    target.write_text(page(RESULTS, target.parent / "pictures"), encoding="utf-8")
+    before = target.read_text(encoding="utf-8") if target.exists() else ""
+    target.write_text(merged(before, page(RESULTS, target.parent / "pictures")), encoding="utf-8")
     return 0
 
 

@@ -121,7 +121,7 @@ def serve(folder: Path, works: list[dict[str, Any]], told: int) -> None:
     server.start()
     os.write(told, str(port).encode())
     ended.get()
-    server.stop(None).wait()
+    server.stop(5).wait()  # the stream may not have said yet that it ended
 
 
 def ask(folder: Path, works: list[dict[str, Any]], port: int) -> dict[str, float]:

@@ -93,6 +93,18 @@ def test_the_page_tells_the_fastest_and_the_most_exact_peers(tmp_path: Path) -> 
         assert len(picture) < 60_000
 
 
+def test_what_was_not_measured_again_stays_on_the_page(tmp_path: Path) -> None:
+    some_results(tmp_path)
+    text = page.page(tmp_path, tmp_path / "pictures")
+    assert page.merged("", text).rstrip() == page.merged(text, text).rstrip()
+    before = "# Speed\n\n## In short\n\nold\n\n## kernels\n\nold figures\n\n## lan\n\nkept\n\n### too\n"
+    now = page.merged(before, text)
+    assert "old\n" not in now
+    assert "old figures" not in now
+    assert "\n## lan\n\nkept\n\n### too\n\n## operations\n" in now
+    assert now.startswith(page.HEAD.rstrip())
+
+
 def test_pictures_are_the_same_for_the_same_records(tmp_path: Path) -> None:
     some_results(tmp_path)
     records = json.loads((tmp_path / "operations.json").read_text(encoding="utf-8"))
