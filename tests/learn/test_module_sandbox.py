@@ -18,6 +18,7 @@ import pytest
 from coterie.errors import CoterieError
 from coterie.jobs import CANCELLED
 from coterie.learn.modules import Building, ModuleProcess, SandboxedTrainer
+from coterie.learn.modules.layout import difference
 from coterie.learn.neural import Local, Rows
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed here")
@@ -179,7 +180,22 @@ def test_weights_are_named_strictly() -> None:
 
 def test_other_weights_than_the_job_says_are_refused() -> None:
     error = failure(lambda: SandboxedTrainer(building(FAKE), ("w 3",)))
-    assert (error.code, error.detail) == ("CT-3260", "its weights are w 2; the job says w 3")
+    assert (error.code, error.detail) == ("CT-3268", "'w' is 2 in the network; the job says 3")
+    assert "coterie module try FILE" in error.next_step
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (("a 2", "b 3x4"), "'b' is 3x4 in the network; the job says 4x3"),
+        (("a 2", "b 4x3 buffer"), "'b' is 4x3 buffer in the network; the job says 4x3"),
+        (("a 2", "c 4x3"), "array 2 is 'c 4x3' in the network; the job says 'b 4x3'"),
+        (("a 2",), "'b 4x3' is not in the network, which has 1 of 2 arrays"),
+        (("a 2", "b 4x3", "d 1"), "the network's 'd 1' is not in the job, which has 2 of 3 arrays"),
+    ],
+)
+def test_the_first_array_that_differs_is_named(found: tuple[str, ...], words: str) -> None:
+    assert difference(("a 2", "b 4x3"), found) == words
 
 
 ANSWERS = {

@@ -35,7 +35,8 @@ class Module(Component[ModuleParams]):
     weights' changes, and so the network after every round.
 
     Errors: CT-3001, CT-3050, CT-3055, CT-3235, CT-3236, CT-3242 (plans); those of ``neural`` in engine fl;
-    CT-2285 to CT-2288 where a party can make no sandbox; CT-3245 without PyTorch; CT-3260 to CT-3264.
+    CT-2285 to CT-2288 where a party can make no sandbox; CT-3245 without PyTorch; CT-3260 to CT-3264,
+    CT-3268.
     """
 
     name: ClassVar[str] = "module"

@@ -1,4 +1,4 @@
-"""Error codes of users' modules: 3260 to 3264.
+"""Error codes of users' modules: 3260 to 3264, and 3268.
 
 What comes from inside a sandbox may hold anything of the rows that went in: such details are for the own
 people alone.
@@ -38,4 +38,12 @@ MODULES_DIFFER = define(
     PeerIncompatible,
     "The parties' copies of a module do not begin with the same weights",
     "Compare the versions of PyTorch, and see that `build` depends on nothing but its arguments.",
+)
+OTHER_WEIGHTS = define(
+    "CT-3268",
+    BadInput,
+    "A module's network has other weights than the job says",
+    "Run `coterie module try FILE` with the step's columns and `settings`, and give the step the `weights` "
+    "that it prints.",
+    own_detail=True,
 )

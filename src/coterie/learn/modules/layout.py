@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from math import prod
 from typing import Final
 
 from coterie.learn.neural import Layout, Tensor
 
-__all__ = ["MOST_LINES", "MOST_NUMBERS", "buffers_of", "layout_of", "line_of"]
+__all__ = ["MOST_LINES", "MOST_NUMBERS", "buffers_of", "difference", "layout_of", "line_of"]
 
 MOST_LINES: Final = 4096
 MOST_NUMBERS: Final = 1 << 26
@@ -56,3 +57,22 @@ def layout_of(lines: Iterable[str]) -> Layout:
 def buffers_of(lines: Iterable[str]) -> tuple[str, ...]:
     """Names of those that are no parameters."""
     return tuple(line.partition(" ")[0] for line in lines if line.endswith(" buffer"))
+
+
+def difference(said: Sequence[str], found: Sequence[str]) -> str:
+    """The first array in which a network's weights are others than the job's, and what is there.
+
+    :param said: lines of the job. :param found: of the network.
+    """
+    for number, (one, other) in enumerate(zip_longest(said, found), 1):
+        if one == other:
+            continue
+        if one is None:
+            return f"the network's {other!r} is not in the job, which has {len(said)} of {len(found)} arrays"
+        if other is None:
+            return f"{one!r} is not in the network, which has {len(found)} of {len(said)} arrays"
+        (name, _, expected), (present, _, shape) = one.partition(" "), other.partition(" ")
+        if name == present:
+            return f"{name!r} is {shape} in the network; the job says {expected}"
+        return f"array {number} is {other!r} in the network; the job says {one!r}"
+    return ""

@@ -49,7 +49,8 @@ class ModuleModel(ClassModel):
     """Ends the wait for scores by what it raises."""
 
     def scores(self, frame: VerticalFrame) -> Floats:
-        """(rows,): see :meth:`JoinedModel.scores`. Errors: CT-2285 to CT-2288, CT-3260 to CT-3263 too."""
+        """(rows,): see :meth:`JoinedModel.scores`. Errors: CT-2285 to CT-2288, CT-3260 to CT-3263, CT-3268
+        too."""
         sums = self._outputs(frame)
         if self.params.task == "classes":
             return np.asarray(sums.argmax(axis=1), np.float64)

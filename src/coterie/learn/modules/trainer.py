@@ -12,8 +12,8 @@ import numpy as np
 
 from coterie.learn.linear import Floats
 from coterie.learn.modules import frames
-from coterie.learn.modules.errors import MODULE_ANSWER, MODULE_FAILED
-from coterie.learn.modules.layout import layout_of
+from coterie.learn.modules.errors import MODULE_ANSWER, OTHER_WEIGHTS
+from coterie.learn.modules.layout import difference, layout_of
 from coterie.learn.modules.process import Building, ModuleProcess
 from coterie.learn.neural import Arrays, Layout, Local, Rows, Singles, Trained
 
@@ -37,13 +37,13 @@ class SandboxedTrainer:
     ) -> None:
         """:param lines: the weights that the job says it has.
 
-        Errors: as :class:`ModuleProcess`, CT-3260 where the network has others.
+        Errors: as :class:`ModuleProcess`, CT-3268 where the network has others.
         """
         self._building, self._layout = building, layout_of(lines)
         self._process = ModuleProcess(building, check)
         if self._process.lines != lines:
             self._process.close()
-            raise MODULE_FAILED(f"its weights are {_told(self._process.lines)}; the job says {_told(lines)}")
+            raise OTHER_WEIGHTS(difference(lines, self._process.lines))
 
     @property
     def layout(self) -> Layout:
@@ -122,7 +122,3 @@ def _doubles(data: bytes) -> Floats:
     if not np.isfinite(numbers).all():
         raise MODULE_ANSWER("a number that is not finite")
     return numbers
-
-
-def _told(lines: tuple[str, ...]) -> str:
-    return "; ".join(lines[:8]) + ("; …" if len(lines) > 8 else "")
