@@ -244,6 +244,12 @@ def test_scores_of_own_rows_go_to_whom_they_are_granted(scored: Bench) -> None:
     listed = parquet.read_table(scored.recorders["west"].files["evaluate/scores.parquet"])
     assert all(key.startswith("west-") for key in listed["key"].to_pylist())
     assert listed.column_names == ["key", "score"]
+    # So says the plan of the stage that ran: of no other party's rows, with as many values as there are.
+    for name in BANKS:
+        bodies = [one for one in scored.recorders[name].bodies("reveal") if "score of each" in one["what"]]
+        assert [(one["what"], one["to"], one["values"]) for one in bodies] == [
+            ("the score of each own row", ["west"], listed.num_rows)
+        ], name
 
 
 def test_the_model_is_that_of_all_rows_in_one_place(scored: Bench, tmp_path: Path) -> None:

@@ -73,6 +73,17 @@ def test_a_reveal_has_its_chinese(room: str, text: str) -> None:
         assert CHINESE.search(str(told(text).zh)), text
 
 
+@pytest.mark.parametrize(
+    "what", ["score of each own row", "points of each own row, summed over all features"]
+)
+@pytest.mark.parametrize("of_what", ["", " of 'test' by 'trees'"])
+def test_scores_of_own_rows_have_their_chinese(what: str, of_what: str) -> None:
+    chinese = told(f"the {what}{of_what}").zh
+    assert "自有" in chinese
+    assert ("trees" in chinese) == bool(of_what)
+    assert "row" not in chinese
+
+
 def test_names_in_it_stay_and_are_escaped() -> None:
     both = told("which rows are for the test, the latest by lender.<b>")
     assert "lender.&lt;b&gt;" in both.zh

@@ -60,7 +60,8 @@ def score_plan(
     Scores that the label holder has from a step before are not computed again: nothing is sent for them then,
     and they are no news to it.
 
-    :param to: who learns the scores. In engine mpc compute parties; the label holder alone in most steps.
+    :param to: who learns the scores. In engine mpc compute parties; the label holder alone in most steps. Of
+        a horizontal frame each learns those of its own rows.
     :param classes: whether the step can use scores that are one of several classes.
 
     Errors: CT-3001, CT-3002, CT-3244, and those of the model's own planning.
@@ -75,7 +76,7 @@ def score_plan(
     else:
         plan = facts.plan_scores(context, model_step, frame, to)
     _note(context, model_step, frame, to)
-    return plan
+    return _of_own_rows(context, frame, plan)
 
 
 def scores_plan(context: PlanContext, wanted: Sequence[tuple[str, str]], to: Sequence[str]) -> StepPlan:
@@ -147,6 +148,21 @@ def score_run(context: RunContext, model_step: str, frame: str, to: Sequence[str
     if scores is not None and (context.engine != "mpc" or context.me == planning.label_holder):
         context.scores[key] = scores
     return scores
+
+
+def _of_own_rows(context: PlanContext, frame: str, plan: StepPlan) -> StepPlan:
+    """Of a horizontal frame each party scores its own rows, and is told of no others'."""
+    rows = context.frames[frame].horizontal
+    if rows is None:
+        return plan
+    reveals: list[Reveal] = []
+    for one in plan.reveals:
+        if one.kind == "scores":
+            what = one.what.replace("of each row", "of each own row", 1)
+            reveals += [replace(one, what=what, to=(party,), values=rows.get(party, 0)) for party in one.to]
+        else:
+            reveals.append(one)
+    return replace(plan, reveals=tuple(reveals))
 
 
 def _known(context: PlanContext, model_step: str, frame: str, to: Sequence[str]) -> bool:

@@ -74,6 +74,12 @@ CHINESE = {
         "全部参与方样本各评分段的标签之和与评分之和"
     ),
     "the score of each row": "每个样本的评分",
+    "the score of each own row": "自有样本中每个样本的评分",
+    "the score of each own row of '{frame}' by '{model}'": "“{frame}”中每个自有样本按“{model}”的评分",
+    "the points of each own row, summed over all features": "自有样本中每个样本的总分（全部特征之和）",
+    "the points of each own row, summed over all features of '{frame}' by '{model}'": (
+        "“{frame}”中每个自有样本按“{model}”的总分（全部特征之和）"
+    ),
     "the sum over all rows, or a sample of them, of clipped gradients, with noise for differential privacy": (
         "全部样本（或其抽样）裁剪后梯度之和（加入差分隐私噪声）"
     ),
