@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import ssl
+import struct
 import threading
 import time
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from coterie.crypto import Identity
 from coterie.errors import CoterieError
 from coterie.wire import LinkMesh, PeerAddress
-from coterie.wire.tls import server_context
+from coterie.wire.tls import client_context, server_context
 from tests.wire.network import Network
 from tests.wire.rawpeer import tls_client
 
@@ -74,6 +81,70 @@ def test_tls_1_2_is_refused_by_the_accepting_side(network: Network, identities: 
             maximum_version=ssl.TLSVersion.TLSv1_2,
         )
     assert _refusal(beta).code == "CT-1222"
+
+
+def test_a_dialling_node_offers_tls_1_3_and_its_suites_alone(identities: dict[str, Identity]) -> None:
+    """RFC 8446: cipher_suites in 4.1.2, supported_versions in 4.2.1. 0x00ff is no suite (RFC 5746, 3.3)."""
+    context = client_context(identities["alpha"], identities["beta"].public, "coterie-link/1")
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(incoming, outgoing, server_hostname="beta.coterie").do_handshake()
+    hello = outgoing.read()[5 + 4 + 2 + 32 :]  # after record, handshake, version and random
+    hello = hello[1 + hello[0] :]  # after the session
+    (size,) = struct.unpack_from(">H", hello)
+    suites = set(struct.unpack_from(f">{size // 2}H", hello, 2)) - {0x00FF}
+    assert suites
+    assert suites <= {0x1301, 0x1302, 0x1303}
+    rest = hello[2 + size :]
+    extensions = rest[1 + rest[0] + 2 :]
+    versions = None
+    while extensions:
+        kind, length = struct.unpack_from(">HH", extensions)
+        if kind == 43:
+            versions = extensions[4 : 4 + length]
+        extensions = extensions[4 + length :]
+    assert versions == b"\x02\x03\x04"  # two bytes: TLS 1.3
+
+
+def _expired(identity: Identity, home: Path) -> Identity:
+    """The same key and name, in a certificate whose time is over. No node makes such a one."""
+    old = x509.load_der_x509_certificate(identity.public.certificate_der)
+    key = load_pem_private_key(Path(identity.key_path).read_bytes(), None)
+    assert isinstance(key, Ed25519PrivateKey)
+    builder = x509.CertificateBuilder(old.issuer, old.subject, old.public_key(), 1)
+    builder = builder.not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+    builder = builder.not_valid_after(datetime(2021, 1, 1, tzinfo=UTC))
+    for extension in old.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    shutil.copytree(Path(identity.key_path).parents[1], home)
+    (home / "identity" / "cert.pem").write_bytes(builder.sign(key, None).public_bytes(Encoding.PEM))
+    return Identity.load(home)
+
+
+def test_a_pinned_certificate_whose_time_is_over_is_refused(
+    network: Network, identities: dict[str, Identity], tmp_path: Path
+) -> None:
+    """Either way: parties' own certificates have open dates, so one that ends was made by another hand."""
+    old = _expired(identities["gamma"], tmp_path / "gamma")
+    pinned = PeerAddress(old.public, "127.0.0.1", None)
+    beta = LinkMesh(identities["beta"], network.job, {"gamma": pinned})
+    network.meshes["beta"] = beta
+    gamma = LinkMesh(old, network.job, {"beta": network.address("beta")}, listens=False)
+    with pytest.raises(CoterieError) as caught:
+        gamma.to("beta").recv_bytes("x", 1)
+    assert (caught.value.code, caught.value.party) == ("CT-1221", "beta")
+    assert _refusal(beta).code == "CT-1220"
+    assert "expired" in str(_refusal(beta))
+
+    listener, port = _serve(server_context(old, [identities["alpha"].public], "coterie-link/1"))
+    dialled = PeerAddress(old.public, "127.0.0.1", port)
+    alpha = LinkMesh(identities["alpha"], network.job, {"gamma": dialled})
+    with pytest.raises(CoterieError, match="expired") as caught:
+        alpha.to("gamma").recv_bytes("x", 1)
+    assert (caught.value.code, caught.value.party) == ("CT-1220", "gamma")
+    listener.close()
+    for mesh in (gamma, alpha):
+        mesh.die(caught.value)
 
 
 def _serve(context: ssl.SSLContext, greeting: bytes = b"") -> tuple[socket.socket, int]:

@@ -11,6 +11,7 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -106,6 +107,10 @@ class Node:
             ssl_keyfile=identity.api_key_path,
             ssl_certfile=identity.api_certificate_path,
         )
+        config.load()
+        if config.ssl is None:  # it has a certificate
+            raise AssertionError
+        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
         server = ApiServer(config)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
             listener.bind(str(path))

@@ -23,7 +23,14 @@ HANDSHAKE_SECONDS = 10.0
 a connection, which can be tried again, never about a job.
 """
 
-_REFUSALS = ("UNKNOWN_CA", "BAD_CERTIFICATE", "CERTIFICATE_UNKNOWN", "CERTIFICATE_REQUIRED", "DECRYPT_ERROR")
+_REFUSALS = (
+    "UNKNOWN_CA",
+    "BAD_CERTIFICATE",
+    "CERTIFICATE_UNKNOWN",
+    "CERTIFICATE_EXPIRED",
+    "CERTIFICATE_REQUIRED",
+    "DECRYPT_ERROR",
+)
 
 
 def link_host(job: str, party: str) -> str:

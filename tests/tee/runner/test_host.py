@@ -156,7 +156,7 @@ class Cheating(World):
         if self.cheat == "other owner":
             return made.model_copy(update={"provider": "payments"})
         if self.cheat == "other job":
-            return made.model_copy(update={"job": made.job[:-1] + "0"})
+            return made.model_copy(update={"job": made.job[:-1] + ("1" if made.job[-1] == "0" else "0")})
         return made
 
     def release(self, owner: str, request: ReleaseRequest) -> Release:
