@@ -147,6 +147,11 @@ class Trio:
         return JOB.format(agreement=agreement.id, steps=steps)
 
 
+OBSERVED = """\
+ready: {peers: [hub], every: 1s}
+"""
+"""In the settings of one of the nodes: what test_observing.py looks at."""
+
 TERMS = """\
 name: credit-{number}
 parties: [lender, payments]
@@ -237,6 +242,8 @@ def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
         with (host.home / "node.yaml").open("a") as settings:
             # See the fixture `release`.
             settings.write(f"tee: {{release: {base / 'release'}, image: {base / 'images'}}}\n")
+    with (made.payments.home / "node.yaml").open("a") as settings:
+        settings.write(OBSERVED)
     for daemon in made.all:
         daemon.start()
     try:

@@ -32,6 +32,7 @@ from coterie.node import (
     PeerView,
     PipelineView,
     PlanView,
+    ReadyView,
     ResultView,
     SealedView,
     TapeView,
@@ -63,6 +64,10 @@ class Client(ModuleCalls, SchemaCalls):
 
     def health(self) -> HealthView:
         return self._get("/health", HealthView)
+
+    def ready(self) -> ReadyView:
+        """Whether the node can take work, and what is missing."""
+        return self._get("/ready", ReadyView)
 
     def version(self) -> VersionView:
         return self._get("/version", VersionView)

@@ -96,6 +96,16 @@ class Ledger:
             self._seq, self._hash, self._time = entry.seq, entry.hash, entry.time
             return entry
 
+    @property
+    def length(self) -> int:
+        """Number of entries."""
+        return self._seq
+
+    @property
+    def writable(self) -> bool:
+        """Whether it is open, and its last entry is whole on the disk. An attempt to write may still fail."""
+        return not (self._closed or self._broken)
+
     def head(self) -> SignedHead:
         """The present end, signed: what peers countersign."""
         with self._mutex:

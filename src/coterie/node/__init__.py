@@ -10,6 +10,7 @@ from .home import ApiDoor, Home, Profile, Settings, api_door, init_node
 from .lookup_views import LookupTableView, LookupView
 from .lost_views import DropoutsView, LostView
 from .module_views import AgreedModuleView, ModuleView
+from .observed_views import ReadyCheck, ReadyView
 from .privacy_views import PrivacyView
 from .schema_views import CommonColumnView, SchemaOfferView, SchemaRunView
 from .views import (
@@ -87,6 +88,8 @@ __all__ = [
     "PlanView",
     "PrivacyView",
     "Profile",
+    "ReadyCheck",
+    "ReadyView",
     "ResultView",
     "RevocationView",
     "Role",

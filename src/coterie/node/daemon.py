@@ -11,7 +11,6 @@ import resource
 import shutil
 import signal
 import socket
-import ssl
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -79,8 +78,11 @@ class Node:
                     self._core.spawn("greeting", self.services.network.greet())
                     self._core.spawn("sealed data", self.services.holdings.sweep())
                     self._core.spawn("unfinished steps", self.services.unfinished.sweep())
+                    self._core.spawn("readiness", self.services.readiness.watch())
+                    self.services.readiness.serving = True
                     yield
                 finally:
+                    self.services.readiness.serving = False
                     self.services.dealings.stop()
                     self.services.schemas.shut_down()
                     await self.services.runs.shut_down()
@@ -107,10 +109,6 @@ class Node:
             ssl_keyfile=identity.api_key_path,
             ssl_certfile=identity.api_certificate_path,
         )
-        config.load()
-        if config.ssl is None:  # it has a certificate
-            raise AssertionError
-        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
         server = ApiServer(config)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
             listener.bind(str(path))

@@ -27,6 +27,7 @@ from .pipelines import Pipelines
 from .planning import Planning
 from .privacy import Budgets
 from .proposals import Proposals
+from .ready import Readiness
 from .runs import Runs
 from .schemas import Schemas
 from .sealings import Sealings
@@ -62,6 +63,7 @@ class Services:
     dealings: Dealings
     unfinished: UnfinishedSteps
     doctor: Doctor
+    readiness: Readiness
 
     @classmethod
     def of(cls, core: Core) -> Services:
@@ -126,6 +128,7 @@ class Services:
             dealings=Dealings(core, agreements, planning),
             unfinished=unfinished,
             doctor=Doctor(core, network),
+            readiness=Readiness(core, network),
         )
         made._answer_peers()
         return made

@@ -27,6 +27,7 @@ __all__ = [
     "OutboxRow",
     "PeerRow",
     "PipelineRow",
+    "ReadyRow",
     "ResultRow",
     "RevocationRow",
     "RunRow",
@@ -222,6 +223,14 @@ class OutboxRow(Row):
     kind: Mapped[str]
     body: Mapped[str]
     created: Mapped[str]
+
+
+class ReadyRow(Row):
+    """When the store was last seen to take a change: one row."""
+
+    __tablename__ = "ready"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    time: Mapped[str]
 
 
 def _prepare(connection: Any, _record: Any) -> None:

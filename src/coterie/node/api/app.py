@@ -31,7 +31,7 @@ from coterie.node.failures import error_view, log_unexpected
 from coterie.node.services import Services
 from coterie.node.tokens import Tokens
 
-from . import agreements, jobs, keepers, lookups, modules, node, pipelines, schemas, tapes
+from . import agreements, jobs, keepers, lookups, modules, node, observing, pipelines, schemas, tapes
 
 __all__ = ["LARGEST_REQUEST", "build_app", "status_of"]
 
@@ -40,8 +40,8 @@ LARGEST_REQUEST = 2 * 2**20
 
 MOST_AT_ONCE = 64
 
-OPEN_TO_ALL = frozenset({"/v1/health", "/v1/openapi.json"})
-"""What is answered without a token: whether the node is up, and what its API looks like."""
+OPEN_TO_ALL = frozenset({"/healthz", "/readyz", "/v1/health", "/v1/openapi.json"})
+"""What is answered without a token: whether the node is up and ready, and what its API looks like."""
 
 BODY_SECONDS = 30.0
 """For a request's body to arrive, so that no slow caller keeps a place for ever."""
@@ -93,6 +93,7 @@ def build_app(services: Services) -> Any:
     app.state.services = services
     for part in (node, agreements, modules, jobs, pipelines, tapes, lookups, schemas, keepers):
         app.include_router(part.routes, prefix="/v1")
+    app.include_router(observing.routes)
 
     @app.exception_handler(CoterieError)
     async def coded(_request: Request, error: CoterieError) -> JSONResponse:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from coterie.crypto import now, timestamp
 from coterie.jobs import components
 from coterie.node.core import VERSION
+from coterie.node.observed_views import ReadyView
 from coterie.node.views import (
     Check,
     ComponentView,
@@ -78,6 +79,11 @@ async def health(request: Request) -> HealthView:
     services.tokens.views()  # the store answers
     core = services.core
     return HealthView(status="ok", name=core.name, role=core.home.settings.role, time=timestamp(now()))
+
+
+@routes.get("/ready", dependencies=[READER])
+async def ready(request: Request) -> ReadyView:
+    return await services_of(request).readiness.examine()
 
 
 @routes.get("/version", dependencies=[READER])
