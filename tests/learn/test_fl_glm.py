@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,16 @@ from hypothesis import strategies as st
 from sklearn.linear_model import ElasticNet, LogisticRegression
 
 from coterie.errors import CoterieError
-from coterie.fl import Fixed
+from coterie.fl import Fixed, LocalSums
 from coterie.learn.component import EACH
 from coterie.learn.glm import Glm
-from coterie.learn.glm.fl import Training
+from coterie.learn.glm.design import design
+from coterie.learn.glm.fl import Rows, Training, train
 from coterie.learn.glm.statistics import table
 from coterie.learn.logistic import Logistic
 from coterie.learn.pooled import wide_total
 from coterie.learn.stack import Stack
+from coterie.mpc import RowBlocks
 from tests.learn.glm_data import FAMILIES, Case, made, statsmodels
 from tests.learn.horizontal import run
 from tests.learn.horizontal_data import HOMO, NAMES, datasets, homo, homo_datasets, trained
@@ -32,8 +35,6 @@ def flat(found: Training) -> np.ndarray:
 
 
 def told(case: Case, found: Training, params: Any) -> dict[str, Any]:
-    from coterie.learn.glm.design import design
-
     width = case.whole.shape[1]
     names = tuple(str(j) for j in range(width))
     assert found.sums is not None
@@ -108,6 +109,38 @@ def test_a_step_that_makes_it_worse_is_halved() -> None:
     found = trained(case, case.params(iterations=60))[0]
     assert found.converged
     assert flat(found) == pytest.approx(statsmodels(case).params, rel=1e-7)
+
+
+def test_other_rows_of_the_same_number_are_not_held_against_the_best_so_far() -> None:
+    """One party goes and another one comes back, with as many rows, to which no weights fit as well."""
+    case, names = made("poisson", rows=800), ("east", "north", "south", "west")
+    label = case.label.copy()
+    label[600:] = 4 * np.random.default_rng(5).permutation(label[600:])
+    params = case.params(iterations=20, loss_every=1, tolerance=1e-9)
+    numbers = design(600, {EACH: case.whole.shape[1]}, params)
+    sums = LocalSums.group(*names)
+
+    def work(name: str) -> Training:
+        place, looked = names.index(name), 0
+        some = slice(200 * place, 200 * (place + 1))
+        own = case.whole[some]
+        blocks = RowBlocks(own.shape, lambda start, stop: own[start:stop])
+
+        def adding(what: str, values: np.ndarray, form: Fixed) -> np.ndarray:
+            nonlocal looked
+            looked += 1
+            return sums[name].total(what, values, form, among=names[:3] if looked < 5 else names[1:])
+
+        columns = [str(j) for j in range(own.shape[1])]
+        rows = Rows(blocks, label[some], None, None)
+        return train(adding, rows, numbers, columns, counted=lambda: sums[name].counted)
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        found = next(iter(pool.map(work, names)))
+    later = Case([case.whole[200:]], label[200:], "poisson")
+    assert found.converged
+    assert found.losses[-1] > found.losses[0] > 0
+    assert flat(found) == pytest.approx(statsmodels(later).params, rel=1e-8, abs=1e-10)
 
 
 def test_who_has_one_label_value_or_a_constant_column_alone_takes_part() -> None:

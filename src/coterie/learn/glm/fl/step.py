@@ -80,7 +80,8 @@ class PooledTask:
             return sums.total(what, values, form)
 
         names, rows = self.columns[EACH], rows_of(frame, labels, self.columns, self.params)
-        return train(adding, rows, self.design, names, context.planning.min_group)
+        least = context.planning.min_group
+        return train(adding, rows, self.design, names, least, lambda: sums.counted)
 
 
 def rows_of(

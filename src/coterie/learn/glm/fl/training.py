@@ -9,7 +9,7 @@ not begin.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,12 +88,20 @@ def first_values(design: Design) -> int:
     return DIGITS * (2 * design.width + LABEL_SUMS)
 
 
-def train(adding: Adding, rows: Rows, design: Design, columns: Sequence[str], least: int = 0) -> Training:
+def train(
+    adding: Adding,
+    rows: Rows,
+    design: Design,
+    columns: Sequence[str],
+    least: int = 0,
+    counted: Callable[[], tuple[str, ...]] = tuple,
+) -> Training:
     """Train over the rows of all contributors, each of whom calls it.
 
     :param design: with the number of all rows.
     :param columns: names of the features.
     :param least: fewest rows with each label value that all other contributors must have together.
+    :param counted: whose values are in the last total, where some may drop out.
 
     Errors: those of ``checked`` and ``scale_of``; CT-3235.
     """
@@ -104,7 +112,7 @@ def train(adding: Adding, rows: Rows, design: Design, columns: Sequence[str], le
     scale = scale_of(told, design, columns)
     enough_labels(rows, scale, design, least)
     problem = problem_of(rows, scale, design)
-    steps = _Steps(adding, problem, scale)
+    steps = _Steps(adding, problem, scale, counted)
     steps.run()
     end = design if steps.best is None else replace(design, rows=steps.best.rows)
     coefficients, intercept = clear.given_units(problem, clear.Fitted(steps.weights), 0.0)
@@ -132,8 +140,19 @@ def enough_labels(rows: Rows, scale: Scale, design: Design, least: int) -> None:
 class _Steps:
     """The state of a training between totals."""
 
-    def __init__(self, adding: Adding, problem: clear.Problem, scale: Scale) -> None:
+    def __init__(
+        self,
+        adding: Adding,
+        problem: clear.Problem,
+        scale: Scale,
+        counted: Callable[[], tuple[str, ...]],
+    ) -> None:
         self._adding, self._problem, self._design = adding, problem, problem.design
+        self._counted = counted
+        self._of: tuple[str, ...] = ()
+        """Whose rows the best total is of."""
+        self._since = 0
+        """The first loss that is of these."""
         self.weights: Floats = np.zeros(self._design.size)
         if self._design.params.intercept:
             self.weights[-1] = scale.null
@@ -156,6 +175,8 @@ class _Steps:
                 self.weights = (self.weights + self._accepted) / 2
                 continue
             self.best, self._accepted = told, self.weights
+            if self._of != self._counted():
+                self._of, self._since = self._counted(), len(self.losses)
             self.converged = self._arrived(told, careful) or self._looked(told)
             self.weights = self._accepted + self._step(told)
             self._null -= told.null_step
@@ -164,11 +185,10 @@ class _Steps:
             self.weights = self._accepted
 
     def _worse(self, told: Told) -> bool:
-        """Than the best so far; of other rows than those it was of, nothing is better or worse."""
-        best = self.best
-        if best is None or best.rows != told.rows:
+        """Than the best so far; of other parties' rows, as many or not, nothing is better or worse."""
+        if self.best is None or self._of != self._counted():
             return False
-        return told.objective > best.objective * (1 + 1e-10) + 1e-15
+        return told.objective > self.best.objective * (1 + 1e-10) + 1e-15
 
     def _told(self, point: Point) -> Told:
         self.looks += 1
@@ -190,7 +210,7 @@ class _Steps:
         if not every or not self._taken or self._taken % every:
             return False
         self.losses.append(told.loss)
-        return clear.stops(self.losses, self._design.params.tolerance)
+        return clear.stops(self.losses[self._since :], self._design.params.tolerance)
 
     def _step(self, told: Told) -> Floats:
         design = self._design
