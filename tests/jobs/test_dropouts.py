@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -94,17 +95,24 @@ def results_of(made: Bench, party: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("coordinator", ["hub", "north"])
 def test_the_job_goes_on_without_a_party_that_is_gone(tmp_path: Path, coordinator: str) -> None:
-    made = make(tmp_path, [*STEPS, "report"], job={"coordinator": coordinator})
+    made = make(tmp_path, [*STEPS, {"report": {"language": "en"}}], job={"coordinator": coordinator})
     gone(made, "south", "logistic")
     made.run()
     assert set(made.errors) == {"south"}, made.errors
     found = results_of(made, "east")
     assert found
     assert found == results_of(made, "west")
-    assert (
-        b"later numbers are without its rows"
-        in made.recorders["east"].files["report/report.html"].read_bytes()
-    )
+    page = made.recorders["east"].files["report/report.html"].read_text(encoding="utf-8")
+    text = " ".join(re.sub(r"<[^>]*>", " ", page).split())
+    assert "in no sum since step logistic: later numbers are without its rows" in text
+    assert "From step logistic on sums are of all data parties but south." in text
+    rows = {name: len(pandas.read_csv(tmp_path / f"{name}.csv")) for name in ("east", "north", "west")}
+    left = sum(rows.values())
+    whole = left + len(pandas.read_csv(tmp_path / "more" / "east.csv"))
+    told = f"Number, of who is missing as planned Without south all rows of all parties {whole:,} {left:,}"
+    assert told in text
+    measured = json.loads(made.recorders["east"].files["evaluate/metrics.json"].read_bytes())["joint"]["rows"]
+    assert re.search(rf"test rows [0-9,]+ {measured:,} ", text)
     for name in {"east", "north", "west", coordinator}:
         counted = made.recorders[name].bodies("counted")
         assert [body["without"] for body in counted] == [["south"]], name

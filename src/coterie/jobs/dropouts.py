@@ -36,6 +36,8 @@ class Dropouts:
         """At the coordinator."""
         self.sums: LastingSums | None = None
         """At a party with data."""
+        self.changes: list[tuple[str, tuple[str, ...]]] = []
+        """Where totals became those of other parties: the step, and who was not in them from there on."""
 
     def begin(self) -> None:
         """Tell all others the keys of the run. From then on they may be lost. Errors: those of the mesh."""
@@ -86,12 +88,14 @@ class Dropouts:
 
     def _note(self, what: str, counted: tuple[str, ...]) -> None:
         """Write down that a total is of other parties than the one before."""
+        without = tuple(party for party in self._plan.parties if party not in counted)
+        self.changes.append((self._accounts.step or "", without))
         lost = {party: error.code for party, error in self._mesh.lost().items()}
         body = {
             "job": self._plan.job,
             "step": self._accounts.step,
             "what": what,
-            "without": [party for party in self._plan.parties if party not in counted],
+            "without": list(without),
             "lost": lost,
         }
         self._host.ledger("counted", body)

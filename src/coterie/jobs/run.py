@@ -306,6 +306,7 @@ class _Run:
                 agreement=f"{self._job.terms.name} ({self._approved.agreement})",
                 steps=(*self._ran, step),
                 measured=dict(self._accounts.measured),
+                without=() if self._dropouts is None else tuple(self._dropouts.changes),
             ),
         )
 

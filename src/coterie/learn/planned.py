@@ -256,6 +256,9 @@ class JobFacts:
     """By step that has run, beside its plan."""
     simulated: tuple[str, ...] = ()
     """The platforms of engine tee, where all of them only pretend to be one."""
+    without: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Where parties may drop out: each step in which totals became those of other parties than before, and who
+    was not in them from there on; nobody where all were again."""
 
 
 @dataclass(frozen=True)

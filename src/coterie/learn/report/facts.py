@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from coterie.fl import LastingSums
 from coterie.learn.component import EACH, Measured, PlanContext, RunContext, StepPlan
 from coterie.learn.report.texts import T, Text, foreign
 
@@ -31,8 +30,8 @@ DATA_PARTY = T("data party", "数据方")
 DEALER = T("deals random numbers, without data", "提供随机数，无数据")
 RECEIVER = T("receives results, without data", "接收结果，无数据")
 NOT_COUNTED = T(
-    "has rows with the label; not in the last sum: later numbers are without its rows",
-    "持有含标签的样本；未计入最后一次求和：其后的数字不含其样本",
+    "has rows with the label; in no sum since step {step}: later numbers are without its rows",
+    "持有含标签的样本；自步骤 {step} 起未计入求和：其后的数字不含其样本",
 )
 ROWS_HERE = T("has rows with the label", "持有含标签的样本")
 COORDINATOR = T("adds up masked sums, without data", "汇总经掩码的求和值，无数据")
@@ -72,6 +71,15 @@ class PageFacts:
     min_group: int = 0
     horizontal: bool = False
     """Whether the parties have the same columns of different rows."""
+    without: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """As :attr:`JobFacts.without`."""
+    left: Mapping[str, int] = field(default_factory=dict)
+    """By frame: rows of the parties in the last totals, where these are not all."""
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Who is not in the last totals."""
+        return self.without[-1][1] if self.without else ()
 
 
 def page_facts(context: RunContext, reader: str, made: datetime, heading: str | None = None) -> PageFacts:
@@ -79,6 +87,8 @@ def page_facts(context: RunContext, reader: str, made: datetime, heading: str | 
     planning, job = context.planning, context.job
     plans = tuple(plan for plan in (job.steps if job else ()) if plan.step != context.step)
     attested = context.engine == "tee"
+    without = job.without if job else ()
+    absent = without[-1][1] if without else ()
     return PageFacts(
         reader=reader,
         title=heading or (job.title if job else f"model of {planning.label}"),
@@ -88,19 +98,30 @@ def page_facts(context: RunContext, reader: str, made: datetime, heading: str | 
         label=planning.label,
         label_holder=planning.label_holder,
         made=made.strftime("%Y-%m-%d %H:%M UTC"),
-        parties=_parties(planning, _absent(context)),
+        parties=_parties(planning, without),
         plans=(*plans, context.plan),
         measured=dict(job.measured) if job else {},
         rows={} if attested else _rows(planning),
         attested=attested,
         min_group=planning.min_group,
         horizontal=planning.horizontal,
+        without=without,
+        left=_left(planning, absent) if absent else {},
     )
 
 
 def _rows(planning: PlanContext) -> dict[str, int]:
     """Of hidden rows nobody knows how many are common."""
     return {name: shape.rows for name, shape in planning.frames.items() if shape.hidden is None}
+
+
+def _left(planning: PlanContext, absent: Sequence[str]) -> dict[str, int]:
+    """Without those that are absent, whose rows after the first steps nobody knows."""
+    parted = {name: shape.horizontal or {} for name, shape in planning.frames.items()}
+    return {
+        name: sum(rows for party, rows in by_party.items() if party not in absent)
+        for name, by_party in parted.items()
+    }
 
 
 def _engine(context: RunContext) -> Text:
@@ -113,16 +134,22 @@ def _engine(context: RunContext) -> Text:
     return SIMULATED.format(engine=words, platforms=named)
 
 
-def _absent(context: RunContext) -> frozenset[str]:
-    """Whom the last total was made without, where parties may drop out."""
-    if not isinstance(context.lasting, LastingSums):
-        return frozenset()
-    return frozenset(context.planning.parties) - frozenset(context.lasting.there)
+def _absent_since(without: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, str]:
+    """The step since which each party that is absent in the end is in no total."""
+    lost: dict[str, str] = {}
+    for step, absent in without:
+        lost = {party: lost.get(party, step) for party in absent}
+    return lost
 
 
-def _parties(planning: PlanContext, absent: frozenset[str] = frozenset()) -> tuple[Party, ...]:
+def _parties(planning: PlanContext, without: Sequence[tuple[str, tuple[str, ...]]] = ()) -> tuple[Party, ...]:
+    lost = _absent_since(without)
     listed = [
-        Party(name, NOT_COUNTED if name in absent else ROWS_HERE, len(planning.columns[EACH]))
+        Party(
+            name,
+            NOT_COUNTED.format(step=lost[name]) if name in lost else ROWS_HERE,
+            len(planning.columns[EACH]),
+        )
         if planning.horizontal
         else Party(
             name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from coterie.learn.report.blocks import Beside, Block, Column, Items, Note, Section, Table
 from coterie.learn.report.facts import PageFacts
 from coterie.learn.report.numbers import amount, count, number
@@ -33,6 +35,15 @@ OTHERS_NOTE = T(
     "rows are not shown.",
     "各数据方持有各自的样本：特征列相同，样本不同。少于 {least} 个样本的分组不予展示。",
 )
+PLANNED = T("Number, of who is missing as planned", "数量（缺席方按计划数）")
+WITHOUT = T("Without {names}", "不含 {names}")
+LATER_WITHOUT = T(
+    "From step {step} on sums are of all data parties but {names}.",
+    "自步骤 {step} 起，求和不含 {names}。",
+)
+ALL_AGAIN = T(
+    "From step {step} on sums are of all data parties again.", "自步骤 {step} 起，求和重新包含全部数据方。"
+)
 EVERY_ROW = T("all rows of all parties", "各方全部样本")
 COLUMNS_NOTE = T(
     "Groups of fewer than {least} rows are shown to nobody but their owner.",
@@ -56,13 +67,31 @@ def parties(reading: Reading) -> tuple[Block, ...]:
     if not facts.rows:
         return (listed, Note(COLUMNS_NOTE.format(least=count(facts.min_group))))
     names = {"all": EVERY_ROW} if facts.horizontal else {}
-    rows = Table(
-        (Column(ROWS), Column(NUMBER, "n")),
-        [(names.get(name) or frame_name(name), count(size)) for name, size in facts.rows.items()],
-        narrow=True,
-    )
+    sizes = [(names.get(name) or frame_name(name), count(size)) for name, size in facts.rows.items()]
+    if facts.left:
+        left = [count(facts.left[name]) for name in facts.rows]
+        without = WITHOUT.format(names=_names(facts.absent))
+        columns = (Column(ROWS), Column(PLANNED, "n"), Column(without, "n"))
+        rows = Table(columns, [(*one, few) for one, few in zip(sizes, left, strict=True)], narrow=True)
+    else:
+        rows = Table((Column(ROWS), Column(NUMBER, "n")), sizes, narrow=True)
     note = OTHERS_NOTE if facts.horizontal else ROWS_NOTE
-    return (Beside((listed, rows)), Note(note.format(least=count(facts.min_group))))
+    return (
+        Beside((listed, rows)),
+        *(Note(_change(step, absent)) for step, absent in facts.without),
+        Note(note.format(least=count(facts.min_group))),
+    )
+
+
+def _change(step: str, absent: tuple[str, ...]) -> Text:
+    if not absent:
+        return ALL_AGAIN.format(step=step)
+    return LATER_WITHOUT.format(step=step, names=_names(absent))
+
+
+def _names(parties: tuple[str, ...]) -> Text:
+    listed = [foreign(party) for party in parties]
+    return Text(Markup(", ").join(one.en for one in listed), Markup("、").join(one.zh for one in listed))
 
 
 STEP = T("Step", "步骤")
