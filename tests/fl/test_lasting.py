@@ -361,6 +361,8 @@ def test_fewer_than_must_be_there_end_it_for_all(coordinator: str) -> None:
         player = players[name]
         assert player.error is not None
         assert player.error.code == "CT-2414", player.error
+        for lost in ("d", "e"):  # also the one that the sum before could do without
+            assert f"{lost} (CT-2403 A secure sum was called" in (player.error.detail or "")
         assert len(player.totals) == (0 if name == "hub" else 2)
 
 

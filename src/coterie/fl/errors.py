@@ -51,7 +51,8 @@ TOO_FEW = define(
     "CT-2414",
     Unavailable,
     "Fewer contributors than needed are there",
-    "Begin the sum anew when enough of them are back; keys are made afresh, and nothing was learnt.",
+    "Bring the nodes of the parties that are lost back and submit the job again, or submit it without these "
+    "parties, or with a smaller `minimum` where the agreement allows it.",
 )
 NOT_TWICE = define(
     "CT-2415",

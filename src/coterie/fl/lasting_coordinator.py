@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.05
 """Between two looks at each of those who are late, while fewer are there than must be."""
+REASONS = 400
+"""Characters of who is lost and why: links pass 500 of a detail on."""
 
 
 class LastingCoordinator:
@@ -126,7 +128,7 @@ class LastingCoordinator:
                 self._lose(name, error)
         known = Counter(data[:size] for data in first.values())
         if not known:
-            raise TOO_FEW("nobody sums anything that can be")
+            raise self._too_few("nobody sums anything that can be")
         (header, _), *_ = known.most_common(1)
         return header, self._with_header(header, first)
 
@@ -162,7 +164,10 @@ class LastingCoordinator:
                 machine.receive(name, data)
             for name, fault in machine.faults.items():
                 self._lose(name, fault)
-            answers = machine.advance()
+            try:
+                answers = machine.advance()
+            except CoterieError as error:
+                raise self._too_few(error.detail) if error.code == TOO_FEW.code else error from None
             for name, data in answers.items():
                 if name != me:
                     self._send(name, stage, data)
@@ -200,7 +205,8 @@ class LastingCoordinator:
             else:
                 good[place] = data
         if len(good) < circle.rules().agreeing:
-            raise TOO_FEW(f"{len(good)} of {len(circle.names)} tell, {circle.rules().agreeing} must agree")
+            needed = circle.rules().agreeing
+            raise self._too_few(f"{len(good)} of {len(circle.names)} tell, {needed} must agree")
         data = header + bitmap(good, len(circle.names)) + b"".join(good[place] for place in sorted(good))
         self._ended(data, self._others)
         self._history = extended(self._history, "told", data)
@@ -231,16 +237,19 @@ class LastingCoordinator:
         while len(given) < least:
             left = [name for name in names if name not in given and name not in self._mesh.lost()]
             if len(given) + len(left) < least:
-                raise self._too_few(names, given, least)
+                raise self._too_few(f"{len(given)} others are there, {least} are needed")
             for name in left:
                 self._take(name, stage, time.monotonic() + LOOK_SECONDS, given)
         self._away.update(name for name in names if name not in given)
         return given
 
-    def _too_few(self, names: Iterable[str], given: Mapping[str, bytes], least: int) -> CoterieError:
-        lost = self._mesh.lost()
-        why = ", ".join(f"{name} ({lost[name].code})" for name in names if name in lost and name not in given)
-        return TOO_FEW(f"{len(given)} others are there, {least} are needed; lost: {why[:300]}")
+    def _too_few(self, what: str) -> CoterieError:
+        """With all whom this run has lost so far, and why: who went early is missing as much as the last."""
+        lost = self._mesh.lost().items()
+        why = ", ".join(f"{name} ({error.code} {error.title})" for name, error in lost)
+        if len(why) > REASONS:
+            why = ", ".join(f"{name} ({error.code})" for name, error in lost)[:REASONS]
+        return TOO_FEW(f"{what}; lost: {why or 'nobody'}")
 
     def _take(self, name: str, stage: int, deadline: float | None, given: dict[str, bytes]) -> None:
         """A contributor's message of this stage, where it comes in time; what is late is passed over."""
