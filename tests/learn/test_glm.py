@@ -360,7 +360,7 @@ def test_a_training_that_leaves_its_range_gives_nothing_out() -> None:
     case = made("logistic", rows=300)
     parts = [np.column_stack([case.parts[0], 2 * case.label - 1]), *case.parts[1:]]
     with pytest.raises(CoterieError, match="CT-2108"):
-        train(Case(parts, case.label, "logistic"), {"iterations": 16, "max_logit": 10})
+        train(Case(parts, case.label, "logistic"), {"iterations": 12, "max_logit": 10})
 
 
 def test_labels_of_any_kind_can_be_split() -> None:

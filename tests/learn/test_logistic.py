@@ -170,7 +170,7 @@ def test_in_the_clear_it_is_scikit_learn() -> None:
 @pytest.mark.parametrize(("optimizer", "parties"), [("nesterov", 2), ("gradient_descent", 3)])
 def test_parties_together_train_what_one_would(parties: int, optimizer: str) -> None:
     """Any cut has the same optimum, which "nesterov" reaches; plain steps do not even depend on the cut."""
-    given_params: dict[str, Any] = {"passes": 150, "l2": 0.2}
+    given_params: dict[str, Any] = {"passes": 60, "l2": 0.2}
     if optimizer == "gradient_descent":
         given_params = {"passes": 40, "optimizer": optimizer, "learning_rate": 0.5}
     outcomes = train(parties, given_params, receivers={"coefficients": ("lender",)})
