@@ -25,8 +25,10 @@ from coterie.errors import CoterieError
 from coterie.learn.align import Align
 from coterie.learn.component import EACH
 from coterie.learn.kmeans import Kmeans, KmeansParams, load_clusters
+from coterie.learn.kmeans import clear as kmeans_clear
 from coterie.learn.kmeans.clear import fit
 from coterie.learn.kmeans.groups import grouped
+from coterie.learn.kmeans.statement import STEPS
 from coterie.learn.logistic import Logistic
 from coterie.learn.pca import Pca, load_components
 from coterie.learn.pca.clear import fit as fit_components
@@ -122,6 +124,36 @@ def test_sums_that_others_have_spoilt() -> None:
             assert np.isfinite(clusters.centres).all()
     with pytest.raises(CoterieError, match="CT-3028"):
         fit_components(partial(_times, 0.0), values, ("age",), standard=False)
+
+
+def test_starts_go_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In as many totals as the longest takes, and to where each comes alone."""
+    rows, _ = make_blobs(900, 4, centers=8, cluster_std=2.5, random_state=2)
+    steps: list[int] = []
+
+    def counting(what: str, values: Any, form: Any) -> Any:
+        if what == STEPS:
+            steps.append(values.size)
+        return alone(what, values, form)
+
+    def fitted(**params: Any) -> Any:
+        steps.clear()
+        return fit(counting, rows, KmeansParams(clusters=6, tolerance=0, **params), 10)
+
+    longest, found = 0, []
+    for starts in range(1, 5):
+        found.append(fitted(starts=starts))
+        assert found[-1].inertias[:-1] == (found[-2].inertias if starts > 1 else ())
+        assert found[-1].inertia == min(found[-1].inertias)
+        assert max(steps) == 1 + starts * 6 * 5
+        assert len(steps) >= longest
+        longest = len(steps)
+    assert len(set(found[-1].inertias)) > 1
+    monkeypatch.setattr(kmeans_clear, "_TOGETHER", 3 * 6 * 9)  # three of them, and the fourth behind
+    parted = fitted(starts=4)
+    assert len(steps) > longest
+    assert parted.inertias == found[-1].inertias
+    assert np.array_equal(parted.centres, found[-1].centres)
 
 
 @pytest.mark.parametrize("iterations", [1, 3, 100])

@@ -4,6 +4,7 @@ by the sums of all of them. With one contributor these are scikit-learn's ``KMea
 The start is made of sums, too, as nobody may show a row [Su, Dy 2007]: of all rows as one cluster, and then
 of the clusters so far the one with the largest inertia is divided, across the feature with the largest
 deviation in it, until there are enough. Further starts divide it across another direction, drawn by the seed.
+Starts go side by side, in the same totals: they take as many as the longest of them.
 
 Centres are the same quotients of the same totals at every contributor, to the last bit.
 """
@@ -11,8 +12,8 @@ Centres are the same quotients of the same totals at every contributor, to the l
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ from coterie.learn.pooled import Adding, moment_totals, pooled_moments
 __all__ = ["Fitted", "distances", "fit", "totals"]
 
 _BLOCK = 1 << 14
+_TOGETHER = 1 << 18
+"""Numbers of a total that starts side by side may fill."""
 _HALF = 0.5
 """Of a deviation: how far the two parts of a cluster begin from its centre."""
 
@@ -57,14 +60,20 @@ class Fitted:
 
 def totals(width: int, params: KmeansParams) -> tuple[Total, ...]:
     """What :func:`fit` takes, at most."""
-    step = 1 + params.clusters * (1 + width)
-    starts = params.beginnings
-    found = [Total(STEPS, step, EXACT, times=starts * (params.iterations + 1), kind="coefficients")]
+    together = _together(width, params)
+    turns = -(-params.beginnings // together)
+    step, times = 1 + together * params.clusters * (1 + width), turns * (params.iterations + 1)
+    found = [Total(STEPS, step, EXACT, times=times, kind="coefficients", fewer=True)]
     if params.centres is None:
-        split = 1 + (params.clusters - 1) * (1 + 2 * width)
-        times = starts * (params.clusters - 1)
+        split = 1 + together * (params.clusters - 1) * (1 + 2 * width)
+        times = turns * (params.clusters - 1)
         found.append(Total(SPLITS, split, EXACT, times=times, kind="coefficients", fewer=True))
     return (*moment_totals(width), *found)
+
+
+def _together(width: int, params: KmeansParams) -> int:
+    """How many starts go side by side."""
+    return max(1, min(params.beginnings, _TOGETHER // (params.clusters * (1 + 2 * width))))
 
 
 def fit(
@@ -98,14 +107,17 @@ def fit(
     rows = grouped(np.asarray((values - means) / unit), least)
     lloyd = _Lloyd(adding, rows, params, variance, progress)
     ends: list[_End] = []
-    for number in range(params.beginnings):
-        given = params.centres
-        ends.append(lloyd.run(lloyd.spread(number) if given is None else (np.array(given) - means) / unit))
+    if params.centres is not None:
+        ends = lloyd.run([(np.array(params.centres) - means) / unit])
+    while len(ends) < params.beginnings:
+        numbers = range(len(ends), min(params.beginnings, len(ends) + _together(values.shape[1], params)))
+        ends += lloyd.run(lloyd.spread(numbers))
     # A row's share: starts may be of other parties' rows, where some were lost in between.
     best = min(ends, key=lambda one: one.inertia / max(1.0, float(one.sums.counts.sum())))
     end = best.without_empty()
     while len(end.centres) > 1 and min(end.sums.counts) < smallest:
-        end = lloyd.run(np.delete(end.centres, int(np.argmin(end.sums.counts)), axis=0)).without_empty()
+        (left,) = lloyd.run([np.delete(end.centres, int(np.argmin(end.sums.counts)), axis=0)])
+        end = left.without_empty()
     return Fitted(
         centres=end.centres * unit + means,
         sizes=tuple(np.rint(end.sums.counts).astype(int).tolist()),
@@ -184,59 +196,95 @@ class _Lloyd:
         self._params, self._variance, self._progress = params, variance, progress
         self._looks, self._square = 0, float(rows.squares.sum())
 
-    def run(self, start: Floats) -> _End:
-        """Iterate from these centres."""
-        centres, number, converged = start, 0, False
-        told = self._told(STEPS, centres)
-        while number < self._params.iterations and not converged:
-            number += 1
-            new = told.means(centres)
-            moved = math.fsum(((new - centres) ** 2).ravel().tolist())
-            centres = new
-            converged = moved <= self._params.tolerance * self._variance
-            if moved > 0:
-                told = self._told(STEPS, centres)
-        return _End(start, centres, told, told.inertia(centres), number, converged)
+    def run(self, starts: Sequence[Floats]) -> list[_End]:
+        """Iterate from each of these centres, side by side."""
+        told = self._told(STEPS, starts)
+        ends = [
+            _End(start, start, one, one.inertia(start), 0, False)
+            for start, one in zip(starts, told, strict=True)
+        ]
+        while going := [
+            place
+            for place, end in enumerate(ends)
+            if not end.converged and end.iterations < self._params.iterations
+        ]:
+            moving = []
+            for place in going:
+                end = ends[place]
+                new = end.sums.means(end.centres)
+                moved = math.fsum(((new - end.centres) ** 2).ravel().tolist())
+                converged = moved <= self._params.tolerance * self._variance
+                ends[place] = replace(end, centres=new, iterations=end.iterations + 1, converged=converged)
+                if moved > 0:
+                    moving.append(place)
+            if moving:
+                told = self._told(STEPS, [ends[place].centres for place in moving])
+                for place, one in zip(moving, told, strict=True):
+                    ends[place] = replace(ends[place], sums=one, inertia=one.inertia(ends[place].centres))
+        return ends
 
-    def spread(self, number: int) -> Floats:
-        """(clusters, width) to start with. :param number: of the start; 0 draws nothing."""
-        random = np.random.default_rng((self._params.seed, number))
-        centres = np.zeros((1, self._rows.means.shape[1]))
-        while len(centres) < self._params.clusters:
-            told = self._told(SPLITS, centres)
-            assert told.squares is not None
-            centres = told.means(centres)
-            around = np.maximum(0.0, told.squares - told.counts[:, None] * centres * centres)
-            worst = int(np.argmax([math.fsum(one) for one in around.tolist()]))
-            deviation = np.sqrt(around[worst] / max(1.0, float(told.counts[worst])))
-            if number == 0:
-                across = np.where(np.arange(len(deviation)) == np.argmax(deviation), 1.0, 0.0)
-            else:
-                across = 2.0 * random.random(len(deviation)) - 1.0
-            step = _HALF * across * deviation
-            centres = np.vstack([centres, centres[worst] + step])
-            centres[worst] -= step
-        return centres
+    def spread(self, numbers: Sequence[int]) -> list[Floats]:
+        """(clusters, width) to start with, for each. :param numbers: of the starts; 0 draws nothing."""
+        drawn = [np.random.default_rng((self._params.seed, number)) for number in numbers]
+        found = [np.zeros((1, self._rows.means.shape[1])) for _ in numbers]
+        for _ in range(self._params.clusters - 1):
+            told = self._told(SPLITS, found)
+            found = [
+                _divided(one, centres, random if number else None)
+                for one, centres, number, random in zip(told, found, numbers, drawn, strict=True)
+            ]
+        return found
 
-    def _told(self, what: str, centres: Floats) -> _Sums:
-        """The totals around centres, with squares where the start is made."""
+    def _told(self, what: str, around: Sequence[Floats]) -> list[_Sums]:
+        """The totals around each of these centres, with squares where the start is made."""
         self._looks += 1
         if self._progress is not None:
             self._progress(self._looks)
+        own = [np.array([self._square]), *(self._own(what, centres).ravel() for centres in around)]
+        told, place, found = self._adding(what, np.concatenate(own), EXACT), 1, []
+        for centres in around:
+            (clusters, width), parts = centres.shape, 2 if what == SPLITS else 1
+            end = place + clusters * (1 + parts * width)
+            counts = np.rint(told[place : place + clusters])
+            rest = told[place + clusters : end].reshape(parts, clusters, width)
+            found.append(_Sums(float(told[0]), counts, rest[0], rest[1] if parts == 2 else None))
+            place = end
+        return found
+
+    def _own(self, what: str, centres: Floats) -> Floats:
+        """This contributor's counts, sums and, where the start is made, squares."""
         (clusters, width), rows = centres.shape, self._rows
-        own: list[Floats] = [np.zeros(1), np.zeros(clusters), np.zeros((clusters, width))]
-        if what == SPLITS:
-            own.append(np.zeros((clusters, width)))
         cluster = nearest(rows.means, centres)
-        own[0] += self._square
-        own[1] += np.bincount(cluster, rows.counts, clusters)
+        counts = np.zeros(clusters)
+        counts += np.bincount(cluster, rows.counts, clusters)
+        sums = np.zeros((clusters, width))
+        squares = np.zeros((clusters, width))
         for feature in range(width):
-            own[2][:, feature] = np.bincount(cluster, rows.counts * rows.means[:, feature], clusters)
+            sums[:, feature] = np.bincount(cluster, rows.counts * rows.means[:, feature], clusters)
             if what == SPLITS:
-                own[3][:, feature] = np.bincount(cluster, rows.squares[:, feature], clusters)
-        told = self._adding(what, np.concatenate([part.ravel() for part in own]), EXACT)
-        counts, rest = np.rint(told[1 : 1 + clusters]), told[1 + clusters :].reshape(-1, clusters, width)
-        return _Sums(float(told[0]), counts, rest[0], rest[1] if what == SPLITS else None)
+                squares[:, feature] = np.bincount(cluster, rows.squares[:, feature], clusters)
+        parts = [counts, sums.ravel()]
+        if what == SPLITS:
+            parts.append(squares.ravel())
+        return np.concatenate(parts)
+
+
+def _divided(told: _Sums, before: Floats, random: np.random.Generator | None) -> Floats:
+    """One cluster more: the one with the largest inertia is divided, across its widest feature or, where
+    something draws, another direction."""
+    assert told.squares is not None
+    centres = told.means(before)
+    around = np.maximum(0.0, told.squares - told.counts[:, None] * centres * centres)
+    worst = int(np.argmax([math.fsum(one) for one in around.tolist()]))
+    deviation = np.sqrt(around[worst] / max(1.0, float(told.counts[worst])))
+    if random is None:
+        across = np.where(np.arange(len(deviation)) == np.argmax(deviation), 1.0, 0.0)
+    else:
+        across = 2.0 * random.random(len(deviation)) - 1.0
+    step = _HALF * across * deviation
+    parted = np.vstack([centres, centres[worst] + step])
+    parted[worst] -= step
+    return parted
 
 
 def nearest(rows: Floats, centres: Floats) -> NDArray[np.int64]:
