@@ -21,6 +21,7 @@ from .attested_dealing import (
     merge_requests,
 )
 from .budget import Budgeted, budgeted, requested_privacy, spent_by
+from .checkpoints import last_common, marks
 from .dealing import Derived, StageRequest, binding_of, deal_stage, derive_stage, parts_of
 from .differences import plan_difference
 from .environment import assurance_of, environment_of
@@ -32,7 +33,7 @@ from .plan import Plan, StagePlan, derive_plan
 from .proposal import NetworkFacts, Proposal, check_kept, new_job_id, propose, roles_of
 from .registry import component, components, default_parameters, used_modules, used_pipelines
 from .request import request_of
-from .run import run_job, stage_file
+from .run import checkpoint_folder, run_job, stage_file
 from .spec import JobSpec, Step, parse_spec, validate_spec
 from .unfinished import Unfinished, agreement_folder, unfinished_steps
 
@@ -77,6 +78,7 @@ __all__ = [
     "check_modules",
     "check_parties",
     "check_run",
+    "checkpoint_folder",
     "component",
     "components",
     "coordinator_of",
@@ -92,7 +94,9 @@ __all__ = [
     "expected_dealing",
     "facts_of",
     "holdings",
+    "last_common",
     "manifest_of",
+    "marks",
     "merge_requests",
     "module_bytes",
     "module_files",

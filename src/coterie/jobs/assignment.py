@@ -85,6 +85,12 @@ class Assignment(_Record):
     """The job's own folder."""
     unfinished: Path | None = None
     """Folder of what runs under the agreement keep of long steps; None where nothing is kept."""
+    keeps: bool = False
+    """Whether each step is kept when it has ended, so that another attempt can go on there."""
+    attempt: int = Field(default=0, ge=0)
+    """Which attempt at the job this is, from 0 on."""
+    mark: str | None = None
+    """Of the step behind which it goes on, see :mod:`coterie.jobs.checkpoints`; None from the start on."""
     pipelines: dict[str, Path] = {}
     """This party's own files of saved pipelines, by the name under which the job's steps know them."""
     places: Places | None = None

@@ -247,3 +247,9 @@ MODULE_UNKNOWN = define(
     "This node does not keep the file of that module",
     "Bring it: `coterie module add FILE`. `coterie module list` shows what is here.",
 )
+DATA_CHANGED = define(
+    "CT-4070",
+    BadInput,
+    "A dataset has changed while its job was interrupted",
+    "Leave the source as it is until the job is done; `coterie job again` runs it anew on the rows of now.",
+)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from coterie.crypto import atomic_write, digest
+from coterie.crypto import atomic_write, digest, sync_directory
 
 from .artefacts import Artefacts
 
@@ -37,10 +36,13 @@ class Results:
         key = self._artefacts.put(content)
         path = self._directory / "results" / step / Path(name).name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
+        draft = path.with_name(f".{path.name}.tmp")
         try:
-            os.link(self._artefacts.path(key), path)
+            draft.unlink(missing_ok=True)
+            os.link(self._artefacts.path(key), draft)
+            draft.replace(path)  # of a step that is repeated: the old file or the new one is there
+            draft.unlink(missing_ok=True)  # two names of one file stay two
+            sync_directory(path.parent)
         except OSError:  # a file system without hard links
             atomic_write(path, content)
         body = {"step": step, "kind": kind, "name": name, "content": digest(content), "size": len(content)}

@@ -7,13 +7,14 @@ import shutil
 import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coterie.crypto import atomic_write, canonical, parse_json
-from coterie.data import Dataset, Scratch, VerticalFrame, load
+from coterie.data import Dataset, Scratch, VerticalFrame, load, source_stamp
 from coterie.errors import UNEXPECTED, CoterieError
 from coterie.learn import EACH, Finding, JobFacts, RunContext, StepPlan, serve, summing, synced
 from coterie.mpc import TapeFile
@@ -22,10 +23,11 @@ from coterie.wire import Mesh
 from .accounts import Accounts
 from .assignment import Assignment, Host
 from .attested.running import AttestedJob
+from .checkpoints import Checkpoints, Reached
 from .dealing import binding_of, parts_of
 from .differences import check_within, plan_difference
 from .dropouts import Dropouts, read_facts
-from .errors import FACTS_DIFFER, PLAN_DIFFERS, RESULT_REFUSED
+from .errors import DATA_CHANGED, FACTS_DIFFER, PLAN_DIFFERS, RESULT_REFUSED
 from .gate import check_common_rows
 from .journal import Journal
 from .modules import module_files
@@ -34,7 +36,7 @@ from .registry import component, parameters
 from .results import Results
 from .unfinished import Unfinished, unfinished_steps
 
-__all__ = ["run_job", "stage_file"]
+__all__ = ["checkpoint_folder", "run_job", "stage_file"]
 
 TAPE_SECONDS = 0.25
 """Between two looks whether a tape file has come: a person brings it."""
@@ -46,6 +48,11 @@ PLAN_LIMIT = 4 * 1024 * 1024
 def stage_file(stage: int) -> str:
     """In a job's folder: what a request for the stage's tape files says of sizes and plan."""
     return f"stage-{stage}.json"
+
+
+def checkpoint_folder(directory: Path) -> Path:
+    """In a job's folder: what is kept of its steps."""
+    return directory / "checkpoints"
 
 
 def run_job(assignment: Assignment, mesh: Mesh, host: Host, memory: int | None = None) -> None:
@@ -94,6 +101,17 @@ class _Run:
         self._ran: list[StepPlan] = []
         self._told: list[dict[str, int]] = []
         """The sizes after each stage so far."""
+        self._mine: dict[str, int] | None = None
+        """What this party has told at the beginning of the present stage."""
+        self._told_before: dict[str, int] | None = None
+        """What all told at the beginning of the stage that goes on, in the attempt before."""
+        self._ended: set[str] = set()
+        """Steps that an earlier attempt has done."""
+        self._stamp: str | None = None
+        """Of the own dataset's source."""
+        self._kept: Checkpoints | None = None
+        if assignment.keeps:
+            self._kept = Checkpoints(checkpoint_folder(assignment.directory), self._approved.digest)
         self._tapes: TapeFile | None = None
         self._dropouts: Dropouts | None = None
         """Where parties may drop out."""
@@ -106,18 +124,65 @@ class _Run:
         return self._accounts.step
 
     def all_stages(self) -> None:
-        self._journal.append("start", plan=self._approved.digest)
+        self._journal.append("start", plan=self._approved.digest, attempt=self._job.attempt)
         if self._job.dataset is not None:
             self._accounts.step = "load"
             self._host.progress("load", 0, 1, "reading the dataset")
+            self._stamp = source_stamp(self._job.dataset.source)
             self._dataset = load(self._job.dataset, self._own_columns(), self._scratch)
         facts: dict[str, int] | None = None
+        if self._job.mark is not None:
+            facts = self._go_on(self._job.mark)
+        elif self._kept is not None:
+            self._kept.forget_after(None)
         while not self._planner.done:
             facts = self._stage(facts)
         self._accounts.step = None
         self._journal.append("done")
         for kept in self._unfinished.values():
             kept.remove()
+
+    def _go_on(self, mark: str) -> dict[str, int] | None:
+        """Take up what an earlier attempt has kept, and plan again what it has run; gives what this party
+        tells at the beginning of the stage that was not done. That stage is agreed on as at the first time.
+
+        Errors: CT-4022, CT-4070.
+        """
+        assert self._kept is not None, "what goes on is kept"
+        reached, state = self._kept.load(mark, self._scratch)
+        if state["stamp"] != self._stamp:
+            raise DATA_CHANGED(f"dataset '{self._job.proposal.spec.datasets.get(self._job.me)}'")
+        self._frames, self._models = state["frames"], state["models"]
+        self._findings, self._scores = state["findings"], state["scores"]
+        self._accounts.measured = state["measured"]
+        for index in range(reached.stage):
+            if index:
+                self._planner.apply(reached.told[index - 1])
+            stage = self._planner.stage(exact=True)
+            check_within(stage, self._approved.stages[index])
+            self._ran.extend(stage.steps[1:])
+        self._told = list(reached.told[:-1])
+        self._told_before = reached.told[-1] if reached.told else None
+        names = [step.name for step in self._planner.steps]
+        self._ended = set(names[: reached.number])
+        self._journal.append("resume", step=reached.step, attempt=self._job.attempt)
+        return reached.mine
+
+    def _keep(self, stage: StagePlan, step: StepPlan) -> None:
+        """Keep what the next step begins with."""
+        if self._kept is None:
+            return
+        told = (self._job.attempt, stage.index, self._mine, tuple(self._told))
+        state = {
+            "stamp": self._stamp,
+            "frames": self._frames,
+            "models": self._models,
+            "findings": self._findings,
+            "scores": self._scores,
+            "measured": self._accounts.measured,
+        }
+        self._kept.save(Reached(len(self._ran), step.step, *told), state)
+        self._scratch.release()
 
     def _unfinished_steps(self) -> dict[str, Unfinished]:
         """Where the steps that can go on keep how far they are."""
@@ -143,9 +208,13 @@ class _Run:
         approved = self._approved.stages[index]
         others = [name for name in self._approved.participants if name != self._job.me]
         told: dict[str, int] = {}
+        self._mine = facts
         with self._accounts.accounted(approved.steps[0]):
             if facts is not None:
                 told = self._exchange_facts(facts, others)
+                if self._told_before not in (None, told):
+                    raise FACTS_DIFFER(f"{told}, and {self._told_before} in the attempt before")
+                self._told_before = None
                 self._planner.apply(told)
                 self._check_common_rows()
             stage = self._planner.stage(exact=True)
@@ -159,7 +228,11 @@ class _Run:
             self._told.append(told)
         with self._tape_file(stage):
             for step in stage.steps[1:]:
+                if step.step in self._ended:
+                    self._ran.append(step)
+                    continue
                 self._run_step(step)
+                self._keep(stage, step)
         if self._job.me not in self._approved.parties:
             return {}  # who has no data has no frame whose sizes it could tell
         last = stage.steps[-1]
