@@ -149,6 +149,7 @@ class Trio:
 
 OBSERVED = """\
 ready: {peers: [hub], every: 1s}
+log: {format: json, level: debug}
 """
 """In the settings of one of the nodes: what test_observing.py looks at."""
 

@@ -59,6 +59,7 @@ class Begins:
             patience=home.settings.patience,
             dealer=self._dealer_of(proposal, agreement),
             memory=home.settings.memory,
+            log=home.settings.log,
         )
 
     def _dealer_of(self, proposal: Proposal, agreement: Agreement) -> PublicIdentity | None:

@@ -152,10 +152,10 @@ class Closing:
                 return peer
             except Unavailable as error:
                 if clock() > deadline:
-                    log.warning("%s has not countersigned: %s", peer, error)
+                    log.warning("%s has not countersigned: %s", peer, error, extra={"job": offer.job})
                     return None
             except CoterieError as error:
-                log.warning("%s does not countersign: %s", peer, error)
+                log.warning("%s does not countersign: %s", peer, error, extra={"job": offer.job})
                 return None
             await asyncio.sleep(RETRY_SECONDS)
 

@@ -22,6 +22,7 @@ import uvicorn
 from coterie.ledger import Ledger
 from coterie.wire import ClientHello, FrontDoor, Splice, Turnstile, read_link_name
 
+from . import logs
 from .api import build_app
 from .core import Core
 from .failures import log_unexpected
@@ -197,24 +198,10 @@ def _allow_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-class OneLine(logging.Formatter):
-    """What a peer or a stranger has said cannot look like another line of the log, nor move a terminal."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - its name in the library
-        line = super().formatMessage(record)
-        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-
-
 def _log_to(home: Home) -> None:
-    form = OneLine("%(asctime)s %(name)s %(levelname)s %(message)s")
     handlers: list[logging.Handler] = [
         RotatingFileHandler(home.log_file, maxBytes=LOG_BYTES, backupCount=5, encoding="utf-8"),
         logging.StreamHandler(sys.stderr),
     ]
     home.log_file.chmod(0o600)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # the node says itself that it listens
-    root = logging.getLogger()
-    root.setLevel(logging.INFO)
-    for handler in handlers:
-        handler.setFormatter(form)
-        root.addHandler(handler)
+    logs.set_up(home.settings.log, handlers, home.settings.name)

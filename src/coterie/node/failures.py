@@ -9,20 +9,25 @@ from coterie.errors import CoterieError
 from .messages import Failure
 from .views import ErrorView
 
-__all__ = ["error_view", "failure_for_peers", "failure_of", "log_unexpected"]
+__all__ = ["error_view", "failure_for_peers", "failure_of", "log_unexpected", "places"]
 
 log = logging.getLogger("coterie.node")
 
 
 def log_unexpected(where: str, error: BaseException) -> None:
     """Log a failure that nobody foresaw by its type and place. Its message may quote data and is left out."""
+    log.error("%s: %s at %s", where, type(error).__name__, places(error))
+
+
+def places(error: BaseException) -> str:
+    """Where it was raised, and on whose behalf: files, lines, functions."""
     frames = []
     trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
         frames.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
-    log.error("%s: %s at %s", where, type(error).__name__, " < ".join(reversed(frames)))
+    return " < ".join(reversed(frames))
 
 
 def failure_of(error: CoterieError) -> Failure:

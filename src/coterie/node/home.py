@@ -42,7 +42,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from coterie.crypto import Identity, PartyName, atomic_write, check_name, write_error
 
 from .errors import HOME_EXISTS, HOME_IN_USE, HOME_MISSING, SETTINGS_INVALID
-from .observing import ReadySettings
+from .observing import LogSettings, ReadySettings
 from .views import Role
 
 __all__ = [
@@ -62,7 +62,7 @@ __all__ = [
 Platform = Literal["sim", "swtpm", "tdx", "snp", "gramine", "nitro"]
 Profile = Literal["production", "development"]
 _LARGEST_SETTINGS = 64 * 1024
-NOT_WRITTEN = {"profile", "reference", "keepers", "tee", "ready"}
+NOT_WRITTEN = {"profile", "reference", "keepers", "tee", "log", "ready"}
 """Settings that a new ``node.yaml`` does not list: an operator adds those that are to be others."""
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 
@@ -134,6 +134,7 @@ class Settings(BaseModel):
     keepers: Path | None = None
     """A file of reference values: the key keepers that this party's keys may be deposited with."""
     tee: TeeSettings = TeeSettings()
+    log: LogSettings = LogSettings()
     ready: ReadySettings = ReadySettings()
 
     @field_validator("listen", "address")

@@ -18,6 +18,7 @@ from coterie.jobs import Assignment, ReleaserQuestion
 
 from .errors import WORKER_UNREADABLE
 from .messages import Failure
+from .observing import LogSettings
 from .views import WaitingView
 
 __all__ = [
@@ -72,6 +73,7 @@ class Begin(Record):
     dealer: PublicIdentity | None = None
     """Who must have signed tape files, in a job that uses them."""
     memory: int | None
+    log: LogSettings = LogSettings()
 
 
 class Ack(Record):

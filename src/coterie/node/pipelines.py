@@ -38,7 +38,7 @@ class Pipelines:
             try:
                 found = await asyncio.to_thread(read_pipeline, Path(result.path))
             except CoterieError as error:  # the results of the job stand
-                log.error("a pipeline of job %s is not kept: %s", job, error)
+                log.error("a pipeline of job %s is not kept: %s", job, error, extra={"job": job})
                 continue
             self._add(found.pipeline, job, result.path, result.size)
 

@@ -290,7 +290,7 @@ class Runs:
         self._ending.add(job)
         try:
             error.at(party=self._core.name)
-            log.info("job %s is %s: %s", job, state, error)
+            log.info("job %s is %s: %s", job, state, error, extra={"job": job})
             worker = self._workers.get(job)
             if worker is not None:
                 self._core.spawn(f"stop of {job}", worker.stop(error))
@@ -312,7 +312,7 @@ class Runs:
         try:
             await self._core.record("job", {name: value for name, value in body.items() if value is not None})
         except CoterieError as problem:
-            log.error("the end of job %s is not in the ledger: %s", job, problem)
+            log.error("the end of job %s is not in the ledger: %s", job, problem, extra={"job": job})
 
     def _tell_end(self, job: str, state: JobState, error: CoterieError) -> None:
         message = JobEnd.model_validate({"job": job, "state": state, "error": failure_for_peers(error)})

@@ -121,7 +121,7 @@ class WorkerProcess:
         try:
             send_fd(self._links, connection, inbound)
         except CoterieError as error:
-            log.warning("job %s: %s", self.job, error)
+            log.warning("job %s: %s", self.job, error, extra={"job": self.job})
 
     async def stop(self, error: CoterieError) -> None:
         """Tell the worker why the job is over, and see that it ends."""

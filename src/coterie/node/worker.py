@@ -25,10 +25,12 @@ from coterie.mpc import Binding, TapeFile, peek
 from coterie.tee import unwrap_at_party
 from coterie.wire import LinkMesh, PeerAddress, recv_fd
 
+from . import logs
 from .accepted import accepted_signer
 from .errors import NODE_STOPPED, WORKER_UNREADABLE
 from .failures import failure_of, log_unexpected
 from .home import tape_place
+from .observing import LogSettings
 from .pace import Pace
 from .pipe import (
     LIMIT,
@@ -129,6 +131,10 @@ class WorkerHost:
             stopped = self._stopped
         if stopped is not None:
             raise stopped
+
+    def step(self) -> str | None:
+        """The present one."""
+        return self._last.step
 
     def ledger(self, kind: str, body: Mapping[str, Any]) -> None:
         """Returns when the entry is on disk. :raises CoterieError: CT-1303 and whatever else hindered it."""
@@ -253,6 +259,7 @@ def run(begin: Begin, pipe: Pipe, links: socket.socket) -> None:
     mesh = LinkMesh(identity, job, peers, listens=begin.listens, windows=dealt, patience=begin.patience)
     attested = begin.assignment.terms.dealer_tee is not None
     host = WorkerHost(pipe, mesh, begin.home, begin.dealer, attested=attested)
+    logs.set_up(begin.log, [logging.StreamHandler(sys.stderr)], identity.name, job, host.step)
     ended = threading.Event()
     for target, arguments in (
         (listen_to_node, (pipe, host)),
@@ -270,9 +277,7 @@ def run(begin: Begin, pipe: Pipe, links: socket.socket) -> None:
 
 def main(pipe_descriptor: int, links_descriptor: int) -> int:
     """Run the job that the node gives."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s"
-    )
+    logs.set_up(LogSettings(), [logging.StreamHandler(sys.stderr)], "")  # until the node says how
     pipe = Pipe(socket.socket(fileno=pipe_descriptor))
     links = socket.socket(fileno=links_descriptor)
     try:
