@@ -130,6 +130,9 @@ def run(
         scores: dict[tuple[str, str], Any] = {}
         for number, (step, component, given) in enumerate(steps):
             planning.step = step
+            planning.later = tuple(
+                (one.name, one.Parameters.model_validate(of)) for _, one, of in steps[number + 1 :]
+            )
             before = replace(planning, frames=dict(planning.frames), models=dict(planning.models))
             params = component.Parameters.model_validate(given)
             assert engine in component.engines

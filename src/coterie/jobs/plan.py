@@ -320,6 +320,8 @@ class Planner:
             if part.needs_label and not self.context.labelled:
                 raise LABEL_INVALID(f"{step.component!r} works on data with a label", step=step.name)
             self.context.step = step.name
+            after = self._proposal.spec.steps[self._next :]
+            self.context.later = tuple((one.component, parameters(one)) for one in after)
             self.planned[step.name] = replace(
                 self.context, frames=dict(self.context.frames), models=dict(self.context.models)
             )

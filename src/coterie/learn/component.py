@@ -136,6 +136,8 @@ class PlanContext:
     """Declared type of each column that the agreement grants, by party and name."""
     earlier: tuple[Earlier, ...] = ()
     """The job's steps before this one, in order."""
+    later: tuple[tuple[str, Params], ...] = ()
+    """Component and parameters of each step after it."""
     job: str = ""
     """Its id."""
     agreement: str = ""

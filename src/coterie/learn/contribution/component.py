@@ -27,23 +27,34 @@ from coterie.learn.glm import GlmParams, rows_of
 from coterie.learn.joined import training_shape
 from coterie.learn.linear import ClearModel, Floats, ModelFacts
 from coterie.learn.logistic import LogisticParams
+from coterie.learn.neural import Network, NeuralParams
 from coterie.learn.pooled import enough_beside
 from coterie.learn.scoring import ScoringFacts, last_model, scoring_facts
 from coterie.learn.summed import planned_sums
 
-from .errors import ANOTHER_MODEL, FEW_PARTIES, FEW_ROWS, NO_MEASURE, NOISY_MODEL, NOT_ALL, NOT_RETRAINED
+from .errors import (
+    ANOTHER_MODEL,
+    FEW_PARTIES,
+    FEW_ROWS,
+    NO_MEASURE,
+    NOISY_MODEL,
+    NOT_ALL,
+    NOT_PARTS,
+    NOT_RETRAINED,
+)
 from .in_run import Found, Way
 from .linear import LinearWay, linear_counts
+from .networks import NetworkWay, network_bytes, network_totals, network_work
 from .params import ContributionParams
 from .record import Contributions, PartyContribution
 from .retrain import Retrained, Retraining, contributions
-from .statement import IN_RUN, OWN_SUMS, PARTS, RETRAINED, SLOPES, TOGETHER
+from .statement import IN_ROUNDS, IN_RUN, OWN_SUMS, PARTS, RETRAINED, SLOPES, TOGETHER
 from .trees import TreesWay, tree_counts
 
 __all__ = ["Contribution"]
 
 EACHES = "the contribution of each party, and what the measure would lose without it"
-LEARNERS = ("logistic", "glm", "boosting")
+LEARNERS = ("logistic", "glm", "boosting", "neural")
 
 
 class Contribution(Component[ContributionParams]):
@@ -51,7 +62,7 @@ class Contribution(Component[ContributionParams]):
 
     Errors: CT-3001 without the frame, CT-3002 without a model, CT-3054 where columns are others than the
     model's, CT-3235 with too few rows beside a party's, CT-3310 for another kind of model, CT-3311, CT-3312,
-    CT-3313, CT-3314, CT-3315, CT-3316, CT-3317.
+    CT-3313, CT-3314, CT-3315, CT-3316, CT-3317, CT-3318, CT-3245 without PyTorch.
     """
 
     name: ClassVar[str] = "contribution"
@@ -99,6 +110,10 @@ def _model(context: PlanContext, params: ContributionParams) -> str:
         raise ANOTHER_MODEL(f"'{model}' is by {made or 'another job'}", step=context.step)
     if getattr(training, "privacy", None) is not None:
         raise NOISY_MODEL(f"'{model}'", step=context.step)
+    if params.method == "in_run" and isinstance(training, NeuralParams):
+        for name, given in (("groups", training.groups), ("personal", training.personal)):
+            if given:
+                raise NOT_PARTS(f"'{model}' has '{name}'", step=context.step)
     return model
 
 
@@ -125,23 +140,35 @@ def planned_memory(shape: FrameShape, facts: ScoringFacts) -> int:
     rows = max((shape.horizontal or {EACH: shape.rows}).values())
     training = facts.training
     width = sum(len(names) for names in facts.columns.values())
-    return 8 * rows * (3 * width + 4 + (training.rounds if isinstance(training, BoostingParams) else 0))
+    more = network_bytes(training, width) if isinstance(training, NeuralParams) else 0
+    return more + 8 * rows * (
+        3 * width + 4 + (training.rounds if isinstance(training, BoostingParams) else 0)
+    )
 
 
 def _plan_in_run(
     context: PlanContext, params: ContributionParams, shape: FrameShape, facts: ScoringFacts
 ) -> dict[str, Any]:
+    told = 3 * len(context.parties) if params.tell == "all" else 1
+    last = Total(EACHES if params.tell == "all" else TOGETHER, told, EXACT, kind="contribution")
+    if isinstance(facts.training, NeuralParams):
+        measured = context.frames[params.frame]
+        rounds = [*network_totals(facts.training, measured.width), last]
+        return {
+            **planned_sums(context, rounds, at_most=True),
+            "statement": IN_ROUNDS,
+            "operations": network_work(facts.training, measured),
+        }
     trees = facts.training if isinstance(facts.training, BoostingParams) else None
     if trees is not None:
         first, second = tree_counts(trees, shape.rows)
     else:
         assert isinstance(facts, ModelFacts)
         first, second = linear_counts(facts.size)
-    told = 3 * len(context.parties) if params.tell == "all" else 1
     totals = [
         Total(PARTS, first, EXACT, kind="contribution", fewer=trees is not None),
         Total(SLOPES, second, EXACT, kind="contribution", fewer=trees is not None),
-        Total(EACHES if params.tell == "all" else TOGETHER, told, EXACT, kind="contribution"),
+        last,
     ]
     work = shape.rows * (first if trees is None else trees.rounds * 8)
     sums = planned_sums(context, totals, at_most=trees is not None)
@@ -172,12 +199,9 @@ def _sums_of(of: Retraining) -> int:
 
 
 def _in_run(context: RunContext, params: ContributionParams, model: str) -> Contributions:
-    way, sums = _way(context, params, model), context.sums()
-    context.progress(0, 2, "looking at the training rows")
-    parts = sums.total(PARTS, way.parts())
-    context.progress(1, 2, "looking at the measured rows")
-    measured = context.planning.frames[params.frame].rows
-    found = way.found(parts, sums.total(SLOPES, way.slopes()), measured)
+    sums, measured = context.sums(), context.planning.frames[params.frame].rows
+    found = _found(context, params, model, measured)
+    facts = scoring_facts(context.planning, model)
     rows = context.planning.frames[_training(context)].horizontal or {}
     if params.tell == "own":
         accounted = float(sums.total(TOGETHER, np.array([found.contribution]))[0])
@@ -189,8 +213,9 @@ def _in_run(context: RunContext, params: ContributionParams, model: str) -> Cont
         model=model,
         frame=params.frame,
         method="in_run",
-        measure="log_loss" if scoring_facts(context.planning, model).classifies else "deviance",
+        measure="log_loss" if facts.classifies or facts.classes else "deviance",
         rows=measured,
+        begins="first_network" if isinstance(facts.training, NeuralParams) else "no_features",
         nothing=found.nothing,
         whole=found.whole,
         gain=found.nothing - found.whole,
@@ -201,6 +226,20 @@ def _in_run(context: RunContext, params: ContributionParams, model: str) -> Cont
             for name, (share, left) in own.items()
         ),
     )
+
+
+def _found(context: RunContext, params: ContributionParams, model: str, measured: int) -> Found:
+    made, sums = context.models[model], context.sums()
+    if isinstance(made, Network):
+        frames = context.frames[_training(context)], context.frames[params.frame]
+        route = NetworkWay(made, *frames, context.step)
+        what = "looking at the measured rows"
+        return route.found(sums, measured, lambda done, total: context.progress(done, total, what))
+    way = _way(context, params, model)
+    context.progress(0, 2, "looking at the training rows")
+    parts = sums.total(PARTS, way.parts())
+    context.progress(1, 2, "looking at the measured rows")
+    return way.found(parts, sums.total(SLOPES, way.slopes()), measured)
 
 
 def _of_all(context: RunContext, found: Found) -> Mapping[str, tuple[float, float | None]]:

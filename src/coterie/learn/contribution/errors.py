@@ -9,6 +9,7 @@ __all__ = [
     "NOISY_MODEL",
     "NOT_ALL",
     "NOT_AT_OPTIMUM",
+    "NOT_PARTS",
     "NOT_RETRAINED",
     "NO_MEASURE",
 ]
@@ -17,7 +18,7 @@ ANOTHER_MODEL = define(
     "CT-3310",
     BadInput,
     "Nobody's contribution to this model can be told",
-    "Name a step of this job that trains by logistic, glm or boosting.",
+    "Name a step of this job that trains by logistic, glm, boosting or neural.",
 )
 FEW_ROWS = define(
     "CT-3311",
@@ -60,4 +61,10 @@ NOT_AT_OPTIMUM = define(
     BadInput,
     "The rows are not those that the model was trained on, or its training has not ended",
     "Put the step before others that change columns or rows, and give the training more iterations.",
+)
+NOT_PARTS = define(
+    "CT-3318",
+    BadInput,
+    "The network's training is no sum of the parties' parts",
+    "Train it without `groups` and `personal`, or leave the step out.",
 )

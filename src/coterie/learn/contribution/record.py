@@ -41,8 +41,10 @@ class Contributions(Document):
     measure: Literal["log_loss", "deviance", "auc"]
     rows: int = Field(ge=1)
     """On which it was measured, of all parties."""
+    begins: Literal["no_features", "first_network"] = "no_features"
+    """What is measured as nothing: a network is trained from random weights on."""
     nothing: float
-    """The measure of the model without features."""
+    """The measure of the model without features, or of the first network."""
     whole: float
     """The measure of the model of all parties."""
     gain: float

@@ -7,11 +7,14 @@ from coterie.learn.summed import SUMS
 __all__ = [
     "COUNTED",
     "FIRSTS",
+    "GRADIENTS",
+    "IN_ROUNDS",
     "IN_RUN",
     "LOSSES",
     "OWN_SUMS",
     "PARTS",
     "RETRAINED",
+    "ROUTE",
     "SLOPES",
     "SPREADS",
     "TOGETHER",
@@ -25,6 +28,11 @@ PARTS = (
 SLOPES = (
     "sums over all measured rows: of the loss on the way from the model without features to the one that was "
     "trained, its slope by coefficient or by leaf of each tree"
+)
+ROUTE = "mean losses of all measured rows by the first network and by the one that was trained"
+GRADIENTS = (
+    "gradients of the mean loss of all measured rows by every weight, at two networks on each stretch of the "
+    "training"
 )
 TOGETHER = "the contributions of all parties together"
 LOSSES = "sum of the losses of all measured rows by each model"
@@ -44,6 +52,13 @@ IN_RUN = replace(
     leaks="the sums over all parties' rows, which every party with data learns: less its own they are those "
     "of the others; a leaf may have one measured row of the others: then its sums tell that row's label, but "
     "not whose it is. Of each party's own sums its contribution is told, as the plan says to whom",
+)
+IN_ROUNDS = replace(
+    SUMS,
+    leaks="gradients of the loss of the measured rows, at networks that all know: less its own those of the "
+    "others' rows, which are as many as the smallest group at least. Of a gradient it is not proven how "
+    "little it tells of single rows: of few rows, features and labels can be made out of it. Of each party's "
+    "own part of the training its contribution is told, as the plan says to whom; the parts stay at home",
 )
 RETRAINED = replace(
     SUMS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,13 @@ from coterie.learn.neural.fl import (
     Rows,
     Setting,
     Trainer,
+    asked,
+    features_digest,
     kept_bytes,
     layers_of,
     planned_rounds,
     run_rounds,
+    travelled_bytes,
 )
 from coterie.learn.neural.labels import check_label, vary
 from coterie.learn.neural.model import Made, Network, NetworkFacts, values
@@ -67,11 +71,11 @@ def planned(
     if params.task == "regression":
         totals += [Total(what, DIGITS, WHOLE, digits=DIGITS) for what in (MOMENTS, SPREAD)]
     largest, numbers = max(setting.rows.values()), sum(one.size for one in layout)
-    epochs = params.rounds * params.local_epochs
+    epochs, follow = params.rounds * params.local_epochs, asked(context, params)
     return {
         **planned_sums(context, totals, at_most=True),
-        "memory": 3 * 8 * largest * shape.width + 8 * 20 * numbers,
-        "disk": kept_bytes(setting),
+        "memory": 3 * 8 * largest * shape.width + 8 * 20 * numbers + follow * travelled_bytes(setting),
+        "disk": 0 if follow else kept_bytes(setting),
         "operations": WORK * epochs * largest * numbers,
         "statement": BY_ROUNDS,
     }
@@ -115,6 +119,8 @@ def trained_rounds(
 
     Errors: as :func:`coterie.learn.neural.fl.run_rounds`.
     """
+    follow = asked(context.planning, params)
+    goes_on = context.planning.minimum is None and not follow  # see Setting.run; parts of before are not kept
     found = run_rounds(
         Setting.of(context.planning, params, trainer.layout, shape),
         context.sums(),
@@ -122,7 +128,8 @@ def trained_rounds(
         rows,
         held,
         progress=lambda done: context.progress(done, params.rounds, "rounds", unit="rounds"),
-        checkpoint=context.checkpoint if context.planning.minimum is None else None,  # see Setting.run
+        checkpoint=context.checkpoint if goes_on else None,
+        follow=follow,
     )
     context.tell("loss", {"loss": found.history, "rounds": found.rounds})
     return found
@@ -147,4 +154,5 @@ def trained(context: RunContext, params: NeuralParams) -> Network:
         held_back=found.held_back,
         epochs=max(1, found.rounds),
     )
-    return Network(facts, params, layers_of(found.weights), scale, made)
+    way = found.way and replace(found.way, features=features_digest(values(frame, facts.places)))
+    return Network(facts, params, layers_of(found.weights), scale, made, way)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -18,6 +18,7 @@ from coterie.learn.joined import JoinedFacts, JoinedModel, Stored, opened, seale
 from coterie.learn.linear import MODEL_UNFIT, Floats, Place, own_columns
 from coterie.learn.neural import clear
 from coterie.learn.neural.fl.settings import FederatedParams
+from coterie.learn.neural.fl.way import Travelled
 from coterie.learn.neural.params import NeuralParams
 from coterie.learn.scoring import ScoreUnit
 
@@ -110,6 +111,8 @@ class Network(ClassModel):
     layers: clear.Layers
     scale: clear.Scale
     made: Made
+    way: Travelled | None = field(default=None, repr=False, compare=False)
+    """How it came about, with own parts; where a later step of the job asks for it. No file has it."""
 
     def scores(self, frame: VerticalFrame) -> Floats:
         """(rows,): see :class:`JoinedModel`. Errors: CT-1422, CT-1433, CT-3027, CT-3028."""

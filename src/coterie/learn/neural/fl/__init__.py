@@ -3,11 +3,14 @@
 from .kept import kept_bytes
 from .perceptron import Perceptron, layers_of
 from .rounds import Found, run_rounds
+from .server import unflat
 from .setting import Setting, planned_rounds
 from .settings import FederatedParams
 from .trainer import Arrays, Layout, Local, Rows, Singles, Tensor, Trained, Trainer
+from .way import STRETCHES, Travelled, asked, features_digest, travelled_bytes
 
 __all__ = [
+    "STRETCHES",
     "Arrays",
     "FederatedParams",
     "Found",
@@ -20,8 +23,13 @@ __all__ = [
     "Tensor",
     "Trained",
     "Trainer",
+    "Travelled",
+    "asked",
+    "features_digest",
     "kept_bytes",
     "layers_of",
     "planned_rounds",
     "run_rounds",
+    "travelled_bytes",
+    "unflat",
 ]

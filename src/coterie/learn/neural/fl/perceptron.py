@@ -62,6 +62,12 @@ class Perceptron:
 
         return row_gradients(self._network(weights), rows, local)
 
+    def slope(self, weights: Arrays, rows: Rows, local: Local) -> Floats:
+        """(numbers,) the gradient of the sum of the rows' losses, without penalties."""
+        from .torch_loop import slope_network
+
+        return slope_network(self._network(weights), rows, local)
+
     def losses(self, weights: Arrays, rows: Rows, local: Local) -> float:
         """See :meth:`Trainer.losses`."""
         from .torch_loop import losses_network

@@ -27,6 +27,7 @@ from .robust import clipped, put_together, too_long
 from .server import Server, flat, unflat
 from .setting import Setting
 from .trainer import Arrays, Floats, Local, Rows, Trained, Trainer
+from .way import Followed, Travelled
 
 if TYPE_CHECKING:
     from coterie.psi import Checkpoint
@@ -51,6 +52,8 @@ class Found:
     rows: int
     """Of all parties, without those held back."""
     held_back: int
+    way: Travelled | None = None
+    """Where it was asked for."""
 
 
 @dataclass
@@ -83,12 +86,14 @@ def run_rounds(
     *,
     progress: Callable[[int], None] = lambda _: None,
     checkpoint: Checkpoint | None = None,
+    follow: bool = False,
 ) -> Found:
     """Train; called at every party with data.
 
     :param rows: own ones to train on. :param held: own ones that are held back, perhaps none.
     :param progress: told how many rounds are done; what it raises ends the training.
-    :param checkpoint: where it is kept how far the training is.
+    :param checkpoint: where it is kept how far the training is. :param follow: whether to keep the way of the
+        weights, with own parts of it; not with ``checkpoint``, ``groups`` or ``personal`` layers.
 
     Errors: CT-3015 (nothing held back, or nothing left), CT-3016 (one label value), CT-3095 (a change or a
     loss is not finite), CT-3235, CT-3240, CT-3241: before anything of the round is sent. CT-3243, CT-3246
@@ -97,17 +102,21 @@ def run_rounds(
     training = _Training(setting, sums, trainer, rows, held)
     training.check_rows()
     kept = training.begin(checkpoint)
+    if follow:
+        training.followed = Followed(setting, kept.server)
     while kept.round < setting.params.rounds and not training.enough(kept):
         kept = training.round(kept)
         training.keep(kept)
         progress(kept.round)
     server, head = (kept.server, kept.head) if kept.best is None else kept.best
+    until = kept.round if kept.best is None else kept.best_round
     return Found(
         weights=training.whole(server, head),
-        rounds=kept.round if kept.best is None else kept.best_round,
+        rounds=until,
         history=kept.history,
         rows=training.total_rows,
         held_back=training.total_held,
+        way=None if training.followed is None else training.followed.until(until, server),
     )
 
 
@@ -120,6 +129,7 @@ class _Training:
     held: Rows
     total_rows: int = 0
     total_held: int = 0
+    followed: Followed | None = None
     _place: Place | None = field(default=None, repr=False)
 
     def check_rows(self) -> None:
@@ -190,7 +200,16 @@ class _Training:
             if self.sums.me in counted:
                 own = kept.control + mine.control
         after = Kept(number + 1, server, head, own, kept.history, kept.best, kept.best_round)
-        return self._judged(after, mine, local) if setting.looks else after
+        if setting.looks:
+            after = self._judged(after, mine, local)
+        if self.followed is not None:
+            share = None
+            if mine is not None and self.sums.me in counted:
+                weight = setting.weight(self.sums.me) / sum(setting.weight(name) for name in counted)
+                share = mine.change * weight
+            best = after.best is not None and after.best_round == after.round
+            self.followed.after(after.round, server, share, best=best)
+        return after
 
     def _trained(self, kept: Kept, local: Local, seed: bytes) -> _Trained:
         """Own change of this round, shortened, and what else is summed; checked."""

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from .trainer import Arrays, Floats, Local, Rows, Singles
 
-__all__ = ["losses_network", "outputs_network", "row_losses", "train_network"]
+__all__ = ["losses_network", "outputs_network", "row_losses", "slope_network", "train_network"]
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 """Adam's own."""
@@ -71,6 +71,20 @@ def losses_network(network: Any, rows: Rows, local: Local) -> float:
             part = slice(first, first + BLOCK)
             features, label = (torch.from_numpy(one[part]) for one in (rows.features, rows.label))
             total += float(row_losses(network(features), label, local).double().sum())
+    return total
+
+
+def slope_network(network: Any, rows: Rows, local: Local) -> Floats:
+    """(numbers,) the gradient of the sum of the rows' losses, without penalties; zeros of no rows."""
+    torch.set_num_threads(local.threads)
+    network.eval()
+    parameters = list(network.parameters())
+    total: Floats = np.zeros(sum(one.numel() for one in parameters))
+    for first in range(0, len(rows), BLOCK):
+        part = slice(first, first + BLOCK)
+        features, label = (torch.from_numpy(one[part]) for one in (rows.features, rows.label))
+        found = torch.autograd.grad(row_losses(network(features), label, local).sum(), parameters)
+        total += np.concatenate([one.double().numpy().ravel() for one in found])
     return total
 
 

@@ -33,6 +33,11 @@ LOSS = T(
     "features, to <b>{whole}</b>.",
     "在{frame}的 {rows} 个样本上，联合模型使{measure}由无特征模型的 {nothing} 降至 <b>{whole}</b>。",
 )
+FROM_FIRST = T(
+    "Training brings the {measure} on {rows} rows ({frame}) from {nothing}, that of the network with random "
+    "weights that it began with, to <b>{whole}</b>.",
+    "在{frame}的 {rows} 个样本上，训练使{measure}由初始随机权重网络的 {nothing} 降至 <b>{whole}</b>。",
+)
 AREA = T(
     "The joint model has an AUC of <b>{whole}</b> on {rows} rows ({frame}); chance has {nothing}.",
     "在{frame}的 {rows} 个样本上，联合模型的 AUC 为 <b>{whole}</b>（随机为 {nothing}）。",
@@ -83,6 +88,14 @@ IN_RUN = T(
     "贡献为该方在模型从无特征到联合模型的训练路径上所占的部分，各方之和为 {accounted}（提升共 {gain}）。"
     "未另行训练模型。{left}",
 )
+IN_ROUNDS = T(
+    "A contribution is the party’s part of the way that the training went from the first network to the "
+    "last, taken in a few straight stretches: the parts add up to {accounted} of {gain}. No other model was "
+    "trained.",
+    "贡献为该方在网络从初始到最终的训练路径上所占的部分（路径按若干直线段计），"
+    "各方之和为 {accounted}（提升共 {gain}）。"
+    "未另行训练模型。",
+)
 FORETOLD = T(
     " “Worse without it” foretells by how much the measure would be worse if the others had trained without "
     "the party: an estimate.",
@@ -116,7 +129,8 @@ NOT_THE_GAIN = T(
     "各方贡献之和<b>与提升不符</b>：有参与方所报数值与其样本不一致。",
 )
 NEAR = 0.01
-"""Of the gain: by how much the contributions of one run may be off."""
+"""Of the gain: by how much the contributions of one run may be off; those of a network by more."""
+NEAR_ROUNDS = 0.05
 DRAWABLE = 12
 """Most parties of a picture."""
 
@@ -139,7 +153,8 @@ def _blocks(reading: Reading, of: Contributions) -> tuple[Block, ...]:
     if (
         of.method == "in_run"
         and of.accounted is not None
-        and abs(of.accounted - of.gain) > NEAR * abs(of.gain)
+        and abs(of.accounted - of.gain)
+        > (NEAR_ROUNDS if of.begins == "first_network" else NEAR) * abs(of.gain)
     ):
         blocks.append(Note(NOT_THE_GAIN, "lead"))
     if of.untrained:
@@ -153,7 +168,8 @@ def _sentence(reading: Reading, of: Contributions) -> Text:
         first = AREA.format(**numbers, nothing=number(of.nothing), whole=number(of.whole))
     else:
         sides = {"nothing": _shown(of, of.nothing), "whole": _shown(of, of.whole)}
-        first = LOSS.format(**numbers, **sides, measure=NAMES[of.measure])
+        said = FROM_FIRST if of.begins == "first_network" else LOSS
+        first = said.format(**numbers, **sides, measure=NAMES[of.measure])
     return _joined(first, _who(reading, of), _who_harms(of))
 
 
@@ -247,6 +263,8 @@ def _method(of: Contributions) -> Text:
         "accounted": _gained(of, of.accounted),
         "gain": _gained(of, of.gain),
     }
+    if of.begins == "first_network":
+        return IN_ROUNDS.format(**said)
     if of.method == "in_run":
         left = any(one.left_out is not None for one in of.parties)
         return IN_RUN.format(**said, left=FORETOLD if left else NOTHING)

@@ -360,6 +360,11 @@ CHINESE = {
     "trained, its slope by coefficient or by leaf of each tree": (
         "从无特征模型到已训练模型的路径上，全部评估样本的损失之和及其斜率之和（按系数，或按每棵树的叶节点）"
     ),
+    "mean losses of all measured rows by the first network and by the one that was trained": (
+        "初始网络与已训练网络在全部评估样本上的平均损失"
+    ),
+    "gradients of the mean loss of all measured rows by every weight, at two networks on each stretch of the "
+    "training": "训练路径每一段上两处网络中，全部评估样本平均损失对各权重的梯度",
     "the contribution of each party, and what the measure would lose without it": (
         "各参与方的贡献，以及缺少该方时指标的损失"
     ),
