@@ -16,3 +16,16 @@ FILE_TOO_LARGE = define(
     "CT-6003", BadInput, "The file is too large for what it should be", "Check that it is the right file."
 )
 NO_IDS = define("CT-6005", BadInput, "There are no ids to look up", "Give one id in each line.")
+SESSION_UNREADABLE = define(
+    "CT-6006",
+    BadInput,
+    "What `coterie login` has kept cannot be used",
+    "Sign in again by `coterie login NAME`, or remove it by `coterie logout`.",
+)
+NOT_SIGNED_IN = define("CT-6007", BadInput, "Nobody has signed in here", "Sign in by `coterie login NAME`.")
+NO_NODE_NAMED = define(
+    "CT-6008",
+    BadInput,
+    "It is not said which node to sign in at",
+    "Give --url and --fingerprint, as `coterie node show` prints them on the node's machine, or its --home.",
+)

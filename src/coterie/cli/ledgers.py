@@ -203,6 +203,11 @@ def _countersignature(body: Body) -> str:
     return f"{made['peer']} countersigned up to entry {made['head']['seq']:,}"
 
 
+def _people(body: Body) -> str:
+    roles = f": {', '.join(body['roles'])}" if body.get("roles") else ""
+    return f"{body['event']}: user {body['user']}{roles}, by {body['by']}"
+
+
 SENTENCES: dict[str, Callable[[Body], str]] = {
     "agreement": _agreement,
     "plan": _plan,
@@ -219,6 +224,7 @@ SENTENCES: dict[str, Callable[[Body], str]] = {
     "tape": _tape,
     "lookup": _lookup,
     "schema": _schema,
+    "people": _people,
     "sealed": _sealed,
     "grant": _grant,
     "release": _release,

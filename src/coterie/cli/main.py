@@ -30,6 +30,7 @@ from . import (
     modules,
     nodes,
     peers,
+    people,
     pipelines,
     privacy,
     schemas,
@@ -43,7 +44,7 @@ from .state import State
 __all__ = ["main"]
 
 ORDER = (
-    *("node", "hub", "peer", "token"),
+    *("node", "hub", "peer", "user", "login", "logout", "token"),
     *("dataset", "schema", "module", "agreement", "job", "pipeline", "tape", "dealer", "lookup", "component"),
     "privacy",
     *("seal", "open", "container", "sealed", "tee"),
@@ -87,9 +88,17 @@ app.add_typer(
     rich_help_panel=START,
 )
 app.add_typer(
+    people.app,
+    name="user",
+    help="The people of this institution at its node: their roles and passwords.",
+    rich_help_panel=START,
+)
+app.command("login", rich_help_panel=START)(people.login)
+app.command("logout", rich_help_panel=START)(people.logout)
+app.add_typer(
     tokens.app,
     name="token",
-    help="Who may use this node's REST API: analysts, readers, programs.",
+    help="Who may use this node's REST API: programs, by tokens that last.",
     rich_help_panel=START,
 )
 app.add_typer(

@@ -13,6 +13,7 @@ from coterie.client import Client
 from coterie.errors import CoterieError, all_codes
 
 from .errors import FILE_MISSING, FILE_TOO_LARGE
+from .sessions import read_session
 
 __all__ = ["State", "read_text", "reading", "state_of"]
 
@@ -31,8 +32,14 @@ class State:
     as_json: bool
 
     def client(self) -> Client:
-        """A connection to the node of this home."""
-        return Client(home=self.home)
+        """A connection to the node: as who has signed in here, else as the owner of the home.
+
+        :raises CoterieError: CT-6006.
+        """
+        session = read_session(self.home)
+        if session is None:
+            return Client(home=self.home)
+        return Client(session.url, session.secret, session.fingerprint)
 
     def command(self, words: str) -> str:
         """A command line for this home, to be copied."""

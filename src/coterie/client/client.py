@@ -44,6 +44,7 @@ from coterie.node import (
 from .connection import raised
 from .errors import DOWNLOAD_DAMAGED, STILL_RUNNING
 from .modules import ModuleCalls
+from .people import PeopleCalls
 from .schemas import SchemaCalls
 
 READING = 86400.0
@@ -57,7 +58,7 @@ _LOOKED_UP = 16384
 _CHUNK = 2**16
 
 
-class Client(ModuleCalls, SchemaCalls):
+class Client(ModuleCalls, PeopleCalls, SchemaCalls):
     """A connection to one node, as the holder of one token. Threads may share it."""
 
     # -- the node itself

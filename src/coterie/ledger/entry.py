@@ -43,6 +43,7 @@ Kind = Literal[
     "repair",
     "privacy",
     "schema",
+    "people",
 ]
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]

@@ -11,6 +11,8 @@ from .lookup_views import LookupTableView, LookupView
 from .lost_views import DropoutsView, LostView
 from .module_views import AgreedModuleView, ModuleView
 from .observed_views import ReadyCheck, ReadyView
+from .people.roles import UserRole
+from .people.views import NewSession, RefusedCallView, SessionView, UserView
 from .privacy_views import PrivacyView
 from .schema_views import CommonColumnView, SchemaOfferView, SchemaRunView
 from .views import (
@@ -81,6 +83,7 @@ __all__ = [
     "LookupView",
     "LostView",
     "ModuleView",
+    "NewSession",
     "NewToken",
     "ParticipantView",
     "PeerView",
@@ -90,16 +93,20 @@ __all__ = [
     "Profile",
     "ReadyCheck",
     "ReadyView",
+    "RefusedCallView",
     "ResultView",
     "RevocationView",
     "Role",
     "SchemaOfferView",
     "SchemaRunView",
     "SealedView",
+    "SessionView",
     "Settings",
     "TapeView",
     "TokenRole",
     "TokenView",
+    "UserRole",
+    "UserView",
     "VersionView",
     "WaitingView",
     "api_door",

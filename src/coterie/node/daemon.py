@@ -11,6 +11,7 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -24,6 +25,7 @@ from coterie.wire import ClientHello, FrontDoor, Splice, Turnstile, read_link_na
 
 from . import logs
 from .api import build_app
+from .api import AddressedProtocol, build_app
 from .core import Core
 from .failures import log_unexpected
 from .home import Home, HomeLock
@@ -89,6 +91,7 @@ class Node:
                     await self.services.runs.shut_down()
                     await door.close()
         finally:
+            self.services.people.refusals.flush()
             await self._core.close()
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -98,7 +101,7 @@ class Node:
         identity = self._core.identity
         config = uvicorn.Config(
             build_app(self.services),
-            http="h11",
+            http=AddressedProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -110,6 +113,10 @@ class Node:
             ssl_keyfile=identity.api_key_path,
             ssl_certfile=identity.api_certificate_path,
         )
+        config.load()
+        if config.ssl is None:  # it has a certificate
+            raise AssertionError
+        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
         server = ApiServer(config)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
             listener.bind(str(path))

@@ -43,6 +43,8 @@ from coterie.crypto import Identity, PartyName, atomic_write, check_name, write_
 
 from .errors import HOME_EXISTS, HOME_IN_USE, HOME_MISSING, SETTINGS_INVALID
 from .observing import LogSettings, ReadySettings
+from .observing import ReadySettings
+from .people.limits import PeopleSettings
 from .views import Role
 
 __all__ = [
@@ -63,6 +65,7 @@ Platform = Literal["sim", "swtpm", "tdx", "snp", "gramine", "nitro"]
 Profile = Literal["production", "development"]
 _LARGEST_SETTINGS = 64 * 1024
 NOT_WRITTEN = {"profile", "reference", "keepers", "tee", "log", "ready"}
+NOT_WRITTEN = {"profile", "reference", "keepers", "tee", "ready", "people"}
 """Settings that a new ``node.yaml`` does not list: an operator adds those that are to be others."""
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 
@@ -136,6 +139,7 @@ class Settings(BaseModel):
     tee: TeeSettings = TeeSettings()
     log: LogSettings = LogSettings()
     ready: ReadySettings = ReadySettings()
+    people: PeopleSettings = PeopleSettings()
 
     @field_validator("listen", "address")
     @classmethod

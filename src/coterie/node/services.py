@@ -23,6 +23,7 @@ from .lookups import Lookups
 from .modules import Modules
 from .network import Network
 from .outbox import Outbox
+from .people.service import People
 from .pipelines import Pipelines
 from .planning import Planning
 from .privacy import Budgets
@@ -46,6 +47,7 @@ class Services:
     network: Network
     outbox: Outbox
     tokens: Tokens
+    people: People
     introductions: Introductions
     datasets: Datasets
     agreements: Agreements
@@ -93,11 +95,13 @@ class Services:
             await unfinished.agreement_ended(agreement)
 
         agreements.on_revoked = revoked
+        tokens = Tokens(core.store, core.home.token_file.read_text(encoding="ascii").strip())
         made = cls(
             core=core,
             network=network,
             outbox=outbox,
-            tokens=Tokens(core.store, core.home.token_file.read_text(encoding="ascii").strip()),
+            tokens=tokens,
+            people=People(core, tokens),
             introductions=Introductions(core, network, book),
             datasets=datasets,
             agreements=agreements,

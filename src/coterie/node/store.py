@@ -28,11 +28,14 @@ __all__ = [
     "PeerRow",
     "PipelineRow",
     "ReadyRow",
+    "RefusedCallRow",
     "ResultRow",
     "RevocationRow",
     "RunRow",
+    "SessionRow",
     "Store",
     "TokenRow",
+    "UserRow",
 ]
 
 
@@ -231,6 +234,42 @@ class ReadyRow(Row):
     __tablename__ = "ready"
     id: Mapped[int] = mapped_column(primary_key=True)
     time: Mapped[str]
+
+
+class UserRow(Row):
+    """A person. Never deleted: what the ledger says under a name stays one person's."""
+
+    __tablename__ = "users"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    roles: Mapped[list[str]]
+    password: Mapped[str]
+    """Argon2id, with its salt and parameters."""
+    disabled: Mapped[bool]
+    created: Mapped[str]
+
+
+class SessionRow(Row):
+    """A session, as the SHA-256 of its secret (256 random bits need no slow hash)."""
+
+    __tablename__ = "sessions"
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    user: Mapped[str] = mapped_column(index=True)
+    created: Mapped[str]
+    expires: Mapped[str]
+
+
+class RefusedCallRow(Row):
+    """How often a call was refused in one day, of one caller, for one reason."""
+
+    __tablename__ = "refused_calls"
+    day: Mapped[str] = mapped_column(primary_key=True)
+    who: Mapped[str] = mapped_column(primary_key=True)
+    route: Mapped[str] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    address: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    first: Mapped[str]
+    last: Mapped[str]
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -9,18 +9,18 @@ from sqlalchemy import select
 
 from coterie.crypto import now, timestamp
 
-from .errors import NOT_AUTHENTICATED, NOT_FOUND, NOT_PERMITTED, REQUEST_INVALID
+from .errors import NOT_FOUND, REQUEST_INVALID
+from .people.roles import Principal
 from .store import Store, TokenRow
 from .views import NewToken, TokenRole, TokenView
 
 __all__ = ["ADMIN_TOKEN", "Tokens"]
 
 ADMIN_TOKEN = "home"  # noqa: S105 - the name of the token that lies in the home folder, no secret
-_RANK: dict[str, int] = {"reader": 0, "analyst": 1, "admin": 2}
 
 
 class Tokens:
-    """Who may use the API: ``reader`` looks, ``analyst`` submits and cancels jobs too, ``admin`` does all."""
+    """Tokens of programs and of the home's owner, each with one role: see :data:`people.roles.OF_ROLE`."""
 
     def __init__(self, store: Store, admin_secret: str) -> None:
         self._store = store
@@ -34,22 +34,15 @@ class Tokens:
             )
             session.merge(row)
 
-    def check(self, authorization: str | None, role: TokenRole) -> str:
-        """The name of the token in an ``Authorization`` header that permits at least ``role``.
-
-        :raises CoterieError: CT-5010, CT-5011.
-        """
-        scheme, _, secret = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not secret:
-            raise NOT_AUTHENTICATED("there is no `Authorization: Bearer` header")
+    def find(self, secret: str) -> Principal | None:
+        """Whose token this is; None where it is none."""
         with self._store.session() as session:
             # Looked up by hash: what the time of the look-up tells is about a hash, not about the secret.
-            row = session.scalar(select(TokenRow).where(TokenRow.hash == _hash(secret.strip())))
+            row = session.scalar(select(TokenRow).where(TokenRow.hash == _hash(secret)))
         if row is None:
-            raise NOT_AUTHENTICATED("the token is unknown")
-        if _RANK[row.role] < _RANK[role]:
-            raise NOT_PERMITTED(f"it needs role {role}; this token is a {row.role}'s")
-        return row.name
+            return None
+        label = "owner" if row.id == ADMIN_TOKEN else f"token {row.name}"
+        return Principal(key=row.id, label=label, roles=(row.role,))
 
     def create(self, name: str, role: TokenRole) -> NewToken:
         secret = secrets.token_urlsafe(32)

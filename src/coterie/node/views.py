@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 Role = Literal["node", "hub"]
-TokenRole = Literal["admin", "analyst", "reader"]
+TokenRole = Literal["admin", "analyst", "steward", "operator", "auditor", "reader"]
 AgreementState = Literal["draft", "offered", "active", "expired", "revoked"]
 JobState = Literal["proposed", "starting", "running", "finishing", "done", "failed", "refused", "cancelled"]
 

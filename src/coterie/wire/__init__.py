@@ -6,7 +6,7 @@ from coterie.wire.control import PeerClient, PeerServer, Turnstile
 from coterie.wire.enrol import EnrolServer, Invitation, Invitations, accept_invitation
 from coterie.wire.errors import LOST, NOT_IN_TIME, PEER_FINISHED
 from coterie.wire.flow import WINDOW
-from coterie.wire.frontdoor import FrontDoor, Splice, Take, read_link_name
+from coterie.wire.frontdoor import FrontDoor, Splice, Take, read_link_name, spliced_from
 from coterie.wire.handoff import Inbound, handoff_pair, recv_fd, send_fd
 from coterie.wire.kept import KeptClient
 from coterie.wire.linkmesh import LinkMesh, dial_tcp
@@ -48,4 +48,5 @@ __all__ = [
     "read_link_name",
     "recv_fd",
     "send_fd",
+    "spliced_from",
 ]

@@ -200,6 +200,22 @@ def _settle(ready: asyncio.Future[None]) -> None:
         ready.set_result(None)
 
 
+_FROM = "-from-"
+
+
+def _address(raw: socket.socket) -> str:
+    try:
+        return str(raw.getpeername()[0]).replace("/", "")[:46]
+    except OSError:
+        return "gone"
+
+
+def spliced_from(name: str) -> str:
+    """The address of a caller, from the name of its splice's end; ``local`` where that is none."""
+    _, found, address = name.rpartition(_FROM)
+    return address if found else "local"
+
+
 class Splice:
     """Hands connections on to a Unix socket, byte by byte: for the REST API, whose server does its own
     TLS.
@@ -209,6 +225,7 @@ class Splice:
         self._path = path
         self._live: OrderedDict[asyncio.Task[None], None] = OrderedDict()
         """The one on which something moved last is the last."""
+        self._count = 0
 
     async def __call__(self, raw: socket.socket, _hello: ClientHello) -> None:
         task = asyncio.current_task()
@@ -220,7 +237,14 @@ class Splice:
         inner.setblocking(False)
         try:
             loop = asyncio.get_running_loop()
-            await loop.sock_connect(inner, str(self._path))
+            # The end has a name, so that the server behind it knows who called.
+            self._count += 1
+            name = self._path.with_name(f"{self._count}{_FROM}{_address(raw)}")
+            inner.bind(str(name))
+            try:
+                await loop.sock_connect(inner, str(self._path))
+            finally:
+                name.unlink(missing_ok=True)
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._copy(task, raw, inner))
                 both.create_task(self._copy(task, inner, raw))

@@ -1,16 +1,17 @@
-"""Which token may call which route."""
+"""Whether the caller may make a call: by the table of routes in ``people/roles.py`` alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from fastapi import Depends, Request
 
+from coterie.node.people.roles import OPEN, Principal
 from coterie.node.services import Services
-from coterie.node.views import TokenRole
 
-__all__ = ["ADMIN", "ANALYST", "READER", "services_of"]
+__all__ = ["PERMITTED", "PREFIX", "caller_of", "path_of", "services_of"]
+
+PREFIX = "/v1"
 
 
 def services_of(request: Request) -> Services:
@@ -19,14 +20,22 @@ def services_of(request: Request) -> Services:
     return services
 
 
-def _requires(role: TokenRole) -> Any:
-    def check(request: Request) -> None:
-        services_of(request).tokens.check(request.headers.get("authorization"), role)
-
-    checked: Callable[[Request], None] = check
-    return Depends(checked)
+def caller_of(request: Request) -> Principal:
+    """Who calls, as the guard before all routes has found."""
+    caller: Principal = request.state.caller
+    return caller
 
 
-READER = _requires("reader")
-ANALYST = _requires("analyst")
-ADMIN = _requires("admin")
+def path_of(route: Any) -> str:
+    """A route's path as it is written, with the prefix of the version: the framework may say it without."""
+    path = str(route.path_format)
+    return path if path.startswith(f"{PREFIX}/") else PREFIX + path
+
+
+def _permitted(request: Request) -> None:
+    path = path_of(request.scope["route"])
+    if (request.method, path) not in OPEN:
+        services_of(request).people.require(caller_of(request), request.method, path)
+
+
+PERMITTED = Depends(_permitted)

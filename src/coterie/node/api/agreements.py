@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from coterie.node.module_views import AgreedModuleView
 from coterie.node.views import AgreementView
 
-from .access import ADMIN, READER, services_of
+from .access import services_of
 
 __all__ = ["routes"]
 
@@ -31,42 +31,42 @@ class ReasonBody(BaseModel):
     reason: str = Field(default="", max_length=500)
 
 
-@routes.get("", dependencies=[READER])
+@routes.get("")
 async def agreements(request: Request) -> list[AgreementView]:
     return services_of(request).agreements.views()
 
 
-@routes.post("", dependencies=[ADMIN])
+@routes.post("")
 async def draft(request: Request, body: DraftBody) -> AgreementView:
     return services_of(request).agreements.draft(body.text)
 
 
-@routes.get("/{name}", dependencies=[READER])
+@routes.get("/{name}")
 async def agreement(request: Request, name: str) -> AgreementView:
     return services_of(request).agreements.show(name)
 
 
-@routes.get("/{name}/modules", dependencies=[READER])
+@routes.get("/{name}/modules")
 async def agreed_modules(request: Request, name: str) -> list[AgreedModuleView]:
     services = services_of(request)
     return services.modules.agreed(services.agreements.get(name).terms)
 
 
-@routes.post("/{name}/offer", dependencies=[ADMIN])
+@routes.post("/{name}/offer")
 async def offer(request: Request, name: str) -> AgreementView:
     return await services_of(request).agreements.offer(name)
 
 
-@routes.post("/{name}/sign", dependencies=[ADMIN])
+@routes.post("/{name}/sign")
 async def sign(request: Request, name: str) -> AgreementView:
     return await services_of(request).agreements.sign(name)
 
 
-@routes.post("/{name}/sync", dependencies=[ADMIN])
+@routes.post("/{name}/sync")
 async def sync(request: Request, name: str) -> AgreementView:
     return await services_of(request).agreements.sync(name)
 
 
-@routes.post("/{name}/revoke", dependencies=[ADMIN])
+@routes.post("/{name}/revoke")
 async def revoke(request: Request, name: str, body: ReasonBody) -> AgreementView:
     return await services_of(request).agreements.revoke(name, body.reason)

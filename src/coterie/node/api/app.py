@@ -28,10 +28,18 @@ from coterie.node.errors import (
     REQUEST_TOO_LARGE,
 )
 from coterie.node.failures import error_view, log_unexpected
+from coterie.node.people.errors import (
+    CALLS_SLOWED,
+    SESSION_OVER,
+    SIGN_IN_REFUSED,
+    SIGN_IN_SLOWED,
+    USER_UNKNOWN,
+)
+from coterie.node.people.roles import ROUTES, Principal
 from coterie.node.services import Services
-from coterie.node.tokens import Tokens
 
-from . import agreements, jobs, keepers, lookups, modules, node, observing, pipelines, schemas, tapes
+from . import agreements, jobs, keepers, lookups, modules, node, observing, people, pipelines, schemas, tapes
+from .access import PERMITTED, PREFIX, path_of
 
 __all__ = ["LARGEST_REQUEST", "build_app", "status_of"]
 
@@ -42,6 +50,13 @@ MOST_AT_ONCE = 64
 
 OPEN_TO_ALL = frozenset({"/healthz", "/readyz", "/v1/health", "/v1/openapi.json"})
 """What is answered without a token: whether the node is up and ready, and what its API looks like."""
+
+SIGN_IN = ("POST", "/v1/session")
+"""The one call with a body that needs no token."""
+SIGN_IN_BYTES = 4096
+SIGN_IN_SECONDS = 10.0
+SIGN_INS_AT_ONCE = 32
+"""In places of their own, which take none from those who have a token."""
 
 BODY_SECONDS = 30.0
 """For a request's body to arrive, so that no slow caller keeps a place for ever."""
@@ -55,7 +70,8 @@ _STATUS = {
     "Bug": 500,
 }
 _STATUS_OF_CODE = {
-    NOT_AUTHENTICATED.code: 401,
+    **dict.fromkeys((code.code for code in (NOT_AUTHENTICATED, SESSION_OVER, SIGN_IN_REFUSED)), 401),
+    **dict.fromkeys((code.code for code in (CALLS_SLOWED, SIGN_IN_SLOWED)), 429),
     REQUEST_TOO_LARGE.code: 413,
     **dict.fromkeys(
         (
@@ -68,6 +84,7 @@ _STATUS_OF_CODE = {
                 DATASET_UNKNOWN,
                 PEER_UNKNOWN,
                 PIPELINE_UNKNOWN,
+                USER_UNKNOWN,
             )
         ),
         404,
@@ -81,8 +98,30 @@ def status_of(error: CoterieError) -> int:
 
 
 def _answer(error: CoterieError) -> JSONResponse:
-    headers = {"WWW-Authenticate": "Bearer"} if error.code == NOT_AUTHENTICATED.code else None
+    headers = {"WWW-Authenticate": "Bearer"} if status_of(error) == 401 else None
     return JSONResponse(error_view(error).model_dump(), status_of(error), headers)
+
+
+def _note(services: Services, scope: Scope, error: CoterieError) -> None:
+    """Write a refused call down: who, what, why, from where. Nothing of what was said in it."""
+    if status_of(error) not in (401, 403, 429):
+        return
+    caller: Principal | None = scope.get("state", {}).get("caller")
+    address = (scope.get("client") or ("local",))[0]
+    services.people.refused(caller, _route(scope), error, address)
+
+
+def _route(scope: Scope) -> str:
+    """Method and path as the route is written; the caller's own text is not kept."""
+    known = scope.get("route")
+    if known is not None:
+        return f"{scope['method']} {path_of(known)}"
+    if (scope["method"], scope["path"]) in {*ROUTES, SIGN_IN}:
+        return f"{scope['method']} {scope['path']}"
+    kind = "/".join(scope["path"].split("/")[:3])
+    if any(path == kind or path.startswith(f"{kind}/") for _, path in ROUTES):
+        return f"{scope['method'][:8]} {kind}/…"
+    return "(no such route)"
 
 
 def build_app(services: Services) -> Any:
@@ -91,12 +130,13 @@ def build_app(services: Services) -> Any:
         title="Coterie node", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json"
     )
     app.state.services = services
-    for part in (node, agreements, modules, jobs, pipelines, tapes, lookups, schemas, keepers):
-        app.include_router(part.routes, prefix="/v1")
+    for part in (node, people, agreements, modules, jobs, pipelines, tapes, lookups, schemas, keepers):
+        app.include_router(part.routes, prefix=PREFIX, dependencies=[PERMITTED])
     app.include_router(observing.routes)
 
     @app.exception_handler(CoterieError)
-    async def coded(_request: Request, error: CoterieError) -> JSONResponse:
+    async def coded(request: Request, error: CoterieError) -> JSONResponse:
+        _note(services, request.scope, error)
         return _answer(error)
 
     @app.exception_handler(RequestValidationError)
@@ -115,18 +155,19 @@ def build_app(services: Services) -> Any:
     async def unexpected(_request: Request, error: Exception) -> JSONResponse:
         return _answer(UNEXPECTED(type(error).__name__))
 
-    return Guard(app, services.tokens)
+    return Guard(app, services)
 
 
 class Guard:
     """Refuses who has no token, what is too large or too much, before anything of it is read; logs what
-    nobody foresaw. Which role a route needs is said at the route.
+    nobody foresaw. Which role a route needs is said in ``people/roles.py``.
     """
 
-    def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
+    def __init__(self, app: ASGIApp, services: Services) -> None:
         self._app = app
-        self._tokens = tokens
+        self._services = services
         self._live = 0
+        self._signing_in = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -136,9 +177,16 @@ class Guard:
             # Not counted and without a body: whoever has no token cannot take a place from those who have.
             await self._handle(scope, b"", receive, send)
             return
+        if (scope["method"], scope["path"]) == SIGN_IN:
+            await self._sign_in(scope, receive, send)
+            return
+        people = self._services.people
         try:
-            self._tokens.check(Headers(scope=scope).get("authorization"), "reader")
+            caller = people.identify(Headers(scope=scope).get("authorization"))
+            scope.setdefault("state", {})["caller"] = caller
+            people.count(caller)
         except CoterieError as error:
+            _note(self._services, scope, error)
             await _answer(error)(scope, receive, send)
             return
         if self._live >= MOST_AT_ONCE:
@@ -146,19 +194,29 @@ class Guard:
             return
         self._live += 1
         try:
-            await self._guarded(scope, receive, send)
+            await self._guarded(scope, receive, send, LARGEST_REQUEST, BODY_SECONDS)
         finally:
             self._live -= 1
 
-    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _sign_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._signing_in >= SIGN_INS_AT_ONCE:
+            await _answer(OVERLOADED(f"{SIGN_INS_AT_ONCE} sign-ins at most"))(scope, receive, send)
+            return
+        self._signing_in += 1
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await _read_body(receive)
+            await self._guarded(scope, receive, send, SIGN_IN_BYTES, SIGN_IN_SECONDS)
+        finally:
+            self._signing_in -= 1
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send, most: int, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                body = await _read_body(receive, most)
         except TimeoutError:
             await _answer(REQUEST_INVALID("its body did not arrive"))(scope, receive, send)
             return
         if body is None:
-            await _answer(REQUEST_TOO_LARGE(f"{LARGEST_REQUEST} bytes at most"))(scope, receive, send)
+            await _answer(REQUEST_TOO_LARGE(f"{most} bytes at most"))(scope, receive, send)
             return
         await self._handle(scope, body, receive, send)
 
@@ -176,7 +234,7 @@ class Guard:
             log_unexpected(f"{scope['method']} {scope['path'][:100]}", error)
 
 
-async def _read_body(receive: Receive) -> bytes | None:
+async def _read_body(receive: Receive, most: int) -> bytes | None:
     """The request's body; None where it is too large, of which no more is read than the limit."""
     parts = bytearray()
     while True:
@@ -184,7 +242,7 @@ async def _read_body(receive: Receive) -> bytes | None:
         if message["type"] != "http.request":
             return bytes(parts)
         parts += message.get("body", b"")
-        if len(parts) > LARGEST_REQUEST:
+        if len(parts) > most:
             return None
         if not message.get("more_body", False):
             return bytes(parts)

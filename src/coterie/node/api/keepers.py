@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from coterie.node.views import DepositView, DocumentView, SealedView
 
-from .access import ADMIN, services_of
+from .access import services_of
 from .tapes import Place
 
 __all__ = ["routes"]
@@ -44,22 +44,22 @@ class SealedBody(_Body):
     record: Place
 
 
-@routes.post("/keeper/challenges", dependencies=[ADMIN])
+@routes.post("/keeper/challenges")
 async def challenge(request: Request, body: ChallengeBody) -> DocumentView:
     return await services_of(request).keeping.challenge(body.agreement, body.dataset)
 
 
-@routes.post("/keeper/deposits", dependencies=[ADMIN])
+@routes.post("/keeper/deposits")
 async def deposit(request: Request, body: DepositBody) -> DepositView:
     keeping = services_of(request).keeping
     return await keeping.deposit(body.agreement, body.dataset, body.offer, body.runs, body.days)
 
 
-@routes.post("/keeper/deposits/{deposit}/withdraw", dependencies=[ADMIN])
+@routes.post("/keeper/deposits/{deposit}/withdraw")
 async def withdraw(request: Request, deposit: str) -> DocumentView:
     return await services_of(request).keeping.withdraw(deposit)
 
 
-@routes.post("/sealed", dependencies=[ADMIN])
+@routes.post("/sealed")
 async def add_sealed(request: Request, body: SealedBody) -> SealedView:
     return await services_of(request).holdings.add(body.agreement, body.container, body.record)

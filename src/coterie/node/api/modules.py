@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from coterie.node.module_views import ModuleView
 
-from .access import ADMIN, READER, services_of
+from .access import services_of
 
 __all__ = ["routes"]
 
@@ -22,16 +22,16 @@ class ModuleBody(BaseModel):
     source: str = Field(max_length=256 * 1024)
 
 
-@routes.get("", dependencies=[READER])
+@routes.get("")
 async def modules(request: Request) -> list[ModuleView]:
     return services_of(request).modules.views()
 
 
-@routes.post("", dependencies=[ADMIN])
+@routes.post("")
 async def add_module(request: Request, body: ModuleBody) -> ModuleView:
     return services_of(request).modules.add(body.source)
 
 
-@routes.get("/{reference}", dependencies=[READER])
+@routes.get("/{reference}")
 async def module(request: Request, reference: str) -> ModuleView:
     return services_of(request).modules.show(reference)

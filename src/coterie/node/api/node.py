@@ -30,7 +30,7 @@ from coterie.node.views import (
     VersionView,
 )
 
-from .access import ADMIN, READER, services_of
+from .access import services_of
 
 __all__ = ["routes"]
 
@@ -81,12 +81,12 @@ async def health(request: Request) -> HealthView:
     return HealthView(status="ok", name=core.name, role=core.home.settings.role, time=timestamp(now()))
 
 
-@routes.get("/ready", dependencies=[READER])
+@routes.get("/ready")
 async def ready(request: Request) -> ReadyView:
     return await services_of(request).readiness.examine()
 
 
-@routes.get("/version", dependencies=[READER])
+@routes.get("/version")
 async def version() -> VersionView:
     return VersionView(
         coterie=VERSION,
@@ -96,12 +96,12 @@ async def version() -> VersionView:
     )
 
 
-@routes.get("/identity", dependencies=[READER])
+@routes.get("/identity")
 async def identity(request: Request) -> IdentityView:
     return services_of(request).introductions.own()
 
 
-@routes.get("/components", dependencies=[READER])
+@routes.get("/components")
 def list_components() -> list[ComponentView]:
     return [
         ComponentView(
@@ -114,94 +114,94 @@ def list_components() -> list[ComponentView]:
     ]
 
 
-@routes.get("/doctor", dependencies=[READER])
+@routes.get("/doctor")
 async def doctor(request: Request) -> list[Check]:
     return await services_of(request).doctor.examine()
 
 
-@routes.get("/tokens", dependencies=[ADMIN])
+@routes.get("/tokens")
 async def tokens(request: Request) -> list[TokenView]:
     return services_of(request).tokens.views()
 
 
-@routes.post("/tokens", dependencies=[ADMIN])
+@routes.post("/tokens")
 async def create_token(request: Request, body: NewTokenBody) -> NewToken:
     return services_of(request).tokens.create(body.name, body.role)
 
 
-@routes.delete("/tokens/{token}", dependencies=[ADMIN])
+@routes.delete("/tokens/{token}")
 async def remove_token(request: Request, token: str) -> None:
     services_of(request).tokens.remove(token)
 
 
-@routes.get("/invitations", dependencies=[ADMIN])
+@routes.get("/invitations")
 async def invitations(request: Request) -> list[InvitationView]:
     return services_of(request).introductions.invitations()
 
 
-@routes.post("/invitations", dependencies=[ADMIN])
+@routes.post("/invitations")
 async def invite(request: Request, body: InviteBody) -> InvitationView:
     return services_of(request).introductions.invite(body.hours)
 
 
-@routes.delete("/invitations/{invitation}", dependencies=[ADMIN])
+@routes.delete("/invitations/{invitation}")
 async def remove_invitation(request: Request, invitation: str) -> None:
     services_of(request).introductions.withdraw(invitation)
 
 
-@routes.get("/peers", dependencies=[READER])
+@routes.get("/peers")
 async def peers(request: Request) -> list[PeerView]:
     return services_of(request).introductions.peers()
 
 
-@routes.post("/peers", dependencies=[ADMIN])
+@routes.post("/peers")
 async def accept(request: Request, body: AcceptBody) -> PeerView:
     return await services_of(request).introductions.accept(body.invitation)
 
 
-@routes.delete("/peers/{name}", dependencies=[ADMIN])
+@routes.delete("/peers/{name}")
 async def remove_peer(request: Request, name: str) -> None:
     services_of(request).introductions.remove(name)
 
 
-@routes.get("/datasets", dependencies=[READER])
+@routes.get("/datasets")
 async def datasets(request: Request) -> list[DatasetView]:
     return services_of(request).datasets.views()
 
 
-@routes.post("/datasets", dependencies=[ADMIN])
+@routes.post("/datasets")
 async def add_dataset(request: Request, body: DatasetBody) -> DatasetView:
     return await services_of(request).datasets.add(body.spec, body.folder)
 
 
-@routes.get("/datasets/{name}", dependencies=[READER])
+@routes.get("/datasets/{name}")
 async def dataset(request: Request, name: str) -> DatasetView:
     return services_of(request).datasets.show(name)
 
 
-@routes.post("/datasets/{name}/refresh", dependencies=[ADMIN])
+@routes.post("/datasets/{name}/refresh")
 async def refresh_dataset(request: Request, name: str) -> DatasetView:
     return await services_of(request).datasets.refresh(name)
 
 
-@routes.delete("/datasets/{name}", dependencies=[ADMIN])
+@routes.delete("/datasets/{name}")
 async def remove_dataset(request: Request, name: str) -> None:
     services_of(request).datasets.remove(name)
 
 
-@routes.get("/sealed", dependencies=[READER])
+@routes.get("/sealed")
 async def sealed(request: Request) -> list[SealedView]:
     return await services_of(request).holdings.views()
 
 
-@routes.delete("/sealed/{file}", dependencies=[ADMIN])
+@routes.delete("/sealed/{file}")
 async def remove_sealed(
     request: Request, file: str, reason: Annotated[str, Query(max_length=300)] = ""
 ) -> None:
     await services_of(request).holdings.remove(file, reason or "by the operator")
 
 
-@routes.get("/ledger", dependencies=[READER])
+@routes.get("/ledger")
 def ledger(
     request: Request,
     kind: str | None = None,
@@ -219,6 +219,6 @@ def ledger(
     return found
 
 
-@routes.get("/ledger/head", dependencies=[READER])
+@routes.get("/ledger/head")
 def ledger_head(request: Request) -> HeadView:
     return HeadView(**services_of(request).core.ledger.head().model_dump())

@@ -8,24 +8,24 @@ from fastapi import APIRouter, Query, Request
 
 from coterie.node.views import PipelineView
 
-from .access import ADMIN, READER, services_of
+from .access import services_of
 
 __all__ = ["routes"]
 
 routes = APIRouter(prefix="/pipelines")
 
 
-@routes.get("", dependencies=[READER])
+@routes.get("")
 async def pipelines(request: Request) -> list[PipelineView]:
     return services_of(request).pipelines.views()
 
 
-@routes.get("/{reference}", dependencies=[READER])
+@routes.get("/{reference}")
 async def pipeline(request: Request, reference: str) -> PipelineView:
     return services_of(request).pipelines.show(reference)
 
 
-@routes.delete("/{reference}", dependencies=[ADMIN])
+@routes.delete("/{reference}")
 async def remove_pipeline(
     request: Request, reference: str, reason: Annotated[str, Query(max_length=300)] = ""
 ) -> None:

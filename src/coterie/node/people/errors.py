@@ -1,0 +1,37 @@
+"""Failures of people's sign-in and calls: CT-512x."""
+
+from __future__ import annotations
+
+from coterie.errors import BadInput, NotAgreed, Unavailable, define
+
+SIGN_IN_REFUSED = define(
+    "CT-5120",
+    NotAgreed,
+    "The name or the password is not right",
+    "Try again; the node's owner sets a new password by `coterie user password NAME`.",
+)
+SIGN_IN_SLOWED = define(
+    "CT-5121",
+    Unavailable,
+    "Too many sign-ins from this address have failed",
+    "Wait for as long as the detail says, then try again.",
+)
+CALLS_SLOWED = define(
+    "CT-5122",
+    Unavailable,
+    "The token is used for more calls than the node answers",
+    "Call less often; the node's owner raises `people` in node.yaml if the work needs it.",
+)
+USER_UNKNOWN = define(
+    "CT-5123", BadInput, "There is no such user here", "See `coterie user list`, and check the name."
+)
+USER_EXISTS = define(
+    "CT-5124",
+    BadInput,
+    "There is a user of this name already",
+    "Choose another name: names are never given twice, so that the ledger stays clear.",
+)
+PASSWORD_WEAK = define(
+    "CT-5125", BadInput, "The password will not do", "Take 12 characters or more, at most 256, not the name."
+)
+SESSION_OVER = define("CT-5126", NotAgreed, "The session is over", "Sign in again by `coterie login NAME`.")

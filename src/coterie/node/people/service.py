@@ -1,0 +1,69 @@
+"""Who calls, how often they may, and what was refused."""
+
+from __future__ import annotations
+
+from coterie.errors import CoterieError
+from coterie.node.core import Core
+from coterie.node.errors import NOT_AUTHENTICATED, NOT_PERMITTED
+from coterie.node.tokens import ADMIN_TOKEN, Tokens
+
+from .limits import CallRates, SignInDelays
+from .refusals import Refusals
+from .roles import OF_ROLE, ROUTES, Principal
+from .users import Users
+
+__all__ = ["People", "secret_of"]
+
+
+class People:
+    """What stands between a caller and the node's services."""
+
+    def __init__(self, core: Core, tokens: Tokens) -> None:
+        settings = core.home.settings.people
+        self._tokens = tokens
+        self._rates = CallRates(settings)
+        self.users = Users(core, SignInDelays(settings))
+        self.refusals = Refusals(core.store)
+
+    def identify(self, authorization: str | None) -> Principal:
+        """The caller with this ``Authorization`` header.
+
+        :raises CoterieError: CT-5010, CT-5126.
+        """
+        secret = secret_of(authorization)
+        found = self._tokens.find(secret) or self.users.find(secret)
+        if found is None:
+            raise NOT_AUTHENTICATED("the token is unknown")
+        return found
+
+    def count(self, caller: Principal) -> None:
+        """One call. The owner's are not limited: nobody can keep it out of its own node.
+
+        :raises CoterieError: CT-5122.
+        """
+        if caller.key != ADMIN_TOKEN:
+            self._rates.take(caller.key)
+
+    def require(self, caller: Principal, method: str, path: str) -> None:
+        """That the caller may make a call, by the path as the route is written.
+
+        :raises CoterieError: CT-5011.
+        """
+        permission = ROUTES.get((method, path))
+        if permission is not None and caller.may(permission):
+            return
+        able = [role for role in OF_ROLE if permission is not None and permission in OF_ROLE[role]]
+        needed = " or ".join(role for role in able if role != "reader") or "nobody"
+        raise NOT_PERMITTED(f"it needs role {needed}; this is {caller.label}: {', '.join(caller.roles)}")
+
+    def refused(self, caller: Principal | None, route: str, error: CoterieError, address: str) -> None:
+        """Write a refused call down."""
+        self.refusals.note("nobody" if caller is None else caller.label, route, error.code, address)
+
+
+def secret_of(authorization: str | None) -> str:
+    """The secret in an ``Authorization`` header. :raises CoterieError: CT-5010."""
+    scheme, _, secret = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise NOT_AUTHENTICATED("there is no `Authorization: Bearer` header")
+    return secret.strip()

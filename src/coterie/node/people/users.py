@@ -1,0 +1,263 @@
+"""Users of a node: names, roles and passwords; and the sessions of those who have signed in."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+import re
+import secrets
+import unicodedata
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from argon2 import PasswordHasher, Type
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import delete, func, select
+
+from coterie.crypto import now, parse_timestamp, timestamp
+from coterie.node.core import Core
+from coterie.node.errors import OVERLOADED, REQUEST_INVALID
+from coterie.node.store import SessionRow, UserRow
+
+from .errors import PASSWORD_WEAK, SESSION_OVER, SIGN_IN_REFUSED, USER_EXISTS, USER_UNKNOWN
+from .limits import SignInDelays
+from .roles import NAMED_ROLES, Principal, UserRole
+from .views import NewSession, UserView
+
+__all__ = ["USER_NAME", "Users"]
+
+_T = TypeVar("_T")
+
+USER_NAME = re.compile(r"[a-z][a-z0-9._-]{0,62}", re.ASCII)
+
+SHORTEST, LONGEST = 12, 256
+"""Characters of a password."""
+
+HASHED_AT_ONCE = 2
+"""Each takes 64 MiB and four threads for a moment."""
+WAITING = 16
+"""Sign-ins that may wait for that, so that strangers fill no memory."""
+SESSIONS = 20
+"""Of one user; the oldest ends for the next."""
+
+_HASHER = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=4, type=Type.ID)
+"""RFC 9106, section 4, the second recommended choice."""
+
+
+class Users:
+    """Only the event loop's thread uses it; passwords are hashed beside it."""
+
+    def __init__(self, core: Core, delays: SignInDelays) -> None:
+        self._core, self._store, self._delays = core, core.store, delays
+        self._hours = core.home.settings.people.session_hours
+        self._places = asyncio.Semaphore(HASHED_AT_ONCE)
+        self._waiting = 0
+        self._nobody = _of_nobody()
+
+    # -- what the owner does
+
+    async def add(self, name: str, roles: tuple[UserRole, ...], password: str, by: Principal) -> UserView:
+        """:raises CoterieError: CT-5012, CT-5124, CT-5125, CT-5017."""
+        if not USER_NAME.fullmatch(name):
+            raise REQUEST_INVALID("name: lower-case letters, digits, dots and hyphens, a letter first")
+        wanted = _checked(roles)
+        hashed = await self._hash(name, password)
+        with self._store.session() as session:
+            if session.get(UserRow, name) is not None:
+                raise USER_EXISTS(name)
+            session.add(
+                UserRow(name=name, roles=wanted, password=hashed, disabled=False, created=timestamp(now()))
+            )
+        await self._record("added", name, by, roles=wanted)
+        return self.view(name)
+
+    async def set_roles(self, name: str, roles: tuple[UserRole, ...], by: Principal) -> UserView:
+        """They hold from the next call on. :raises CoterieError: CT-5012, CT-5123."""
+        wanted = _checked(roles)
+        self._change(name, lambda row: setattr(row, "roles", wanted))
+        await self._record("roles", name, by, roles=wanted)
+        return self.view(name)
+
+    async def set_password(self, name: str, password: str, by: Principal) -> UserView:
+        """Ends the user's sessions. :raises CoterieError: CT-5123, CT-5125, CT-5017."""
+        self._row(name)
+        hashed = await self._hash(name, password)
+        self._change(name, lambda row: setattr(row, "password", hashed))
+        self._end_sessions(name)
+        await self._record("password", name, by)
+        return self.view(name)
+
+    async def set_disabled(self, name: str, disabled: bool, by: Principal) -> UserView:
+        """A disabled user has no session and gets none. :raises CoterieError: CT-5123."""
+        self._change(name, lambda row: setattr(row, "disabled", disabled))
+        if disabled:
+            self._end_sessions(name)
+        await self._record("disabled" if disabled else "enabled", name, by)
+        return self.view(name)
+
+    def views(self) -> list[UserView]:
+        with self._store.session() as session:
+            names = list(session.scalars(select(UserRow.name).order_by(UserRow.name)))
+        return [self.view(name) for name in names]
+
+    def view(self, name: str) -> UserView:
+        """:raises CoterieError: CT-5123."""
+        row = self._row(name)
+        live = select(func.count()).where(SessionRow.user == name, SessionRow.expires > timestamp(now()))
+        with self._store.session() as session:
+            count = int(session.scalar(live) or 0)
+        return UserView.model_validate(
+            {
+                "name": row.name,
+                "roles": row.roles,
+                "disabled": row.disabled,
+                "created": row.created,
+                "sessions": count,
+            }
+        )
+
+    def stewards(self) -> frozenset[str]:
+        """Users who may approve now."""
+        with self._store.session() as session:
+            rows = session.scalars(select(UserRow).where(UserRow.disabled.is_(False)))
+            return frozenset(row.name for row in rows if "steward" in row.roles)
+
+    # -- what a user does
+
+    async def sign_in(self, name: str, password: str, address: str) -> NewSession:
+        """A session for who knows the password. An unknown name and a disabled user take as long as a wrong
+        password, and are told the same.
+
+        :raises CoterieError: CT-5017, CT-5120, CT-5121.
+        """
+        self._delays.begin(address)
+        with self._store.session() as session:
+            row = session.get(UserRow, name[:100])
+        known = row.password if row is not None else self._nobody
+        fits = await self._beside(lambda: _fits(known, password))
+        with self._store.session() as session:  # it may have been disabled meanwhile
+            row = session.get(UserRow, name[:100])
+            if row is None or row.disabled or row.password != known or not fits:
+                raise SIGN_IN_REFUSED("the user may also be disabled")
+        self._delays.succeeded(address)
+        return self._begin(row)
+
+    async def change_password(self, name: str, old: str, new: str, by: Principal, address: str) -> None:
+        """The own one. Ends all sessions, this one too. :raises CoterieError: CT-5120, CT-5121, CT-5125."""
+        self._delays.begin(address)
+        known = self._row(name).password
+        if not await self._beside(lambda: _fits(known, old)):
+            raise SIGN_IN_REFUSED("the user may also be disabled")
+        self._delays.succeeded(address)
+        await self.set_password(name, new, by)
+
+    def find(self, secret: str) -> Principal | None:
+        """Whose session this is; None where it is none.
+
+        :raises CoterieError: CT-5126 where it was one, until the user's next sign-in.
+        """
+        digest = _digest(secret)
+        with self._store.session() as session:
+            row = session.get(SessionRow, digest)
+            user = session.get(UserRow, row.user) if row is not None else None
+        if row is None or user is None:
+            return None
+        if user.disabled or parse_timestamp(row.expires) <= now():
+            raise SESSION_OVER(f"of user {user.name}")
+        return Principal(
+            key=f"session {digest}", label=f"user {user.name}", roles=tuple(user.roles), user=user.name
+        )
+
+    def expires(self, secret: str) -> str | None:
+        """When a session ends; None for what is none."""
+        with self._store.session() as session:
+            row = session.get(SessionRow, _digest(secret))
+        return None if row is None else row.expires
+
+    def end(self, secret: str) -> None:
+        """Sign out."""
+        with self._store.session() as session:
+            session.execute(delete(SessionRow).where(SessionRow.hash == _digest(secret)))
+
+    # -- inside
+
+    def _begin(self, row: UserRow) -> NewSession:
+        secret, moment = secrets.token_urlsafe(32), now()
+        expires = timestamp(moment + timedelta(hours=self._hours))
+        with self._store.session() as session:
+            mine = select(SessionRow).where(SessionRow.user == row.name).order_by(SessionRow.created.desc())
+            for place, old in enumerate(list(session.scalars(mine))):
+                if old.expires <= timestamp(moment) or place >= SESSIONS - 1:
+                    session.delete(old)
+            session.add(
+                SessionRow(hash=_digest(secret), user=row.name, created=timestamp(moment), expires=expires)
+            )
+        return NewSession(name=f"user {row.name}", roles=tuple(row.roles), expires=expires, secret=secret)
+
+    def _row(self, name: str) -> UserRow:
+        with self._store.session() as session:
+            row = session.get(UserRow, name)
+        if row is None:
+            raise USER_UNKNOWN(repr(name[:80]))
+        return row
+
+    def _change(self, name: str, change: Callable[[UserRow], None]) -> None:
+        with self._store.session() as session:
+            row = session.get(UserRow, name)
+            if row is None:
+                raise USER_UNKNOWN(repr(name[:80]))
+            change(row)
+
+    def _end_sessions(self, name: str) -> None:
+        with self._store.session() as session:
+            session.execute(delete(SessionRow).where(SessionRow.user == name))
+
+    async def _record(self, event: str, name: str, by: Principal, roles: list[str] | None = None) -> None:
+        body: dict[str, object] = {"event": event, "user": name, "by": by.label}
+        await self._core.record("people", body if roles is None else {**body, "roles": roles})
+
+    async def _hash(self, name: str, password: str) -> str:
+        if not SHORTEST <= len(password) <= LONGEST or password.lower() == name:
+            raise PASSWORD_WEAK(f"it has {len(password)} characters")
+        return str(await self._beside(lambda: _HASHER.hash(_normal(password))))
+
+    async def _beside(self, work: Callable[[], _T]) -> _T:
+        """Argon2 in a thread, for a few at a time."""
+        if self._waiting >= WAITING:
+            raise OVERLOADED(f"{WAITING} sign-ins at once")
+        self._waiting += 1
+        try:
+            async with self._places:
+                return await asyncio.to_thread(work)
+        finally:
+            self._waiting -= 1
+
+
+def _checked(roles: tuple[UserRole, ...]) -> list[str]:
+    if not roles:
+        raise REQUEST_INVALID(f"roles: at least one of {', '.join(NAMED_ROLES)}")
+    return [role for role in NAMED_ROLES if role in roles]
+
+
+def _normal(password: str) -> str:
+    """One keyboard's accents are another's: NFKC, as NIST SP 800-63B advises."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def _fits(hashed: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(hashed, _normal(password))
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+@functools.cache
+def _of_nobody() -> str:
+    """What passwords of unknown users are compared with: it takes as long, and fits none."""
+    return _HASHER.hash(secrets.token_urlsafe(32))
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
