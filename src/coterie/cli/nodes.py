@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from coterie import hub as hub_room
 from coterie import node as node_room
 from coterie.crypto import Identity
 
-from .output import facts, show
+from .output import facts, note, show
 from .state import state_of
 
 app = typer.Typer(no_args_is_help=True)
@@ -58,6 +59,39 @@ def _start(context: typer.Context) -> None:
     node_room.run_node(state_of(context).home)
 
 
+def _backup(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The new file; it holds the node's keys.")],
+) -> None:
+    """Write this home with its keys and its store into one file. The node may run meanwhile."""
+    state = state_of(context)
+    told = node_room.backup_node(state.home, file.absolute())
+    if not show(state, told):
+        rows = (("file", file), ("files in it", len(told.files)), ("entries of the ledger", told.entries))
+        facts(f"{told.name} is backed up", rows)
+        note("The file holds the party's keys and all tokens' hashes: keep it as safe as the node.")
+
+
+def _restore(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="What `coterie node backup` has written.")],
+    store: Annotated[
+        str | None,
+        typer.Option(help="Where the store is to be now: sqlite, or postgresql://user@host/database."),
+    ] = None,
+    password: Annotated[
+        Path | None, typer.Option("--store-password", help="File with the password of that database.")
+    ] = None,
+) -> None:
+    """Make the home that --home names of a backup. Nothing may be there yet."""
+    state = state_of(context)
+    told = node_room.restore_node(file, state.home, store, password.absolute() if password else None)
+    if not show(state, told):
+        rows = (("home", state.home), ("made", told.made), ("entries of the ledger", told.entries))
+        facts(f"{told.name} is put back", (*rows, ("next", state.command("node start"))))
+        note("Start it only where the node that the backup is of runs no more, anywhere.")
+
+
 def _show(context: typer.Context) -> None:
     """Who this node is, as its peers know it."""
     state = state_of(context)
@@ -76,5 +110,9 @@ def _show(context: typer.Context) -> None:
 
 app.command("start")(_start)
 app.command("show")(_show)
+app.command("backup")(_backup)
+app.command("restore")(_restore)
 hub_app.command("start")(_start)
+hub_app.command("backup")(_backup)
+hub_app.command("restore")(_restore)
 hub_app.command("show")(_show)

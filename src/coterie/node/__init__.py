@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from coterie.data import DatasetSpec
     from coterie.tee import DatasetRecord
 
+    from .backup import Backup
+
 __all__ = [
     "AgreedModuleView",
     "AgreementState",
@@ -110,8 +112,10 @@ __all__ = [
     "VersionView",
     "WaitingView",
     "api_door",
+    "backup_node",
     "init_node",
     "registered_dataset",
+    "restore_node",
     "run_node",
     "seal_table",
 ]
@@ -129,6 +133,27 @@ def run_node(home: Path) -> None:
     gc.freeze()
     gc.enable()
     run(home)
+
+
+def backup_node(home: Path, target: Path) -> Backup:
+    """Write a home with its keys and its store into a new file (0600); its node may run meanwhile.
+
+    :raises CoterieError: CT-5002 to CT-5009, CT-5027 where ``target`` is there, CT-1120 to CT-1122.
+    """
+    from .backup import backup  # the store's library is heavy
+
+    return backup(home, target)
+
+
+def restore_node(file: Path, home: Path, store: str | None = None, password: Path | None = None) -> Backup:
+    """Make a home of a backup, where nothing is yet. Jobs that were not over have failed.
+
+    :param store: as in node.yaml, where the store is to be elsewhere; ``password`` is a file then.
+    :raises CoterieError: CT-5019, CT-5027 where something is there, CT-5003 to CT-5009, CT-1120 to CT-1122.
+    """
+    from .backup import restore
+
+    return restore(file, home, store, password)
 
 
 def registered_dataset(home: Path, name: str) -> DatasetSpec:

@@ -24,7 +24,6 @@ from coterie.ledger import Ledger
 from coterie.wire import ClientHello, FrontDoor, Splice, Turnstile, read_link_name
 
 from . import logs
-from .api import build_app
 from .api import AddressedProtocol, build_app
 from .core import Core
 from .failures import log_unexpected
@@ -174,16 +173,17 @@ def _loop_trouble(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) 
 def run(path: Path) -> None:
     """Run the daemon of a home until it is told to stop.
 
-    :raises CoterieError: where it cannot start: CT-5002 to CT-5005, CT-11xx, CT-13xx, CT-1230.
+    :raises CoterieError: where it cannot start: CT-5002 to CT-5009, CT-5018, CT-11xx, CT-13xx, CT-1230.
     """
     _keep_to_oneself()
     _allow_descriptors()
     home = Home.open(path)
     _log_to(home)
     with HomeLock(home):
-        store = Store(home.store_file)
+        identity = home.identity()
+        store = Store(home.store_place, home.store_password(), owner=identity.public.key)
         try:
-            with Ledger(home.ledger, home.identity()) as ledger:
+            with Ledger(home.ledger, identity) as ledger:
                 asyncio.run(serve(home, store, ledger))
         finally:
             store.close()

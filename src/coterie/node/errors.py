@@ -30,6 +30,55 @@ STORE_UNUSABLE = define(
     "Check the disk and the rights of the home; restore store.sqlite from a copy if it is damaged.",
 )
 
+STORE_IN_USE = define(
+    "CT-5006",
+    Unavailable,
+    "Another process has the node's store",
+    "Stop it first: a store serves one process. After a crash a database notices that within a minute.",
+)
+STORE_VERSION = define(
+    "CT-5007",
+    BadInput,
+    "The node's store is of another version of Coterie",
+    "Start the node with the version that wrote it or a later one; it brings an earlier store forward.",
+)
+STORE_OF_ANOTHER = define(
+    "CT-5008",
+    BadInput,
+    "The store belongs to another party",
+    "Correct `store` in node.yaml: each node has a database, or a schema in one, of its own.",
+)
+STORE_PASSWORD = define(
+    "CT-5009",
+    BadInput,
+    "The password of the store's database cannot be used",
+    "Put it as one line into the file that node.yaml names as `store_password`, its owner's alone.",
+)
+BACKUP_UNUSABLE = define(
+    "CT-5019",
+    BadInput,
+    "The file cannot be used as a backup of a node",
+    "Take one that `coterie node backup` has written to its end.",
+)
+NOT_EMPTY = define(
+    "CT-5027",
+    BadInput,
+    "Backups overwrite nothing, neither made nor put back",
+    "Name a file or folder that is not there yet, and a database, or a schema in one, without a store.",
+)
+RESTORED = define(
+    "CT-5028",
+    Unavailable,
+    "The node was put back from a backup that was made before the job was over",
+    "Submit the job again.",
+)
+STORE_DRIVER_MISSING = define(
+    "CT-5018",
+    Unavailable,
+    "The driver of the store's database is not installed",
+    "Install it: pip install 'coterie[postgresql]'.",
+)
+
 # The REST API
 NOT_AUTHENTICATED = define(
     "CT-5010",

@@ -39,12 +39,12 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from coterie.crypto import Identity, PartyName, atomic_write, check_name, write_error
+from coterie.crypto import Identity, PartyName, atomic_write, check_name, read_at_most, write_error
 
-from .errors import HOME_EXISTS, HOME_IN_USE, HOME_MISSING, SETTINGS_INVALID
+from .errors import HOME_EXISTS, HOME_IN_USE, HOME_MISSING, SETTINGS_INVALID, STORE_PASSWORD
 from .observing import LogSettings, ReadySettings
-from .observing import ReadySettings
 from .people.limits import PeopleSettings
+from .postgres_url import PostgresUrl
 from .views import Role
 
 __all__ = [
@@ -63,9 +63,9 @@ __all__ = [
 # As in coterie.tee, which loads Arrow and the verifiers: a command that only reads settings needs neither.
 Platform = Literal["sim", "swtpm", "tdx", "snp", "gramine", "nitro"]
 Profile = Literal["production", "development"]
+_LONGEST_PASSWORD = 4096
 _LARGEST_SETTINGS = 64 * 1024
-NOT_WRITTEN = {"profile", "reference", "keepers", "tee", "log", "ready"}
-NOT_WRITTEN = {"profile", "reference", "keepers", "tee", "ready", "people"}
+NOT_WRITTEN = {"profile", "reference", "keepers", "tee", "store", "store_password", "log", "ready", "people"}
 """Settings that a new ``node.yaml`` does not list: an operator adds those that are to be others."""
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 
@@ -139,6 +139,18 @@ class Settings(BaseModel):
     tee: TeeSettings = TeeSettings()
     log: LogSettings = LogSettings()
     ready: ReadySettings = ReadySettings()
+    store: Annotated[str, Field(max_length=2048)] = "sqlite"
+    """``sqlite``: a file in the home; or ``postgresql://user@host/database``, without a password."""
+    store_password: Path | None = None
+    """A file with the password of that database; below the home, where it begins with no slash."""
+
+    @field_validator("store")
+    @classmethod
+    def _is_store(cls, value: str) -> str:
+        if value != "sqlite":
+            PostgresUrl.read(value)
+        return value
+
     people: PeopleSettings = PeopleSettings()
 
     @field_validator("listen", "address")
@@ -192,6 +204,32 @@ class Home:
     @property
     def store_file(self) -> Path:
         return self.path / "store.sqlite"
+
+    @property
+    def store_place(self) -> Path | PostgresUrl:
+        """Where the store is: a file, or a database elsewhere."""
+        text = self.settings.store
+        return self.store_file if text == "sqlite" else PostgresUrl.read(text)
+
+    def store_password(self) -> str | None:
+        """Of the store's database; None where node.yaml names no file: then its server asks for none, or the
+        environment has it in PGPASSWORD or PGPASSFILE.
+
+        :raises CoterieError: CT-5009.
+        """
+        if self.settings.store_password is None:
+            return None
+        path = self.path / self.settings.store_password
+        try:
+            status = path.stat()
+            if status.st_mode & 0o077 or status.st_uid not in (os.geteuid(), 0):
+                raise STORE_PASSWORD(f"{path.name}: others have rights to it")
+            text = read_at_most(path, _LONGEST_PASSWORD).decode().strip()
+        except (OSError, ValueError) as error:
+            raise STORE_PASSWORD(f"{path.name}: it cannot be read") from error
+        if not text or len(text) > _LONGEST_PASSWORD or not text.isprintable():
+            raise STORE_PASSWORD(f"{path.name}: not a single line of text")
+        return text
 
     @property
     def ledger(self) -> Path:

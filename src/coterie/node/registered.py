@@ -17,12 +17,12 @@ __all__ = ["registered_dataset"]
 def registered_dataset(home: Path, name: str) -> DatasetSpec:
     """A dataset's description as it is read; the daemon may run or not.
 
-    :raises CoterieError: CT-5002, CT-5003, CT-5005, CT-5031.
+    :raises CoterieError: CT-5002, CT-5003, CT-5005, CT-5007, CT-5009, CT-5031.
     """
     found = Home.open(home)
-    file = found.store_file
-    if file.exists():
-        store = Store(file)
+    place = found.store_place
+    if place != found.store_file or found.store_file.exists():
+        store = Store(place, found.store_password(), alone=False)
         try:
             with store.session() as session:
                 row = session.get(DatasetRow, name)

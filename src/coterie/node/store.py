@@ -1,4 +1,5 @@
-"""The node's store: what it must still know after a restart. SQLite, one writer: the daemon's event loop.
+"""The node's store: what it must still know after a restart. One writer: the daemon's event loop. It is in an
+SQLite file or a PostgreSQL database (:mod:`.databases`); the tables are the same.
 
 Documents (agreements, proposals, approvals) are kept as the JSON text that was checked on arrival.
 """
@@ -10,11 +11,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Engine, LargeBinary, UniqueConstraint, create_engine, event
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    insert,
+    inspect,
+    select,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from .errors import STORE_UNUSABLE
+from coterie.errors import CoterieError
+
+from .databases import of_place
+from .errors import STORE_OF_ANOTHER, STORE_VERSION
+from .migrations import HEAD, REVISIONS, upgrade
+from .postgres_url import PostgresUrl
 
 __all__ = [
     "AgreementRow",
@@ -25,6 +45,7 @@ __all__ = [
     "LeftOutRow",
     "LookupRow",
     "OutboxRow",
+    "OwnerRow",
     "PeerRow",
     "PipelineRow",
     "ReadyRow",
@@ -42,7 +63,13 @@ __all__ = [
 class Row(DeclarativeBase):
     """Base of all tables."""
 
-    type_annotation_map = {dict[str, Any]: JSON, list[str]: JSON, bytes: LargeBinary}  # noqa: RUF012
+    type_annotation_map = {  # noqa: RUF012
+        dict[str, Any]: JSON,
+        list[str]: JSON,
+        bytes: LargeBinary,
+        int: BigInteger().with_variant(Integer, "sqlite"),  # SQLite numbers rows by this name alone
+        str: String().with_variant(String(collation="C"), "postgresql"),  # sorted as bytes, as in SQLite
+    }
 
 
 class PeerRow(Row):
@@ -272,44 +299,95 @@ class RefusedCallRow(Row):
     last: Mapped[str]
 
 
-def _prepare(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
+class OwnerRow(Row):
+    """The public key of the party whose store it is: one row."""
+
+    __tablename__ = "owner"
+    key: Mapped[str] = mapped_column(primary_key=True)
+
+
+_VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+"""Where Alembic keeps the number of the tables' version."""
 
 
 class Store:
     """Short transactions; each either happens as a whole or raises."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create. :raises CoterieError: CT-5005."""
-        self._path = path
-        self._engine: Engine = create_engine(f"sqlite:///{path}")
-        event.listen(self._engine, "connect", _prepare)
+    def __init__(
+        self,
+        place: Path | PostgresUrl,
+        password: str | None = None,
+        *,
+        owner: str | None = None,
+        alone: bool = True,
+    ) -> None:
+        """Open or create. A store of an earlier version is brought forward, as a whole or not at all.
+
+        :param owner: public key, hex, of the party: a store of another one is refused.
+        :param alone: nobody else has the store so meanwhile. Without it, the store is only to be read, and
+            must be of the present version.
+        :raises CoterieError: CT-5005 to CT-5008, CT-5018.
+        """
+        self._database = of_place(place, password)
+        self._engine: Engine = self._database.engine(alone=alone)
         try:
-            Row.metadata.create_all(self._engine)
-            path.chmod(0o600)
-        except (DBAPIError, OSError) as error:
-            raise self._unusable(error) from error
+            with self._coded():
+                self._prepare(str(place), alone=alone)
+                if isinstance(place, Path):
+                    place.chmod(0o600)
+            if owner is not None:
+                self._belong(str(place), owner)
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self, place: str, *, alone: bool) -> None:
+        with self._engine.begin() as connection:
+            found = set(inspect(connection).get_table_names())
+            version = None
+            if _VERSION.name in found:
+                version = connection.scalar(select(_VERSION.c.version_num))
+        if version == HEAD and not alone:
+            return
+        if (version is not None and version not in REVISIONS) or not alone:
+            told = f"version {version or 'without a number'}, here {HEAD}"
+            raise STORE_VERSION(f"{place}: {told}")
+        with self._engine.begin() as connection:
+            self._database.begin_change(connection)
+            if version != HEAD and Row.metadata.tables.keys() & found:
+                upgrade(connection)
+            Row.metadata.create_all(connection)
+            if not Row.metadata.tables.keys() & found:
+                _VERSION.create(connection, checkfirst=True)
+                connection.execute(insert(_VERSION).values(version_num=HEAD))
+
+    def _belong(self, place: str, owner: str) -> None:
+        with self.session() as session:
+            known = session.scalar(select(OwnerRow.key))
+            if known is None:
+                session.add(OwnerRow(key=owner))
+            elif known != owner:
+                raise STORE_OF_ANOTHER(place)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
         """One transaction: committed at the end, undone by any error. Rows stay readable afterwards.
 
-        :raises CoterieError: CT-5005.
+        :raises CoterieError: CT-5005; CT-5006 where the connection was lost and another node has the store.
         """
+        with self._coded(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def _coded(self) -> Iterator[None]:
+        problem: CoterieError
         try:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                yield session
-        except DBAPIError as error:
-            raise self._unusable(error) from error
+            yield
+            return
+        except (DBAPIError, OSError) as error:
+            problem = self._database.unusable(error)
+        raise problem  # without its cause, which has the statement
 
     def close(self) -> None:
         self._engine.dispose()
-
-    def _unusable(self, error: Exception) -> Exception:
-        # Only SQLite's own words: the statement and its values stay out of logs and answers.
-        cause = getattr(error, "orig", None) or error
-        return STORE_UNUSABLE(f"{self._path}: {str(cause)[:200]}")
+        self._database.release()
