@@ -257,8 +257,8 @@ class JobFacts:
     simulated: tuple[str, ...] = ()
     """The platforms of engine tee, where all of them only pretend to be one."""
     without: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Where parties may drop out: each step in which totals became those of other parties than before, and who
-    was not in them from there on; nobody where all were again."""
+    """Where parties may drop out: each step in which totals became those of other parties than before, and
+    who was not in them from there on; nobody where all were again."""
 
 
 @dataclass(frozen=True)
