@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from coterie.errors import CoterieError
 from coterie.fl import (
     EXACT,
-    Coordinator,
     Cost,
     Fixed,
     LocalSums,
@@ -24,9 +22,7 @@ from coterie.fl import (
     cost,
     cost_begin,
     cost_end,
-    meshsums,
 )
-from coterie.fl.messages import KEYS_ENTRY, Keys, Reader
 from coterie.wire import Mesh, local_meshes
 
 RUN = b"job 7, step train"
@@ -45,12 +41,9 @@ def program(sums: Sums) -> list[NDArray[np.float64]]:
 
 
 def play(
-    coordinator: str, part: Callable[[MeshSums], Any], key: bytes | None = KEY, minimum: int | None = None
+    coordinator: str, part: Callable[[MeshSums], Any], key: bytes | None = KEY
 ) -> tuple[dict[str, Any], dict[str, Mesh]]:
-    """Results or errors of all by name, and their meshes; last of all how deep their messages went.
-
-    :param minimum: where it is given, the whole protocol; else all must be there, and masks are of pairs.
-    """
+    """Results or errors of all by name, and their meshes; last of all how deep their messages went."""
     depths: dict[str, int] = {}
     everybody = dict.fromkeys((*NAMES, coordinator))
     meshes = local_meshes(list(everybody))
@@ -60,8 +53,8 @@ def play(
         with mesh.step("train"):
             try:
                 if name not in NAMES:
-                    return coordinate(mesh, NAMES, RUN, minimum, most_bytes=1000)
-                return part(MeshSums(mesh, NAMES, coordinator, RUN, key, minimum))
+                    return coordinate(mesh, NAMES, RUN, most_bytes=1000)
+                return part(MeshSums(mesh, NAMES, coordinator, RUN, key))
             except CoterieError as error:
                 mesh.fail(error)
                 return error
@@ -85,12 +78,9 @@ def once(sums: MeshSums) -> None:
     sums.close()
 
 
-@pytest.mark.parametrize("minimum", [None, 3])
 @pytest.mark.parametrize(("coordinator", "key"), [("hub", KEY), ("hub", None), ("b", None)])
-def test_totals_bytes_and_rounds_are_those_foretold(
-    coordinator: str, key: bytes | None, minimum: int | None
-) -> None:
-    results, meshes = play(coordinator, whole, key, minimum)
+def test_totals_bytes_and_rounds_are_those_foretold(coordinator: str, key: bytes | None) -> None:
+    results, meshes = play(coordinator, whole, key)
     local = LocalSums.group(*NAMES)
     with ThreadPoolExecutor(len(NAMES)) as pool:
         expected = next(iter(pool.map(program, local.values())))
@@ -101,10 +91,7 @@ def test_totals_bytes_and_rounds_are_those_foretold(
         assert results["hub"] == 3
     costs = [
         cost_begin(NAMES, coordinator),
-        *(
-            cost(NAMES, coordinator, count, form, minimum=minimum)
-            for count, form in zip((6, 7, 4), FORMS, strict=True)
-        ),
+        *(cost(NAMES, coordinator, count, form) for count, form in zip((6, 7, 4), FORMS, strict=True)),
         cost_end(NAMES, coordinator),
     ]
     for name, mesh in meshes.items():
@@ -252,51 +239,13 @@ def test_fewer_than_three_contributors_are_refused() -> None:
         MeshSums(local_meshes(["hub", "b"])["hub"], ("a", "b", "c"), "hub", RUN)
 
 
-class Liar(Coordinator):
-    """Tells one contributor another total, and passes on whatever keys it is given."""
-
-    def _take_keys(self, place: int, message: Reader) -> bytes:
-        message.take(32)
-        entry = message.take(KEYS_ENTRY)
-        self._keys[place] = Keys.read(entry)
-        return entry
-
-    def advance(self) -> dict[str, bytes]:
-        answers = super().advance()
-        if not self.due:
-            total = bytearray(answers["d"])
-            total[8] ^= 64
-            answers["d"] = bytes(total)
-        return answers
-
-
-@pytest.mark.parametrize(("part", "code"), [(whole, "CT-2412"), (once, "CT-2418")])
-def test_different_totals_are_found_before_anything_more_is_given(
-    monkeypatch: pytest.MonkeyPatch, part: Callable[[MeshSums], Any], code: str
-) -> None:
-    monkeypatch.setattr(meshsums, "Coordinator", Liar)
-    results, _ = play("hub", part, minimum=3)
-    assert {results[name].code for name in NAMES} == {code}
-
-
-def test_who_signs_by_another_key_is_named() -> None:
-    def part(sums: MeshSums) -> None:
-        if sums.me == "c":
-            sums._key = Ed25519PrivateKey.generate()
-        once(sums)
-
-    results, _ = play("hub", part, minimum=3)
-    assert codes(results) == {"CT-2412"}
-    assert results["a"].party == "c"
-
-
 def test_a_message_of_another_size_ends_the_job() -> None:
     def part(sums: MeshSums) -> Any:
         if sums.me != "c":
             return sums.total("x", np.ones(3))
         channel = sums._mesh.to("hub")
         channel.send_bytes("fl/next", b"short")
-        return channel.recv_bytes("fl/all-keys", 1000)
+        return channel.recv_bytes("fl/total", 1000)
 
     assert codes(play("hub", part)[0]) == {"CT-2411"}
 

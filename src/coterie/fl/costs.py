@@ -112,26 +112,22 @@ def cost(
     *,
     among: Sequence[str] | None = None,
     parts: int | None = None,
-    minimum: int | None = None,
 ) -> Cost:
     """Of one total of so many values, by :class:`coterie.fl.MeshSums`. Nothing for no values.
 
     :param among: whose values are in it; all where it is not said.
     :param parts: of how many it is, where it is not known of whom: then bytes are bounds.
-    :param minimum: contributors that must be in it; all of them where it is not given.
     """
     if values == 0:
         return Cost({}, 0)
     named = contributors if among is None else among
-    count, run = len(named) if parts is None else parts, len(contributors)
-    together = minimum is None or minimum == count
-    sizes = Sizes.together(values, form, run) if together else Sizes.of(count, values, form, run)
+    sizes = Sizes.together(values, form, len(contributors))
     give = set(contributors if parts is not None else named)
     others = [name for name in contributors if name != coordinator]
     sent = {name: {coordinator: sum(sizes.up) if name in give else sizes.up[0]} for name in others}
-    sent[coordinator] = {name: sum(sizes.down) if name in give else sizes.heard for name in others}
+    sent[coordinator] = dict.fromkeys(others, sum(sizes.down))
     memory = _VECTORS * payload_of(values, form) + 32 * values + _MEMORY
-    return Cost(sent, ROUNDS_TOGETHER if together else ROUNDS, memory)
+    return Cost(sent, ROUNDS_TOGETHER, memory)
 
 
 def cost_begin(contributors: Sequence[str], coordinator: str) -> Cost:

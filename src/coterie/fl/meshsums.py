@@ -6,10 +6,8 @@ sum goes on from the digest of the one before, its total included: those whom a 
 totals have masks that do not cancel, or signatures that do not hold. After the last sum contributors compare
 digests directly.
 
-Where all must be in a total, masks of pairs suffice (``pairs.py``): one message up, one down. Where fewer may
-do, it takes the whole protocol (``client.py``).
-
-Links of a job do not lose messages, and a participant that is gone ends the job: here nobody drops out.
+All must be in a total, so masks of pairs suffice (``pairs.py``): one message up, one down. A participant that
+is gone ends the run; where runs go on without it sums are :class:`coterie.fl.LastingSums`.
 """
 
 from __future__ import annotations
@@ -27,12 +25,9 @@ from numpy.typing import NDArray
 
 from coterie.errors import CoterieError
 from coterie.fl import pairs
-from coterie.fl.client import Client
-from coterie.fl.coordinator import Coordinator
-from coterie.fl.costs import HEADER, RUN_KEY, RUN_SECRET, Sizes, begin_size, header_size
+from coterie.fl.costs import HEADER, RUN_KEY, RUN_SECRET, begin_size, header_size
 from coterie.fl.errors import BAD_CALL, BAD_MESSAGE, ENDED, OTHER_SUM, TOTALS_DIFFER
 from coterie.fl.fixed import EXACT, WIDTHS, Fixed, Ring, ring_form
-from coterie.fl.heard import Heard
 from coterie.fl.rules import Rules
 from coterie.fl.session import DIGEST, SEED, Roster, Session, bitmap, places_of
 from coterie.fl.sums import added_to, members
@@ -40,11 +35,9 @@ from coterie.fl.sums import added_to, members
 if TYPE_CHECKING:
     from coterie.wire import Mesh
 
-UP = ("fl/next", "fl/keys", "fl/shares", "fl/masked", "fl/signature", "fl/answer")
-DOWN = ("fl/all-keys", "fl/sealed", "fl/survivors", "fl/signatures", "fl/total")
-KEY, HEARD, TOLD = "fl/run-key", "fl/heard", "fl/told"
-MASKED, TOTAL = UP[3], DOWN[4]
-"""The two messages of a sum in which all must be."""
+NEXT, MASKED, TOTAL = "fl/next", "fl/masked", "fl/total"
+"""Messages of a sum: what it is, from all to the coordinator; masked values; the total, to all."""
+KEY, HEARD = "fl/run-key", "fl/heard"
 MOST_BYTES = 1 << 32
 """Of a vector that a coordinator adds up, unless it is told otherwise."""
 
@@ -68,13 +61,12 @@ class _Run:
         contributors: Sequence[str],
         coordinator: str,
         run: bytes,
-        minimum: int | None,
         key: bytes | None,
     ) -> None:
         self.names = tuple(contributors)
         self.coordinator = coordinator
         self.others = tuple(name for name in self.names if name != mesh.me)
-        self._rules = Rules.of(len(self.names), minimum, complete=True)
+        self._rules = Rules.of(len(self.names), len(self.names), complete=True)
         told, own = {}, dict[str, bytes]()
         if key is not None:
             told[mesh.me] = key + secrets.token_bytes(RUN_SECRET)
@@ -140,7 +132,6 @@ class MeshSums:
         coordinator: str,
         run: bytes,
         group_key: bytes | None = None,
-        minimum: int | None = None,
     ) -> None:
         """Exchange keys with all others. All of them call it at the same place of their programs; a
         coordinator that is no contributor calls :func:`coordinate`.
@@ -151,19 +142,16 @@ class MeshSums:
             coordinator, by a key of these and of secrets that contributors tell each other directly for
             this run. So it does no harm if a coordinator that does not contribute comes to know them. None
             where the coordinator may know totals, as it does when it contributes.
-        :param minimum: contributors of a total; all of them where it is not given.
 
-        Errors: CT-2404 (fewer than three contributors, a wrong minimum), CT-2403, those of the mesh.
+        Errors: CT-2404 (fewer than three contributors), CT-2403, those of the mesh.
         """
         if mesh.me not in contributors:
             raise BAD_CALL(f"{mesh.me} is no contributor")
         if group_key is not None and len(group_key) < SEED:
             raise BAD_CALL("a group key of fewer than 16 bytes")
         self._mesh = mesh
-        self._key = Ed25519PrivateKey.generate()
-        public = self._key.public_key().public_bytes_raw()
-        least = len(contributors) if minimum is None else minimum
-        self._run = _Run(mesh, contributors, coordinator, run, least, public)
+        public = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+        self._run = _Run(mesh, contributors, coordinator, run, public)
         self._group_key = None if group_key is None else hmac.digest(group_key, self._run.secret, "sha256")
         self._counted: tuple[str, ...] = ()
         self._under_way = False
@@ -193,8 +181,8 @@ class MeshSums:
     ) -> NDArray[np.float64]:
         """As :meth:`coterie.fl.Sums.total`; no message for no values.
 
-        Errors: those of :class:`coterie.fl.Client`, which end the run: CT-2419 from then on; CT-2401 and
-        CT-2402 before anything is sent.
+        Errors: those of the mesh, which end the run: CT-2419 from then on; CT-2401 and CT-2402 before
+        anything is sent.
         """
         if self._under_way:
             # Its number and masks are used up.
@@ -209,35 +197,9 @@ class MeshSums:
     def _total(
         self, what: str, values: NDArray[np.float64], form: Fixed, among: Sequence[str] | None
     ) -> NDArray[np.float64]:
-        run, hidden = self._run, self._group_key is not None
-        chosen = members(run.names, among)
-        session = run.session(chosen, values.size, form, purpose_of(what), hidden=hidden)
-        if session.rules.unanimous:
-            return self._together(session, values)
-        client = None
-        if self.me in chosen:
-            client = Client(self.me, session, np.ravel(values), self._key.sign, self._group_key)
-        header = run.header(session)
-        known: Client | Heard
-        if self.me == run.coordinator:
-            for name in run.others:
-                _expect(self._mesh, name, header)
-            machine = Coordinator(session)
-            _serve(self._mesh, run, machine, client)
-            known = client or Heard(session, machine.heard, self._group_key)
-        else:
-            channel = self._mesh.to(run.coordinator)
-            channel.send_bytes(UP[0], header)
-            known = client or self._listen(session)
-            if client is not None:
-                self._contribute(client, session)
-        run.went_on(known.history)
-        self._counted = known.survivors
-        return known.result.reshape(values.shape)
-
-    def _together(self, session: Session, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A total in which all who are on the session's roster must be."""
         run, mesh, mine = self._run, self._mesh, None
+        chosen, hidden = members(run.names, among), self._group_key is not None
+        session = run.session(chosen, values.size, form, purpose_of(what), hidden=hidden)
         header, places = run.header(session), session.roster.places
         if self.me in places:
             with_whom = {places[name]: run.pairs[name] for name in places if name != self.me}
@@ -248,7 +210,7 @@ class MeshSums:
             total = _add_up(mesh, run, session, mine)
         else:
             channel = mesh.to(run.coordinator)
-            channel.send_bytes(UP[0], header)
+            channel.send_bytes(NEXT, header)
             if mine is not None:
                 channel.send_array(MASKED, mine)
             total = channel.recv_array(TOTAL, *ring_form(session.form.bits, session.count))
@@ -263,32 +225,17 @@ class MeshSums:
         for name in run.others:
             self._mesh.to(name).send_bytes(HEARD, run.history)
         if run.coordinator not in run.names:
-            self._mesh.to(run.coordinator).send_bytes(UP[0], bytes(header_size(len(run.names))))
+            self._mesh.to(run.coordinator).send_bytes(NEXT, bytes(header_size(len(run.names))))
         for name in run.others:
             if self._mesh.to(name).recv_bytes(HEARD, DIGEST) != run.history:
                 # It may be honest, and the one that was deceived.
                 raise TOTALS_DIFFER("what it heard is not what was heard here", party=name)
-
-    def _listen(self, session: Session) -> Heard:
-        size = Sizes.of(len(session.roster), session.count, session.form).heard
-        data = self._mesh.to(self._run.coordinator).recv_bytes(TOLD, size)
-        return Heard(session, data, self._group_key)
-
-    def _contribute(self, client: Client, session: Session) -> None:
-        channel = self._mesh.to(self._run.coordinator)
-        sizes = Sizes.of(len(session.roster), session.count, session.form)
-        answer: bytes | None = client.start()
-        for up, down, size in zip(UP[1:], DOWN, sizes.down, strict=True):
-            assert answer is not None
-            channel.send_bytes(up, answer)
-            answer = client.receive(channel.recv_bytes(down, size))
 
 
 def coordinate(
     mesh: Mesh,
     contributors: Sequence[str],
     run: bytes,
-    minimum: int | None = None,
     most_bytes: int = MOST_BYTES,
 ) -> int:
     """The part of a coordinator that does not contribute: serve sums until the contributors are done.
@@ -297,15 +244,14 @@ def coordinate(
 
     :param most_bytes: of a masked vector: larger ones are refused.
 
-    Gives the number of sums. Errors: CT-2410, CT-2411 (contributors mean different sums), CT-2412, CT-2416
-    (each names the contributor), those of the mesh.
+    Gives the number of sums. Errors: CT-2410, CT-2411 (contributors mean different sums; both name one),
+    those of the mesh.
     """
-    least = len(contributors) if minimum is None else minimum
-    shared = _Run(mesh, contributors, mesh.me, run, least, None)
+    shared = _Run(mesh, contributors, mesh.me, run, None)
     size = header_size(len(contributors))
     while True:
         first = shared.others[0]
-        header = mesh.to(first).recv_bytes(UP[0], size)
+        header = mesh.to(first).recv_bytes(NEXT, size)
         if len(header) != size:
             raise BAD_MESSAGE(f"a header of {len(header)} bytes", party=first)
         for name in shared.others[1:]:
@@ -313,11 +259,7 @@ def coordinate(
         if header == bytes(size):
             return shared.number
         session = _announced(shared, header, first, most_bytes)
-        if session.rules.unanimous:
-            shared.went_on(pairs.history_of(session, _add_up(mesh, shared, session, None)))
-            continue
-        _serve(mesh, shared, machine := Coordinator(session), None)
-        shared.went_on(machine.history)
+        shared.went_on(pairs.history_of(session, _add_up(mesh, shared, session, None)))
 
 
 def _announced(run: _Run, header: bytes, sender: str, most_bytes: int) -> Session:
@@ -337,7 +279,7 @@ def _announced(run: _Run, header: bytes, sender: str, most_bytes: int) -> Sessio
 
 
 def _expect(mesh: Mesh, name: str, header: bytes) -> None:
-    if mesh.to(name).recv_bytes(UP[0], len(header)) != header:
+    if mesh.to(name).recv_bytes(NEXT, len(header)) != header:
         raise OTHER_SUM("it sums something else than the others", party=name)
 
 
@@ -355,26 +297,3 @@ def _add_up(mesh: Mesh, run: _Run, session: Session, mine: Ring | None) -> Ring:
     for name in run.others:
         mesh.to(name).send_array(TOTAL, total)
     return total
-
-
-def _serve(mesh: Mesh, run: _Run, machine: Coordinator, client: Client | None) -> None:
-    """One sum; ``client`` is the coordinator's own part, where it contributes."""
-    names = machine.session.roster.names
-    sizes = Sizes.of(len(names), machine.session.count, machine.session.form)
-    others = [name for name in names if name != mesh.me]
-    own = None if client is None else client.start()
-    for up, down, size in zip(UP[1:], DOWN, sizes.up[1:], strict=True):
-        if own is not None:
-            machine.receive(mesh.me, own)
-        for name in others:
-            machine.receive(name, mesh.to(name).recv_bytes(up, size))
-        for fault in machine.faults.values():
-            raise fault
-        answers = machine.advance()
-        for name in others:
-            mesh.to(name).send_bytes(down, answers[name])
-        if client is not None:
-            own = client.receive(answers[mesh.me])
-    for name in run.others:
-        if name not in names:
-            mesh.to(name).send_bytes(TOLD, machine.heard)
