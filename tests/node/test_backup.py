@@ -96,6 +96,20 @@ def test_a_node_moves_into_a_database(
             assert len(one.execute(question).fetchall()) == count[0], kind
 
 
+def test_folders_on_another_disk_are_in_the_backup(made: tuple[Path, str], tmp_path: Path) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    restore_node(made[0], home)
+    (home / "jobs").rename(elsewhere)
+    (home / "jobs").symlink_to(elsewhere, target_is_directory=True)
+    (elsewhere / "round").symlink_to(elsewhere, target_is_directory=True)
+    backup_node(home, tmp_path / "again")
+    names = []
+    for file in (made[0], tmp_path / "again"):
+        with tarfile.open(file) as archive:
+            names.append({name for name in archive.getnames() if name.startswith("jobs/")})
+    assert names[0] == names[1] != set()
+
+
 def test_what_is_no_backup_is_refused(made: tuple[Path, str], tmp_path: Path) -> None:
     whole = made[0].read_bytes()
     changed = bytearray(whole)

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -161,12 +162,24 @@ def _cut(ledger: Path, folder: Path) -> int:
 
 
 def _files(home: Path, over: set[str], *only: str) -> Iterator[tuple[str, Path]]:
-    for path in sorted(home.rglob("*")):
+    for path in sorted(_all_files(home)):
         name = path.relative_to(home).as_posix()
         open_job = name.startswith("jobs/") and name.split("/")[1] not in over
         wanted = name.startswith(only) if only else not (open_job or _LEFT_OUT.fullmatch(name))
         if wanted and path.is_file():
             yield name, path
+
+
+def _all_files(home: Path) -> Iterator[Path]:
+    """Also of folders that are links, such as ``jobs`` on another disk; each folder once."""
+    seen: set[tuple[int, int]] = set()
+    for folder, folders, names in os.walk(home, followlinks=True):
+        about = Path(folder).stat()
+        if (about.st_dev, about.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((about.st_dev, about.st_ino))
+        yield from (Path(folder, name) for name in names)
 
 
 def _put(archive: tarfile.TarFile, name: str, path: Path, digests: dict[str, str]) -> None:
