@@ -15,9 +15,8 @@ import pyarrow as pa
 import pytest
 
 from coterie.data import Scratch
-from coterie.errors import Unavailable, define
 from coterie.fl import MeshSums
-from coterie.jobs import Assignment, checkpoint_folder, derive_plan, last_common, marks
+from coterie.jobs import CANCELLED, Assignment, checkpoint_folder, derive_plan, last_common, marks
 from coterie.jobs.checkpoints import Checkpoints, Reached
 from coterie.jobs.journal import Journal
 from coterie.jobs.saved_state import Reader, Unsavable, Writer
@@ -26,7 +25,8 @@ from coterie.mpc.seeds import SeedBook
 from . import banks, test_learners
 from .conftest import Bench, make_bench
 
-KILLED = define("CT-9001", Unavailable, "Killed by the test", "Nothing.")
+KILLED = CANCELLED
+"""As good as any: it is raised in the middle of a step."""
 
 
 def broken(made: Bench, *breaks: tuple[str, str]) -> list[str | None]:

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable
 
-from coterie.errors import CoterieError
+from coterie.errors import BadInput, CoterieError, from_record
+from coterie.jobs import CANCELLED
 
-from .messages import Failure
+from .messages import Failure, JobEnd
 from .views import ErrorView
 
-__all__ = ["error_view", "failure_for_peers", "failure_of", "log_unexpected", "places"]
+__all__ = [
+    "error_view",
+    "failure_for_peers",
+    "failure_of",
+    "log_unexpected",
+    "own_word_first",
+    "places",
+    "told_error",
+]
 
 log = logging.getLogger("coterie.node")
+
+LOOKS, LOOK_SECONDS = 150, 0.02
+"""How often, and how far apart, it is looked for the own worker's word on a fault of its own data, once a peer
+has told of it.
+"""
 
 
 def log_unexpected(where: str, error: BaseException) -> None:
@@ -42,6 +58,23 @@ def failure_of(error: CoterieError) -> Failure:
 def failure_for_peers(error: CoterieError) -> Failure:
     """The error as it goes to peers, and into the ledger, which others may read."""
     return failure_of(error.for_peers())
+
+
+def told_error(message: JobEnd) -> CoterieError:
+    """Why a peer has ended a job."""
+    return from_record(message.error.model_dump() if message.error else {"code": CANCELLED.code})
+
+
+async def own_word_first(error: CoterieError, me: str, over: Callable[[], bool]) -> None:
+    """Where a peer tells of a fault in this party's own input: let this party's worker end the job, if it is
+    about to. Peers are not told what the owner's people need to mend it.
+    """
+    if not isinstance(error, BadInput) or error.party != me:
+        return
+    for _ in range(LOOKS):
+        if over():
+            return
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def error_view(error: CoterieError) -> ErrorView:

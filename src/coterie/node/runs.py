@@ -30,7 +30,7 @@ from .errors import (
     REFUSED_BY_PERSON,
     WORKER_UNREADABLE,
 )
-from .failures import failure_for_peers, log_unexpected
+from .failures import failure_for_peers, log_unexpected, own_word_first, told_error
 from .jobbook import JobBook
 from .messages import JobAnswer, JobEnd, JobProgress, JobQuestion, JobStart, Ok
 from .network import Network
@@ -381,8 +381,8 @@ class Runs:
         if message.state == "done":
             self.closing.finished(message.job, peer)
             return Ok()
-        failure = message.error.model_dump() if message.error else {"code": CANCELLED.code}
-        error = from_record(failure).at(party=peer)
+        error = told_error(message).at(party=peer)
+        await own_word_first(error, self._core.name, lambda: self._ends(message.job))
         if message.state == "failed" and peer in self._book.may_lose(message.job):
             # Whether enough are left, the workers see: they go on, or fail, without a word of this node.
             await self.closing.lost(message.job, peer, error)
