@@ -25,8 +25,8 @@ __all__ = [
 log = logging.getLogger("coterie.node")
 
 LOOKS, LOOK_SECONDS = 150, 0.02
-"""How often, and how far apart, it is looked for the own worker's word on a fault of its own data, once a peer
-has told of it.
+"""How often, and how far apart, a node looks for its own worker's word on a fault of its own data, once a
+peer has told of it.
 """
 
 
