@@ -118,12 +118,6 @@ class Users:
             }
         )
 
-    def stewards(self) -> frozenset[str]:
-        """Users who may approve now."""
-        with self._store.session() as session:
-            rows = session.scalars(select(UserRow).where(UserRow.disabled.is_(False)))
-            return frozenset(row.name for row in rows if "steward" in row.roles)
-
     # -- what a user does
 
     async def sign_in(self, name: str, password: str, address: str) -> NewSession:

@@ -56,16 +56,6 @@ class Found:
     """Where it was asked for."""
 
 
-@dataclass
-class _Home:
-    """What a party has for itself alone."""
-
-    head: Arrays
-    """Its own last layers."""
-    control: Floats
-    """(n,) SCAFFOLD's own variate times the learning rate; empty with other strategies."""
-
-
 @dataclass(frozen=True)
 class _Trained:
     """What a party has made of a round, before it is known whether it counted."""
