@@ -48,7 +48,7 @@ SPDX = {
 }
 """What older packages write. Where one says no more than BSD, both texts that are meant by it are allowed."""
 
-KNOWN = {"cuda-toolkit": "LicenseRef-NVIDIA-Proprietary"}
+KNOWN = {"cuda-toolkit": "LicenseRef-NVIDIA-Proprietary", "isoduration": "ISC"}
 """Read in the package where its metadata say nothing."""
 
 CRATES = "registry+https://github.com/rust-lang/crates.io-index"
