@@ -147,11 +147,13 @@ class Trio:
         return JOB.format(agreement=agreement.id, steps=steps)
 
 
-OBSERVED = """\
-ready: {peers: [hub], every: 1s}
-log: {format: json, level: debug}
+PAYMENTS_ATTEMPTS = 2
+OBSERVED = f"""\
+ready: {{peers: [hub], every: 1s}}
+log: {{format: json, level: debug}}
+resume: {{attempts: {PAYMENTS_ATTEMPTS}}}
 """
-"""In the settings of one of the nodes: what test_observing.py looks at."""
+"""In the settings of one of the nodes: what test_observing.py and test_trouble.py look at."""
 
 TERMS = """\
 name: credit-{number}

@@ -13,7 +13,7 @@ import pytest
 
 from coterie.errors import CoterieError
 from coterie.node import JobView
-from tests.node.conftest import Daemon, Trio, ended
+from tests.node.conftest import PAYMENTS_ATTEMPTS, Daemon, Trio, ended
 
 
 def settle(trio: Trio) -> None:
@@ -71,14 +71,42 @@ def test_everybody_sees_who_waits_for_whom_and_anybody_can_cancel(trio: Trio) ->
     settle(trio)
 
 
-def test_a_killed_worker_ends_the_job_everywhere(trio: Trio) -> None:
+def done(trio: Trio, job: JobView) -> dict[str, JobView]:
+    """The job at each node, where it has ended well."""
+    views = {daemon.name: ended(daemon.client, job.id) for daemon in trio.all}
+    assert {view.state for view in views.values()} == {"done"}, views
+    return views
+
+
+def test_a_killed_worker_leads_to_another_attempt(trio: Trio) -> None:
     with held(trio) as job:
         started = time.monotonic()
         os.kill(trio.payments.worker(), signal.SIGKILL)
-        check_ended(trio, job, "failed", "CT-5060", "payments")
-        assert time.monotonic() - started < 5
-    entry = trio.lender.client.ledger(kind="job", job=job.id)[-1]
-    assert (entry.body["event"], entry.body["code"], entry.body["party"]) == ("ended", "CT-5060", "payments")
+        views = done(trio, job)
+        assert time.monotonic() - started < 10
+    for view in views.values():
+        first, second = view.attempts
+        assert (first.number, first.code, first.party, second.number) == (0, "CT-5060", "payments", 1)
+        assert (second.behind, second.broke) == (None, None)
+    for daemon in trio.all:
+        entries = [one.body for one in daemon.client.ledger(kind="job", job=job.id)]
+        assert [one["event"] for one in entries] == ["started", "broke", "resumed", "ended"]
+        assert (entries[1]["code"], entries[1]["party"]) == ("CT-5060", "payments")
+        assert entries[2]["attempt"] == 1
+    assert not list(trio.lender.home.glob(f"jobs/{job.id}/checkpoints"))
+    settle(trio)
+
+
+def test_attempts_are_as_many_as_the_strictest_operator_says(trio: Trio) -> None:
+    settle(trio)
+    job = trio.lender.client.submit(trio.job(trio.agree(), "[align, split, fill, standardize, logistic]"))
+    killed = set[int]()
+    while not (view := trio.lender.client.job(job.id)).over:
+        for worker in set(trio.payments.workers()) - killed:
+            killed.add(worker)
+            os.kill(worker, signal.SIGKILL)
+    check_ended(trio, job, "failed", "CT-5060", "payments")
+    assert len(view.attempts) == len(killed) == 1 + PAYMENTS_ATTEMPTS
     settle(trio)
 
 
@@ -91,9 +119,6 @@ def test_a_node_that_is_killed_and_comes_back(trio: Trio) -> None:
         worker = trio.payments.worker()
         trio.payments.process.kill()
         trio.payments.process.wait()
-        view = ended(trio.lender.client, job.id)
-        assert view.error is not None
-        assert (view.state, view.error.code, view.error.party) == ("failed", "CT-5061", "payments")
         deadline = time.monotonic() + 8
         while os.path.exists(f"/proc/{worker}/cmdline"):  # noqa: PTH110
             assert time.monotonic() < deadline, "the worker outlives its node"
@@ -104,12 +129,24 @@ def test_a_node_that_is_killed_and_comes_back(trio: Trio) -> None:
     assert trio.lender.client.sign_agreement(draft.id).not_offered_to == ("payments",)
     trio.payments.start()
     trio.payments.await_up()
-    check_ended(trio, job, "failed", "CT-5061", "payments")
+    assert done(trio, job)["lender"].attempts[0].code == "CT-5061"
     deadline = time.monotonic() + 10
     while trio.lender.client.agreement(draft.id).not_offered_to:
         assert time.monotonic() < deadline, "the outbox is not emptied"
         time.sleep(0.1)
     assert trio.payments.client.agreement(draft.id).signed_by == ("lender",)
+    settle(trio)
+
+
+def test_an_initiator_that_is_stopped_and_comes_back(trio: Trio) -> None:
+    with held(trio) as job:
+        assert trio.lender.stop() == 0
+        for daemon in (trio.hub, trio.payments):
+            assert not daemon.client.job(job.id).over
+    trio.lender.start()
+    trio.lender.await_up()
+    attempts = done(trio, job)["hub"].attempts
+    assert (attempts[0].code, attempts[0].party) == ("CT-5061", "lender")
     settle(trio)
 
 

@@ -47,7 +47,7 @@ COLOURS = {
     **dict.fromkeys(("done", "active", "approved", "ok"), "green"),
     **dict.fromkeys(("failed", "refused", "revoked", "fail"), "red"),
     **dict.fromkeys(("cancelled", "expired", "warn"), "yellow"),
-    **dict.fromkeys(("running", "starting", "finishing"), "cyan"),
+    **dict.fromkeys(("running", "starting", "resuming", "finishing"), "cyan"),
 }
 
 

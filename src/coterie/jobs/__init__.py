@@ -2,7 +2,7 @@
 
 from .approval import Approval, approve, verify_approval
 from .artefacts import Artefacts
-from .assignment import Assignment, Host, HostPlaces, Places, ReleaserQuestion
+from .assignment import Assignment, Host, HostPlaces, Places, ReleaserQuestion, link_name
 from .attested.holdings import Holding, holdings
 from .attested.kept import SOCKET as KEEPER_SOCKET
 from .attested.kept import Deposits, facts_of
@@ -21,7 +21,7 @@ from .attested_dealing import (
     merge_requests,
 )
 from .budget import Budgeted, budgeted, requested_privacy, spent_by
-from .checkpoints import last_common, marks
+from .checkpoints import last_common, marks, step_number
 from .dealing import Derived, StageRequest, binding_of, deal_stage, derive_stage, parts_of
 from .differences import plan_difference
 from .environment import assurance_of, environment_of
@@ -95,6 +95,7 @@ __all__ = [
     "facts_of",
     "holdings",
     "last_common",
+    "link_name",
     "manifest_of",
     "marks",
     "merge_requests",
@@ -114,6 +115,7 @@ __all__ = [
     "run_joint",
     "spent_by",
     "stage_file",
+    "step_number",
     "unfinished_steps",
     "used_modules",
     "used_pipelines",

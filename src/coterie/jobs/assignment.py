@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -15,9 +16,18 @@ from coterie.tee import Platform, Profile
 
 from .proposal import Proposal
 
-__all__ = ["Assignment", "Host", "HostPlaces", "Places", "ReleaserQuestion"]
+__all__ = ["Assignment", "Host", "HostPlaces", "Places", "ReleaserQuestion", "link_name"]
 
 ReleaserQuestion = Literal["grant", "admit", "challenge", "release"]
+
+
+def link_name(job: str, attempt: int) -> str:
+    """Under which the links of an attempt at a job are made: 32 hex digits. A worker that is left over from
+    an earlier attempt finds nobody under its own.
+    """
+    if attempt == 0:
+        return job
+    return hashlib.sha256(f"coterie/attempt/v1 {job} {attempt}".encode()).hexdigest()[:32]
 
 
 class _Record(BaseModel):

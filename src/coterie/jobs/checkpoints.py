@@ -36,7 +36,7 @@ from coterie.errors import CoterieError
 from .errors import ARTEFACT_DAMAGED
 from .saved_state import Reader, Unsavable, Writer
 
-__all__ = ["Checkpoints", "Reached", "last_common", "mark_of", "marks"]
+__all__ = ["Checkpoints", "Reached", "last_common", "mark_of", "marks", "step_number"]
 
 log = logging.getLogger("coterie.jobs")
 
@@ -78,6 +78,11 @@ def marks(folder: Path) -> tuple[str, ...]:
     """Of the steps that a party has kept, the first one first; up to the first that is not there."""
     found = dict(_files(folder))
     return tuple(found[number] for number in _unbroken(found))
+
+
+def step_number(folder: Path, mark: str) -> int | None:
+    """Of the step with that mark, from 1 on; None where a party has not kept it."""
+    return next((number for number, found in _files(folder) if found == mark), None)
 
 
 def _unbroken(found: Mapping[int, str]) -> Iterator[int]:

@@ -13,6 +13,7 @@ from .module_views import AgreedModuleView, ModuleView
 from .observed_views import ReadyCheck, ReadyView
 from .people.roles import UserRole
 from .people.views import NewSession, RefusedCallView, SessionView, UserView
+from .pipeline_views import PipelineView
 from .privacy_views import PrivacyView
 from .schema_views import CommonColumnView, SchemaOfferView, SchemaRunView
 from .views import (
@@ -37,7 +38,6 @@ from .views import (
     NewToken,
     ParticipantView,
     PeerView,
-    PipelineView,
     PlanView,
     ResultView,
     RevocationView,

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy import func, select, update
 
-from coterie.agreement import Agreement, Revocation, Terms, commitment, draft, is_id_key
+from coterie.agreement import RUNS_USED_UP, Agreement, Revocation, Terms, commitment, draft, is_id_key
 from coterie.crypto import now, parse_timestamp, random_key, timestamp
 from coterie.errors import CoterieError, Unavailable
 
@@ -179,6 +179,21 @@ class Agreements:
         with self._core.store.session() as session:
             counted = session.scalar(counting)
         return int(counted or 0)
+
+    def count_run(self, job: str, agreement: str) -> None:
+        """Take one of the agreement's runs, once for all attempts at a job. Jobs that start at once have all
+        seen it free until here.
+
+        :raises CoterieError: CT-5040, CT-1625.
+        """
+        allowed = self.get(agreement).terms.max_runs
+        with self._core.store.session() as session:
+            if session.get(RunRow, job) is not None:
+                return
+            used = session.scalar(select(func.count()).where(RunRow.agreement == agreement)) or 0
+            if used >= allowed:
+                raise RUNS_USED_UP(f"{used} of {allowed}", party=self._core.name)
+            session.add(RunRow(job=job, agreement=agreement, started=timestamp(now())))
 
     def id_key(self, agreement: Agreement) -> bytes:
         """The key of the id hashes: zeros where this node is none of those who hold it (a dealer).

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from coterie.agreement import Agreement
 from coterie.crypto import PublicIdentity
 from coterie.jobs import Assignment, Proposal, agreement_folder
 
 from .agreements import Agreements
+from .attempts import survives
 from .attested import Attested
 from .core import Core
 from .datasets import Datasets
@@ -49,6 +52,9 @@ class Begins:
             directory=home.job(job),
             unfinished=home.unfinished / agreement_folder(agreement.id),
             pipelines={} if dataset is None else self._pipelines.files_for(proposal),
+            keeps=not attested and survives(json.loads(self._book.row(job).plan)),
+            attempt=self._book.attempts.number(job),
+            mark=self._book.attempts.mark(job),
             places=self._attested.places(proposal, agreement) if attested else None,
         )
         return Begin(

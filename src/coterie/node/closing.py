@@ -78,9 +78,11 @@ class Closing:
 
     async def _follow(self, job: str) -> None:
         try:
-            await asyncio.gather(*(self._await_peer(job, peer) for peer in self._book.others(job)))
-            if not self._book.over(job):
-                await self._conclude(job)
+            while self._finishing(job):
+                await asyncio.gather(*(self._await_peer(job, peer) for peer in self._book.others(job)))
+                row = self._book.row(job)
+                if self._finishing(job) and set(row.finished) >= set(row.participants):
+                    await self._conclude(job)
         except CoterieError as error:
             await self._end(job, "failed", error)
         except Exception as error:  # noqa: BLE001 - a bug here must end the job, not leave it open for ever
@@ -88,6 +90,10 @@ class Closing:
             await self._end(job, "failed", UNEXPECTED(type(error).__name__, party=self._core.name))
         finally:
             self._following.discard(job)
+
+    def _finishing(self, job: str) -> bool:
+        """Whether it is: it can be over meanwhile, or have lost something and be begun again."""
+        return self._book.state(job) == "finishing"
 
     async def _await_peer(self, job: str, peer: str) -> None:
         """Until the peer has finished, or the job has ended otherwise. A silent peer is asked.
@@ -97,7 +103,7 @@ class Closing:
         clock = asyncio.get_running_loop().time
         heard = clock()
         news = self._news.setdefault((job, peer), asyncio.Event())
-        while not self._book.over(job) and peer not in self._book.row(job).finished:
+        while self._finishing(job) and peer not in self._book.row(job).finished:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), ASK_SECONDS)
                 continue
@@ -110,7 +116,7 @@ class Closing:
             heard = clock()
             if answer.error is not None:
                 await self._gone(job, peer, from_record(answer.error.model_dump()).at(party=peer))
-            elif answer.finished:
+            elif answer.finished and answer.attempt == self._book.attempts.number(job):
                 self.finished(job, peer)
             elif answer.state == "proposed":
                 raise JOB_UNKNOWN(f"{peer} has not started it", party=peer)
@@ -137,6 +143,7 @@ class Closing:
         for view in there:
             self._book.progress(job, view.model_copy(update={"state": "done", "waiting": ()}))
         self._book.change(job, countersigned=signed, state="done", ended=timestamp(now()))
+        await self._book.attempts.forget(job)
 
     async def _countersigned_by(self, peer: str, offer: HeadOffer) -> str | None:
         """The peer, once it has countersigned; None where it does not. The results stand either way."""

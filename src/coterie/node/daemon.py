@@ -137,9 +137,9 @@ class Node:
             if not schemas.hand_over(wanted[0], raw):
                 await self._turnstile.turn_away(raw, wanted[0], functools.partial(schemas.why_not, wanted[0]))
             return
-        runs = self.services.runs
-        if not runs.hand_over(wanted[0], raw, _caller(raw)):
-            await self._turnstile.turn_away(raw, wanted[0], functools.partial(runs.why_not, wanted[0]))
+        callers = self.services.runs.callers
+        if not callers.hand_over(wanted[0], raw, _caller(raw)):
+            await self._turnstile.turn_away(raw, wanted[0], functools.partial(callers.why_not, wanted[0]))
 
 
 def _caller(raw: socket.socket) -> str:

@@ -265,6 +265,20 @@ PEER_SILENT = define(
     "A participant could not be reached for longer than this node's patience",
     "Ask its operator whether its node runs; then submit the job again.",
 )
+NOT_AGAIN = define(
+    "CT-5065",
+    Unavailable,
+    "A party makes no further attempt at the job",
+    "See at the named party what broke the attempts; its operator sets how many there are in node.yaml, "
+    "`resume`.",
+)
+ATTEMPT_REFUSED = define(
+    "CT-5066",
+    PeerMisbehaved,
+    "A peer named an attempt at a job that is not the next one",
+    "Compare the job's status with the peer's operator: one of the nodes may have been put back from a "
+    "backup.",
+)
 
 # Tape files
 STAGE_UNKNOWN = define(

@@ -45,6 +45,7 @@ from .errors import HOME_EXISTS, HOME_IN_USE, HOME_MISSING, SETTINGS_INVALID, ST
 from .observing import LogSettings, ReadySettings
 from .people.limits import PeopleSettings
 from .postgres_url import PostgresUrl
+from .resume_settings import ResumeSettings
 from .views import Role
 
 __all__ = [
@@ -65,7 +66,18 @@ Platform = Literal["sim", "swtpm", "tdx", "snp", "gramine", "nitro"]
 Profile = Literal["production", "development"]
 _LONGEST_PASSWORD = 4096
 _LARGEST_SETTINGS = 64 * 1024
-NOT_WRITTEN = {"profile", "reference", "keepers", "tee", "store", "store_password", "log", "ready", "people"}
+NOT_WRITTEN = {
+    "profile",
+    "reference",
+    "keepers",
+    "tee",
+    "store",
+    "store_password",
+    "log",
+    "ready",
+    "people",
+    "resume",
+}
 """Settings that a new ``node.yaml`` does not list: an operator adds those that are to be others."""
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 
@@ -139,6 +151,7 @@ class Settings(BaseModel):
     tee: TeeSettings = TeeSettings()
     log: LogSettings = LogSettings()
     ready: ReadySettings = ReadySettings()
+    resume: ResumeSettings = ResumeSettings()
     store: Annotated[str, Field(max_length=2048)] = "sqlite"
     """``sqlite``: a file in the home; or ``postgresql://user@host/database``, without a password."""
     store_password: Path | None = None

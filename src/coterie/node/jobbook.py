@@ -12,6 +12,7 @@ from coterie.crypto import canonical, now, timestamp
 from coterie.errors import CoterieError, from_record
 from coterie.jobs import Approval, Plan, Proposal
 
+from .attempts import Attempts
 from .core import Core
 from .errors import JOB_UNKNOWN
 from .failures import error_view, failure_of
@@ -42,6 +43,7 @@ class JobBook:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.attempts = Attempts(core)
         self._progress: dict[str, dict[str, ParticipantView]] = {}
         self._unsaved: dict[str, tuple[JobState, Failure]] = {}
         """Ends that the store could not take: a full disk must not make a job look alive."""
@@ -102,6 +104,10 @@ class JobBook:
 
     def proposal(self, job: str) -> Proposal:
         return Proposal.model_validate_json(self.row(job).proposal)
+
+    def steps(self, job: str) -> tuple[str, ...]:
+        """Names of the steps that it was submitted with."""
+        return tuple(step.name for step in self.proposal(job).spec.steps)
 
     def others(self, job: str) -> tuple[str, ...]:
         """The participants but this one."""
@@ -265,6 +271,7 @@ class JobBook:
             # Where parties may drop out, runs begin anew.
             goes_on=None if state == "done" or dropouts else kept_step(self._core.home, proposal),
             dropouts=dropouts,
+            attempts=self.attempts.views(row.id, [step.name for step in proposal.spec.steps]),
         )
 
     def _dropouts(self, row: JobRow, proposal: Proposal) -> DropoutsView | None:

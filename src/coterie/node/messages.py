@@ -28,10 +28,13 @@ __all__ = [
     "HeadOffer",
     "Hello",
     "HelloAnswer",
+    "JobAgain",
     "JobAnswer",
+    "JobBroke",
     "JobEnd",
     "JobProgress",
     "JobQuestion",
+    "JobStand",
     "JobStart",
     "KeptAnswer",
     "KeptQuestion",
@@ -46,10 +49,12 @@ __all__ = [
     "SealQuestion",
     "SealedDrop",
     "SealedDropped",
+    "StandAnswer",
 ]
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 JobId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+Attempt = Annotated[int, Field(ge=0, le=2**31)]
 Text = Annotated[str, StringConstraints(max_length=500)]
 
 
@@ -226,6 +231,40 @@ class Failure(Message):
     step: Annotated[str, StringConstraints(max_length=64)] | None = None
 
 
+class JobBroke(Message):
+    """The sender has lost something of an attempt: its worker, its node, or the way to somebody. To the
+    initiator, who sees to the next one."""
+
+    job: JobId
+    attempt: Attempt
+    failure: Failure
+
+
+class JobStand(Message):
+    """The initiator prepares this attempt: end what runs of an earlier one, and say what you have kept."""
+
+    job: JobId
+    attempt: Attempt
+    approvals: tuple[Approval, ...] = Field(max_length=64)
+    failure: Failure
+    """What broke the one before."""
+
+
+class StandAnswer(Message):
+    """Nothing runs here any more."""
+
+    marks: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")], ...] = Field(max_length=10_000)
+    """Of the steps that are kept, see :mod:`coterie.jobs.checkpoints`."""
+
+
+class JobAgain(Message):
+    """All stand: begin this attempt behind the step with that mark."""
+
+    job: JobId
+    attempt: Attempt
+    mark: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None
+
+
 class JobProgress(Message):
     """How far the sender's worker is."""
 
@@ -238,6 +277,8 @@ class JobEnd(Message):
 
     job: JobId
     state: Literal["done", "failed", "refused", "cancelled"]
+    attempt: Attempt = 0
+    """Which one is done."""
     error: Failure | None = None
 
 
@@ -251,6 +292,8 @@ class JobAnswer(Message):
     state: JobState
     finished: bool
     """The answerer's own worker has finished its part."""
+    attempt: Attempt = 0
+    """Of which attempt."""
     error: Failure | None = None
 
 

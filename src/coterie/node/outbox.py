@@ -31,7 +31,7 @@ _WIRE = "CT-12"
 _KINDS: dict[str, type[messages.Message]] = {
     one.__name__: one
     for one in (
-        *(messages.AgreementPush, messages.ApprovalPush, messages.JobEnd),
+        *(messages.AgreementPush, messages.ApprovalPush, messages.JobEnd, messages.JobBroke),
         *(messages.SealedDrop, messages.SealedDropped),
     )
 }

@@ -16,8 +16,8 @@ from coterie.learn import Pipeline, read_pipeline
 from .core import Core
 from .errors import PIPELINE_IN_USE, PIPELINE_OTHER, PIPELINE_UNKNOWN
 from .jobbook import JobBook
+from .pipeline_views import PipelineColumnView, PipelineView
 from .store import PipelineRow
-from .views import PipelineColumnView, PipelineView
 
 __all__ = ["Pipelines"]
 

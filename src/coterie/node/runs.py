@@ -5,51 +5,47 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select
-
-from coterie.agreement import RUNS_USED_UP
 from coterie.crypto import now, timestamp
 from coterie.errors import UNEXPECTED, CoterieError, NotAgreed, Unavailable, from_record
 from coterie.jobs import CANCELLED, Approval, verify_approval
 
 from .agreements import Agreements
+from .attempts import UNDER_WAY
 from .attested import Attested
 from .begins import Begins
+from .callers import Callers
 from .closing import Closing
 from .core import Core
 from .errors import (
     JOB_STATE,
-    JOB_UNKNOWN,
     NODE_STOPPED,
     NOT_INITIATOR,
-    NOT_PARTICIPANT,
+    PEER_SILENT,
     REFUSED_BY_PERSON,
     WORKER_UNREADABLE,
 )
 from .failures import failure_for_peers, log_unexpected, own_word_first, told_error
 from .jobbook import JobBook
-from .messages import JobAnswer, JobEnd, JobProgress, JobQuestion, JobStart, Ok
+from .messages import JobAnswer, JobEnd, JobQuestion, JobStart, Ok
 from .network import Network
 from .nursery import Nursery
 from .outbox import Outbox
 from .pipe import LedgerCall, Progress, Published, ReleaserCall
 from .planning import Planning
 from .privacy import Budgets
-from .store import ResultRow, RunRow
+from .resuming import Resuming
+from .store import ResultRow
 from .supervisor import WorkerProcess
 from .tapes import Tapes
+from .telling import PUSH_SECONDS, Telling, check_participant
 from .views import JobState, ParticipantView
 
 __all__ = ["Runs"]
 
 log = logging.getLogger("coterie.node")
-
-PUSH_SECONDS = 0.5
-"""Between two reports of progress to the other participants."""
 
 RETRY_SECONDS = 1.0
 
@@ -84,8 +80,11 @@ class Runs:
         self._workers: dict[str, WorkerProcess] = {}
         self._ending: set[str] = set()
         """Jobs whose end is being written down."""
-        self._unsent: set[str] = set()
-        self._telling: dict[str, asyncio.Lock] = {}
+        self._halted: set[str] = set()
+        """Jobs whose workers end because another attempt is to follow."""
+        self.callers = Callers(core, book, self._workers)
+        self.telling = Telling(core, network, book)
+        self.resuming = Resuming(core, network, outbox, planning, book, self.telling, self)
         self.closing = Closing(core, network, book, self.end)
 
     # -- start
@@ -101,16 +100,28 @@ class Runs:
 
     async def _start(self, job: str) -> None:
         try:
-            approvals = self._book.approvals(job)
-            await self._check(job, tuple(approvals.values()))
-            message = JobStart(job=job, approvals=tuple(approvals.values()))
-            await asyncio.gather(*(self._tell_start(peer, message) for peer in self._book.others(job)))
-            await self._launch(job)
+            async with self.resuming.moving(job):
+                approvals = tuple(self._book.approvals(job).values())
+                await self.check(job, approvals)
+                message = JobStart(job=job, approvals=approvals)
+                await asyncio.gather(*(self._tell_start(peer, message) for peer in self._book.others(job)))
+                if self._book.state(job) == "starting":
+                    await self.launch(job)
         except CoterieError as error:
-            await self.end(job, "refused" if isinstance(error, NotAgreed) else "failed", error)
+            await self._stopped_by(job, error)
         except Exception as error:  # noqa: BLE001 - a bug here must end the job, not leave it starting for ever
             log_unexpected(f"start of {job}", error)
             await self.end(job, "failed", UNEXPECTED(type(error).__name__, party=self._core.name))
+
+    async def _stopped_by(self, job: str, error: CoterieError) -> None:
+        """An attempt has come to this here: another one follows, or the job is over."""
+        if self.resuming.is_loss(job, error):
+            await self.resuming.lost(job, error)
+        elif error.code == CANCELLED.code:
+            await self.end(job, "cancelled", error)
+        else:
+            refused = isinstance(error, NotAgreed) and self._book.state(job) == "starting"
+            await self.end(job, "refused" if refused else "failed", error)
 
     async def _tell_start(self, peer: str, message: JobStart) -> None:
         """Tell a participant; one that is away for a moment is waited for."""
@@ -121,7 +132,7 @@ class Runs:
                 return
             except Unavailable as error:
                 if asyncio.get_running_loop().time() > deadline:
-                    raise error.at(party=peer) from None
+                    raise PEER_SILENT(error.detail, party=peer) from None
             await asyncio.sleep(RETRY_SECONDS)
 
     async def receive_start(self, peer: str, message: JobStart) -> Ok:
@@ -133,22 +144,29 @@ class Runs:
         if row.initiator != peer:
             raise NOT_INITIATOR(f"{peer!r} starts a job of {row.initiator!r}", party=peer)
         state = self._book.state(message.job)
-        if state in ("starting", "running", "finishing"):
+        if state in UNDER_WAY:
             return Ok()
         if state != "proposed" or self._core.name not in self._book.approvals(message.job):
             raise JOB_STATE(f"at {self._core.name} it is {state}", party=self._core.name)
         try:
-            self._book.change(message.job, state="starting")
-            await self._check(message.job, message.approvals)
-            await self._launch(message.job)
+            async with self.resuming.moving(message.job):
+                self._book.change(message.job, state="starting")
+                await self.check(message.job, message.approvals)
+                await self.launch(message.job)
         except CoterieError as error:
-            await self.end(message.job, "refused" if isinstance(error, NotAgreed) else "failed", error)
-            raise
+            await self._stopped_by(message.job, error)
+            if self._book.over(message.job):
+                raise
         return Ok()
 
-    async def _check(self, job: str, approvals: Sequence[Approval]) -> None:
-        """Every signature, and the agreement as it is now: it may have been revoked since the approval."""
+    async def check(self, job: str, approvals: Sequence[Approval]) -> None:
+        """Every signature, and the agreement as it is now: it may have been revoked since the approval.
+
+        :raises CoterieError: CT-4014, CT-16xx, CT-5051.
+        """
         row = self._book.row(job)
+        if self._core.name not in self._book.approvals(job):
+            raise JOB_STATE(f"{self._core.name} has not approved it", party=self._core.name)
         proposal = self._book.proposal(job)
         agreement = self._agreements.get(row.agreement)
         plan = await self._planning.derive(proposal, agreement)
@@ -164,62 +182,48 @@ class Runs:
                 await self._core.record("approval", given[name].model_dump())
         await self._planning.require(proposal, plan, agreement)
 
-    async def _launch(self, job: str) -> None:
-        """Count the run, write it down, start the worker."""
+    async def launch(self, job: str) -> None:
+        """Count the run, write it down, start the worker of the present attempt.
+
+        :raises CoterieError: CT-1625, CT-1656, CT-5063, those of :class:`Begins`.
+        """
         if self._ends(job):
             return
         row = self._book.row(job)
         begin = self._begins.of(job)
-        self._count(job, row.agreement)
+        self._agreements.count_run(job, row.agreement)
         agreement = self._agreements.get(row.agreement)
         plan = await self._planning.derive(self._book.proposal(job), agreement)
         await self._budgets.take(job, plan, agreement.terms)
-        await self._core.record("job", {"job": job, "event": "started", "plan": row.plan_digest})
+        if begin.assignment.attempt == 0:
+            await self._core.record("job", {"job": job, "event": "started", "plan": row.plan_digest})
         worker = WorkerProcess(self._core, self._nursery, job, self)
         self._workers[job] = worker
-        await worker.start(begin)
+        try:
+            await worker.start(begin)
+        except CoterieError:
+            del self._workers[job]
+            raise
         if self._ends(job):
             worker.kill()
             return
-        self._book.change(job, state="running", started=timestamp(now()))
+        self._book.change(job, state="running", started=row.started or timestamp(now()))
         self._book.progress(
             job, ParticipantView(party=self._core.name, state="running", updated=timestamp(now()))
         )
-        self._core.spawn(f"progress of {job}", self._push_progress(job))
+        self.telling.news(job)
 
-    def _count(self, job: str, agreement: str) -> None:
-        """Take one of the agreement's runs. Jobs that start at once have all seen it free until here.
-
-        :raises CoterieError: CT-1625.
-        """
-        allowed = self._agreements.get(agreement).terms.max_runs
-        with self._core.store.session() as session:
-            used = session.scalar(select(func.count()).where(RunRow.agreement == agreement)) or 0
-            if used >= allowed:
-                raise RUNS_USED_UP(f"{used} of {allowed}", party=self._core.name)
-            session.add(RunRow(job=job, agreement=agreement, started=timestamp(now())))
-
-    # -- links
-
-    def hand_over(self, job: str, connection: socket.socket, caller: str) -> bool:
-        """Give a peer's connection to the job's worker; False where no worker runs for it here."""
+    async def halt(self, job: str) -> None:
+        """End the job's worker; when this returns it is gone, and has said its last."""
         worker = self._workers.get(job)
-        if worker is None or not worker.started:
-            return False
-        worker.hand_over(connection, caller)
-        return True
-
-    def why_not(self, job: str, peer: str) -> tuple[bool, CoterieError | None]:
-        """Why no worker runs: whether one may come yet, and else the error that ended the job here. To a peer
-        that has no part in the job, it is unknown.
-        """
-        if not self._book.known(job) or peer not in self._book.row(job).participants:
-            return False, JOB_UNKNOWN(job, party=self._core.name)
-        view = self._book.view(job)
-        if view.error is not None:
-            return False, from_record(view.error.model_dump(exclude={"family", "title"}))
-        begun = view.state == "running" and job in self._workers  # since the caller was told that it waits
-        return begun or view.state in ("proposed", "starting"), None
+        if worker is None:
+            return
+        self._halted.add(job)
+        try:
+            worker.kill()
+            await worker.gone.wait()
+        finally:
+            self._halted.discard(job)
 
     # -- what the worker says
 
@@ -230,7 +234,7 @@ class Runs:
         values = progress.model_dump(exclude={"op"})
         view = ParticipantView(party=self._core.name, state="running", updated=timestamp(now()), **values)
         self._book.progress(job, view)
-        self._unsent.add(job)
+        self.telling.news(job)
 
     async def ledger(self, job: str, call: LedgerCall) -> None:
         """Write a worker's entry, which is always about its own job.
@@ -240,7 +244,9 @@ class Runs:
         if call.kind == "tape":
             await self._tapes.use(job, call.body)
             return
-        await self._core.record(call.kind, {**call.body, "job": job})
+        attempt = self._book.attempts.number(job)
+        about = {"job": job, "attempt": attempt} if attempt else {"job": job}
+        await self._core.record(call.kind, {**call.body, **about})
 
     async def releaser(self, job: str, call: ReleaserCall) -> tuple[bytes, ...]:
         """Ask this party's releaser. :raises CoterieError: CT-5051, and the releaser's."""
@@ -267,17 +273,18 @@ class Runs:
         """The worker is gone."""
         self._workers.pop(job, None)
         await self._attested.forget(job)
-        if self._ends(job):
+        if self._ends(job) or job in self._halted:
             return
         if error is not None:
-            await self.end(job, "cancelled" if error.code == CANCELLED.code else "failed", error)
+            await self._stopped_by(job, error)
             return
         try:
             self._book.change(job, state="finishing")
             with contextlib.suppress(TimeoutError):  # the last step is done: the others see that, too
-                await asyncio.wait_for(self._tell_progress(job), PUSH_SECONDS)
+                await asyncio.wait_for(self.telling.tell(job), PUSH_SECONDS)
             self.closing.finished(job, self._core.name)
-            await self._outbox.send(self._book.others(job), f"end {job}", JobEnd(job=job, state="done"))
+            done = JobEnd(job=job, state="done", attempt=self._book.attempts.number(job))
+            await self._outbox.send(self._book.others(job), f"end {job}", done)
         except CoterieError as problem:  # the store is full, most likely: no job may look alive for that
             await self.end(job, "failed", problem)
 
@@ -291,9 +298,7 @@ class Runs:
         try:
             error.at(party=self._core.name)
             log.info("job %s is %s: %s", job, state, error, extra={"job": job})
-            worker = self._workers.get(job)
-            if worker is not None:
-                self._core.spawn(f"stop of {job}", worker.stop(error))
+            self._core.spawn(f"stop of {job}", self._stop(job, error))
             if tell:
                 self._tell_end(job, state, error)
             await self._write_end(job, state, error)  # who sees the job ended finds it in the ledger
@@ -301,6 +306,14 @@ class Runs:
             await self._tapes.sweep()
         finally:
             self._ending.discard(job)
+
+    async def _stop(self, job: str, error: CoterieError) -> None:
+        """End the worker, and let go of what it has kept for another attempt."""
+        worker = self._workers.get(job)
+        if worker is not None:
+            await worker.stop(error)
+            await worker.gone.wait()
+        await self._book.attempts.forget(job)
 
     def _ends(self, job: str) -> bool:
         """Whether it is over, or is being ended."""
@@ -358,28 +371,18 @@ class Runs:
 
     # -- what peers say
 
-    def _check_participant(self, peer: str, job: str) -> None:
-        if peer not in self._book.row(job).participants:
-            raise NOT_PARTICIPANT(peer, party=peer)
-
-    async def receive_progress(self, peer: str, message: JobProgress) -> Ok:
-        """:raises CoterieError: CT-5050, CT-5054."""
-        self._check_participant(peer, message.job)
-        if not self._book.over(message.job) or self._book.out(message.job):
-            self._book.progress(message.job, message.view.model_copy(update={"party": peer}))
-        return Ok()
-
     async def receive_end(self, peer: str, message: JobEnd) -> Ok:
         """:raises CoterieError: CT-5054."""
         if not self._book.known(message.job):
             return Ok()  # refused here already, or never proposed
-        self._check_participant(peer, message.job)
+        check_participant(self._book, peer, message.job)
         if self._book.over(message.job) and self._book.out(message.job):  # how the others fare
             view = self._book.progress_of(message.job, peer, "running")
             self._book.progress(message.job, view.model_copy(update={"state": message.state, "waiting": ()}))
             return Ok()
         if message.state == "done":
-            self.closing.finished(message.job, peer)
+            if message.attempt == self._book.attempts.number(message.job):
+                self.closing.finished(message.job, peer)
             return Ok()
         error = told_error(message).at(party=peer)
         await own_word_first(error, self._core.name, lambda: self._ends(message.job))
@@ -394,57 +397,42 @@ class Runs:
 
     async def answer_question(self, peer: str, message: JobQuestion) -> JobAnswer:
         """:raises CoterieError: CT-5050, CT-5054."""
-        self._check_participant(peer, message.job)
+        check_participant(self._book, peer, message.job)
         view = self._book.view(message.job)
         finished = self._core.name in self._book.row(message.job).finished
         error: Any = None
         if view.error is not None:
             error = failure_for_peers(from_record(view.error.model_dump(exclude={"family", "title"})))
-        return JobAnswer(state=view.state, finished=finished, error=error)
-
-    async def _push_progress(self, job: str) -> None:
-        """Keep the other participants up to date; one that does not listen is no reason to stop."""
-        while not self._book.over(job):
-            await asyncio.sleep(PUSH_SECONDS)
-            await self._tell_progress(job)
-        self._unsent.discard(job)
-        self._telling.pop(job, None)
-
-    async def _tell_progress(self, job: str) -> None:
-        """What is new; one telling after the other, that none overtakes a later one."""
-        async with self._telling.setdefault(job, asyncio.Lock()):
-            if job not in self._unsent:
-                return
-            self._unsent.discard(job)
-            message = JobProgress(job=job, view=self._book.progress_of(job, self._core.name, "running"))
-            told = await asyncio.gather(
-                *(self._network.ask(peer, message, Ok) for peer in self._book.others(job)),
-                return_exceptions=True,
-            )
-        for problem in told:
-            if isinstance(problem, BaseException) and not isinstance(problem, CoterieError):
-                log_unexpected(f"progress of {job}", problem)
+        attempt = self._book.attempts.number(message.job)
+        return JobAnswer(state=view.state, finished=finished, attempt=attempt, error=error)
 
     # -- the node's own start and end
 
     async def recover(self) -> None:
-        """After a start of the node: end what ran when it stopped, go on with what only waits."""
+        """After a start of the node: go on with what ran when it stopped, and with what only waits."""
         await self._tapes.sweep()
         for row in self._book.active():
-            if row.state in ("starting", "running") or (
-                row.state == "finishing" and self._core.name not in row.finished
-            ):
+            through = row.state == "finishing" and self._core.name in row.finished
+            if row.state in UNDER_WAY and not through and self.resuming.may(row.id):
+                await self.resuming.recover(row)
+            elif row.state in UNDER_WAY and not through:
                 await self.end(row.id, "failed", NODE_STOPPED(self._core.name, party=self._core.name))
-            elif row.state == "finishing":
+            elif through:
                 self.closing.resume(row.id)
             else:
                 self.try_start(row.id)
+        await self._book.attempts.sweep(lambda job: not self._book.known(job) or self._book.over(job))
+        self._core.spawn("jobs that wait for others", self.resuming.watch())
 
     async def shut_down(self) -> None:
-        """Before the node stops: end the running jobs, and wait until their workers are gone."""
+        """Before the node stops: end the workers. Their jobs go on when it is there again, or end as well."""
         for row in self._book.active():
             if row.state in ("starting", "running"):
-                await self.end(row.id, "failed", NODE_STOPPED(self._core.name, party=self._core.name))
+                if self.resuming.may(row.id):
+                    await self.resuming.shut_down(row.id)
+                    await self.halt(row.id)
+                else:
+                    await self.end(row.id, "failed", NODE_STOPPED(self._core.name, party=self._core.name))
         stopping = [worker.stop(NODE_STOPPED(self._core.name)) for worker in list(self._workers.values())]
         await asyncio.gather(*stopping, return_exceptions=True)
         await self._nursery.close()

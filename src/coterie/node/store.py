@@ -39,6 +39,7 @@ from .postgres_url import PostgresUrl
 __all__ = [
     "AgreementRow",
     "ApprovalRow",
+    "AttemptRow",
     "DatasetRow",
     "InvitationRow",
     "JobRow",
@@ -227,6 +228,24 @@ class RunRow(Row):
     job: Mapped[str] = mapped_column(primary_key=True)
     agreement: Mapped[str] = mapped_column(index=True)
     started: Mapped[str]
+
+
+class AttemptRow(Row):
+    """One attempt at a job, from 0 on; written before it begins, so that none is begun twice."""
+
+    __tablename__ = "attempts"
+    job: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    link: Mapped[str] = mapped_column(unique=True)
+    """The name of its links."""
+    mark: Mapped[str | None]
+    """Of the step behind which it begins."""
+    behind: Mapped[int | None]
+    """That step's number, from 1 on."""
+    started: Mapped[str]
+    broke: Mapped[str | None]
+    """When it was lost."""
+    failure: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
 
 class LookupRow(Row):

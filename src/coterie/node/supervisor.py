@@ -76,6 +76,8 @@ class WorkerProcess:
         self._process: Forked | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._links: socket.socket | None = None
+        self.gone = asyncio.Event()
+        """Set when the process has ended, and the listener knows."""
 
     async def start(self, begin: Begin) -> None:
         """:raises CoterieError: CT-5063."""
@@ -166,7 +168,10 @@ class WorkerProcess:
                 self._links.close()
                 self._links = None
         code = await self._process.wait()
-        await self._listener.ended(self.job, self._reason(code, broken))
+        try:
+            await self._listener.ended(self.job, self._reason(code, broken))
+        finally:
+            self.gone.set()
 
     def _reason(self, code: int, broken: CoterieError | None) -> CoterieError | None:
         if isinstance(self._outcome, Failed):

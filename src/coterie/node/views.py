@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .attempt_views import AttemptView
 from .lost_views import DropoutsView
 from .privacy_views import PlanPrivacyView, PrivacyView
 
@@ -33,8 +34,6 @@ __all__ = [
     "NewToken",
     "ParticipantView",
     "PeerView",
-    "PipelineColumnView",
-    "PipelineView",
     "PlanView",
     "ResultView",
     "RevocationView",
@@ -50,7 +49,10 @@ __all__ = [
 Role = Literal["node", "hub"]
 TokenRole = Literal["admin", "analyst", "steward", "operator", "auditor", "reader"]
 AgreementState = Literal["draft", "offered", "active", "expired", "revoked"]
-JobState = Literal["proposed", "starting", "running", "finishing", "done", "failed", "refused", "cancelled"]
+JobState = Literal[
+    "proposed", "starting", "running", "resuming", "finishing", "done", "failed", "refused", "cancelled"
+]
+"""``resuming``: something was lost, and another attempt is about to begin."""
 
 
 class View(BaseModel):
@@ -294,38 +296,6 @@ class ResultView(View):
     """Bytes."""
 
 
-class PipelineColumnView(View):
-    """A column that new rows must have."""
-
-    name: str
-    type: str
-
-
-class PipelineView(View):
-    """A saved pipeline, as this node knows it. What it learnt of this party's rows is in its file alone."""
-
-    name: str
-    number: int
-    reference: str
-    """``name@number``: as jobs name it here."""
-    identity: str
-    """``sha256:…``: as jobs can name it at all of its parties."""
-    engine: str
-    label_holder: str
-    label: str
-    columns: dict[str, tuple[PipelineColumnView, ...]]
-    """By party."""
-    steps: tuple[str, ...]
-    """What is done to them."""
-    model: str
-    """The step whose model scores."""
-    job: str
-    agreement: str
-    made: str
-    size: int
-    """Bytes of the own file."""
-
-
 class JobView(View):
     """A job as this node sees it."""
 
@@ -352,6 +322,8 @@ class JobView(View):
 
     dropouts: DropoutsView | None = None
     """Of a job that goes on without parties."""
+    attempts: tuple[AttemptView, ...] = ()
+    """Of a job that has lost a process or a link: all so far, the present one last."""
 
     @property
     def over(self) -> bool:

@@ -20,7 +20,7 @@ from typing import Any
 
 from coterie.crypto import Identity, PublicIdentity, timestamp
 from coterie.errors import UNEXPECTED, CoterieError, from_record
-from coterie.jobs import ReleaserQuestion, run_job
+from coterie.jobs import ReleaserQuestion, link_name, run_job
 from coterie.mpc import Binding, TapeFile, peek
 from coterie.tee import unwrap_at_party
 from coterie.wire import LinkMesh, PeerAddress, recv_fd
@@ -253,10 +253,11 @@ def run(begin: Begin, pipe: Pipe, links: socket.socket) -> None:
     """:raises CoterieError: whatever ended the job."""
     identity = Identity.load(begin.home)
     peers = {one.identity.name: PeerAddress(one.identity, one.host, one.port) for one in begin.peers}
-    job = begin.assignment.proposal.job
+    job, attempt = begin.assignment.proposal.job, begin.assignment.attempt
     dealer = begin.assignment.terms.dealer
     dealt = {name: DEALER_WINDOW for name in peers if dealer in (name, identity.name)}
-    mesh = LinkMesh(identity, job, peers, listens=begin.listens, windows=dealt, patience=begin.patience)
+    link = link_name(job, attempt)
+    mesh = LinkMesh(identity, link, peers, listens=begin.listens, windows=dealt, patience=begin.patience)
     attested = begin.assignment.terms.dealer_tee is not None
     host = WorkerHost(pipe, mesh, begin.home, begin.dealer, attested=attested)
     logs.set_up(begin.log, [logging.StreamHandler(sys.stderr)], identity.name, job, host.step)

@@ -66,7 +66,7 @@ class AttestedJob:
 
     def all_stages(self) -> None:
         """Everything. Errors: those of the parts; each ends the job for everybody."""
-        self._journal.append("start", plan=self._plan.digest)
+        self._journal.append("start", plan=self._plan.digest, attempt=self._job.attempt)
         if self._places.host is not None:
             self._as_host(self._places.host)
         else:

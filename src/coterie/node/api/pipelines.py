@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from coterie.node.views import PipelineView
+from coterie.node.pipeline_views import PipelineView
 
 from .access import services_of
 

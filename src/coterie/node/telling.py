@@ -1,0 +1,74 @@
+"""How far a job is, told to its other participants."""
+
+from __future__ import annotations
+
+import asyncio
+
+from coterie.errors import CoterieError
+
+from .core import Core
+from .errors import NOT_PARTICIPANT
+from .failures import log_unexpected
+from .jobbook import JobBook
+from .messages import JobProgress, Ok
+from .network import Network
+
+__all__ = ["PUSH_SECONDS", "Telling", "check_participant"]
+
+PUSH_SECONDS = 0.5
+"""Between two reports of progress to the other participants."""
+
+
+def check_participant(book: JobBook, peer: str, job: str) -> None:
+    """:raises CoterieError: CT-5050, CT-5054."""
+    if peer not in book.row(job).participants:
+        raise NOT_PARTICIPANT(peer, party=peer)
+
+
+class Telling:
+    """Keeps the participants of each job up to date; one that does not listen is no reason to stop."""
+
+    def __init__(self, core: Core, network: Network, book: JobBook) -> None:
+        self._core, self._network, self._book = core, network, book
+        self._unsent: set[str] = set()
+        self._pushing: set[str] = set()
+        self._telling: dict[str, asyncio.Lock] = {}
+
+    def news(self, job: str) -> None:
+        """There is something to tell, soon."""
+        self._unsent.add(job)
+        if job not in self._pushing:
+            self._pushing.add(job)
+            self._core.spawn(f"progress of {job}", self._push(job))
+
+    async def _push(self, job: str) -> None:
+        try:
+            while not self._book.over(job):
+                await asyncio.sleep(PUSH_SECONDS)
+                await self.tell(job)
+        finally:
+            self._pushing.discard(job)
+            self._unsent.discard(job)
+            self._telling.pop(job, None)
+
+    async def tell(self, job: str) -> None:
+        """What is new; one telling after the other, that none overtakes a later one."""
+        async with self._telling.setdefault(job, asyncio.Lock()):
+            if job not in self._unsent:
+                return
+            self._unsent.discard(job)
+            message = JobProgress(job=job, view=self._book.progress_of(job, self._core.name, "running"))
+            told = await asyncio.gather(
+                *(self._network.ask(peer, message, Ok) for peer in self._book.others(job)),
+                return_exceptions=True,
+            )
+        for problem in told:
+            if isinstance(problem, BaseException) and not isinstance(problem, CoterieError):
+                log_unexpected(f"progress of {job}", problem)
+
+    async def receive(self, peer: str, message: JobProgress) -> Ok:
+        """:raises CoterieError: CT-5050, CT-5054."""
+        check_participant(self._book, peer, message.job)
+        if not self._book.over(message.job) or self._book.out(message.job):
+            self._book.progress(message.job, message.view.model_copy(update={"party": peer}))
+        return Ok()
