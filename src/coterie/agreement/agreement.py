@@ -118,7 +118,7 @@ class Revocation(_Document):
     agreement: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
     party: PartyName
     time: Timestamp
-    reason: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{0,500}$")]
+    reason: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
     signature: SignatureHex
 
     @classmethod

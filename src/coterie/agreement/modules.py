@@ -24,5 +24,7 @@ class ModuleTerms(BaseModel):
     """Of the file's bytes, in hex."""
     size: Annotated[int, Field(ge=1, le=MODULE_BYTES)]
     """Bytes of the file."""
-    purpose: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,500}$")]
+    purpose: Annotated[
+        str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
+    ]
     """What it is for, in one line, for whoever reads the terms. It has no effect."""

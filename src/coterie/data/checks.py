@@ -13,14 +13,14 @@ from coterie.errors import CoterieError
 from .errors import NOT_FINITE, NULL_VALUE, WRONG_TYPE
 from .schema import Column
 
-__all__ = ["ARROW_TYPES", "Place", "checked_values", "first_refused", "kind_of_text", "wrong_type"]
+__all__ = ["Place", "arrow_type", "checked_values", "first_refused", "kind_of_text", "wrong_type"]
 
-ARROW_TYPES = {
-    "int": pa.int64(),
-    "float": pa.float64(),
-    "bool": pa.bool_(),
-    "text": pa.large_string(),
-    "category": pa.large_string(),
+_ALIASES = {
+    "int": "int64",
+    "float": "float64",
+    "bool": "bool",
+    "text": "large_string",
+    "category": "large_string",
 }
 
 WORDS = {
@@ -33,6 +33,11 @@ WORDS = {
 
 Place = Callable[[int], str]
 """Where row i (from 0) is in the file, in words."""
+
+
+def arrow_type(kind: str) -> pa.DataType:
+    """Arrow's type of a declared one."""
+    return pa.type_for_alias(_ALIASES[kind])
 
 
 def checked_values(values: pa.ChunkedArray, column: Column, place: Place) -> pa.ChunkedArray:
@@ -73,7 +78,7 @@ def first_refused(values: pa.Array, kind: str) -> int | None:
 
 def _converts(values: pa.Array, kind: str) -> bool:
     try:
-        pc.cast(values, ARROW_TYPES[kind], safe=True)
+        pc.cast(values, arrow_type(kind), safe=True)
     except pa.ArrowException:
         return False
     return True

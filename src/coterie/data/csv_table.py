@@ -15,7 +15,7 @@ import pyarrow.csv as pacsv
 
 from coterie.errors import CoterieError
 
-from .checks import ARROW_TYPES, checked_values, first_refused, kind_of_text, wrong_type
+from .checks import arrow_type, checked_values, first_refused, kind_of_text, wrong_type
 from .errors import (
     COLUMN_MISSING,
     COLUMN_TWICE,
@@ -58,7 +58,7 @@ class StoredCsv:
         self._rows: list[int] = []
         self._parts = parts
         check_headers(source, parts, columns)
-        schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in columns])
+        schema = pa.schema([(column.name, arrow_type(column.type)) for column in columns])
         large = scratch is not None and sum(part.path.stat().st_size for part in parts) >= LARGE
         if scratch is not None and large:
             self._table = scratch.joined(schema, self._batches(stream=True))
@@ -246,7 +246,7 @@ def _convert_options(source: CsvSource, types: dict[str, pa.DataType]) -> pacsv.
 def _open_typed(
     text: CheckedText, source: CsvSource, columns: Sequence[Column], *, stream: bool, block: int
 ) -> Iterator[pa.RecordBatch]:
-    types = {column.name: ARROW_TYPES[column.type] for column in columns}
+    types = {column.name: arrow_type(column.type) for column in columns}
     options = {
         "read_options": pacsv.ReadOptions(block_size=block),
         "parse_options": _parse_options(source),

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from .checks import ARROW_TYPES, WORDS, Place, checked_values, first_refused, wrong_type
+from .checks import WORDS, Place, arrow_type, checked_values, first_refused, wrong_type
 from .errors import (
     COLUMN_MISSING,
     COLUMN_TWICE,
@@ -149,7 +149,7 @@ class StoredParquet:
                     place = partial(self._place_after, start)
                     chunks.extend(converted(table[column.name], column, place).chunks)
                 start += file.rows
-            yield column.name, pa.chunked_array(chunks, ARROW_TYPES[column.type])
+            yield column.name, pa.chunked_array(chunks, arrow_type(column.type))
 
     def pieces(self, columns: Sequence[Column], rows: int) -> Iterator[tuple[list[pa.ChunkedArray], Place]]:
         """(at most ``rows``,) of each column as :meth:`raw` gives it, of one file, and where row ``i`` of
@@ -298,7 +298,7 @@ def converted(values: pa.ChunkedArray, column: Column, place: Place) -> pa.Chunk
         if (row := first_refused(chunk, column.type)) is not None:
             raise wrong_type(column, place(start + row), "a number that would change")
         start += len(chunk)
-    return pc.cast(values, ARROW_TYPES[column.type])
+    return pc.cast(values, arrow_type(column.type))
 
 
 def _valid_utf8(values: pa.ChunkedArray) -> bool:

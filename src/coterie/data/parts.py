@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .checks import ARROW_TYPES, first_refused, kind_of_text, wrong_type
+from .checks import arrow_type, first_refused, kind_of_text, wrong_type
 from .errors import COLUMN_TWICE, FOLDER_INVALID, SOURCE_MISSING, SOURCE_UNREADABLE
 from .files import check_path
 from .schema import Column
@@ -55,7 +55,7 @@ class Part:
         value = pa.array([text], pa.large_string())
         if first_refused(value, column.type) is not None:
             raise wrong_type(column, f"the folder of {self.name}", kind_of_text(text or ""))
-        return pa.repeat(pc.cast(value, ARROW_TYPES[column.type])[0], rows)
+        return pa.repeat(pc.cast(value, arrow_type(column.type))[0], rows)
 
     def refuse_twice(self, column: str, names: Sequence[str]) -> None:
         """Raise CT-1421 where the file has a column that its folders' names tell."""

@@ -19,7 +19,6 @@ _KINDS = (
     *("fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "personal_number", "voip"),
     *("pager", "uan", "voicemail"),
 )
-_NOTHING = pa.scalar(None, pa.large_string())
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,12 @@ def e164(texts: pa.Array, region: str) -> pa.Array:
     odd = trimmed.filter(left).dictionary_encode()
     parsed = pa.array([_parsed(text, region) for text in odd.dictionary.to_pylist()], pa.large_string())
     return pc.replace_with_mask(made, left, parsed.take(odd.indices))
+
+
+@lru_cache(maxsize=1)
+def _nothing() -> pa.Scalar:
+    """Made with the first numbers: the first scalar of a process imports pandas, where that is installed."""
+    return pa.scalar(None, pa.large_string())
 
 
 def _parsed(text: str, region: str) -> str | None:
@@ -110,39 +115,39 @@ def _common(texts: pa.Array, rules: _Region) -> pa.Array:
     """
     common = pc.fill_null(pc.match_substring_regex(texts, pattern=_COMMON), False)
     plain = pc.replace_substring_regex(texts, pattern=r"[ ().-]+", replacement="")
-    plain = pc.if_else(common, plain, _NOTHING)
+    plain = pc.if_else(common, plain, _nothing())
     plus = pc.starts_with(plain, "+")
     digits = pc.replace_substring_regex(plain, pattern=r"^\+", replacement="")
     by_prefix = _without(digits, rules.abroad)
     dialled = pc.and_(pc.invert(plus), pc.not_equal(by_prefix, digits))
-    abroad = pc.if_else(plus, digits, pc.if_else(dialled, by_prefix, _NOTHING))
-    domestic = pc.if_else(pc.or_(plus, dialled), _NOTHING, digits)
+    abroad = pc.if_else(plus, digits, pc.if_else(dialled, by_prefix, _nothing()))
+    domestic = pc.if_else(pc.or_(plus, dialled), _nothing(), digits)
 
     whole = _matches(domestic, rules)
     coded = pc.starts_with(domestic, rules.code)
     local = _without(domestic, rules.prefix)
     candidates = (
         _after_code(abroad, rules),
-        pc.if_else(whole, _plain(domestic, rules), _NOTHING),
-        pc.if_else(pc.or_(coded, pc.equal(local, domestic)), _NOTHING, _plain(local, rules)),
-        pc.if_else(pc.or_(whole, pc.invert(coded)), _NOTHING, _after_code(domestic, rules)),
+        pc.if_else(whole, _plain(domestic, rules), _nothing()),
+        pc.if_else(pc.or_(coded, pc.equal(local, domestic)), _nothing(), _plain(local, rules)),
+        pc.if_else(pc.or_(whole, pc.invert(coded)), _nothing(), _after_code(domestic, rules)),
     )
     plus_code = pa.scalar(f"+{rules.code}", pa.large_string())
-    number = pc.coalesce(*(pc.if_else(_matches(one, rules), one, _NOTHING) for one in candidates))
+    number = pc.coalesce(*(pc.if_else(_matches(one, rules), one, _nothing()) for one in candidates))
     given = pc.match_substring_regex(number, pattern=f"^(?:{rules.given})$")
-    number = pc.if_else(given, number, _NOTHING)
+    number = pc.if_else(given, number, _nothing())
     return pc.binary_join_element_wise(plus_code, number, pa.scalar("", pa.large_string()))
 
 
 def _after_code(digits: pa.Array, rules: _Region) -> pa.Array:
     """What follows the calling code, where that begins with no prefix; null elsewhere."""
     rest = _without(digits, rules.code)
-    return pc.if_else(pc.not_equal(rest, digits), _plain(rest, rules), _NOTHING)
+    return pc.if_else(pc.not_equal(rest, digits), _plain(rest, rules), _nothing())
 
 
 def _plain(digits: pa.Array, rules: _Region) -> pa.Array:
     """Null for what begins with a prefix of calls within the country."""
-    return pc.if_else(pc.equal(_without(digits, rules.prefix), digits), digits, _NOTHING)
+    return pc.if_else(pc.equal(_without(digits, rules.prefix), digits), digits, _nothing())
 
 
 def _without(digits: pa.Array, prefix: str | None) -> pa.Array:

@@ -74,6 +74,10 @@ def _is_plain(texts: pa.LargeStringArray) -> bool:
     return len(content) == 0 or (int(content.min()) > ord(" ") and int(content.max()) < 0x7F)
 
 
+def _called(function: str) -> Callable[[pa.Array], pa.Array]:
+    return lambda ids: pc.call_function(function, [ids])
+
+
 def _replaced(pattern: str, by: str) -> Callable[[pa.Array], pa.Array]:
     return lambda ids: pc.replace_substring_regex(ids, pattern=pattern, replacement=by)
 
@@ -164,9 +168,9 @@ _FOR_OTHERS = frozenset({"nfkc", "width", "trim"})
 _STEPS: dict[str, Callable[[pa.Array], pa.Array]] = {
     "nfkc": lambda ids: pc.utf8_normalize(ids, form="NFKC"),
     "width": _width,
-    "trim": pc.utf8_trim_whitespace,
-    "lower": pc.utf8_lower,
-    "upper": pc.utf8_upper,
+    "trim": _called("utf8_trim_whitespace"),
+    "lower": _called("utf8_lower"),
+    "upper": _called("utf8_upper"),
     "digits": _replaced("[^0-9]+", ""),
     "compact": _replaced(rf"[^{_LETTERS}]+", ""),
     # The last zero of "000" stays: a number that is zero is still an id.

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from coterie.errors import CoterieError
 
-from .checks import ARROW_TYPES, WORDS, first_refused, wrong_type
+from .checks import WORDS, arrow_type, first_refused, wrong_type
 from .errors import (
     QUERY_FAILED,
     QUERY_REFUSED,
@@ -281,12 +281,12 @@ def _numbers(values: pa.Array, column: Column, before: int) -> pa.Array:
         values = pc.replace_substring_regex(values, pattern=r"\.0+$", replacement="")
     if (row := first_refused(values, column.type)) is not None:
         raise wrong_type(column, f"row {before + row + 1} of the result", "a number that would change")
-    return pc.cast(values, ARROW_TYPES[column.type])
+    return pc.cast(values, arrow_type(column.type))
 
 
 def _written(question: Question, tables: Iterator[pa.Table]) -> int:
     """Rows written, in groups that are large enough to be read fast and small enough for memory."""
-    schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in question.columns])
+    schema = pa.schema([(column.name, arrow_type(column.type)) for column in question.columns])
     texts = [column.name for column in question.columns if column.type == "category"]
     rows = 0
     held: list[pa.Table] = []

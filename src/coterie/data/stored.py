@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,7 @@ _AT_ONCE = 512 << 20
 _MOST_CHUNKS = 16
 """Rows are taken by number, and looked for in every chunk."""
 
-Named = tuple[str, pa.ChunkedArray]
+Named: TypeAlias = "tuple[str, pa.ChunkedArray]"
 T = TypeVar("T")
 R = TypeVar("R")
 

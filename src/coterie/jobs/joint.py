@@ -42,7 +42,7 @@ class Lent(Protocol):
         ...
 
 
-Content: TypeAlias = pa.Table | pa.Buffer | Lent | Dataset
+Content: TypeAlias = "pa.Table | pa.Buffer | Lent | Dataset"
 
 
 class Publish(Protocol):

@@ -6,6 +6,7 @@ import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .arrow import put_off_arrow
 from .home import ApiDoor, Home, Profile, Settings, api_door, init_node
 from .lookup_views import LookupTableView, LookupView
 from .lost_views import DropoutsView, LostView
@@ -128,6 +129,7 @@ def run_node(home: Path) -> None:
     """
     Home.open(home)
     gc.disable()  # nothing of what is imported goes again
+    put_off_arrow()
     from .daemon import run  # the daemon's libraries are heavy, and clients import this door too
 
     gc.freeze()

@@ -1,9 +1,10 @@
 """Where workers come from: a process that has imported what they need, and forks one for each job.
 
-``python -m coterie.node.nursery CHANNEL`` is started by the node with its first job, and ends with the node.
-Imports take a second of a processor, a fork some milliseconds, and what was imported lies in memory once for
-all jobs. It is told nothing but descriptors, which go to the worker: no key and no row is ever in it. A
-worker leads a session of its own, and nobody sees what it does in its memory.
+``python -m coterie.node.nursery CHANNEL`` is started by the node with its first job. It ends with the node,
+or when no worker has run for :data:`IDLE_SECONDS`; the next job starts another. Imports take a second of a
+processor, a fork some milliseconds, and what was imported lies in memory once for all jobs. It is told
+nothing but descriptors, which go to the worker: no key and no row is ever in it. A worker leads a session of
+its own, and nobody sees what it does in its memory.
 
 Node to nursery: one byte, with the descriptors of a worker's two sockets (see :mod:`coterie.node.pipe`) and
 of its log. Nursery to node: :data:`RECORD`, a process's id and :data:`BORN`, later the id and its exit code.
@@ -24,6 +25,8 @@ import sys
 import warnings
 from collections import deque
 
+from .arrow import arrow_without_pandas
+
 __all__ = ["Forked", "Nursery", "main"]
 
 log = logging.getLogger("coterie.node")
@@ -31,6 +34,8 @@ log = logging.getLogger("coterie.node")
 RECORD = struct.Struct("<ii")
 BORN = 2**31 - 1
 """In the place of an exit code; the process's id is negative where there is none, by ``errno``."""
+IDLE_SECONDS = 300.0
+"""Its memory, some 100 MB, is worth a second of the next job for so long."""
 GONE = "the process that workers are forked from is gone"
 
 
@@ -69,11 +74,13 @@ class Nursery:
         self._heard = b""
         self._births: deque[asyncio.Future[Forked]] = deque()
         self._alive: dict[int, Forked] = {}
+        self._leaving: asyncio.TimerHandle | None = None
 
     async def fork(self, pipe: int, links: int, output: int) -> Forked:
         """A worker with these two sockets, which prints to ``output``. :raises OSError: it cannot be."""
         async with self._opening:
             channel = self._channel or await self._open()
+        self._stay()
         born: asyncio.Future[Forked] = asyncio.get_running_loop().create_future()
         socket.send_fds(channel, [b"\0"], [pipe, links, output])
         self._births.append(born)
@@ -118,16 +125,30 @@ class Nursery:
             self._heard = self._heard[RECORD.size :]
             if code != BORN:
                 self._alive.pop(pid).ended(code)
+                self._leave_later()
                 continue
             born = self._births.popleft()
             if pid < 0:
                 born.set_exception(OSError(-pid, os.strerror(-pid)))
+                self._leave_later()
                 continue
             self._alive[pid] = Forked(pid)
             if born.cancelled():
                 self._alive[pid].kill()
             else:
                 born.set_result(self._alive[pid])
+
+    def _stay(self) -> None:
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+
+    def _leave_later(self) -> None:
+        """Where there is no worker any more, let the process go when there has been none for a while."""
+        self._stay()
+        if not self._alive and not self._births:
+            loop = asyncio.get_running_loop()
+            self._leaving = loop.call_later(IDLE_SECONDS, self._close_channel)
 
     def _lose(self) -> None:
         """It is gone. Its workers have nobody who sees them end: they end now; the next job has another."""
@@ -139,6 +160,7 @@ class Nursery:
         self._alive.clear()
 
     def _close_channel(self) -> None:
+        self._stay()
         if self._channel is not None:
             asyncio.get_running_loop().remove_reader(self._channel.fileno())
             self._channel.close()
@@ -228,6 +250,7 @@ def _tell_ends(channel: socket.socket) -> None:
 def main() -> int:
     """Import, then fork. In a worker: run its job."""
     gc.disable()  # nothing of what is imported goes again
+    arrow_without_pandas()
     from . import worker
 
     gc.freeze()  # nor is it looked through in a worker, which would copy it page by page

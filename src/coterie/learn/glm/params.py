@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
+from coterie.learn.chosen import Place
 from coterie.learn.component import Params
 from coterie.learn.linear import Floats, sigmoid
 
 __all__ = ["FamilyName", "GlmParams", "Place"]
 
 FamilyName = Literal["linear", "logistic", "poisson", "gamma", "tweedie"]
-
-Place = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}\.[^\x00-\x1f\x7f-\x9f]{1,128}$")]
-"""A column of one party, as ``party.column``."""
 
 EXPONENT_REACH = 8.0
 """What is exponentiated lies between -8 and 8."""

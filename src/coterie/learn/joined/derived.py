@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import pyarrow as pa
 
@@ -15,7 +16,7 @@ from coterie.learn.places import check_new, relaid
 
 __all__ = ["check_derived", "derived_frames", "derived_shape", "plan_derived"]
 
-Made = Iterable[tuple[str, pa.ChunkedArray]]
+Made: TypeAlias = "Iterable[tuple[str, pa.ChunkedArray]]"
 
 
 def check_derived(

@@ -37,7 +37,7 @@ from coterie.learn.pooled import (
 __all__ = ["Categories", "Fitted", "Numbers", "Own", "Texts", "fit", "places_in", "texts_of", "totals"]
 
 Integers = NDArray[np.int64]
-Texts: TypeAlias = pa.ChunkedArray
+Texts: TypeAlias = "pa.ChunkedArray"
 
 
 @dataclass(frozen=True)
