@@ -22,7 +22,7 @@ NAME ?= logistic
 SOURCES := $(shell find src kernels/src -not -path '*/__pycache__*' -not -name '*.so') \
 	pyproject.toml README.md LICENSE $(MANIFEST) kernels/Cargo.lock
 
-.PHONY: help demo example test bench lint format imports docs install develop lock clean
+.PHONY: help demo example test bench lint format imports docs install develop wheel reproduce sbom lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,15 @@ develop: $(STAMPS)/locked ## like install, but edits of src/ take effect at once
 	@touch $(VENV)/.editable
 	@rm -f $(STAMPS)/coterie
 	@$(MAKE) --no-print-directory install
+
+wheel: $(STAMPS)/test ## build the wheel reproducibly, with the bill of its crates in it; build/dist
+	$(BIN)/python -m scripts.wheel
+
+reproduce: $(STAMPS)/test ## build the wheel of the last commit twice, apart, and compare the bytes (minutes)
+	$(BIN)/python -m scripts.wheel --reproduce
+
+sbom: $(STAMPS)/test ## write the bill of materials of all that is locked, CycloneDX; build/sbom
+	$(BIN)/python -m scripts.sbom build/sbom/coterie.cdx.json
 
 $(STAMPS)/venv:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; say PYTHON=/path/to/python" >&2; exit 1; }
