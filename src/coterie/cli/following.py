@@ -15,7 +15,7 @@ from rich.text import Text
 from coterie.client import Client
 from coterie.crypto import now, parse_timestamp
 from coterie.errors import CoterieError
-from coterie.node import DropoutsView, JobView, LostView, ParticipantView
+from coterie.node import AttemptView, DropoutsView, JobView, LostView, ParticipantView
 
 from .output import amount, cell, console, drawn_table, duration, facts, short, state_text, table, when
 
@@ -70,6 +70,7 @@ class _Lines:
         self._told: dict[str, tuple[str, float]] = {}
         self._awaited = ""
         self._lost: set[str] = set()
+        self._attempts = 0
         console.print(Text(f"job {view.id}: {view.name}"))
 
     def tell(self, view: JobView) -> None:
@@ -78,6 +79,9 @@ class _Lines:
         if awaited and awaited != self._awaited:
             console.print(Text(f"{now():%H:%M:%S}  waits for {awaited}"))
         self._awaited = awaited
+        for broken in [one for one in view.attempts if one.broke][self._attempts :]:
+            self._attempts += 1
+            console.print(cell(f"{now():%H:%M:%S}  {_broken(broken)}; it goes on"))
         for lost in view.dropouts.lost if view.dropouts else ():
             if lost.party not in self._lost:
                 self._lost.add(lost.party)
@@ -92,6 +96,23 @@ class _Lines:
                 step = f"{_place(view, one):<16}" if one.state == "running" else ""
                 words = [f"{now():%H:%M:%S}", f"{one.party:<12}", f"{one.state:<9}", step, _doing(one)]
                 console.print(Text("  ".join(words + [f"waits for {waits}"] * bool(waits)).rstrip()))
+
+
+def _broken(one: AttemptView) -> str:
+    """What an attempt has come to. People count from one."""
+    place = f" behind step {one.behind}" if one.behind else ""
+    why = ", ".join(filter(None, (one.code, f"party {one.party}" if one.party else None, one.detail)))
+    return f"attempt {one.number + 1}{place} broke off: {why}"
+
+
+def _attempts(view: JobView) -> Iterator[tuple[str, object]]:
+    """Those that broke off, and the present one."""
+    for number, one in enumerate(view.attempts):
+        if one.broke:
+            yield "" if number else "attempts", f"{when(one.broke)} UTC, {_broken(one)}"
+        else:
+            place = f", behind step {one.behind}" if one.behind else ", from the start on"
+            yield "", f"{when(one.started)} UTC, attempt {one.number + 1} began{place}"
 
 
 def _without(lost: LostView) -> str:
@@ -158,7 +179,7 @@ def _place(view: JobView, one: ParticipantView) -> str:
 
 def _doing(one: ParticipantView) -> str:
     """What the worker says of its step, where that is more than the step's name; how fast, and how long."""
-    if one.state != "running" or one.what in ("done", one.step):
+    if one.state not in ("running", "resuming") or one.what in ("done", one.step):
         return ""
     return ", ".join(word for word in (one.what or "", *_speed(one)) if word)
 
@@ -229,6 +250,7 @@ def _facts(view: JobView, agreement: str) -> Iterator[tuple[str, object]]:
         took = (parse_timestamp(view.ended) - parse_timestamp(view.started)).total_seconds()
         yield "took", f"{took:,.0f} s"
     yield "countersigned by", ", ".join(view.countersigned_by)
+    yield from _attempts(view)
     if view.dropouts:
         yield from _dropped(view, view.dropouts)
     for stage in sorted(_stages_awaited(view)):

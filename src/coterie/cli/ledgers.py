@@ -127,6 +127,11 @@ def _job(body: Body) -> str:
     if body["event"] == "lost":
         where = f", last heard of in step {body['step']}" if body.get("step") else ""
         return f"lost {body['party']}, {body['code']}{where}"
+    if body["event"] == "broke":
+        return f"attempt {body['attempt'] + 1} broke off: {body['code']}, party {body.get('party', '?')}"
+    if body["event"] == "resumed":
+        behind = f" behind step {body['behind']}" if body.get("behind") else ""
+        return f"attempt {body['attempt'] + 1} began{behind}"
     error = body.get("error") or {}
     code = error.get("code") if isinstance(error, Mapping) else None
     return " ".join(filter(None, (body["event"], body.get("state"), body.get("code") or code)))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .arrow import put_off_arrow
+from .attempt_views import AttemptView
 from .home import ApiDoor, Home, Profile, Settings, api_door, init_node
 from .lookup_views import LookupTableView, LookupView
 from .lost_views import DropoutsView, LostView
@@ -64,6 +65,7 @@ __all__ = [
     "AgreementView",
     "ApiDoor",
     "ApprovalView",
+    "AttemptView",
     "Check",
     "ColumnView",
     "CommonColumnView",

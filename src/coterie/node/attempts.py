@@ -26,6 +26,7 @@ LOSSES = frozenset(
     {
         *("CT-5060", "CT-5061", "CT-5063", "CT-5064"),  # a worker, a node, a start, a participant
         *("CT-1210", "CT-1218", "CT-1233", "CT-1236"),  # a link's other end
+        "CT-2290",  # an attested runner
     }
 )
 """What ends an attempt, and not the job: somebody who was there is not."""

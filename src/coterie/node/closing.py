@@ -26,6 +26,7 @@ ASK_SECONDS = 3.0
 """After which a participant that has not reported its end is asked, and between two questions."""
 
 RETRY_SECONDS = 1.0
+SHORTLY = 0.05
 
 End = Callable[[str, JobState, CoterieError], Awaitable[None]]
 Keep = Callable[[str], Awaitable[None]]
@@ -60,12 +61,13 @@ class Closing:
 
     async def lost(self, job: str, party: str, error: CoterieError) -> None:
         """A participant that the job can do without is out of it. Its own node says so, or nothing."""
-        if self._book.over(job) or self._book.progress_of(job, party, "running").state == "failed":
+        if self._book.over(job):
             return
-        step = self._book.progress_of(job, party, "running").step
-        body = {"job": job, "event": "lost", "party": party, "code": error.code}
-        await self._core.record("job", body | ({"step": step} if step else {}))
-        self._book.lost(job, party, error.code, step)
+        if not self._book.is_lost(job, party):
+            step = self._book.progress_of(job, party, "running").step
+            body = {"job": job, "event": "lost", "party": party, "code": error.code}
+            self._book.lost(job, party, error.code, step)
+            await self._core.record("job", body | ({"step": step} if step else {}))
         self.finished(job, party)
         view = self._book.progress_of(job, party, "failed")
         self._book.progress(job, view.model_copy(update={"state": "failed", "waiting": ()}))
@@ -83,6 +85,8 @@ class Closing:
                 row = self._book.row(job)
                 if self._finishing(job) and set(row.finished) >= set(row.participants):
                     await self._conclude(job)
+                else:  # this node's own word is about to come, or the job is begun again
+                    await asyncio.sleep(SHORTLY)
         except CoterieError as error:
             await self._end(job, "failed", error)
         except Exception as error:  # noqa: BLE001 - a bug here must end the job, not leave it open for ever

@@ -131,6 +131,10 @@ class JobBook:
         """Remember what the ledger says of a party that the job goes on without."""
         self._of_lost().setdefault(job, {})[party] = (party, timestamp(now()), code, step)
 
+    def is_lost(self, job: str, party: str) -> bool:
+        """Whether the job goes on without a party."""
+        return party in self._of_lost().get(job, {})
+
     def _of_lost(self) -> dict[str, dict[str, Lost]]:
         if self._lost is None:
             self._lost = {}

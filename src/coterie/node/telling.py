@@ -54,7 +54,7 @@ class Telling:
     async def tell(self, job: str) -> None:
         """What is new; one telling after the other, that none overtakes a later one."""
         async with self._telling.setdefault(job, asyncio.Lock()):
-            if job not in self._unsent:
+            if job not in self._unsent or self._book.over(job):
                 return
             self._unsent.discard(job)
             message = JobProgress(job=job, view=self._book.progress_of(job, self._core.name, "running"))

@@ -48,6 +48,8 @@ def trained(epochs: int) -> list[Any]:
 
 LONG = trained(10_000)
 """A minute of work: time enough for trouble."""
+SECONDS_LONG = trained(600)
+"""Some seconds of it: for what goes on after trouble."""
 WORK = "neural"
 """Its step."""
 
@@ -331,10 +333,10 @@ class World:
             time.sleep(0.05)
 
     @contextlib.contextmanager
-    def working(self, agreement: AgreementView) -> Iterator[JobView]:
+    def working(self, agreement: AgreementView, steps: str = LONG) -> Iterator[JobView]:
         """A job whose runner has everybody's data in memory, and stands still."""
         self.settle()
-        job = self.submit(agreement, LONG)
+        job = self.submit(agreement, steps)
         self.await_step(job, WORK)
         stopped = self.runners()
         assert len(stopped) >= 2
