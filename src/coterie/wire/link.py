@@ -109,6 +109,8 @@ class Link:
         self.trouble = "not connected yet"
         """What happened last while the link was down."""
         self.was_up = False
+        self.connections = 0
+        """How many there have been; the present one counts."""
         self.fruitful = True
         """The last connection moved something: the next may be tried without delay."""
         self.driving = False
@@ -132,7 +134,7 @@ class Link:
                 raise PEER_FINISHED(f"{tag!r} cannot be delivered", party=self.peer)
             step, depth = self.host.account.spend(self.peer, data.nbytes, tag)
             if self.outbox.outstanding > self._window:
-                self._wait_for_window(tag, step)
+                self._wait_for_window(tag, step, data.nbytes if kind is Kind.ARRAY else None)
             queued = self.outbox.has_unsent
             self.outbox.add(encoded_tag, kind, depth, data, step)
             if not queued and data.nbytes <= INLINE_BYTES and self.pump and not self.pump.wants_write:
@@ -146,9 +148,9 @@ class Link:
         with self.lock:
             return self.outbox.outstanding > self._window
 
-    def _wait_for_window(self, tag: str, step: str) -> None:
+    def _wait_for_window(self, tag: str, step: str, size: int | None) -> None:
         since = time.monotonic()
-        with self.host.waits.during(self.peer, "send", tag, step):
+        with self.host.waits.during(self.peer, "send", tag, step, size):
             while (
                 self.outbox.outstanding > self._window
                 and (self.host.account.in_turn or not self.host.has_unread())
@@ -167,15 +169,16 @@ class Link:
                     self.error = error
                     raise error
                 if not self.inbox.ready():
-                    self._wait_for_message(expected.tag, deadline)
+                    self._wait_for_message(expected, deadline)
                 message = self.inbox.pop()
                 self._note_taken()
                 return message
             finally:
                 self.inbox.forget()
 
-    def _wait_for_message(self, tag: str, deadline: float | None) -> None:
-        with self.host.waits.during(self.peer, "receive", tag, self.host.account.current_step):
+    def _wait_for_message(self, expected: Expected, deadline: float | None) -> None:
+        tag, step = expected.tag, self.host.account.current_step
+        with self.host.waits.during(self.peer, "receive", tag, step, expected.size):
             while not self.inbox.ready():
                 self._check_usable()
                 if self.inbox.ended and not self.inbox.partial:
@@ -386,6 +389,7 @@ class Link:
             self.pump = Pump(connection, self.inbox, self.outbox)
             self.pump.fruitful = hello.received > before  # the lost connection was of use
             self.was_up = True
+            self.connections += 1
             if self.error:
                 self.pump.report(self.error)
             self.changed.notify_all()
@@ -395,6 +399,17 @@ class Link:
         """With the lock held: the peer needs nothing more, although its farewell did not come through."""
         self.inbox.ended = True
         self.changed.notify_all()
+
+    @property
+    def moved(self) -> int:
+        """Frames and window bytes that have come or were taken, in both directions. It only grows, and not
+        by signs of life."""
+        return self.inbox.received + self.inbox.taken + self.outbox.acknowledged + self.outbox.taken
+
+    def arrived(self) -> int:
+        """Bytes that are here, whole frames alone, of the message that comes next."""
+        with self.lock:
+            return self.inbox.messages[0].filled if self.inbox.messages else 0
 
     def gone(self, why: str) -> CoterieError:
         return PEER_GONE(f"{self.peer}: {why}", party=self.peer)

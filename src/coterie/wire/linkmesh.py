@@ -132,7 +132,7 @@ class LinkMesh:
         sizes = {name: max(4 * CHUNK, (windows or {}).get(name, WINDOW)) for name in peers}
         self._links = {name: Link(self, address, sizes[name], drive) for name, address in peers.items()}
         self._channels = {name: _LinkChannel(self, link) for name, link in self._links.items()}
-        self.waits = Waits(lambda peer: self._links[peer].state())
+        self.waits = Waits(lambda peer: self._links[peer].state(), lambda peer: self._links[peer].arrived())
         self._keepers = [
             Keeper(
                 link,
@@ -180,6 +180,15 @@ class LinkMesh:
     def states(self) -> dict[str, str]:
         """Each peer's link in words."""
         return {name: link.state() for name, link in self._links.items()}
+
+    @property
+    def moved(self) -> int:
+        """A number that grows with what comes and is taken on any link, and with nothing else."""
+        return sum(link.moved for link in self._links.values())
+
+    def connections(self) -> dict[str, tuple[bool, int]]:
+        """Of each peer's link: whether it is up, and how many connections it has had."""
+        return {name: (link.pump is not None, link.connections) for name, link in self._links.items()}
 
     def has_unread(self) -> bool:
         return any(link.inbox.messages for link in self._links.values())

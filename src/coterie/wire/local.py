@@ -59,7 +59,8 @@ class _LocalChannel(MessageChannel):
                 raise self._fault(PEER_GONE("it does not take what it is sent", party=self.peer))
             step, depth = mesh.account.spend(self.peer, data.nbytes, tag)
             since = time.monotonic()
-            with mesh.waits.during(self.peer, "send", tag, step):
+            size = data.nbytes if kind is Kind.ARRAY else None
+            with mesh.waits.during(self.peer, "send", tag, step, size):
                 while (
                     self._out.unread > mesh.window
                     and (mesh.account.in_turn or not mesh.has_unread())
@@ -77,7 +78,7 @@ class _LocalChannel(MessageChannel):
         deadline = None if seconds is None else time.monotonic() + seconds
         with mesh.changed:
             step = mesh.account.current_step
-            with mesh.waits.during(self.peer, "receive", expected.tag, step):
+            with mesh.waits.during(self.peer, "receive", expected.tag, step, expected.size):
                 self._check_alive()
                 while not self._back.messages:
                     if self._back.ended:

@@ -57,6 +57,10 @@ class Waiting:
     step: str
     link: str
     """State of the link in words: "up", "down", or what was tried last."""
+    size: int | None = None
+    """Bytes of the message, where it is an array: its size follows from the plan."""
+    here: int = 0
+    """Of these, how many have arrived."""
 
 
 class Channel(Protocol):

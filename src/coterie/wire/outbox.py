@@ -96,6 +96,11 @@ class Outbox:
         return self._acked
 
     @property
+    def taken(self) -> int:
+        """Window bytes that the peer's program has taken."""
+        return self._taken
+
+    @property
     def has_unsent(self) -> bool:
         return bool(self._unsent)
 

@@ -13,7 +13,7 @@ from coterie.wire.mesh import Waiting
 _Doing = Literal["receive", "send", "close"]
 
 
-_Call = tuple[float, str, _Doing, str, str]
+_Call = tuple[float, str, _Doing, str, str, int | None]
 
 
 class _Listed(AbstractContextManager[None]):
@@ -35,19 +35,38 @@ class _Listed(AbstractContextManager[None]):
 class Waits:
     """The waiting calls of one mesh. Thread-safe."""
 
-    def __init__(self, link_state: Callable[[str], str]) -> None:
-        """:param link_state: a peer's link in words."""
+    def __init__(
+        self, link_state: Callable[[str], str], arrived: Callable[[str], int] = lambda _: 0
+    ) -> None:
+        """:param link_state: a peer's link in words.
+        :param arrived: bytes that are here of the message that is awaited of a peer.
+        """
         self._calls: dict[int, _Call] = {}
         self._link_state = link_state
+        self._arrived = arrived
 
-    def during(self, peer: str, doing: _Doing, tag: str, step: str) -> AbstractContextManager[None]:
-        """List a call while it lasts."""
-        return _Listed(self._calls, (time.time(), peer, doing, tag, step))
+    def during(
+        self, peer: str, doing: _Doing, tag: str, step: str, size: int | None = None
+    ) -> AbstractContextManager[None]:
+        """List a call while it lasts.
+
+        :param size: bytes of its message, where that is an array, whose size the plan gives.
+        """
+        return _Listed(self._calls, (time.time(), peer, doing, tag, step, size))
 
     def list(self) -> tuple[Waiting, ...]:
         """The calls that wait now, longest first."""
-        calls = sorted(self._calls.copy().values())
+        calls = sorted(self._calls.copy().values(), key=lambda call: call[:5])
         return tuple(
-            Waiting(peer, doing, tag, datetime.fromtimestamp(since, UTC), step, self._link_state(peer))
-            for since, peer, doing, tag, step in calls
+            Waiting(
+                peer,
+                doing,
+                tag,
+                datetime.fromtimestamp(since, UTC),
+                step,
+                self._link_state(peer),
+                size,
+                self._arrived(peer) if size is not None and doing == "receive" else 0,
+            )
+            for since, peer, doing, tag, step, size in calls
         )
