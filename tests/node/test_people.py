@@ -12,10 +12,13 @@ from pathlib import Path
 from ssl import create_default_context
 
 import pytest
+from argon2 import extract_parameters
+from argon2.exceptions import VerifyMismatchError
 
 from coterie.client import Client
 from coterie.node import UserRole
 from coterie.node.people import refusals as log
+from coterie.node.people import users
 from coterie.node.people.errors import CALLS_SLOWED, SIGN_IN_SLOWED
 from coterie.node.people.limits import CallRates, PeopleSettings, SignInDelays, network_of
 from coterie.node.people.refusals import Refusals
@@ -224,6 +227,13 @@ def test_signing_in_on_the_command_line(node: Daemon, tmp_path: Path) -> None:
     assert call("--home", folder, "logout").code == "CT-6007"
     names = {one["name"] for one in call("--home", owner, "user", "list", "--json").json}
     assert {"carol", *ROLES} <= names
+
+
+def test_passwords_of_nobody_are_looked_at_for_as_long() -> None:
+    nobody, known = users._of_nobody(), users._HASHER.hash("correct horse battery")
+    assert extract_parameters(nobody) == extract_parameters(known)
+    with pytest.raises(VerifyMismatchError):  # hashed, and differed: what is no hash is told at once
+        users._HASHER.verify(nobody, "correct horse battery")
 
 
 def test_waits_double_and_success_forgives_itself_alone() -> None:
