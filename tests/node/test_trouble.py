@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import resource
 import signal
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from coterie.crypto import Identity
 from coterie.errors import CoterieError
+from coterie.jobs import Approval
+from coterie.ledger import verify
 from coterie.node import JobView
+from coterie.node.messages import Failure, JobAgain, JobBroke, JobStand, Message, Ok, StandAnswer
+from coterie.node.network import LIMIT
+from coterie.wire import PeerAddress, PeerClient
 from tests.node.conftest import PAYMENTS_ATTEMPTS, Daemon, Trio, ended
 
 
@@ -148,6 +156,69 @@ def test_an_initiator_that_is_stopped_and_comes_back(trio: Trio) -> None:
     attempts = done(trio, job)["hub"].attempts
     assert (attempts[0].code, attempts[0].party) == ("CT-5061", "lender")
     settle(trio)
+
+
+def test_all_machines_restart(trio: Trio) -> None:
+    with held(trio) as job:
+        for daemon in trio.all:
+            assert daemon.process is not None
+            daemon.process.kill()
+        for daemon in trio.all:
+            daemon.process.wait()
+            daemon.start()
+        for daemon in trio.all:
+            daemon.await_up()
+    done(trio, job)
+    for daemon in trio.all:
+        report = verify(daemon.home / "ledger")
+        assert report.ok, report.findings
+    settle(trio)
+
+
+def test_no_attempt_is_begun_twice_or_by_others(trio: Trio) -> None:
+    """What peers of the job say out of turn is refused, and the job goes on."""
+    with held(trio) as job:
+        lender, hub = Identity.load(trio.lender.home), Identity.load(trio.hub.home)
+        approvals = tuple(Approval.model_validate(one) for one in approved(trio, job))
+        failure = Failure(code="CT-5060", party="hub")
+
+        def stand(attempt: int) -> JobStand:
+            return JobStand(job=job.id, attempt=attempt, approvals=approvals, failure=failure)
+
+        assert said(hub, trio.payments, "job/stand", stand(1)) == "CT-5052"
+        assert said(lender, trio.payments, "job/stand", stand(0)) == "CT-5066"
+        assert (
+            said(lender, trio.payments, "job/again", JobAgain(job=job.id, attempt=1, mark=None)) == "CT-5051"
+        )
+        assert (
+            said(hub, trio.payments, "job/broke", JobBroke(job=job.id, attempt=0, failure=failure))
+            == "CT-5052"
+        )
+        late = JobBroke(job=job.id, attempt=7, failure=failure)
+        assert said(hub, trio.lender, "job/broke", late) is None
+        assert trio.payments.client.job(job.id).attempts == ()
+        assert said(lender, trio.payments, "job/stand", stand(1)) is None
+        again = JobAgain(job=job.id, attempt=1, mark="0" * 64)
+        assert said(lender, trio.payments, "job/again", again) == "CT-5066", "it has kept no such step"
+        check_ended(trio, job, "failed", "CT-5066", "payments")
+    settle(trio)
+
+
+def approved(trio: Trio, job: JobView) -> list[dict[str, Any]]:
+    """The approvals of a job, as the ledger of one party has them."""
+    return [dict(one.body) for one in trio.payments.client.ledger(kind="approval", job=job.id)]
+
+
+def said(who: Identity, to: Daemon, kind: str, message: Message) -> str | None:
+    """The code with which a node refuses what a peer says."""
+    host, port = to.address.split(":")
+    address = PeerAddress(Identity.load(to.home).public, host, int(port))
+    answer = StandAnswer if isinstance(message, JobStand) else Ok
+    try:
+        asyncio.run(PeerClient(who, LIMIT).call(address, kind, message, answer))
+    except CoterieError as error:
+        return error.code
+    return None
 
 
 def test_a_revocation_ends_a_running_job(trio: Trio) -> None:

@@ -48,7 +48,7 @@ def trained(epochs: int) -> list[Any]:
 
 LONG = trained(10_000)
 """A minute of work: time enough for trouble."""
-SECONDS_LONG = trained(600)
+SECONDS_LONG = trained(60)
 """Some seconds of it: for what goes on after trouble."""
 WORK = "neural"
 """Its step."""
