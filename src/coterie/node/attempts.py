@@ -104,6 +104,11 @@ class Attempts:
             return None
         return parse_timestamp(rows[-1].broke), from_record(rows[-1].failure)
 
+    def runs(self, job: str, number: int) -> bool:
+        """Whether this one is the present one, and not broken."""
+        rows = self._rows(job)
+        return number == 0 if not rows else rows[-1].number == number and rows[-1].broke is None
+
     def in_vain(self, job: str) -> int:
         """How many in a row have begun at one step, and broken there."""
         rows = self._rows(job)

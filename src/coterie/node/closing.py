@@ -120,7 +120,7 @@ class Closing:
             heard = clock()
             if answer.error is not None:
                 await self._gone(job, peer, from_record(answer.error.model_dump()).at(party=peer))
-            elif answer.finished and answer.attempt == self._book.attempts.number(job):
+            elif answer.finished and self._book.attempts.runs(job, answer.attempt):
                 self.finished(job, peer)
             elif answer.state == "proposed":
                 raise JOB_UNKNOWN(f"{peer} has not started it", party=peer)

@@ -318,6 +318,7 @@ class Resuming:
         if self._attempts.broken(job) is None:
             raise ATTEMPT_REFUSED("the one before runs", party=self._core.name)
         self._attempts.begin(job, number, mark)
+        self._book.change(job, finished=[])
         plan = self._book.row(job).plan_digest
         about = {"job": job, "event": "resumed", "attempt": number, "plan": plan}
         behind = self._attempts.views(job, self._book.steps(job))[-1].behind

@@ -229,7 +229,7 @@ class Runs:
 
     async def progressed(self, job: str, progress: Progress) -> None:
         """Remember it, and tell the others soon."""
-        if self._ends(job):
+        if self._ends(job) or job in self._halted:
             return
         values = progress.model_dump(exclude={"op"})
         view = ParticipantView(party=self._core.name, state="running", updated=timestamp(now()), **values)
@@ -381,7 +381,7 @@ class Runs:
             self._book.progress(message.job, view.model_copy(update={"state": message.state, "waiting": ()}))
             return Ok()
         if message.state == "done":
-            if message.attempt == self._book.attempts.number(message.job):
+            if self._book.attempts.runs(message.job, message.attempt):
                 self.closing.finished(message.job, peer)
             return Ok()
         error = told_error(message).at(party=peer)
