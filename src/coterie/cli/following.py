@@ -18,6 +18,7 @@ from coterie.errors import CoterieError
 from coterie.node import AttemptView, DropoutsView, JobView, LostView, ParticipantView
 
 from .output import amount, cell, console, drawn_table, duration, facts, short, state_text, table, when
+from .waiting import all_wait_for, last_progress, stalls, waits
 
 __all__ = ["follow_job", "print_job"]
 
@@ -71,6 +72,7 @@ class _Lines:
         self._awaited = ""
         self._lost: set[str] = set()
         self._attempts = 0
+        self._stalls: set[tuple[str, str]] = set()
         console.print(Text(f"job {view.id}: {view.name}"))
 
     def tell(self, view: JobView) -> None:
@@ -82,6 +84,10 @@ class _Lines:
         for broken in [one for one in view.attempts if one.broke][self._attempts :]:
             self._attempts += 1
             console.print(cell(f"{now():%H:%M:%S}  {_broken(broken)}; it goes on"))
+        for stall, (_, words) in zip(view.stalls, stalls(view), strict=True):
+            if (stall.party, stall.since) not in self._stalls:
+                self._stalls.add((stall.party, stall.since))
+                console.print(cell(f"{now():%H:%M:%S}  stalled: {words}"))
         for lost in view.dropouts.lost if view.dropouts else ():
             if lost.party not in self._lost:
                 self._lost.add(lost.party)
@@ -92,10 +98,10 @@ class _Lines:
             known, since = self._told.get(one.party, ("", 0.0))
             if place != known or (not view.over and seconds - since > LINE_SECONDS):
                 self._told[one.party] = (place, seconds)
-                waits = "; ".join(_waits(one, NOTABLE_WAIT))
+                waiting = "; ".join(waits(one, NOTABLE_WAIT))
                 step = f"{_place(view, one):<16}" if one.state == "running" else ""
                 words = [f"{now():%H:%M:%S}", f"{one.party:<12}", f"{one.state:<9}", step, _doing(one)]
-                console.print(Text("  ".join(words + [f"waits for {waits}"] * bool(waits)).rstrip()))
+                console.print(Text("  ".join(words + [f"waits for {waiting}"] * bool(waiting)).rstrip()))
 
 
 def _broken(one: AttemptView) -> str:
@@ -158,16 +164,17 @@ def _awaited(view: JobView) -> str:
 def _participants(view: JobView, notable: float) -> RenderableType:
     """A table, and below it who waits for whom: a column of sentences would be squeezed to a strip."""
     rows = [
-        (one.party, state_text(one.state), _place(view, one), _bar(one), _doing(one))
+        (one.party, state_text(one.state), _place(view, one), _bar(one), last_progress(one), _doing(one))
         for one in view.participants
     ]
-    columns = ("|party", "|state", "|step", "|", "doing")
+    columns = ("|party", "|state", "|step", "|", "|last progress", "doing")
     shown = columns[:4] if view.over else columns
     told = [number for number in range(len(shown)) if any(row[number] for row in rows)]
     drawn = drawn_table("", [columns[number] for number in told], [[row[n] for n in told] for row in rows])
-    waits = () if view.over else view.participants
-    lines = [cell(f"{one.party} waits for {wait}") for one in waits for wait in _waits(one, notable)]
-    return Group(drawn, *lines)
+    present = () if view.over else view.participants
+    lines = [cell(f"{one.party} waits for {wait}") for one in present for wait in waits(one, notable)]
+    ends = all_wait_for(view, notable)
+    return Group(drawn, *lines, *([cell(f"all wait for {ends}")] if len(lines) > 1 and ends else []))
 
 
 def _place(view: JobView, one: ParticipantView) -> str:
@@ -199,14 +206,6 @@ def _bar(one: ParticipantView) -> Table | str:
     holder = Table.grid()
     holder.add_row(ProgressBar(total=one.total, completed=min(one.done, one.total), width=BAR))
     return holder
-
-
-def _waits(one: ParticipantView, notable: float) -> Iterator[str]:
-    for wait in one.waiting:
-        seconds = (now() - parse_timestamp(wait.since)).total_seconds()
-        if seconds >= notable:
-            link = "" if wait.link == "up" else f"; link {wait.link}"
-            yield f"{wait.peer}, {seconds:.0f} s ({wait.what}{link})"
 
 
 def _stages_awaited(view: JobView) -> set[int]:
@@ -251,6 +250,7 @@ def _facts(view: JobView, agreement: str) -> Iterator[tuple[str, object]]:
         yield "took", f"{took:,.0f} s"
     yield "countersigned by", ", ".join(view.countersigned_by)
     yield from _attempts(view)
+    yield from stalls(view)
     if view.dropouts:
         yield from _dropped(view, view.dropouts)
     for stage in sorted(_stages_awaited(view)):

@@ -51,6 +51,8 @@ from .views import (
     VersionView,
     WaitingView,
 )
+from .watching.pulses import awaited_parties
+from .watching.views import StallView
 
 if TYPE_CHECKING:
     from coterie.crypto import Identity
@@ -107,6 +109,7 @@ __all__ = [
     "SealedView",
     "SessionView",
     "Settings",
+    "StallView",
     "TapeView",
     "TokenRole",
     "TokenView",
@@ -115,6 +118,7 @@ __all__ = [
     "VersionView",
     "WaitingView",
     "api_door",
+    "awaited_parties",
     "backup_node",
     "init_node",
     "registered_dataset",

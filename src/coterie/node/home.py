@@ -42,7 +42,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from coterie.crypto import Identity, PartyName, atomic_write, check_name, read_at_most, write_error
 
 from .errors import HOME_EXISTS, HOME_IN_USE, HOME_MISSING, SETTINGS_INVALID, STORE_PASSWORD
-from .observing import LogSettings, ReadySettings
+from .observing import LogSettings, ReadySettings, StallSettings, TraceSettings
 from .people.limits import PeopleSettings
 from .postgres_url import PostgresUrl
 from .resume_settings import ResumeSettings
@@ -77,6 +77,8 @@ NOT_WRITTEN = {
     "ready",
     "people",
     "resume",
+    "stall",
+    "traces",
 }
 """Settings that a new ``node.yaml`` does not list: an operator adds those that are to be others."""
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
@@ -152,6 +154,8 @@ class Settings(BaseModel):
     log: LogSettings = LogSettings()
     ready: ReadySettings = ReadySettings()
     resume: ResumeSettings = ResumeSettings()
+    stall: StallSettings = StallSettings()
+    traces: TraceSettings = TraceSettings()
     store: Annotated[str, Field(max_length=2048)] = "sqlite"
     """``sqlite``: a file in the home; or ``postgresql://user@host/database``, without a password."""
     store_password: Path | None = None

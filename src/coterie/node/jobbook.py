@@ -21,8 +21,9 @@ from .messages import Failure
 from .store import ApprovalRow, JobRow, ResultRow
 from .unfinished import kept_step
 from .views import ApprovalView, JobState, JobView, ParticipantView, PlanView, ResultView
+from .watching.pulses import Pulses
 
-__all__ = ["JobBook", "mode_of"]
+__all__ = ["OVER", "JobBook", "mode_of"]
 
 TOO_FEW = "CT-2414"
 """What ends a job for all of its parties."""
@@ -44,6 +45,7 @@ class JobBook:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.attempts = Attempts(core)
+        self.pulses = Pulses()
         self._progress: dict[str, dict[str, ParticipantView]] = {}
         self._unsaved: dict[str, tuple[JobState, Failure]] = {}
         """Ends that the store could not take: a full disk must not make a job look alive."""
@@ -206,6 +208,7 @@ class JobBook:
     def progress(self, job: str, view: ParticipantView) -> None:
         """Remember how far a participant is."""
         self._progress.setdefault(job, {})[view.party] = view
+        self.pulses.heard(job, view)
 
     def progress_of(self, job: str, party: str, state: JobState) -> ParticipantView:
         """What was last heard of a participant."""
@@ -268,13 +271,19 @@ class JobBook:
                 )
                 for a in sorted(approvals, key=lambda one: row.participants.index(one.party))
             ),
-            participants=tuple(self.progress_of(row.id, party, state) for party in row.participants),
+            participants=tuple(
+                self.progress_of(row.id, party, state).model_copy(
+                    update={"further": self.pulses.further(row.id, party)}
+                )
+                for party in row.participants
+            ),
             results=tuple(result_view(result) for result in self.results(row.id)),
             error=error,
             countersigned_by=tuple(row.countersigned),
             # Where parties may drop out, runs begin anew.
             goes_on=None if state == "done" or dropouts else kept_step(self._core.home, proposal),
             dropouts=dropouts,
+            stalls=self.pulses.stalls(row.id),
             attempts=self.attempts.views(row.id, [step.name for step in proposal.spec.steps]),
         )
 

@@ -16,6 +16,7 @@ from coterie.ledger import Countersignature, Entry, SignedHead
 from coterie.tee import DatasetRecord
 
 from .views import JobState, ParticipantView, Role
+from .watching.views import StallView
 
 __all__ = [
     "AgreementPull",
@@ -34,6 +35,7 @@ __all__ = [
     "JobEnd",
     "JobProgress",
     "JobQuestion",
+    "JobStalled",
     "JobStand",
     "JobStart",
     "KeptAnswer",
@@ -270,6 +272,15 @@ class JobProgress(Message):
 
     job: JobId
     view: ParticipantView
+
+
+class JobStalled(Message):
+    """At the sender's, nobody has come further for as long as its operator waits."""
+
+    job: JobId
+    stall: StallView
+    over: bool = False
+    """It was so, and somebody has come further since."""
 
 
 class JobEnd(Message):

@@ -41,6 +41,7 @@ KINDS: dict[type[Message], str] = {
     messages.JobStand: "job/stand",
     messages.JobAgain: "job/again",
     messages.JobProgress: "job/progress",
+    messages.JobStalled: "job/stalled",
     messages.JobEnd: "job/end",
     messages.JobQuestion: "job/state",
     messages.HeadOffer: "job/head",

@@ -32,7 +32,7 @@ _KINDS: dict[str, type[messages.Message]] = {
     one.__name__: one
     for one in (
         *(messages.AgreementPush, messages.ApprovalPush, messages.JobEnd, messages.JobBroke),
-        *(messages.SealedDrop, messages.SealedDropped),
+        *(messages.SealedDrop, messages.SealedDropped, messages.JobStalled),
     )
 }
 """What may wait in the outbox. All of them may arrive twice."""

@@ -105,6 +105,10 @@ class Progress(Record):
     rate: float | None = None
     left: int | None = None
     waiting: tuple[WaitingView, ...] = ()
+    moved: int = 0
+    """Grows with real progress alone, see :mod:`coterie.node.watching.effort`."""
+    links: dict[str, tuple[bool, int]] = {}
+    """Of each peer's: whether it is up, and how many connections it has had."""
 
 
 class LedgerCall(Record):

@@ -231,7 +231,8 @@ class Runs:
         """Remember it, and tell the others soon."""
         if self._ends(job) or job in self._halted:
             return
-        values = progress.model_dump(exclude={"op"})
+        self._book.pulses.linked(job, progress.links)
+        values = progress.model_dump(exclude={"op", "links"})
         view = ParticipantView(party=self._core.name, state="running", updated=timestamp(now()), **values)
         self._book.progress(job, view)
         self.telling.news(job)

@@ -35,6 +35,7 @@ from .sealings import Sealings
 from .tapes import Tapes
 from .tokens import Tokens
 from .unfinished import UnfinishedSteps
+from .watching.stalls import Stalls
 
 __all__ = ["Services"]
 
@@ -66,6 +67,7 @@ class Services:
     unfinished: UnfinishedSteps
     doctor: Doctor
     readiness: Readiness
+    stalls: Stalls
 
     @classmethod
     def of(cls, core: Core) -> Services:
@@ -133,6 +135,7 @@ class Services:
             unfinished=unfinished,
             doctor=Doctor(core, network),
             readiness=Readiness(core, network),
+            stalls=Stalls(core, outbox, book, runs.end),
         )
         made._answer_peers()
         return made
@@ -156,6 +159,7 @@ class Services:
         network.answer(messages.JobStand, self.runs.resuming.receive_stand)
         network.answer(messages.JobAgain, self.runs.resuming.receive_again)
         network.answer(messages.JobProgress, self.runs.telling.receive)
+        network.answer(messages.JobStalled, self.stalls.receive)
         network.answer(messages.JobEnd, self.runs.receive_end)
         network.answer(messages.JobQuestion, self.runs.answer_question)
         network.answer(messages.HeadOffer, self.runs.closing.answer_head)

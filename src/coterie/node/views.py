@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from .attempt_views import AttemptView
 from .lost_views import DropoutsView
 from .privacy_views import PlanPrivacyView, PrivacyView
+from .watching.views import StallView
 
 __all__ = [
     "AgreementState",
@@ -264,6 +265,10 @@ class WaitingView(View):
     what: str = Field(max_length=400)
     link: str = Field(default="up", max_length=400)
     """State of the link in words."""
+    size: int | None = Field(default=None, ge=0, lt=2**63)
+    """Bytes of that value, where it is an array: its size follows from the plan."""
+    here: int = Field(default=0, ge=0, lt=2**63)
+    """Of these, how many have arrived."""
 
 
 class ParticipantView(View):
@@ -283,6 +288,10 @@ class ParticipantView(View):
     """Seconds that the step needs at this rate."""
     waiting: tuple[WaitingView, ...] = Field(default=(), max_length=64)
     updated: str | None = Field(default=None, max_length=64)
+    moved: int = Field(default=0, ge=0, lt=2**63)
+    """A number that grows with what it gets done, and only then."""
+    further: str | None = Field(default=None, max_length=64)
+    """When this node saw it come further for the last time."""
 
 
 class ResultView(View):
@@ -322,6 +331,8 @@ class JobView(View):
 
     dropouts: DropoutsView | None = None
     """Of a job that goes on without parties."""
+    stalls: tuple[StallView, ...] = ()
+    """Whose nodes say that nobody comes further."""
     attempts: tuple[AttemptView, ...] = ()
     """Of a job that has lost a process or a link: all so far, the present one last."""
 

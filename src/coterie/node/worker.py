@@ -14,6 +14,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,8 @@ from .pipe import (
     read_from_node,
 )
 from .views import WaitingView
+from .watching.effort import Effort
+from .watching.pulses import ALIVE_SECONDS
 
 __all__ = ["main"]
 
@@ -120,6 +123,8 @@ class WorkerHost:
         self._answered = threading.Condition(self._lock)
         self._last = Progress(step=None, what="starting", done=0, total=1)
         self._pace = Pace()
+        self._effort = Effort(lambda: mesh.moved)
+        self._told = time.monotonic()
         self._reported: Progress | None = None
         self._stopped: CoterieError | None = None
 
@@ -127,6 +132,7 @@ class WorkerHost:
         """Keep it for the next report. :raises CoterieError: why the node has stopped the job."""
         with self._lock:
             self._pace.took(step, done, total, unit)
+            self._effort.stepped(step, done)
             self._last = Progress(step=step, what=what[:200], done=done, total=total, unit=unit)
             stopped = self._stopped
         if stopped is not None:
@@ -202,16 +208,23 @@ class WorkerHost:
         """Tell the node what has changed since the last report."""
         waiting = tuple(
             WaitingView(
-                peer=one.peer, since=timestamp(one.since), what=f"{one.doing} {one.tag}", link=one.link
+                peer=one.peer,
+                since=timestamp(one.since),
+                what=f"{one.doing} {one.tag}",
+                link=one.link,
+                size=one.size,
+                here=one.here,
             )
             for one in self._mesh.waiting()
         )
+        links = self._mesh.connections()
         with self._lock:
             speed = self._pace.speed()._asdict()
-            present = self._last.model_copy(update={"waiting": waiting, **speed})
-            if present == self._reported:
+            news = {"waiting": waiting, "moved": self._effort.look(waits=bool(waiting)), "links": links}
+            present = self._last.model_copy(update=news | speed)
+            if present == self._reported and time.monotonic() - self._told < ALIVE_SECONDS:
                 return
-            self._reported = present
+            self._reported, self._told = present, time.monotonic()
         self._pipe.send(present)
 
 

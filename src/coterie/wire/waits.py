@@ -35,9 +35,7 @@ class _Listed(AbstractContextManager[None]):
 class Waits:
     """The waiting calls of one mesh. Thread-safe."""
 
-    def __init__(
-        self, link_state: Callable[[str], str], arrived: Callable[[str], int] = lambda _: 0
-    ) -> None:
+    def __init__(self, link_state: Callable[[str], str], arrived: Callable[[str], int] = lambda _: 0) -> None:
         """:param link_state: a peer's link in words.
         :param arrived: bytes that are here of the message that is awaited of a peer.
         """
