@@ -16,7 +16,7 @@ __all__ = ["Document", "pack", "unpack"]
 class Document(BaseModel):
     """Base of what results are made of: strict, immutable, all numbers finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
 
 D = TypeVar("D", bound=BaseModel)

@@ -65,7 +65,7 @@ MIN_GROUP = 20
 class Params(BaseModel):
     """Base of every component's parameters: unknown names are refused, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ Text = Annotated[str, StringConstraints(max_length=500)]
 class Message(BaseModel):
     """Base: nothing unknown is accepted."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Ok(Message):

@@ -13,6 +13,7 @@ of its log. Nursery to node: :data:`RECORD`, a process's id and :data:`BORN`, la
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import gc
 import logging
@@ -24,6 +25,9 @@ import struct
 import sys
 import warnings
 from collections import deque
+from typing import NoReturn
+
+from pydantic import BaseModel
 
 from .arrow import arrow_without_pandas
 
@@ -247,19 +251,37 @@ def _tell_ends(channel: socket.socket) -> None:
         channel.sendall(RECORD.pack(pid, os.waitstatus_to_exitcode(status)))
 
 
+def _build(model: type[BaseModel]) -> None:
+    """Build what models put off to their first use: here it is done once for all workers."""
+    for one in model.__subclasses__():
+        one.model_rebuild(raise_errors=False)
+        _build(one)
+
+
 def main() -> int:
     """Import, then fork. In a worker: run its job."""
     gc.disable()  # nothing of what is imported goes again
     arrow_without_pandas()
     from . import worker
 
+    _build(BaseModel)
     gc.freeze()  # nor is it looked through in a worker, which would copy it page by page
     gc.enable()
     try:
         sockets = tend(socket.socket(fileno=int(sys.argv[1])))
     except ConnectionError:
         return 0  # the node was killed
-    return 0 if sockets is None else worker.main(*sockets)
+    return 0 if sockets is None else _leave(worker.main(*sockets))
+
+
+def _leave(code: int) -> NoReturn:
+    """End a worker. Its threads may be at a link still: an interpreter that is taken down around them, and
+    OpenSSL with it, may crash; and to take it down would copy the memory that all workers share.
+    """
+    atexit._run_exitfuncs()  # noqa: SLF001 - what os._exit leaves out, and sys.exit has no part of its own for
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

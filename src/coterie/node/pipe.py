@@ -50,7 +50,7 @@ PREFIX = struct.Struct("<I")
 class Record(BaseModel):
     """Base: nothing unknown is accepted."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Peer(Record):

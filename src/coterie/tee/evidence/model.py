@@ -96,7 +96,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,62}$")]
 class Document(BaseModel):
     """What all documents of evidence are: closed, strict, not to be changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     def to_bytes(self) -> bytes:
         """The canonical JSON (RFC 8785)."""
