@@ -137,7 +137,7 @@ def test_budgets_are_spent_once_and_survive(tmp_path: Path) -> None:
         async def begin(count: int) -> list[Any]:
             jobs = [f"{number:032x}" for number in range(count)]
             return await asyncio.gather(
-                *(budgets.take(job, plan, terms) for job in jobs), return_exceptions=True
+                *(budgets.take(job, plan, terms, 0, ()) for job in jobs), return_exceptions=True
             )
 
         # All at once: each would fit alone, and three do together.
@@ -157,13 +157,13 @@ def test_budgets_are_spent_once_and_survive(tmp_path: Path) -> None:
         assert len(again.spent(terms.id)[key]) == len(spent_by(plan)) * view.jobs
         assert len(again.spent(terms.id, but="0" * 32)[key]) == len(spent_by(plan)) * (view.jobs - 1)
         with pytest.raises(CoterieError, match="CT-1656"):
-            asyncio.run(again.take("f" * 32, plan, terms))
+            asyncio.run(again.take("f" * 32, plan, terms, 0, ()))
         (told,) = again.planned(replace(plan, job="f" * 32), terms)
         assert told.cost == epsilon_of(spent_by(plan), 1e-6, "record")
         assert told.together == epsilon_of(spent_by(plan) * (view.jobs + 1), 1e-6, "record")
         free = terms_for()
         assert again.planned(plan, free) == ()
-        asyncio.run(again.take("f" * 32, plan, free))  # without a budget nothing is kept
+        asyncio.run(again.take("f" * 32, plan, free, 0, ()))  # without a budget nothing is kept
         assert again.views(free.id, free) == ()
     assert set(plan.data) == set(BANKS)
     assert isinstance(terms, Terms)

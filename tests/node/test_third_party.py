@@ -370,13 +370,42 @@ def test_who_learns_counts_must_be_granted_metrics(lenders: Four) -> None:
         lenders.lender.client.submit(attested)
 
 
+PRIVATE = LOANS.replace(
+    "columns: [a, b, c]}}\n",
+    "columns: [a, b, c], privacy: {{unit: record, epsilon: 2, delta: 1.0e-6}}}}\n",
+    1,
+).replace("{{name: logistic}}", "{{name: logistic, params: {{privacy: {{any: true}}}}}}")
+
+
+@pytest.mark.parametrize(("epsilon", "code"), [(0.8, None), (1.5, "CT-1656")])
+def test_another_attempt_draws_new_noise_and_costs_of_the_budget(
+    lenders: Four, epsilon: float, code: str | None
+) -> None:
+    spec = POOLED.format(agreement=agreed(lenders, "[]", text=PRIVATE).id)
+    steps = f"{{logistic: {{privacy: {{epsilon: {epsilon}}}}}}}"
+    job = lenders.lender.client.submit(spec.replace("split, standardize, logistic, evaluate", steps))
+    worker = lenders.telecom.worker()
+    os.kill(worker, signal.SIGSTOP)
+    for name in NAMES[:-1]:
+        lenders.daemons[name].worker()
+    os.kill(worker, signal.SIGKILL)
+    for name in NAMES:
+        view = ended(lenders.daemons[name].client, job.id, 60)
+        assert view.state == ("failed" if code else "done")
+        assert (view.error.code if view.error else None) == code
+        spent = [
+            one.body["attempt"] for one in lenders.daemons[name].client.ledger(kind="privacy", job=job.id)[1:]
+        ]
+        assert spent == ([] if code else [1])
+        (known,) = lenders.daemons[name].client.agreement(job.agreement).privacy
+        assert known.spent is not None
+        assert epsilon * 1.2 < known.spent < 2 if code is None else known.spent <= epsilon
+
+
 def test_a_privacy_budget_is_spent_and_refused_when_empty(
     lenders: Four, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    budget = ", privacy: {{unit: record, epsilon: 2, delta: 1.0e-6}}}}\n"
-    text = LOANS.replace("columns: [a, b, c]}}\n", "columns: [a, b, c]" + budget, 1)
-    text = text.replace("{{name: logistic}}", "{{name: logistic, params: {{privacy: {{any: true}}}}}}")
-    agreement = agreed(lenders, "[]", text=text)
+    agreement = agreed(lenders, "[]", text=PRIVATE)
     spec = POOLED.format(agreement=agreement.id)
     with refused("CT-1655") as caught:
         lenders.lender.client.submit(spec)

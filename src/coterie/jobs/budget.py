@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from coterie.agreement import PrivacyTerms, RequestedPrivacy, Terms
 from coterie.fl import Spend, epsilon_of
@@ -27,21 +27,28 @@ def budgeted(plan: Plan, terms: Terms) -> dict[Budgeted, PrivacyTerms]:
     return {key: one.privacy for key, one in used.items() if one is not None and one.privacy is not None}
 
 
-def spent_by(plan: Plan) -> tuple[Spend, ...]:
-    """What the job costs everybody in its datasets."""
-    return tuple(spend for step in plan.steps for spend in spends_of(step))
+def spent_by(plan: Plan, behind: Collection[str] = ()) -> tuple[Spend, ...]:
+    """What the job costs everybody in its datasets.
+
+    :param behind: steps that an earlier attempt has done: they cost nothing again.
+    """
+    return tuple(spend for step in plan.steps if step.step not in behind for spend in spends_of(step))
 
 
 def requested_privacy(
-    plan: Plan, terms: Terms, spent: Mapping[Budgeted, Sequence[Spend]]
+    plan: Plan,
+    terms: Terms,
+    spent: Mapping[Budgeted, Sequence[Spend]],
+    behind: Collection[str] = (),
 ) -> tuple[RequestedPrivacy, ...]:
     """What the agreement is to judge of each dataset with a budget.
 
-    :param spent: what jobs before this one have cost.
+    :param spent: what jobs, and attempts at this one, have cost before.
+    :param behind: steps that an earlier attempt has done.
 
     Errors: CT-2431 where there is a budget, and nothing here to account with.
     """
-    own = spent_by(plan)
+    own = spent_by(plan, behind)
     bare = tuple(step.step for step in plan.steps if _is_bare(step))
     found = []
     for key, budget in budgeted(plan, terms).items():

@@ -39,11 +39,9 @@ UNDER_WAY = ("starting", "running", "finishing", "resuming")
 def survives(plan: Mapping[str, Any]) -> bool:
     """Whether a job with this plan can be begun again at all, see decision 0032.
 
-    Noise that costs of a budget, a total without a party, and a tape file are there once.
+    A total without a party, and a tape file, are there once.
     """
-    totals = (one for stage in plan["stages"] for step in stage["steps"] for one in step.get("totals", ()))
-    noisy = any(one.get("noise") is not None for one in totals)
-    return not noisy and plan.get("minimum") is None and plan["correlations"] != "tape"
+    return plan.get("minimum") is None and plan["correlations"] != "tape"
 
 
 class Attempts:
@@ -84,6 +82,11 @@ class Attempts:
                     failure=None,
                 )
             )
+
+    def behind(self, job: str, steps: Sequence[str]) -> tuple[str, ...]:
+        """Of a job's steps those that the present attempt begins behind."""
+        rows = self._rows(job)
+        return tuple(steps[: rows[-1].behind or 0]) if rows else ()
 
     def broke(self, job: str, error: CoterieError) -> bool:
         """Write down what broke the present one; False where that is known."""

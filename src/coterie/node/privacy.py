@@ -1,6 +1,7 @@
 """What jobs have cost of the privacy budgets of their datasets.
 
-The ledger has an entry for each job that has cost anything, written before its worker is started: so what
+The ledger has an entry for each job that has cost anything, written before its worker is started, and another
+for each further attempt, which draws new noise for all that it repeats: so what
 runs at once is counted, and what a job was to show is spent, whatever became of it. There is no other record:
 a store that was lost gives nothing back. Every participant keeps the account of all datasets of the job; the
 owner of a dataset has been in every job on it, so that its own is complete.
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from coterie.agreement import PRIVACY_USED_UP, PrivacyTerms, Terms
@@ -23,14 +24,17 @@ from .privacy_views import PlanPrivacyView, PrivacyView
 
 __all__ = ["Budgets"]
 
+_Account = dict[str, dict[str, tuple[tuple[Budgeted, ...], tuple[Spend, ...]]]]
+"""By agreement, then by job."""
+
 
 class Budgets:
     """The account of each dataset under each agreement."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._spent: dict[str, dict[str, tuple[tuple[Budgeted, ...], tuple[Spend, ...]]]] | None = None
-        """By agreement, then by job; read from the ledger once."""
+        self._spent: _Account | None = None
+        """Read from the ledger once."""
         self._reading = threading.Lock()
         self._taking = asyncio.Lock()
 
@@ -42,18 +46,20 @@ class Budgets:
                 found[key] = (*found.get(key, ()), *spends)
         return found
 
-    async def take(self, job: str, plan: Plan, terms: Terms) -> None:
-        """Count a job that is about to start; when this returns, it is in the ledger. Jobs that start at once
-        have all seen the same left until here.
+    async def take(self, job: str, plan: Plan, terms: Terms, attempt: int, behind: Collection[str]) -> None:
+        """Count an attempt at a job that is about to start; when this returns, it is in the ledger. Jobs that
+        start at once have all seen the same left until here.
+
+        :param behind: the steps that an earlier attempt has done.
 
         :raises CoterieError: CT-1656 (nothing is counted then), CT-1303, CT-2431.
         """
-        budgets, spends = budgeted(plan, terms), spent_by(plan)
+        budgets, spends = budgeted(plan, terms), spent_by(plan, behind)
         if not budgets or not spends:
             return
         async with self._taking:
-            before = await asyncio.to_thread(self.spent, plan.agreement, job)
-            for one in await asyncio.to_thread(requested_privacy, plan, terms, before):
+            before = await asyncio.to_thread(self.spent, plan.agreement, None if attempt else job)
+            for one in await asyncio.to_thread(requested_privacy, plan, terms, before, behind):
                 budget = budgets[one.owner, one.name]
                 if not one.epsilon <= budget.epsilon:
                     told = f"epsilon {one.epsilon:.4g} of {budget.epsilon:g}, dataset '{one.name}'"
@@ -61,12 +67,13 @@ class Budgets:
             body = {
                 "event": "spent",
                 "job": job,
+                **({"attempt": attempt} if attempt else {}),
                 "agreement": plan.agreement,
                 "datasets": [list(key) for key in budgets],
                 "spends": [spend.to_dict() for spend in spends],
             }
             await self._core.record("privacy", body)
-            self._known().setdefault(plan.agreement, {})[job] = (tuple(budgets), spends)
+            _add(self._known(), plan.agreement, job, tuple(budgets), spends)
 
     def planned(self, plan: Plan, terms: Terms) -> tuple[PlanPrivacyView, ...]:
         """What a job would cost of each budget. :raises CoterieError: CT-1302, CT-2432."""
@@ -112,18 +119,26 @@ class Budgets:
             )
         return tuple(views)
 
-    def _known(self) -> dict[str, dict[str, tuple[tuple[Budgeted, ...], tuple[Spend, ...]]]]:
+    def _known(self) -> _Account:
         with self._reading:
             if self._spent is None:
-                read: dict[str, dict[str, tuple[tuple[Budgeted, ...], tuple[Spend, ...]]]] = {}
+                read: _Account = {}
                 for entry in self._core.ledger.entries("privacy"):
                     body: Mapping[str, Any] = entry.body
                     if body.get("event") == "spent":
                         keys = tuple((str(owner), str(name)) for owner, name in body["datasets"])
                         spends = tuple(Spend.read(one) for one in body["spends"])
-                        read.setdefault(str(body["agreement"]), {})[str(body["job"])] = (keys, spends)
+                        _add(read, str(body["agreement"]), str(body["job"]), keys, spends)
                 self._spent = read
             return self._spent
+
+
+def _add(
+    account: _Account, agreement: str, job: str, keys: tuple[Budgeted, ...], spends: tuple[Spend, ...]
+) -> None:
+    """Attempts at one job add up."""
+    jobs = account.setdefault(agreement, {})
+    jobs[job] = (keys, (*jobs.get(job, (keys, ()))[1], *spends))
 
 
 def _epsilon(spends: Sequence[Spend], budget: PrivacyTerms) -> float | None:

@@ -194,7 +194,8 @@ class Runs:
         self._agreements.count_run(job, row.agreement)
         agreement = self._agreements.get(row.agreement)
         plan = await self._planning.derive(self._book.proposal(job), agreement)
-        await self._budgets.take(job, plan, agreement.terms)
+        behind = self._book.attempts.behind(job, self._book.steps(job))
+        await self._budgets.take(job, plan, agreement.terms, begin.assignment.attempt, behind)
         if begin.assignment.attempt == 0:
             await self._core.record("job", {"job": job, "event": "started", "plan": row.plan_digest})
         worker = WorkerProcess(self._core, self._nursery, job, self)
