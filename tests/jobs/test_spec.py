@@ -77,6 +77,21 @@ def test_any_text_is_read_or_refused_by_a_code(text: str) -> None:
         parse_spec(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[" * 5000, "nested deeper"),
+        ("- " * 5000, "nested deeper"),
+        ("name: !!timestamp x", "tags"),
+        ("name: !!python/name:os.system", "tags"),
+        ("name: 0x_", "not YAML"),
+    ],
+)
+def test_texts_that_harm_a_reader_of_yaml(text: str, problem: str) -> None:
+    with pytest.raises(CoterieError, match=rf"^CT-4001.*{problem}"):
+        parse_spec(text)
+
+
 def test_aliases_are_refused_before_they_are_expanded() -> None:
     bomb = (
         GOOD

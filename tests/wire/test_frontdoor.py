@@ -361,11 +361,9 @@ def test_tls_is_untouched_by_the_look(loop: LoopThread, identities: dict[str, Id
     loop.run(front.close())
 
 
-def test_callers_who_are_silent_behind_the_splice_make_place_for_others(
-    loop: LoopThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, identities: dict[str, Identity]
-) -> None:
-    monkeypatch.setattr(door_module, "SPLICES", 4)
-    path = tmp_path / "api.sock"
+@contextlib.contextmanager
+def _echoing(loop: LoopThread, path: Path) -> Iterator[tuple[FrontDoor, bytes]]:
+    """A door before a server that says what it hears, and a ClientHello that leads there."""
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(1 << 16):
@@ -381,8 +379,20 @@ def test_callers_who_are_silent_behind_the_splice_make_place_for_others(
     context = ssl.create_default_context()
     with pytest.raises(ssl.SSLWantReadError):
         context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="x").do_handshake()
-    hello = outgoing.read()
-    with contextlib.ExitStack() as stack:
+    yield front, outgoing.read()
+    loop.run(front.close())
+
+    async def stop() -> None:
+        server.close()
+
+    loop.run(stop())
+
+
+def test_callers_who_are_silent_behind_the_splice_make_place_for_others(
+    loop: LoopThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door_module, "SPLICES", 4)
+    with _echoing(loop, tmp_path / "api.sock") as (front, hello), contextlib.ExitStack() as stack:
         callers = []
         for _ in range(6):
             raw = stack.enter_context(socket.create_connection(("127.0.0.1", front.port), 10))
@@ -393,9 +403,23 @@ def test_callers_who_are_silent_behind_the_splice_make_place_for_others(
                 callers[0].sendall(b"x")  # this one is busy
                 assert callers[0].recv(1) == b"x"
         assert [raw.recv(1) for raw in callers[1:3]] == [b"", b""]
-    loop.run(front.close())
 
-    async def stop() -> None:
-        server.close()
 
-    loop.run(stop())
+def test_who_opens_too_many_connections_loses_their_own(
+    loop: LoopThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door_module, "SPLICES", 6)
+    monkeypatch.setattr(door_module, "SPLICES_OF_ONE", 3)
+    with _echoing(loop, tmp_path / "api.sock") as (front, hello), contextlib.ExitStack() as stack:
+        callers = []
+        for source in ("127.0.0.1", *["127.0.0.2"] * 5):
+            raw = stack.enter_context(
+                socket.create_connection(("127.0.0.1", front.port), 10, source_address=(source, 0))
+            )
+            raw.sendall(hello)
+            assert raw.recv(1 << 16) == hello
+            callers.append(raw)
+        assert [raw.recv(1) for raw in callers[1:3]] == [b"", b""]
+        for raw in (callers[0], *callers[3:]):  # the quietest of all is another's
+            raw.sendall(b"x")
+            assert raw.recv(1) == b"x"

@@ -35,6 +35,7 @@ from .errors import SPEC_INVALID
 
 __all__ = ["JobSpec", "Step", "parse_spec"]
 
+MAX_DEPTH = 32
 MAX_SPEC_BYTES = 256 * 1024
 """A job file of a hundred steps is a few kilobytes."""
 
@@ -184,16 +185,29 @@ def parse_spec(text: str) -> JobSpec:
     if len(text.encode()) > MAX_SPEC_BYTES:
         raise SPEC_INVALID(f"it is larger than {MAX_SPEC_BYTES} bytes")
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
-            # A few hundred bytes of them stand for gigabytes.
-            raise SPEC_INVALID("aliases are not used here")
+        _check_events(text)
         value = _Loader(text).get_single_data()
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # the latter of numbers without digits, such as 0x_
         mark = getattr(error, "problem_mark", None)
         raise SPEC_INVALID(f"not YAML{f' at line {mark.line + 1}' if mark else ''}") from error
     if not isinstance(value, dict):
         raise SPEC_INVALID("it is not a mapping of fields")
     return validate_spec(value)
+
+
+def _check_events(text: str) -> None:
+    """Refuse what harms the reader: a few hundred bytes of aliases stand for gigabytes, and brackets without
+    end for its whole stack.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent):
+            raise SPEC_INVALID("aliases are not used here")
+        if getattr(event, "tag", None) is not None:
+            raise SPEC_INVALID("tags are not used here")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise SPEC_INVALID(f"nested deeper than {MAX_DEPTH}")
 
 
 def validate_spec(value: Mapping[str, Any]) -> JobSpec:

@@ -24,7 +24,7 @@ from coterie.ledger import Ledger
 from coterie.wire import ClientHello, FrontDoor, Splice, Turnstile, read_link_name
 
 from . import logs
-from .api import AddressedProtocol, build_app
+from .api import HEAD_BYTES, ApiConnection, build_app
 from .core import Core
 from .failures import log_unexpected
 from .home import Home, HomeLock
@@ -100,7 +100,8 @@ class Node:
         identity = self._core.identity
         config = uvicorn.Config(
             build_app(self.services),
-            http=AddressedProtocol,
+            http=ApiConnection,
+            h11_max_incomplete_event_size=HEAD_BYTES,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -1,6 +1,6 @@
 """Links between parties: meshes of channels, the front door, control records, introductions."""
 
-from coterie.wire.address import PeerAddress, check_host, parse_address
+from coterie.wire.address import PeerAddress, check_host, network_of, parse_address
 from coterie.wire.clienthello import ClientHello, parse_client_hello
 from coterie.wire.control import PeerClient, PeerServer, Turnstile
 from coterie.wire.enrol import EnrolServer, Invitation, Invitations, accept_invitation
@@ -43,6 +43,7 @@ __all__ = [
     "dial_tcp",
     "handoff_pair",
     "local_meshes",
+    "network_of",
     "parse_address",
     "parse_client_hello",
     "read_link_name",

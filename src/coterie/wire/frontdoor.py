@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from coterie.errors import CoterieError
+from coterie.wire.address import network_of
 from coterie.wire.clienthello import HELLO_BYTES, ClientHello, parse_client_hello
 from coterie.wire.errors import PORT_TAKEN
 from coterie.wire.tls import ENROL_PROTOCOL, LINK_PROTOCOL, PEER_PROTOCOL
@@ -36,6 +37,9 @@ SPLICES = 256
 """Connections to the REST API at a time. Beyond it the one is dropped on which nothing has moved for longest:
 callers prove who they are only behind the splice, so that those who do not must not keep others out.
 """
+
+SPLICES_OF_ONE = 128
+"""The same of one address: beyond it, its own goes, so that nobody alone can take another's away."""
 
 _FIRST_LOOK = 0.002
 _LOOK = 0.05
@@ -223,16 +227,20 @@ class Splice:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._live: OrderedDict[asyncio.Task[None], None] = OrderedDict()
-        """The one on which something moved last is the last."""
+        self._live: OrderedDict[asyncio.Task[None], str] = OrderedDict()
+        """By connection whose it is; the one on which something moved last is the last."""
         self._count = 0
 
     async def __call__(self, raw: socket.socket, _hello: ClientHello) -> None:
         task = asyncio.current_task()
         assert task is not None
-        if len(self._live) >= SPLICES:
-            self._live.popitem(last=False)[0].cancel()
-        self._live[task] = None
+        caller = network_of(_address(raw))
+        own = [one for one, whose in self._live.items() if whose == caller]
+        quiet = own if len(own) >= SPLICES_OF_ONE else list(self._live) if len(self._live) >= SPLICES else []
+        if quiet:
+            del self._live[quiet[0]]
+            quiet[0].cancel()
+        self._live[task] = caller
         inner = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         inner.setblocking(False)
         try:

@@ -1,6 +1,6 @@
 """The REST API, version 1: thin routes over the node's services."""
 
-from .addresses import AddressedProtocol
 from .app import build_app
+from .connection import HEAD_BYTES, ApiConnection
 
-__all__ = ["AddressedProtocol", "build_app"]
+__all__ = ["HEAD_BYTES", "ApiConnection", "build_app"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -37,19 +36,20 @@ from coterie.node.people.errors import (
 )
 from coterie.node.people.roles import ROUTES, Principal
 from coterie.node.services import Services
+from coterie.node.tokens import ADMIN_TOKEN
 
 from . import agreements, jobs, keepers, lookups, modules, node, observing, people, pipelines, schemas, tapes
 from .access import PERMITTED, PREFIX, path_of
+from .described import describe
+from .limits import BODY_SECONDS, LARGEST_REQUEST, Places, check_head, read_body
 
-__all__ = ["LARGEST_REQUEST", "build_app", "status_of"]
-
-LARGEST_REQUEST = 2 * 2**20
-"""Bytes of a request's body: the description of a table with ten thousand columns."""
-
-MOST_AT_ONCE = 64
+__all__ = ["build_app", "status_of"]
 
 OPEN_TO_ALL = frozenset({"/healthz", "/readyz", "/v1/health", "/v1/openapi.json"})
 """What is answered without a token: whether the node is up and ready, and what its API looks like."""
+
+CHEAP = frozenset({"/healthz", "/readyz"})
+"""Asked by monitors, however often: answered of what is known already."""
 
 SIGN_IN = ("POST", "/v1/session")
 """The one call with a body that needs no token."""
@@ -57,9 +57,6 @@ SIGN_IN_BYTES = 4096
 SIGN_IN_SECONDS = 10.0
 SIGN_INS_AT_ONCE = 32
 """In places of their own, which take none from those who have a token."""
-
-BODY_SECONDS = 30.0
-"""For a request's body to arrive, so that no slow caller keeps a place for ever."""
 
 _STATUS = {
     "BadInput": 400,
@@ -107,8 +104,11 @@ def _note(services: Services, scope: Scope, error: CoterieError) -> None:
     if status_of(error) not in (401, 403, 429):
         return
     caller: Principal | None = scope.get("state", {}).get("caller")
-    address = (scope.get("client") or ("local",))[0]
-    services.people.refused(caller, _route(scope), error, address)
+    services.people.refused(caller, _route(scope), error, _address(scope))
+
+
+def _address(scope: Scope) -> str:
+    return str((scope.get("client") or ("local",))[0])
 
 
 def _route(scope: Scope) -> str:
@@ -149,12 +149,14 @@ def build_app(services: Services) -> Any:
     async def unrouted(request: Request, error: HTTPException) -> JSONResponse:
         answer = _answer(NO_SUCH_ROUTE(f"{request.method} {request.url.path[:200]}"))
         answer.status_code = error.status_code
+        answer.headers.update(error.headers or {})  # which methods there are
         return answer
 
     @app.exception_handler(Exception)
     async def unexpected(_request: Request, error: Exception) -> JSONResponse:
         return _answer(UNEXPECTED(type(error).__name__))
 
+    describe(app)
     return Guard(app, services)
 
 
@@ -166,59 +168,50 @@ class Guard:
     def __init__(self, app: ASGIApp, services: Services) -> None:
         self._app = app
         self._services = services
-        self._live = 0
+        self._places = Places()
         self._signing_in = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["path"] in OPEN_TO_ALL:
-            # Not counted and without a body: whoever has no token cannot take a place from those who have.
-            await self._handle(scope, b"", receive, send)
-            return
-        if (scope["method"], scope["path"]) == SIGN_IN:
-            await self._sign_in(scope, receive, send)
-            return
-        people = self._services.people
         try:
-            caller = people.identify(Headers(scope=scope).get("authorization"))
-            scope.setdefault("state", {})["caller"] = caller
-            people.count(caller)
+            check_head(scope)
+            if scope["path"] in OPEN_TO_ALL:
+                # Takes no place and has no body: whoever has no token keeps nobody out who has one.
+                if scope["path"] not in CHEAP:
+                    self._services.people.count_stranger(_address(scope))
+                await self._handle(scope, b"", receive, send)
+            elif (scope["method"], scope["path"]) == SIGN_IN:
+                await self._sign_in(scope, receive, send)
+            else:
+                await self._called(scope, receive, send)
         except CoterieError as error:
             _note(self._services, scope, error)
             await _answer(error)(scope, receive, send)
-            return
-        if self._live >= MOST_AT_ONCE:
-            await _answer(OVERLOADED(f"{MOST_AT_ONCE} at most"))(scope, receive, send)
-            return
-        self._live += 1
+
+    async def _called(self, scope: Scope, receive: Receive, send: Send) -> None:
+        people = self._services.people
         try:
-            await self._guarded(scope, receive, send, LARGEST_REQUEST, BODY_SECONDS)
-        finally:
-            self._live -= 1
+            caller = people.identify(Headers(scope=scope).get("authorization"))
+        except CoterieError:
+            people.count_stranger(_address(scope))
+            raise
+        scope.setdefault("state", {})["caller"] = caller
+        people.count(caller)
+        with self._places.taken(caller.key, owner=caller.key == ADMIN_TOKEN):
+            body = await read_body(receive, LARGEST_REQUEST, BODY_SECONDS)
+            await self._handle(scope, body, receive, send)
 
     async def _sign_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._signing_in >= SIGN_INS_AT_ONCE:
-            await _answer(OVERLOADED(f"{SIGN_INS_AT_ONCE} sign-ins at most"))(scope, receive, send)
-            return
+            raise OVERLOADED(f"{SIGN_INS_AT_ONCE} sign-ins at most")
         self._signing_in += 1
         try:
-            await self._guarded(scope, receive, send, SIGN_IN_BYTES, SIGN_IN_SECONDS)
+            body = await read_body(receive, SIGN_IN_BYTES, SIGN_IN_SECONDS)
+            await self._handle(scope, body, receive, send)
         finally:
             self._signing_in -= 1
-
-    async def _guarded(self, scope: Scope, receive: Receive, send: Send, most: int, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                body = await _read_body(receive, most)
-        except TimeoutError:
-            await _answer(REQUEST_INVALID("its body did not arrive"))(scope, receive, send)
-            return
-        if body is None:
-            await _answer(REQUEST_TOO_LARGE(f"{most} bytes at most"))(scope, receive, send)
-            return
-        await self._handle(scope, body, receive, send)
 
     async def _handle(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         rest = [body]
@@ -232,17 +225,3 @@ class Guard:
             await self._app(scope, replay, send)
         except Exception as error:  # noqa: BLE001 - the answer is sent; what remains is to log it without values
             log_unexpected(f"{scope['method']} {scope['path'][:100]}", error)
-
-
-async def _read_body(receive: Receive, most: int) -> bytes | None:
-    """The request's body; None where it is too large, of which no more is read than the limit."""
-    parts = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return bytes(parts)
-        parts += message.get("body", b"")
-        if len(parts) > most:
-            return None
-        if not message.get("more_body", False):
-            return bytes(parts)

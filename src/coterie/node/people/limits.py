@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import time
 from collections import OrderedDict
@@ -11,6 +10,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from coterie.wire import network_of
 
 from .errors import CALLS_SLOWED, SIGN_IN_SLOWED
 
@@ -35,19 +36,6 @@ class PeopleSettings(BaseModel):
     """Sign-ins from one address that may fail before the next has to wait."""
     longest_wait: Annotated[float, Field(ge=1, le=86400)] = 900.0
     """Seconds, at most; after as many without a try an address's failures are forgotten."""
-
-
-def network_of(address: str) -> str:
-    """What counts as one caller: an IPv4 address, or the /64 of an IPv6 address, which one line has whole."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
 
 
 @dataclass

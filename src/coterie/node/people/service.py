@@ -7,7 +7,7 @@ from coterie.node.core import Core
 from coterie.node.errors import NOT_AUTHENTICATED, NOT_PERMITTED
 from coterie.node.tokens import ADMIN_TOKEN, Tokens
 
-from .limits import CallRates, SignInDelays
+from .limits import CallRates, SignInDelays, network_of
 from .refusals import Refusals
 from .roles import OF_ROLE, ROUTES, Principal
 from .users import Users
@@ -22,6 +22,7 @@ class People:
         settings = core.home.settings.people
         self._tokens = tokens
         self._rates = CallRates(settings)
+        self._strangers = CallRates(settings)
         self.users = Users(core, SignInDelays(settings))
         self.refusals = Refusals(core.store)
 
@@ -43,6 +44,13 @@ class People:
         """
         if caller.key != ADMIN_TOKEN:
             self._rates.take(caller.key)
+
+    def count_stranger(self, address: str) -> None:
+        """One call without a token, or with none that is known: as many an address as of a token.
+
+        :raises CoterieError: CT-5122.
+        """
+        self._strangers.take(network_of(address))
 
     def require(self, caller: Principal, method: str, path: str) -> None:
         """That the caller may make a call, by the path as the route is written.
