@@ -27,6 +27,7 @@ from .errors import (
     MODULE_OTHER,
     PARTY_NOT_LISTED,
     PRIVACY_USED_UP,
+    REVOKED,
     RUNS_USED_UP,
     TEE_NOT_AGREED,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "MODULE_OTHER",
     "PARTY_NOT_LISTED",
     "PRIVACY_USED_UP",
+    "REVOKED",
     "RUNS_USED_UP",
     "TEE_NOT_AGREED",
     "Agreement",

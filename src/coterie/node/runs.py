@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from coterie.agreement import REVOKED
 from coterie.crypto import now, timestamp
 from coterie.errors import UNEXPECTED, CoterieError, NotAgreed, Unavailable, from_record
 from coterie.jobs import CANCELLED, Approval, verify_approval
@@ -117,11 +118,11 @@ class Runs:
         """An attempt has come to this here: another one follows, or the job is over."""
         if self.resuming.is_loss(job, error):
             await self.resuming.lost(job, error)
-        elif error.code == CANCELLED.code:
-            await self.end(job, "cancelled", error)
-        else:
-            refused = isinstance(error, NotAgreed) and self._book.state(job) == "starting"
-            await self.end(job, "refused" if refused else "failed", error)
+        elif isinstance(error, NotAgreed) and self._book.state(job) == "starting":
+            await self.end(job, "refused", error)
+        else:  # the worker has it from its peers, sooner than this node from that party's
+            stopped = error.code in (CANCELLED.code, REVOKED.code)
+            await self.end(job, "cancelled" if stopped else "failed", error)
 
     async def _tell_start(self, peer: str, message: JobStart) -> None:
         """Tell a participant; one that is away for a moment is waited for."""
