@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import os
+import queue
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import uvicorn
@@ -29,15 +34,38 @@ CALLS = 150
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+def manager() -> Iterator[queue.Queue[bytes]]:
+    """What systemd hears."""
+    said: queue.Queue[bytes] = queue.Queue()
+
+    def hear() -> None:
+        while (words := heard.recv(100)) != b"end":
+            said.put(words)
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(f"\0coterie-test-{os.getpid()}")
+        thread = threading.Thread(target=hear)
+        thread.start()
+        yield said
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
+            own.sendto(b"end", heard.getsockname())
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory, manager: queue.Queue[bytes]) -> Iterator[Daemon]:
     daemon = Daemon(tmp_path_factory.mktemp("limits") / "limits")
     with (daemon.home / "node.yaml").open("a") as settings:
         settings.write(f"people: {{calls_at_once: {CALLS}, calls_per_second: 0.001}}\n")
-    daemon.start()
+    told = {"NOTIFY_SOCKET": f"@coterie-test-{os.getpid()}", "WATCHDOG_USEC": "400000"}
+    with mock.patch.dict(os.environ, told):
+        daemon.start()
     try:
         daemon.await_up()
         yield daemon
         assert daemon.stop() == 0
+        while (words := manager.get(timeout=20)) != b"STOPPING=1":
+            assert words == b"WATCHDOG=1"
     finally:
         daemon.client.close()
         if daemon.process is not None and daemon.process.poll() is None:
@@ -88,6 +116,12 @@ def owner(node: Daemon) -> Caller:
 
 def program(node: Daemon, name: str) -> str:
     return node.client.create_token(name, "analyst").secret
+
+
+def test_a_service_manager_is_told_that_the_node_is_ready_and_alive(
+    node: Daemon, manager: queue.Queue[bytes]
+) -> None:
+    assert [manager.get(timeout=20) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
 
 
 def test_every_call_answers_as_it_is_described_whoever_makes_it(node: Daemon) -> None:

@@ -28,6 +28,7 @@ from .api import HEAD_BYTES, ApiConnection, build_app
 from .core import Core
 from .failures import log_unexpected
 from .home import Home, HomeLock
+from .notify import Notifier
 from .services import Services
 from .store import Store
 
@@ -158,7 +159,8 @@ async def serve(home: Home, store: Store, ledger: Ledger) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     core = Core(home, home.identity(), store, ledger)
-    async with Node(Services.of(core)).running():
+    notifier = Notifier()
+    async with Node(Services.of(core)).running(), notifier.serving():
         await stop.wait()
         log.info("stopping")
 
