@@ -43,7 +43,7 @@ from coterie.crypto import Identity, PartyName, atomic_write, check_name, read_a
 
 from .errors import HOME_EXISTS, HOME_IN_USE, HOME_MISSING, SETTINGS_INVALID, STORE_PASSWORD
 from .observing import LogSettings, ReadySettings, StallSettings, TraceSettings
-from .people.limits import PeopleSettings
+from .people.settings import PeopleSettings
 from .postgres_url import PostgresUrl
 from .resume_settings import ResumeSettings
 from .views import Role
