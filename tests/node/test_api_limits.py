@@ -7,8 +7,10 @@ import http.client
 import json
 import os
 import queue
+import runpy
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -65,7 +67,7 @@ def node(tmp_path_factory: pytest.TempPathFactory, manager: queue.Queue[bytes]) 
         yield daemon
         assert daemon.stop() == 0
         while (words := manager.get(timeout=20)) != b"STOPPING=1":
-            assert words == b"WATCHDOG=1"
+            assert words in (b"READY=1", b"WATCHDOG=1")
     finally:
         daemon.client.close()
         if daemon.process is not None and daemon.process.poll() is None:
@@ -122,6 +124,19 @@ def test_a_service_manager_is_told_that_the_node_is_ready_and_alive(
     node: Daemon, manager: queue.Queue[bytes]
 ) -> None:
     assert [manager.get(timeout=20) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
+
+
+def test_a_container_is_healthy_as_long_as_its_node_answers(
+    node: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = Path(__file__).parents[2] / "deploy" / "container" / "healthy.py"
+    monkeypatch.setattr(sys, "argv", [str(script), str(node.home)])
+    assert runpy.run_path(str(script))["main"]() == 0
+    (tmp_path / "identity").symlink_to(node.home / "identity")
+    (tmp_path / "node.yaml").write_text("listen: 127.0.0.1:1\n")
+    monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path)])
+    with pytest.raises(OSError, match="refused"):
+        runpy.run_path(str(script))["main"]()
 
 
 def test_every_call_answers_as_it_is_described_whoever_makes_it(node: Daemon) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import stat
 import subprocess
@@ -99,6 +100,25 @@ def test_addresses(ip: object, port: int) -> None:
     text = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if "%" not in host:
         assert split_address(text) == (host, port)
+
+
+@pytest.mark.parametrize(
+    ("mode", "handed_over", "taken"),
+    [(0o600, False, True), (0o440, False, False), (0o440, True, True), (0o444, True, False)],
+)
+def test_the_password_of_the_store_is_its_owners_or_a_credential_of_systemds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, handed_over: bool, taken: bool
+) -> None:
+    secret = tmp_path / "credentials" / "store.password"
+    secret.parent.mkdir()
+    secret.write_text("open sesame\n")
+    secret.chmod(mode)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(secret.parent if handed_over else tmp_path))
+    init_node(tmp_path / "home", "lender")
+    with (tmp_path / "home" / "node.yaml").open("a") as settings:
+        settings.write(f"store: postgresql://lender@localhost/db\nstore_password: {secret}\n")
+    with contextlib.nullcontext() if taken else refused("CT-5009"):
+        assert Home.open(tmp_path / "home").store_password() == "open sesame"
 
 
 def test_a_port_that_is_taken_is_a_coded_error_and_a_status(tmp_path: Path) -> None:
