@@ -67,7 +67,7 @@ develop: $(STAMPS)/locked ## like install, but edits of src/ take effect at once
 	@rm -f $(STAMPS)/coterie
 	@$(MAKE) --no-print-directory install
 
-wheel: $(STAMPS)/test ## build the wheel reproducibly, with the bill of its crates in it; build/dist
+wheel: $(STAMPS)/test ## build the wheel of the last commit reproducibly, the bill of its crates in it; build/dist
 	$(BIN)/python -m scripts.wheel
 
 reproduce: $(STAMPS)/test ## build the wheel of the last commit twice, apart, and compare the bytes (minutes)

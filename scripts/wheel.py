@@ -1,6 +1,6 @@
 """Build the wheel so that whoever builds the same commit with the same compiler gets the same bytes.
 
-python -m scripts.wheel                 build/dist/coterie-….whl of this checkout, and its digest
+python -m scripts.wheel                 build/dist/coterie-….whl of the last commit, and its digest
 python -m scripts.wheel --reproduce     build the last commit twice, in other folders, with another folder of
                                         cargo's, at another time, under other settings, and compare
 
@@ -141,7 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--reproduce", action="store_true", help="build twice and compare")
     if parser.parse_args(arguments).reproduce:
         return reproduce()
-    made = build(ROOT, OUT, os.environ.get("SOURCE_DATE_EPOCH") or committed(ROOT), os.environ)
+    with tempfile.TemporaryDirectory() as folder:  # what lies about in a checkout is no part of it
+        made = build(unpack(Path(folder) / "coterie"), OUT, committed(ROOT), os.environ)
     print(f"{digest(made)}  {made}")
     return 0
 
