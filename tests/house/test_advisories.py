@@ -69,10 +69,12 @@ def test_a_known_hole_is_found(database: str, lock: Path, capsys: pytest.Capture
 
 
 def test_a_database_that_is_not_reached_is_said_and_fails_where_it_is_required(
-    lock: Path, capsys: pytest.CaptureFixture[str]
+    lock: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nobody = ["--osv", "http://127.0.0.1:9/", "--lock", str(lock)]
-    assert (advisories.main(nobody), advisories.main([*nobody, "--require"])) == (0, 1)
+    assert advisories.main([*nobody, "--require"]) == 1
+    monkeypatch.setattr(advisories, "pip_audit", lambda *_: None)
+    assert advisories.main(nobody) == 0
     said = capsys.readouterr().out
     assert said.count("not checked: Python packages: the database of pip-audit is not reachable") == 2
     assert "no known" not in said

@@ -86,6 +86,7 @@ def test_any_text_is_read_or_refused_by_a_code(text: str) -> None:
         ("name: !!python/name:os.system", "tags"),
         ("name: 0x_", "not YAML"),
     ],
+    ids=["brackets", "dashes", "tag", "object", "number"],
 )
 def test_texts_that_harm_a_reader_of_yaml(text: str, problem: str) -> None:
     with pytest.raises(CoterieError, match=rf"^CT-4001.*{problem}"):

@@ -141,13 +141,13 @@ def test_a_container_is_healthy_as_long_as_its_node_answers(
 
 def test_every_call_answers_as_it_is_described_whoever_makes_it(node: Daemon) -> None:
     target = api.prepare(node.home, node.client)
-    target.tokens = {role: target.tokens[role] for role in ("nobody", "analyst", "auditor", "owner")}
+    target.tokens = {role: target.tokens[role] for role in ("nobody", "auditor", "owner")}
     calls = list(api.operations(target))
     for call in calls:
         api.attack(target, call, examples=1, number=1)
     routes = {(call.method.upper(), call.full_path) for call in calls}
     assert {*ROUTES, *OPEN} <= routes
-    assert target.sent.total() >= 4 * len(routes)
+    assert target.sent.total() >= 3 * len(routes)
     assert {200, 400, 401, 403, 404} <= set(target.sent)
     assert 500 not in target.sent
 
@@ -175,6 +175,7 @@ def test_a_body_has_2_mib_at_most_in_one_piece_or_many(node: Daemon) -> None:
         b'{"spec": "\\ud800"}',
         b'{"spec": "\xff"}',
     ],
+    ids=["deep", "endless", "twice", "nan", "surrogate", "utf8"],
 )
 def test_bodies_that_two_readers_could_read_differently_or_that_harm_one(node: Daemon, body: bytes) -> None:
     with owner(node) as call:
