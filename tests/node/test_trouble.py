@@ -101,6 +101,7 @@ def test_a_killed_worker_leads_to_another_attempt(trio: Trio) -> None:
         assert [one["event"] for one in entries] == ["started", "broke", "resumed", "ended"]
         assert (entries[1]["code"], entries[1]["party"]) == ("CT-5060", "payments")
         assert entries[2]["attempt"] == 1
+        assert daemon is trio.hub or entries[3]["destroyed"]["bytes"] > 0
     assert not list(trio.lender.home.glob(f"jobs/{job.id}/checkpoints"))
     settle(trio)
 

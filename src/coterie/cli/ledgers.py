@@ -134,7 +134,12 @@ def _job(body: Body) -> str:
         return f"attempt {body['attempt'] + 1} began{behind}"
     error = body.get("error") or {}
     code = error.get("code") if isinstance(error, Mapping) else None
-    return " ".join(filter(None, (body["event"], body.get("state"), body.get("code") or code)))
+    gone = body.get("destroyed")
+    left = f"{gone['files']} files kept on the way, {amount(gone['bytes'])}" if gone else ""
+    if body["event"] == "destroyed":
+        return f"destroyed: {left}"
+    told = " ".join(filter(None, (body["event"], body.get("state"), body.get("code") or code)))
+    return f"{told}; destroyed: {left}" if left else told
 
 
 def _counted(body: Body) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -21,6 +23,8 @@ from .failures import failure_of
 from .store import AttemptRow, JobRow
 
 __all__ = ["LOSSES", "UNDER_WAY", "Attempts", "survives"]
+
+log = logging.getLogger("coterie.node")
 
 LOSSES = frozenset(
     {
@@ -159,10 +163,11 @@ class Attempts:
             for row in rows
         )
 
-    async def forget(self, job: str) -> None:
-        """The job is over: nothing that was kept of its steps is needed."""
-        folder = checkpoint_folder(self._core.home.jobs / job)
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    async def forget(self, job: str) -> dict[str, int]:
+        """The job is over: nothing that was kept of its steps, or of its work, is needed. Gives how many
+        files there were, and their bytes; nothing where there were none.
+        """
+        return await asyncio.to_thread(_destroy, self._core.home.jobs / job)
 
     async def sweep(self, over: Callable[[str], bool]) -> None:
         """As :meth:`forget`, of all jobs that are over: the node may have been killed before it could."""
@@ -173,6 +178,18 @@ class Attempts:
     def _rows(self, job: str) -> list[AttemptRow]:
         with self._core.store.session() as session:
             return list(session.scalars(_of(job).order_by(AttemptRow.number)))
+
+
+def _destroy(job: Path) -> dict[str, int]:
+    files = size = 0
+    for folder in (checkpoint_folder(job), job / "work"):
+        for path in [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]:
+            files, size = files + 1, size + path.stat().st_size
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            log.error("what job %s has left cannot be deleted: %s", job.name, folder.name)
+            return {}
+    return {"files": files, "bytes": size} if files else {}
 
 
 def _of(job: str) -> Select[AttemptRow]:

@@ -42,8 +42,8 @@ class Callers:
         view = self._book.view(job)
         if view.error is not None:
             return False, from_record(view.error.model_dump(exclude={"family", "title"}))
-        # One that runs without a worker has begun since the caller was told that it waits, or is about to end,
-        # or to begin again.
+        # One that runs without a worker has begun since the caller was told that it waits, or is about to
+        # end, or to begin again.
         past = attempt < self._book.attempts.number(job)  # its own node is about to end the caller
         following = attempt > self._book.attempts.number(job)
         waits = view.state in ("proposed", "starting", "running", "resuming")

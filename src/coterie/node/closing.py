@@ -136,7 +136,9 @@ class Closing:
         """Write down the end, have the ledger countersigned, and call the job done."""
         if self.before_done is not None:
             await self.before_done(job)
-        await self._core.record("job", {"job": job, "event": "ended", "state": "done"})
+        destroyed = await self._book.attempts.forget(job)
+        body = {"job": job, "event": "ended", "state": "done"}
+        await self._core.record("job", body | ({"destroyed": destroyed} if destroyed else {}))
         head = await asyncio.to_thread(self._core.ledger.head)
         offer = HeadOffer(job=job, head=head)
         views = [self._book.progress_of(job, party, "done") for party in self._book.row(job).participants]
@@ -147,7 +149,6 @@ class Closing:
         for view in there:
             self._book.progress(job, view.model_copy(update={"state": "done", "waiting": ()}))
         self._book.change(job, countersigned=signed, state="done", ended=timestamp(now()))
-        await self._book.attempts.forget(job)
 
     async def _countersigned_by(self, peer: str, offer: HeadOffer) -> str | None:
         """The peer, once it has countersigned; None where it does not. The results stand either way."""

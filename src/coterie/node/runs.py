@@ -316,7 +316,8 @@ class Runs:
         if worker is not None:
             await worker.stop(error)
             await worker.gone.wait()
-        await self._book.attempts.forget(job)
+        if destroyed := await self._book.attempts.forget(job):
+            await self._core.record("job", {"job": job, "event": "destroyed", "destroyed": destroyed})
 
     def _ends(self, job: str) -> bool:
         """Whether it is over, or is being ended."""
