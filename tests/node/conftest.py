@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import signal
 import subprocess
@@ -84,7 +85,8 @@ class Daemon:
             for pid, one in found.items()
             if one.parent == self.pid and b"coterie.node.nursery" in one.command
         }
-        return [pid for pid, one in found.items() if one.parent in nurseries and one.state != "Z"]
+        workers = [pid for pid, one in found.items() if one.parent in nurseries and one.state != "Z"]
+        return [pid for pid in workers if _has_log(pid)]
 
     def worker(self) -> int:
         """The one worker, as soon as it runs."""
@@ -101,6 +103,14 @@ class Process(NamedTuple):
     parent: int
     state: str
     command: bytes
+
+
+def _has_log(pid: int) -> bool:
+    """Whether a worker prints to its log: the node has been told of it then, whatever becomes of it."""
+    try:
+        return Path(f"/proc/{pid}/fd/1").readlink() != Path(os.devnull)
+    except OSError:
+        return False
 
 
 def _processes() -> dict[int, Process]:

@@ -207,9 +207,10 @@ def tend(channel: socket.socket) -> tuple[int, int] | None:
             if (pid := _fork()) == 0:
                 for ours in (channel, woken, wakes):
                     ours.close()
-                _settle(output)
+                os.setsid()
                 os.close(settled)
                 os.close(settles)
+                _settle(output)
                 return pipe, links
             for descriptor in (*descriptors, settles):
                 os.close(descriptor)
@@ -234,7 +235,6 @@ def _settle(output: int) -> None:
     """In a worker: what would be so if it had been started on its own."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.setsid()
     for stream in (1, 2):
         os.dup2(output, stream)
     os.close(output)
