@@ -161,6 +161,7 @@ def test_an_initiator_that_is_stopped_and_comes_back(trio: Trio) -> None:
 
 def test_all_machines_restart(trio: Trio) -> None:
     with held(trio) as job:
+        sockets = [(daemon.home / "sockets").resolve() for daemon in trio.all]
         for daemon in trio.all:
             assert daemon.process is not None
             daemon.process.kill()
@@ -170,6 +171,7 @@ def test_all_machines_restart(trio: Trio) -> None:
         for daemon in trio.all:
             daemon.await_up()
     done(trio, job)
+    assert not any(folder.exists() for folder in sockets), "a killed node has left something in the machine"
     for daemon in trio.all:
         report = verify(daemon.home / "ledger")
         assert report.ok, report.findings

@@ -64,7 +64,7 @@ class Node:
     async def running(self) -> AsyncIterator[None]:
         """Open the port and serve; end everything in order. :raises CoterieError: CT-1230."""
         settings = self._core.home.settings
-        folder = Path(tempfile.mkdtemp(prefix="coterie-"))  # short, as paths of Unix sockets must be
+        folder = _socket_folder(self._core.home.path / "sockets")
         door = FrontDoor(
             link=self._take_link,
             peer=self.services.network.server,
@@ -94,6 +94,7 @@ class Node:
             self.services.people.refusals.flush()
             await self._core.close()
             shutil.rmtree(folder, ignore_errors=True)
+            (self._core.home.path / "sockets").unlink(missing_ok=True)
 
     @contextlib.asynccontextmanager
     async def _api(self, path: Path) -> AsyncIterator[None]:
@@ -142,6 +143,20 @@ class Node:
         callers = self.services.runs.callers
         if not callers.hand_over(wanted[0], raw, _caller(raw)):
             await self._turnstile.turn_away(raw, wanted[0], functools.partial(callers.why_not, wanted[0]))
+
+
+def _socket_folder(link: Path) -> Path:
+    """A new folder with a short path, as those of Unix sockets must be. What a node that was killed has left
+    of its own is found by the link in its home.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="coterie-"))
+    if link.is_symlink():
+        left = link.readlink()
+        if left.parent == folder.parent and left.name.startswith("coterie-"):
+            shutil.rmtree(left, ignore_errors=True)
+        link.unlink()
+    link.symlink_to(folder)
+    return folder
 
 
 def _caller(raw: socket.socket) -> str:
