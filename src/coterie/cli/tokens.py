@@ -19,7 +19,8 @@ def create(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Whose token it is.")],
     role: Annotated[
-        TokenRole, typer.Option(help="As of users; or admin: everything, reader: looks only.")
+        TokenRole,
+        typer.Option(help="As of users; or admin: everything, reader: looks, monitor: metrics alone."),
     ] = "analyst",
 ) -> None:
     """Make a token for the REST API and the SDK. Its secret is shown once."""

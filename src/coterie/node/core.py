@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -37,6 +37,8 @@ class Core:
         self.store = store
         self.ledger = ledger
         self.allowance = Allowance()
+        self.on_entry: list[Callable[[Entry], None]] = []
+        """Told each entry that services write to the ledger."""
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
@@ -49,7 +51,13 @@ class Core:
 
     async def record(self, kind: Kind, body: Mapping[str, Any]) -> Entry:
         """Write to the ledger; when this returns, it is on disk. :raises CoterieError: CT-1303."""
-        return await asyncio.to_thread(self.ledger.append, kind, body)
+        entry = await asyncio.to_thread(self.ledger.append, kind, body)
+        for tell in self.on_entry:
+            try:
+                tell(entry)
+            except Exception as error:  # noqa: BLE001 - what is on the disk is written, whoever cannot count it
+                log_unexpected(f"an entry of kind {kind}", error)
+        return entry
 
     async def record_refusal(self, error: CoterieError, **about: Any) -> None:
         """Write a refusal down. A ledger that cannot be written does not hide the refusal itself."""

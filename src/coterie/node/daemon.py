@@ -92,6 +92,8 @@ class Node:
                     await door.close()
         finally:
             self.services.people.refusals.flush()
+            if self.services.traces is not None:
+                await asyncio.to_thread(self.services.traces.close)
             await self._core.close()
             shutil.rmtree(folder, ignore_errors=True)
             (self._core.home.path / "sockets").unlink(missing_ok=True)

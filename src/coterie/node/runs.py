@@ -215,6 +215,10 @@ class Runs:
         )
         self.telling.news(job)
 
+    def workers(self) -> tuple[int, ...]:
+        """Process ids of those that run."""
+        return tuple(pid for worker in self._workers.values() if (pid := worker.pid) is not None)
+
     async def halt(self, job: str) -> None:
         """End the job's worker; when this returns it is gone, and has said its last."""
         worker = self._workers.get(job)

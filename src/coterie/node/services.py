@@ -35,7 +35,11 @@ from .sealings import Sealings
 from .tapes import Tapes
 from .tokens import Tokens
 from .unfinished import UnfinishedSteps
+from .watching.known import Known
+from .watching.metrics import Metrics
 from .watching.stalls import Stalls
+from .watching.tallies import Tallies
+from .watching.traces import Traces
 
 __all__ = ["Services"]
 
@@ -68,10 +72,12 @@ class Services:
     doctor: Doctor
     readiness: Readiness
     stalls: Stalls
+    metrics: Metrics
+    traces: Traces | None
 
     @classmethod
     def of(cls, core: Core) -> Services:
-        """All services on one core, answering peers."""
+        """All services on one core, answering peers. :raises CoterieError: CT-5068."""
         network = Network(core)
         outbox = Outbox(core, network)
         datasets = Datasets(core)
@@ -97,13 +103,22 @@ class Services:
             await unfinished.agreement_ended(agreement)
 
         agreements.on_revoked = revoked
+        known, wanted = Known(book), core.home.settings.traces
+        tallies = Tallies(known)
+        core.on_entry.append(tallies.entry)
+        traces = Traces(core.home.path, wanted, core.name, known) if wanted.endpoint else None
+        if traces is not None:
+            core.on_entry.append(traces.entry)
+        core.store.took = tallies.store.add
+        readiness = Readiness(core, network)
         tokens = Tokens(core.store, core.home.token_file.read_text(encoding="ascii").strip())
+        people = People(core, tokens)
         made = cls(
             core=core,
             network=network,
             outbox=outbox,
             tokens=tokens,
-            people=People(core, tokens),
+            people=people,
             introductions=Introductions(core, network, book),
             datasets=datasets,
             agreements=agreements,
@@ -134,8 +149,10 @@ class Services:
             dealings=Dealings(core, agreements, planning),
             unfinished=unfinished,
             doctor=Doctor(core, network),
-            readiness=Readiness(core, network),
+            readiness=readiness,
             stalls=Stalls(core, outbox, book, runs.end),
+            traces=traces,
+            metrics=Metrics(core, network, book, runs, readiness, people.refusals, tallies),
         )
         made._answer_peers()
         return made

@@ -6,7 +6,8 @@ Documents (agreements, proposals, approvals) are kept as the JSON text that was 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -347,6 +348,8 @@ class Store:
             must be of the present version.
         :raises CoterieError: CT-5005 to CT-5008, CT-5018.
         """
+        self.took: Callable[[float], None] = lambda _: None
+        """Told how many seconds each transaction has taken."""
         self._database = of_place(place, password)
         self._engine: Engine = self._database.engine(alone=alone)
         try:
@@ -394,8 +397,10 @@ class Store:
 
         :raises CoterieError: CT-5005; CT-5006 where the connection was lost and another node has the store.
         """
+        begun = time.perf_counter()
         with self._coded(), Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
+        self.took(time.perf_counter() - begun)
 
     @contextmanager
     def _coded(self) -> Iterator[None]:

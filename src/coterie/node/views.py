@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 Role = Literal["node", "hub"]
-TokenRole = Literal["admin", "analyst", "steward", "operator", "auditor", "reader"]
+TokenRole = Literal["admin", "analyst", "steward", "operator", "auditor", "reader", "monitor"]
 AgreementState = Literal["draft", "offered", "active", "expired", "revoked"]
 JobState = Literal[
     "proposed", "starting", "running", "resuming", "finishing", "done", "failed", "refused", "cancelled"

@@ -9,9 +9,11 @@ from fastapi import Depends, Request
 from coterie.node.people.roles import OPEN, Principal
 from coterie.node.services import Services
 
-__all__ = ["PERMITTED", "PREFIX", "caller_of", "path_of", "services_of"]
+__all__ = ["METRICS", "PERMITTED", "PREFIX", "caller_of", "path_of", "services_of"]
 
 PREFIX = "/v1"
+METRICS = "/metrics"
+"""Where collectors look for them: outside of the versions."""
 
 
 def services_of(request: Request) -> Services:
@@ -29,7 +31,7 @@ def caller_of(request: Request) -> Principal:
 def path_of(route: Any) -> str:
     """A route's path as it is written, with the prefix of the version: the framework may say it without."""
     path = str(route.path_format)
-    return path if path.startswith(f"{PREFIX}/") else PREFIX + path
+    return path if path.startswith(f"{PREFIX}/") or path == METRICS else PREFIX + path
 
 
 def _permitted(request: Request) -> None:

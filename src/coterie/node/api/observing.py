@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, Response
 
-from .access import services_of
+from .access import METRICS, PERMITTED, services_of
 
 __all__ = ["routes"]
 
@@ -23,3 +23,10 @@ async def readyz(request: Request) -> PlainTextResponse:
     """200 where the node can take work, else 503, and no more: what is missing is told to who has a token."""
     view = await services_of(request).readiness.examine()
     return PlainTextResponse("ok\n") if view.ready else PlainTextResponse("not ready\n", 503)
+
+
+@routes.get(METRICS, dependencies=[PERMITTED], response_class=PlainTextResponse)
+async def metrics(request: Request) -> Response:
+    """In Prometheus's text form."""
+    text, form = await services_of(request).metrics.text()
+    return Response(text, media_type=form)

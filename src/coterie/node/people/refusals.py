@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
@@ -44,6 +45,8 @@ class Refusals:
         self._known: set[Key] = set()
         self._strange: set[Key] = set()
         self._waiting: dict[Key, int] = {}
+        self.codes: Counter[str] = Counter()
+        """How many were refused, by error code, since the node was started."""
         self._timer: asyncio.TimerHandle | None = None
 
     def note(self, who: str, route: str, code: str, address: str) -> None:
@@ -58,6 +61,7 @@ class Refusals:
         first = key not in lines
         lines.add(key)
         self._waiting[key] = self._waiting.get(key, 0) + 1
+        self.codes[code] += 1
         if first:
             self.flush()
         elif self._timer is None:

@@ -28,6 +28,7 @@ Permission = Literal[
     "read ledger",
     "read refused calls",
     "look after node",
+    "read metrics",
     "run jobs",
     "read results",
     "ask lookups",
@@ -42,7 +43,7 @@ Permission = Literal[
 
 _ALL: frozenset[Permission] = frozenset(get_args(Permission))
 _READS: frozenset[Permission] = frozenset(
-    ("own session", "look", "read agreements", "read plans", "read ledger", "look after node")
+    ("own session", "look", "read agreements", "read plans", "read ledger", "look after node", "read metrics")
 )
 
 OF_ROLE: Mapping[str, frozenset[Permission]] = {
@@ -67,11 +68,13 @@ OF_ROLE: Mapping[str, frozenset[Permission]] = {
     ),
     # Of tokens alone: programs that watch, and the owner of the home.
     "reader": _READS,
+    "monitor": frozenset(("read metrics",)),
     "admin": _ALL,
 }
 """No role but the owner's looks after people: an operator could else become a steward by itself."""
 
 ROUTES: Mapping[tuple[str, str], Permission] = {
+    ("GET", "/metrics"): "read metrics",
     ("GET", "/v1/version"): "own session",
     ("GET", "/v1/identity"): "own session",
     ("GET", "/v1/session"): "own session",

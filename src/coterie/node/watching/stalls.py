@@ -64,6 +64,8 @@ class Stalls:
                     stalled = None
                 elif stalled is None and still >= self._wanted.after and state in MOVING:
                     stalled = await self._stalled(job)
+                elif stalled is not None:
+                    stalled = self._still(job, stalled)
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             self._following.discard(job)
@@ -88,6 +90,19 @@ class Stalls:
             step = self._book.progress_of(job, self._core.name, "running").step
             error = NOT_FURTHER(told[:500], party=names[0] if len(names) == 1 else None, step=step)
             await self._end(job, "failed", error)
+        return view
+
+    def _still(self, job: str, stalled: StallView) -> StallView:
+        """Tell whom it waits for, where that is another one by now."""
+        names = awaited_parties(self._views(job), self._pulses.silent(job))
+        if names == stalled.awaited:
+            return stalled
+        view = stalled.model_copy(update={"awaited": names})
+        self._pulses.told(job, view)
+        try:
+            self._tell(job, JobStalled(job=job, stall=view))
+        except CoterieError as problem:
+            log.error("who is waited for in job %s is not told: %s", job, problem, extra={"job": job})
         return view
 
     async def _over(self, job: str, stalled: StallView) -> None:
