@@ -17,12 +17,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 CARGO := cargo
 MANIFEST := kernels/Cargo.toml
 NAME ?= logistic
+MINUTES ?= 30
+SEED ?= 7
 
 # Directories count too: their times change when a file is added or removed.
 SOURCES := $(shell find src kernels/src -not -path '*/__pycache__*' -not -name '*.so') \
 	pyproject.toml README.md LICENSE $(MANIFEST) kernels/Cargo.lock
 
-.PHONY: help demo example test bench lint format imports docs install develop wheel reproduce sbom lock clean
+.PHONY: help demo example test bench soak lint format imports docs install develop wheel reproduce sbom lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +41,9 @@ test: install $(STAMPS)/test ## install what tests need and run them all, in two
 
 bench: install $(STAMPS)/test ## run one benchmark, e.g. make bench NAME=operations WORK=less_1e6; results in build/bench
 	$(BIN)/python -m bench.run $(NAME) $(foreach work,$(WORK),--work $(work))
+
+soak: install $(STAMPS)/test ## kill processes and hurt links while jobs of every engine run, e.g. make soak MINUTES=30 SEED=7; results in build/soak
+	nice -n 5 $(BIN)/python -m soak.run --minutes $(MINUTES) --seed $(SEED) $(if $(ENGINES),--engines $(ENGINES))
 
 lint: install $(STAMPS)/test ## style, types, import directions, clippy
 	$(BIN)/ruff check .
@@ -133,4 +138,4 @@ lock: ## renew the pinned, hashed lock files (add UPGRADE=--upgrade for newer ve
 clean: ## remove everything that was built, .venv included
 	rm -rf build dist $(VENV) kernels/target .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f src/coterie/*.so
-	find src tests bench examples scripts -name __pycache__ -type d -exec rm -rf {} +
+	find src tests bench soak examples scripts -name __pycache__ -type d -exec rm -rf {} +
