@@ -109,10 +109,14 @@ class Resuming:
 
     async def _break(self, job: str, error: CoterieError) -> bool:
         """Write down that the present attempt is broken; False where it is known, or the job is over."""
-        if self._book.over(job) or not self._attempts.broke(job, error):
+        if self._book.over(job):
+            return False
+        news = self._attempts.broke(job, error)
+        if self._book.state(job) != "resuming":  # it can be another one still where the node was killed here
+            self._book.change(job, state="resuming", finished=[])
+        if not news:
             return False
         log.info("job %s has lost something: %s", job, error, extra={"job": job})
-        self._book.change(job, state="resuming", finished=[])
         self._stands(job)
         failure = failure_for_peers(error)
         about = {"job": job, "event": "broke", "attempt": self._attempts.number(job)}

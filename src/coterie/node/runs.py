@@ -421,6 +421,7 @@ class Runs:
         await self._tapes.sweep()
         for row in self._book.active():
             through = row.state == "finishing" and self._core.name in row.finished
+            through = through and self._book.attempts.broken(row.id) is None
             if row.state in UNDER_WAY and not through and self.resuming.may(row.id):
                 await self.resuming.recover(row)
             elif row.state in UNDER_WAY and not through:
