@@ -179,7 +179,7 @@ def bill(kernels_alone: bool) -> str:
     root.type = ComponentType.APPLICATION
     rust[0].needed_by.add(own.known_as)
     content = json.dumps(sorted((str(one.purl), sorted(one.digests), one.scope.value) for one in found))
-    epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or committed(ROOT))
+    epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or committed())
     document = Bom(
         metadata=BomMetaData(component=root, timestamp=datetime.fromtimestamp(epoch, UTC)),
         serial_number=uuid.uuid5(NAMESPACE, content),

@@ -31,9 +31,15 @@ UNHEARD = (
 """Settings of the caller's environment that would change the crate's code."""
 
 
-def committed(folder: Path) -> str:
-    """Seconds since 1970 of the last commit, which stand for the time of the build."""
-    command = ["git", "-C", folder, "show", "--no-patch", "--format=%ct", "HEAD"]
+def last_commit() -> str:
+    """Its name: what is committed while a build runs is not part of it."""
+    command = ["git", "-C", ROOT, "rev-parse", "HEAD"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def committed(commit: str = "HEAD") -> str:
+    """Seconds since 1970 of a commit, which stand for the time of the build."""
+    command = ["git", "-C", ROOT, "show", "--no-patch", "--format=%ct", commit]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -96,9 +102,9 @@ def differences(first: Path, second: Path) -> list[str]:
         ]
 
 
-def unpack(folder: Path) -> Path:
-    """The files of the last commit, without git."""
-    command = ["git", "-C", ROOT, "archive", "HEAD"]
+def unpack(commit: str, folder: Path) -> Path:
+    """The files of a commit, without git."""
+    command = ["git", "-C", ROOT, "archive", commit]
     archive = subprocess.run(command, check=True, capture_output=True).stdout
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         files.extractall(folder, filter="data")
@@ -107,7 +113,9 @@ def unpack(folder: Path) -> Path:
 
 def reproduce() -> int:
     """Build twice, and print both digests."""
-    epoch = committed(ROOT)
+    commit = last_commit()
+    epoch = committed(commit)
+    print(f"commit {commit}", flush=True)
     home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory(prefix="a-longer-name-") as other:
         elsewhere = Path(other) / "cargo"
@@ -120,10 +128,13 @@ def reproduce() -> int:
             "LC_ALL": "C.UTF-8",
             "RUSTFLAGS": "-g",
         }
-        first = build(unpack(Path(one) / "a"), Path(one) / "out", epoch, os.environ)
+        first = build(unpack(commit, Path(one) / "a"), Path(one) / "out", epoch, os.environ)
         print(f"{digest(first)}  {first.name}", flush=True)
         second = build(
-            unpack(Path(other) / "deeper" / "b"), Path(other) / "out", epoch, {**os.environ, **different}
+            unpack(commit, Path(other) / "deeper" / "b"),
+            Path(other) / "out",
+            epoch,
+            {**os.environ, **different},
         )
         print(f"{digest(second)}  {second.name}")
         same = first.name == second.name and digest(first) == digest(second)
@@ -142,7 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if parser.parse_args(arguments).reproduce:
         return reproduce()
     with tempfile.TemporaryDirectory() as folder:  # what lies about in a checkout is no part of it
-        made = build(unpack(Path(folder) / "coterie"), OUT, committed(ROOT), os.environ)
+        commit = last_commit()
+        made = build(unpack(commit, Path(folder) / "coterie"), OUT, committed(commit), os.environ)
     print(f"{digest(made)}  {made}")
     return 0
 
