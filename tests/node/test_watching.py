@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from coterie.cli.following import _facts, _participants
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, all_codes
 from coterie.node import JobView, api_door
 from coterie.node.observing import TraceSettings
 from coterie.node.watching.known import Known
@@ -124,7 +124,7 @@ def metrics(daemon: Daemon) -> Samples:
 
 
 def seen(
-    look: Callable[[], T], wanted: Callable[[T], object], seconds: float = 20.0, pause: float = 0.05
+    look: Callable[[], T], wanted: Callable[[T], object], seconds: float = 60.0, pause: float = 0.05
 ) -> T:
     """What is looked at, as soon as it is as wanted."""
     deadline = time.monotonic() + seconds
@@ -181,7 +181,7 @@ class Pair:
             self.still_metrics = metrics(self.lender)
         finally:
             os.kill(stopped, signal.SIGCONT)
-        self.done = {daemon.name: ended(daemon.client, job) for daemon in self.both}
+        self.done = {daemon.name: ended(daemon.client, job, 60) for daemon in self.both}
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +217,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
                     daemon.process.wait()
 
 
+MAY = "(moved|broke|resumed)"
+"""Beside what must be: where the machine is so busy that the other's link is given up meanwhile."""
+
+
 def test_all_see_who_is_waited_for_until_somebody_comes_further(pair: Pair) -> None:
     for name, view in pair.still.items():
         (stall,) = view.stalls
@@ -234,15 +238,14 @@ def test_all_see_who_is_waited_for_until_somebody_comes_further(pair: Pair) -> N
     entries = [
         one.body for one in pair.lender.client.ledger() if one.kind == "job" and one.body["job"] == job
     ]
-    # On a busy machine it may stand still more often than once.
     events = [str(one["event"]) for one in entries]
-    assert re.fullmatch(r"started( stalled moved)+ ended", " ".join(events))
-    assert entries[1]["awaited"] in (["payments"], [])  # at first, the own worker may not wait yet
-    assert entries[1]["then"] == "wait"
-    assert {one.body["event"] for one in pair.payments.client.ledger() if one.kind == "job"} == {
-        "started",
-        "ended",
-    }
+    assert re.fullmatch(rf"started( {MAY})* stalled( {MAY})* moved( {MAY}| stalled)* ended", " ".join(events))
+    stalled = next(one for one in entries if one["event"] == "stalled")
+    assert stalled["awaited"] in (["payments"], [])  # at first, the own worker may not wait yet
+    assert stalled["then"] == "wait"
+    others = {one.body["event"] for one in pair.payments.client.ledger() if one.kind == "job"}
+    assert others >= {"started", "ended"}
+    assert "stalled" not in others  # its own operator waits for longer
     assert (
         f"lender sees that job {job} does not come further" in (pair.payments.home / "node.log").read_text()
     )
@@ -263,7 +266,9 @@ def test_metrics_tell_of_the_job_while_it_runs_and_afterwards(pair: Pair) -> Non
     for name, key in (("coterie_sent_bytes_total", "sent"), ("coterie_received_bytes_total", "received")):
         assert after.of(name, peer="payments") == sum(one[key].get("payments", 0) for one in egress) > 1000
     assert after.of("coterie_rounds_total", engine="mpc") == sum(one["rounds"]["used"] for one in egress)
-    assert after.of("coterie_step_duration_seconds_count", engine="mpc", component="align") == 1
+    assert after.of("coterie_step_duration_seconds_count", engine="mpc", component="align") == sum(
+        one["step"] == "align" for one in egress
+    )
     assert after.of("coterie_ledger_entries") == len(pair.lender.client.ledger())
     assert after.of("coterie_store_transaction_duration_seconds_count") > 20
     assert after.of("coterie_outbox_messages", peer="payments") == 0
@@ -303,6 +308,7 @@ def test_metrics_have_a_token_of_their_own(pair: Pair) -> None:
 ATTRIBUTES = {
     *("party", "engine", "step", "component", "rounds", "sent.bytes", "received.bytes", "initiator", "state"),
     *("sent.bytes.lender", "sent.bytes.payments", "received.bytes.lender", "received.bytes.payments", "then"),
+    *("attempt", "behind", "code"),
 }
 
 
@@ -320,14 +326,14 @@ def test_spans_of_both_parties_are_one_trace(pair: Pair) -> None:
     first = by_name["lender", "job mpc"]
     assert first.parent_span_id == b""
     assert by_name["payments", "job mpc"].parent_span_id == first.span_id
-    assert {event.name for event in first.events} == {"stalled", "moved"}
+    assert {event.name for event in first.events} >= {"stalled", "moved"}
     for party in parties:
         above, step = by_name[party, "job mpc"], by_name[party, "step align"]
         assert step.parent_span_id == above.span_id
         assert above.start_time_unix_nano <= step.start_time_unix_nano < step.end_time_unix_nano
         assert step.end_time_unix_nano <= above.end_time_unix_nano
         egress = [one.body for one in getattr(pair, party).client.ledger() if one.kind == "egress"]
-        (fact,) = [one for one in egress if one["step"] == "align"]
+        fact = [one for one in egress if one["step"] == "align"][-1]
         told = values(step)
         assert told["coterie.sent.bytes"] == sum(fact["sent"].values())
         assert told["coterie.rounds"] == fact["rounds"]["used"]
@@ -343,7 +349,7 @@ def test_spans_of_both_parties_are_one_trace(pair: Pair) -> None:
             *values(span).values(),
             *(v for e in span.events for v in values(e).values()),
         ]
-        assert {one for one in texts if isinstance(one, str)} <= named
+        assert {one for one in texts if isinstance(one, str)} - {*all_codes()} <= named
 
 
 def test_the_key_of_the_receiver_goes_to_it_alone(pair: Pair) -> None:
@@ -387,20 +393,21 @@ def test_headers_and_authorities(tmp_path: Path) -> None:
 def test_who_does_not_want_to_wait_ends_the_job(pair: Pair) -> None:
     assert pair.payments.stop() == 0
     with (pair.payments.home / "node.yaml").open("a") as file:
-        file.write("stall: {after: 3s, then: abort}\n")
+        file.write("stall: {after: 2s, then: abort}\n")
     pair.payments.start()
     pair.payments.await_up()
     job, stopped = pair.stopped()
     try:
-        found = {daemon.name: ended(daemon.client, job) for daemon in pair.both}
+        found = {daemon.name: ended(daemon.client, job, 60) for daemon in pair.both}
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(stopped, signal.SIGCONT)
     for view in found.values():
         assert view.error is not None
         assert (view.state, view.error.code, view.error.party) == ("failed", "CT-5067", "payments")
-        assert "lender for payments, in step" in view.error.detail
+        assert re.search("lender for payments, in step|nobody waits", view.error.detail)
     entries = [one.body for one in pair.payments.client.ledger() if one.body.get("job") == job]
     (stalled,) = [one for one in entries if one.get("event") == "stalled"]
-    assert (stalled["awaited"], stalled["then"]) == (["payments"], "abort")
+    assert stalled["awaited"] in (["payments"], [])
+    assert stalled["then"] == "abort"
     assert "CT-5067" in (pair.lender.home / "node.log").read_text()

@@ -14,7 +14,6 @@ __all__ = ["all_wait_for", "last_progress", "stalls", "waits"]
 
 THEN = {
     "wait": "its operator lets it wait",
-    "park": "its operator has it parked",
     "abort": "its operator has it ended",
 }
 

@@ -20,4 +20,4 @@ class StallView(BaseModel):
     """The parties that the others wait for, each for the next or all for one; none where nobody waits for
     another."""
     then: str = Field(max_length=16)
-    """What its operator wants: wait, park or abort."""
+    """What its operator wants: wait or abort."""
