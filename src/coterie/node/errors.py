@@ -237,6 +237,13 @@ PROPOSAL_ALTERED = define(
     "Ask the initiator's operator.",
 )
 
+NO_PLACE = define(
+    "CT-5056",
+    Unavailable,
+    "A node has as many jobs under way as its operator allows",
+    "Wait until some are over; how many there may be says `jobs_at_once` in its node.yaml.",
+)
+
 # Workers
 WORKER_DIED = define(
     "CT-5060",

@@ -144,6 +144,8 @@ class Settings(BaseModel):
     memory: Annotated[int | None, Field(ge=0)] = None
     """Bytes of private arrays that one job holds in memory, where not 1 GiB; what is beyond lies on the disk.
     """
+    jobs_at_once: Annotated[int, Field(ge=1, le=1024)] = 32
+    """Jobs that have a worker here at the same time; others wait."""
     profile: Profile = "development"
     """``production``: simulated platforms never count here, whatever agreements say."""
     reference: Path | None = None

@@ -174,6 +174,12 @@ class JobBook:
             found = [row for row in rows if agreement in (None, row.agreement)]
         return [row for row in found if row.id not in self._unsaved]
 
+    def states(self) -> dict[str, str]:
+        """Of the jobs that are not over."""
+        with self._core.store.session() as session:
+            found = session.execute(select(JobRow.id, JobRow.state).where(JobRow.state.not_in(OVER))).all()
+        return {job: state for job, state in found if job not in self._unsaved}
+
     def uses_record(self, record: str) -> bool:
         """Whether a job that is not over uses the sealed data of this record's digest."""
         return any(

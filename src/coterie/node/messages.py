@@ -33,6 +33,7 @@ __all__ = [
     "JobAnswer",
     "JobBroke",
     "JobEnd",
+    "JobPlace",
     "JobProgress",
     "JobQuestion",
     "JobStalled",
@@ -43,6 +44,7 @@ __all__ = [
     "LookupAnswer",
     "LookupQuestion",
     "Ok",
+    "PlaceAnswer",
     "Probe",
     "Propose",
     "ProposeAnswer",
@@ -214,6 +216,22 @@ class ApprovalPush(Message):
     """A participant's approval, given by a person after the proposal."""
 
     approval: Approval
+
+
+class JobPlace(Message):
+    """May this job, which all have approved, have a worker at your node now? It is asked again until it may,
+    and then until it starts.
+    """
+
+    job: JobId
+
+
+class PlaceAnswer(Message):
+    """It has a place, which is kept for a while; or it waits for one, in its turn."""
+
+    given: bool
+    ahead: Annotated[int, Field(ge=0, le=2**31)] = 0
+    """Jobs that asked before it and wait, too."""
 
 
 class JobStart(Message):

@@ -36,6 +36,7 @@ KINDS: dict[type[Message], str] = {
     messages.SealedDropped: "sealed/dropped",
     messages.Propose: "job/propose",
     messages.ApprovalPush: "job/approval",
+    messages.JobPlace: "job/place",
     messages.JobStart: "job/start",
     messages.JobBroke: "job/broke",
     messages.JobStand: "job/stand",

@@ -10,7 +10,7 @@ from typing import Any
 
 from coterie.agreement import REVOKED
 from coterie.crypto import now, timestamp
-from coterie.errors import UNEXPECTED, CoterieError, NotAgreed, Unavailable, from_record
+from coterie.errors import UNEXPECTED, CoterieError, NotAgreed, from_record
 from coterie.jobs import CANCELLED, Approval, verify_approval
 
 from .agreements import Agreements
@@ -24,7 +24,6 @@ from .errors import (
     JOB_STATE,
     NODE_STOPPED,
     NOT_INITIATOR,
-    PEER_SILENT,
     REFUSED_BY_PERSON,
     WORKER_UNREADABLE,
 )
@@ -35,6 +34,7 @@ from .network import Network
 from .nursery import Nursery
 from .outbox import Outbox
 from .pipe import LedgerCall, Progress, Published, ReleaserCall
+from .places import Places
 from .planning import Planning
 from .privacy import Budgets
 from .resuming import Resuming
@@ -47,8 +47,6 @@ from .views import JobState, ParticipantView
 __all__ = ["Runs"]
 
 log = logging.getLogger("coterie.node")
-
-RETRY_SECONDS = 1.0
 
 
 class Runs:
@@ -83,6 +81,7 @@ class Runs:
         """Jobs whose end is being written down."""
         self._halted: set[str] = set()
         """Jobs whose workers end because another attempt is to follow."""
+        self.places = Places(core, network, book)
         self.callers = Callers(core, book, self._workers)
         self.telling = Telling(core, network, book)
         self.resuming = Resuming(core, network, outbox, planning, book, self.telling, self)
@@ -96,16 +95,18 @@ class Runs:
         if row.initiator != self._core.name or self._book.state(job) != "proposed":
             return
         if set(self._book.approvals(job)) >= set(row.participants):
-            self._book.change(job, state="starting")
             self._core.spawn(f"start of {job}", self._start(job))
 
     async def _start(self, job: str) -> None:
         try:
+            if not await self.places.gather(job):
+                return
             async with self.resuming.moving(job):
+                self._book.change(job, state="starting")
                 approvals = tuple(self._book.approvals(job).values())
                 await self.check(job, approvals)
                 message = JobStart(job=job, approvals=approvals)
-                await asyncio.gather(*(self._tell_start(peer, message) for peer in self._book.others(job)))
+                await asyncio.gather(*(self.telling.start(peer, message) for peer in self._book.others(job)))
                 if self._book.state(job) == "starting":
                     await self.launch(job)
         except CoterieError as error:
@@ -124,18 +125,6 @@ class Runs:
             stopped = error.code in (CANCELLED.code, REVOKED.code)
             await self.end(job, "cancelled" if stopped else "failed", error)
 
-    async def _tell_start(self, peer: str, message: JobStart) -> None:
-        """Tell a participant; one that is away for a moment is waited for."""
-        deadline = asyncio.get_running_loop().time() + self._core.home.settings.patience
-        while not self._book.over(message.job):
-            try:
-                await self._network.ask(peer, message, Ok)
-                return
-            except Unavailable as error:
-                if asyncio.get_running_loop().time() > deadline:
-                    raise PEER_SILENT(error.detail, party=peer) from None
-            await asyncio.sleep(RETRY_SECONDS)
-
     async def receive_start(self, peer: str, message: JobStart) -> Ok:
         """The initiator says that everybody has approved: check all of it again, and start.
 
@@ -151,6 +140,7 @@ class Runs:
             raise JOB_STATE(f"at {self._core.name} it is {state}", party=self._core.name)
         try:
             async with self.resuming.moving(message.job):
+                self.places.require(message.job)
                 self._book.change(message.job, state="starting")
                 await self.check(message.job, message.approvals)
                 await self.launch(message.job)

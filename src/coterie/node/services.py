@@ -171,6 +171,7 @@ class Services:
         network.answer(messages.SealedDropped, self.holdings.receive_dropped)
         network.answer(messages.Propose, self.proposals.receive)
         network.answer(messages.ApprovalPush, self.proposals.receive_approval)
+        network.answer(messages.JobPlace, self.runs.places.receive)
         network.answer(messages.JobStart, self.runs.receive_start)
         network.answer(messages.JobBroke, self.runs.resuming.receive_broke)
         network.answer(messages.JobStand, self.runs.resuming.receive_stand)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, Unavailable
 
 from .core import Core
-from .errors import NOT_PARTICIPANT
+from .errors import NOT_PARTICIPANT, PEER_SILENT
 from .failures import log_unexpected
 from .jobbook import JobBook
-from .messages import JobProgress, Ok
+from .messages import JobProgress, JobStart, Ok
 from .network import Network
 
 __all__ = ["PUSH_SECONDS", "Telling", "check_participant"]
 
 PUSH_SECONDS = 0.5
 """Between two reports of progress to the other participants."""
+
+RETRY_SECONDS = 1.0
+"""Between two attempts to tell a participant that a job starts."""
 
 
 def check_participant(book: JobBook, peer: str, job: str) -> None:
@@ -33,6 +36,21 @@ class Telling:
         self._unsent: set[str] = set()
         self._pushing: set[str] = set()
         self._telling: dict[str, asyncio.Lock] = {}
+
+    async def start(self, peer: str, message: JobStart) -> None:
+        """Tell a participant that the job starts; one that is away for a moment is waited for.
+
+        :raises CoterieError: CT-5064; what it refuses with.
+        """
+        deadline = asyncio.get_running_loop().time() + self._core.home.settings.patience
+        while not self._book.over(message.job):
+            try:
+                await self._network.ask(peer, message, Ok)
+                return
+            except Unavailable as error:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise PEER_SILENT(error.detail, party=peer) from None
+            await asyncio.sleep(RETRY_SECONDS)
 
     def news(self, job: str) -> None:
         """There is something to tell, soon."""
