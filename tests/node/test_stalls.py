@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coterie.errors import CoterieError
 from coterie.node import ParticipantView, StallView, WaitingView, awaited_parties
+from coterie.node.observing import StallSettings
+from coterie.node.watching import stalls
 from coterie.node.watching.effort import Effort, processor_seconds
 from coterie.node.watching.pulses import SILENT_SECONDS, Pulses
+from coterie.node.watching.stalls import Stalls
 
 
 class Clock:
@@ -131,3 +138,101 @@ def test_what_children_compute_counts() -> None:
         child.communicate(b"\n")
     assert while_it_lives - before > 0.25
     assert processor_seconds() >= while_it_lives - 0.05
+
+
+JOB = "ab" * 16
+
+
+class Book:
+    """One job of two parties, which runs until the test says otherwise."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.pulses = Pulses(clock)
+        self.states = {JOB: "running"}
+        self.views = {"a": report("a", "b", moved=1), "b": report("b", moved=1)}
+
+    def state(self, job: str) -> str:
+        return self.states[job]
+
+    def over(self, job: str) -> bool:
+        return self.states[job] == "failed"
+
+    def others(self, _job: str) -> tuple[str, ...]:
+        return ("b",)
+
+    def row(self, _job: str) -> SimpleNamespace:
+        return SimpleNamespace(participants=["a", "b"])
+
+    def progress_of(self, _job: str, party: str, _state: str) -> ParticipantView:
+        return self.views[party]
+
+
+@pytest.mark.parametrize("then", ["wait", "abort"])
+def test_a_node_says_so_and_does_what_its_operator_wants(then: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stalls, "LOOK_SECONDS", 0.001)
+    asyncio.run(_watched(then))
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.001)
+
+
+async def _watched(then: str) -> None:
+    clock, written, sent = Clock(), [], []
+    book = Book(clock)
+
+    async def record(_kind: str, body: dict[str, object]) -> None:
+        written.append(body)
+
+    async def end(job: str, state: str, error: CoterieError) -> None:
+        book.states[job] = state
+        assert (error.code, error.party) == ("CT-5067", "b")
+
+    async def flush(_peer: str) -> None: ...
+
+    home = SimpleNamespace(
+        settings=SimpleNamespace(stall=StallSettings.model_validate({"after": "60s", "then": then}))
+    )
+    tasks = []
+    core = SimpleNamespace(
+        home=home,
+        name="a",
+        record=record,
+        spawn=lambda _name, work: tasks.append(asyncio.ensure_future(work)),
+    )
+    outbox = SimpleNamespace(put=lambda _peers, _topic, message: sent.append(message), flush=flush)
+    Stalls(core, outbox, book, end)  # type: ignore[arg-type]
+
+    async def settled(events: list[str]) -> None:
+        await until(lambda: [one["event"] for one in written] == events)
+        await asyncio.sleep(0.01)  # nothing comes after it
+        assert [one["event"] for one in written] == events
+
+    for view in book.views.values():
+        book.pulses.heard(JOB, view)
+    clock.now += 59
+    for view in book.views.values():
+        book.pulses.heard(JOB, view)  # a sign of life
+    await settled([])
+    clock.now += 1
+    await settled(["stalled"])
+    assert (written[0]["awaited"], written[0]["then"]) == (["b"], then)
+    if then == "wait":
+        assert book.pulses.stalled("a") == 1
+        book.views["b"] = report("b", "a", moved=1)  # now in a circle: whom it waits for is told again
+        await until(lambda: len(sent) == 2)
+        assert sent[1].stall.awaited == ("a", "b")
+        book.pulses.heard(JOB, report("b", moved=2))
+        await settled(["stalled", "moved"])
+        assert sent[-1].over
+        assert book.pulses.stalled("a") == 0
+        book.states[JOB] = "resuming"  # another attempt has a limit of its own
+        clock.now += 600
+        await settled(["stalled", "moved"])
+        book.states[JOB] = "failed"
+    async with asyncio.timeout(10):
+        await asyncio.gather(*tasks)
+    assert book.states[JOB] == "failed"
+    assert book.pulses.further(JOB, "a") is None

@@ -1,4 +1,4 @@
-"""What two nodes tell of a job that stands still for a while, and of one that does so for too long."""
+"""What two nodes tell of a job that stands still for a while: to each other, as metrics, as spans."""
 
 from __future__ import annotations
 
@@ -217,8 +217,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
                     daemon.process.wait()
 
 
-MAY = "(moved|broke|resumed)"
-"""Beside what must be: where the machine is so busy that the other's link is given up meanwhile."""
+MAY = "(stalled|moved|broke|resumed)"
+"""What may be beside: on a busy machine the other's link is given up, or the job ends between two looks."""
 
 
 def test_all_see_who_is_waited_for_until_somebody_comes_further(pair: Pair) -> None:
@@ -239,7 +239,7 @@ def test_all_see_who_is_waited_for_until_somebody_comes_further(pair: Pair) -> N
         one.body for one in pair.lender.client.ledger() if one.kind == "job" and one.body["job"] == job
     ]
     events = [str(one["event"]) for one in entries]
-    assert re.fullmatch(rf"started( {MAY})* stalled( {MAY})* moved( {MAY}| stalled)* ended", " ".join(events))
+    assert re.fullmatch(rf"started( {MAY})* stalled( {MAY})* ended", " ".join(events))
     stalled = next(one for one in entries if one["event"] == "stalled")
     assert stalled["awaited"] in (["payments"], [])  # at first, the own worker may not wait yet
     assert stalled["then"] == "wait"
@@ -326,7 +326,7 @@ def test_spans_of_both_parties_are_one_trace(pair: Pair) -> None:
     first = by_name["lender", "job mpc"]
     assert first.parent_span_id == b""
     assert by_name["payments", "job mpc"].parent_span_id == first.span_id
-    assert {event.name for event in first.events} >= {"stalled", "moved"}
+    assert {event.name for event in first.events} >= {"stalled"}
     for party in parties:
         above, step = by_name[party, "job mpc"], by_name[party, "step align"]
         assert step.parent_span_id == above.span_id
@@ -388,26 +388,3 @@ def test_headers_and_authorities(tmp_path: Path) -> None:
     for wrong in ("ftp://a/b", "https://", "http://a b", "file:///etc/passwd"):
         with pytest.raises(ValueError, match="endpoint"):
             TraceSettings(endpoint=wrong)
-
-
-def test_who_does_not_want_to_wait_ends_the_job(pair: Pair) -> None:
-    assert pair.payments.stop() == 0
-    with (pair.payments.home / "node.yaml").open("a") as file:
-        file.write("stall: {after: 2s, then: abort}\n")
-    pair.payments.start()
-    pair.payments.await_up()
-    job, stopped = pair.stopped()
-    try:
-        found = {daemon.name: ended(daemon.client, job, 60) for daemon in pair.both}
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(stopped, signal.SIGCONT)
-    for view in found.values():
-        assert view.error is not None
-        assert (view.state, view.error.code, view.error.party) == ("failed", "CT-5067", "payments")
-        assert re.search("lender for payments, in step|nobody waits", view.error.detail)
-    entries = [one.body for one in pair.payments.client.ledger() if one.body.get("job") == job]
-    (stalled,) = [one for one in entries if one.get("event") == "stalled"]
-    assert stalled["awaited"] in (["payments"], [])
-    assert stalled["then"] == "abort"
-    assert "CT-5067" in (pair.lender.home / "node.log").read_text()

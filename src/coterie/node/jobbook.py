@@ -289,7 +289,7 @@ class JobBook:
             # Where parties may drop out, runs begin anew.
             goes_on=None if state == "done" or dropouts else kept_step(self._core.home, proposal),
             dropouts=dropouts,
-            stalls=self.pulses.stalls(row.id),
+            stalls=() if state in OVER else self.pulses.stalls(row.id),
             attempts=self.attempts.views(row.id, [step.name for step in proposal.spec.steps]),
         )
 
