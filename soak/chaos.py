@@ -27,9 +27,14 @@ KILLS: Mapping[str, int] = {
     "hub": 2,
 }
 """How often each kind of process is in a deck of kills."""
-HUB_WORKERS = {"mpc": "dealer worker", "fl": "coordinator worker", "tee": "host worker"}
-NEEDS = {"dealer worker": "mpc", "coordinator worker": "fl", "host worker": "tee", "runner": "tee"}
-"""The kind of job without which there is no such process."""
+HELPERS = {"mpc": "dealer worker", "fl": "coordinator worker", "tee": "host worker"}
+NEEDS = {
+    "dealer worker": {"mpc", "three"},
+    "coordinator worker": {"fl"},
+    "host worker": {"tee"},
+    "runner": {"tee"},
+}
+"""The kinds of jobs without which there is no such process."""
 TARGET_SECONDS = 6.0
 """For which a process of the drawn kind is waited for."""
 LONGEST = {"cut": 3.0, "stall": 5.0, "delay": 4.0, "duplicate": 0.0, "reset": 0.0}
@@ -65,9 +70,7 @@ class Hurt:
 def kills(seed: int, every: float, engines: Sequence[str]) -> Iterator[Kill]:
     """Without end. :param every: seconds between two, in the mean."""
     chance = random.Random(f"{seed}/kills")
-    kinds = [
-        kind for kind, count in KILLS.items() for _ in range(count) if NEEDS.get(kind, "") in ("", *engines)
-    ]
+    kinds = [kind for kind in KILLS for _ in range(KILLS[kind]) if NEEDS.get(kind, {*engines}) & {*engines}]
     while True:
         deck = list(kinds)
         chance.shuffle(deck)
@@ -163,13 +166,13 @@ class Chaos:
 
     def _fits(self, kill: Kill, node: str, worker: Worker) -> int | None:
         """The process of a worker that is to be killed."""
-        engine = self._watch.engine(worker.job)
-        if engine is None:
+        kind = self._watch.kind(worker.job)
+        if kind is None:
             return None
         if kill.process == "runner":
             return worker.runner
-        kind = HUB_WORKERS.get(engine) if node == HUB else "worker"
-        return worker.pid if kind == kill.process else None
+        process = HELPERS[kind.engine] if node == kind.helper else "worker"
+        return worker.pid if process == kill.process else None
 
     def _kill_node(self, node: Node, kill: Kill) -> bool:
         if not node.restarting.acquire(blocking=False):

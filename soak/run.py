@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -53,6 +54,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> int:
     given = options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no daemon is left over
     folder: Path = given.output.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():

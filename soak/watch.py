@@ -73,10 +73,10 @@ class Watch:
                 one.struck.append(what)
         return len(found)
 
-    def engine(self, job: str) -> str | None:
+    def kind(self, job: str) -> Kind | None:
         """Of a job under way."""
         with self._lock:
-            return known.kind.engine if (known := self._under_way.get(job)) else None
+            return known.kind if (known := self._under_way.get(job)) else None
 
     def of_link(self, link: str) -> str | None:
         """The job under way that a link is for."""

@@ -50,16 +50,17 @@ class Kind:
     def terms(self) -> dict[str, Any]:
         """Of the agreement for such jobs."""
         parties = list(self.owners)
+        everybody = parties if self.helper in (None, "hub") else [*parties, self.helper]
         datasets = []
         for owner, name in self.owners.items():
             labelled = {"label": "bad"} if name != "behaviour" else {}
             datasets.append(
                 {"name": name, "owner": owner, "id": "person", "columns": ["amount", "account"], **labelled}
             )
-        helping = {} if self.helper is None else {"services": [self.helper]}
+        helping: dict[str, Any] = {"services": ["hub"]} if self.helper == "hub" else {}
         role = {"mpc": "dealer", "fl": "coordinator"}.get(self.engine)
         if self.helper and role:
-            helping[role] = self.helper  # type: ignore[assignment]
+            helping[role] = self.helper
         names = [one if isinstance(one, str) else next(iter(one)) for one in self.steps]
         params = {
             next(iter(one)): {name: {"equals": value} for name, value in next(iter(one.values())).items()}
@@ -68,7 +69,7 @@ class Kind:
         }
         return {
             "name": f"soak-{self.name}",
-            "parties": parties,
+            "parties": everybody,
             **helping,
             "datasets": datasets,
             "components": [
@@ -81,7 +82,7 @@ class Kind:
             "not_before": "2026-01-01T00:00:00Z",
             "expires": "2096-01-01T00:00:00Z",
             "max_runs": 1_000_000,
-            "approval": dict.fromkeys(parties, "automatic"),
+            "approval": dict.fromkeys(everybody, "automatic"),
         }
 
     def spec(self, agreement: str, name: str) -> str:
@@ -106,7 +107,7 @@ KINDS = {
     for one in (
         Kind("clear", "clear", {"alpha": "customers"}, None, SCORE, 0.0),
         Kind("mpc", "mpc", TWO, "hub", SCORE, ROUNDING),
-        Kind("pair", "mpc", TWO, None, SCORE, ROUNDING),
+        Kind("three", "mpc", TWO, "gamma", SCORE, ROUNDING),
         Kind(
             "fl",
             "fl",
@@ -119,7 +120,7 @@ KINDS = {
         Kind("tee", "tee", TWO, "hub", SCORE, 0.0),
     )
 }
-"""``pair`` is engine mpc of two parties without a dealer."""
+"""``three`` is engine mpc without a hub: the third party deals."""
 
 
 def fetch(clients: Mapping[str, Client], kind: Kind, job: str, folder: Path) -> dict[str, dict[str, bytes]]:

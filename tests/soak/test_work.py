@@ -49,5 +49,5 @@ def test_the_seed_says_what_befalls_whom() -> None:
         chaos.FAULTS, 240
     )
     assert max(one.seconds for one in hurts) > 10.0, "some last longer than the nodes' patience"
-    few = list(itertools.islice(chaos.kills(7, 7.5, ["clear", "pair"]), 100))
-    assert not {"runner", "dealer worker", "coordinator worker"} & {one.process for one in few}
+    few = list(itertools.islice(chaos.kills(7, 7.5, ["clear", "fl"]), 100))
+    assert not {"runner", "dealer worker", "host worker"} & {one.process for one in few}

@@ -78,6 +78,7 @@ class Node:
                 try:
                     await self.services.runs.recover()
                     self.services.outbox.start()
+                    await self.services.proposals.take_up()
                     self._core.spawn("greeting", self.services.network.greet())
                     self._core.spawn("sealed data", self.services.holdings.sweep())
                     self._core.spawn("unfinished steps", self.services.unfinished.sweep())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 from coterie.agreement import Agreement
@@ -14,13 +13,11 @@ from coterie.jobs import (
     Approval,
     Deposits,
     JobSpec,
-    NetworkFacts,
     Plan,
     Proposal,
     approve,
     check_kept,
     check_parties,
-    coordinator_of,
     facts_of,
     parse_spec,
     plan_difference,
@@ -43,6 +40,7 @@ from .errors import (
     SEALING_SLOW,
 )
 from .jobbook import JobBook, mode_of
+from .measured import measured
 from .messages import (
     ApprovalPush,
     FactsAnswer,
@@ -72,6 +70,9 @@ SEAL_SECONDS = 1800.0
 """For which a party may say that it still seals its data."""
 SEAL_PAUSE = 1.0
 """Before it is asked again: an answer is waited for where data is sealed, but a peer may not wait."""
+
+ABSENT_PAUSE = 2.0
+"""Before a job is proposed anew to who was away."""
 
 
 class Proposals:
@@ -147,22 +148,51 @@ class Proposals:
         proposal, plan, agreement = await self._prepare(spec)
         self._book.add(proposal, plan, agreement.terms)
         await self._record_plan(proposal, plan)
+        try:
+            await self._propose(proposal, plan, agreement)
+        except CoterieError as error:
+            await self._refuse(proposal.job, error)
+            raise
+        return proposal.job
+
+    async def take_up(self) -> None:
+        """After a start of the node: propose anew what it had proposed when it stopped."""
+        for row in self._book.active():
+            if row.state == "proposed" and row.initiator == self._core.name:
+                self._core.spawn(f"proposal of job {row.id}", self._take_up(row.id))
+
+    async def _take_up(self, job: str) -> None:
+        proposal = self._book.proposal(job)
+        agreement = self._agreements.get(proposal.agreement)
+        while self._book.state(job) == "proposed":
+            try:
+                plan = await self._planning.derive(proposal, agreement)
+                await self._planning.require(proposal, plan, agreement)
+                await self._propose(proposal, plan, agreement)
+            except Unavailable:  # the job waits for whoever is away, until a person cancels it
+                await asyncio.sleep(ABSENT_PAUSE)
+            except CoterieError as error:
+                await self._refuse(job, error)
+            else:
+                return
+
+    async def _refuse(self, job: str, error: CoterieError) -> None:
+        state: JobState = "refused" if isinstance(error, NotAgreed | PeerIncompatible) else "failed"
+        await self._runs.end(job, state, error)
+
+    async def _propose(self, proposal: Proposal, plan: Plan, agreement: Agreement) -> None:
+        """Ask everybody, approve, start if nobody is missing. Who knows the job says what it said."""
         message = Propose(proposal=proposal, plan=plan.to_document())
         others = self._book.others(proposal.job)
         answers = await asyncio.gather(
             *(self._network.ask(peer, message, ProposeAnswer) for peer in others), return_exceptions=True
         )
-        try:
-            for peer, answer in zip(others, answers, strict=True):
-                await self._take_answer(peer, answer, plan)
-            if mode_of(agreement.terms, self._core.name) == "automatic":
-                await self._approve_own(plan)
-        except CoterieError as error:
-            state: JobState = "refused" if isinstance(error, NotAgreed | PeerIncompatible) else "failed"
-            await self._runs.end(proposal.job, state, error)
-            raise
+        for peer, answer in zip(others, answers, strict=True):
+            await self._take_answer(peer, answer, plan)
+        automatic = mode_of(agreement.terms, self._core.name) == "automatic"
+        if automatic and self._core.name not in self._book.approvals(proposal.job):
+            await self._approve_own(plan)
         self._runs.try_start(proposal.job)
-        return proposal.job
 
     async def _prepare(self, spec: JobSpec) -> tuple[Proposal, Plan, Agreement]:
         """The proposal with everybody's facts, its plan, and the agreement, which allows it."""
@@ -192,34 +222,12 @@ class Proposals:
         if spec.engine == "tee":
             records = [self._record(party, name, agreement) for party, name in online.items()]
             sealed = dict(zip(online, await asyncio.gather(*records), strict=True)) | kept
-        network = await self._network_of(spec, agreement)
+        network = await measured(spec, agreement, self._core.name, self._network)
         proposal = propose(spec, agreement.id, self._core.name, facts, network, sealed, pipelines, modules)
         await self._planning.check_modules(proposal, agreement)
         plan = await self._planning.derive(proposal, agreement)
         await self._planning.require(proposal, plan, agreement)
         return proposal, plan, agreement
-
-    async def _network_of(self, spec: JobSpec, agreement: Agreement) -> NetworkFacts | None:
-        """The slowest of this node's lines to the others of the job, where its engine sends anything.
-
-        Whoever cannot be reached now is not measured: planning needs no more of it than of any other.
-        """
-        if spec.engine not in ("mpc", "fl"):
-            return None
-        terms = agreement.terms
-        helper = terms.dealer if spec.correlations == "stream" else None
-        if spec.engine == "fl":
-            helper = coordinator_of(spec, terms, tuple(sorted(spec.datasets)))
-        named = {*spec.datasets, *spec.receivers, *([helper] if helper else [])} - {self._core.name}
-        measured = []
-        for peer in sorted(named & {*agreement.terms.parties, *agreement.terms.services}):
-            with contextlib.suppress(Unavailable):  # who is away now is missed when the job is to run
-                measured.append(await self._network.measure(peer))
-        if not measured:
-            return None
-        return NetworkFacts(
-            latency=max(one.latency for one in measured), bandwidth=min(one.bandwidth for one in measured)
-        )
 
     async def _facts(self, party: str, name: str, agreement: Agreement) -> DatasetFacts:
         if party == self._core.name:
@@ -258,7 +266,7 @@ class Proposals:
             raise answer.at(party=peer)
         if isinstance(answer, BaseException):
             raise answer
-        if answer.approval is not None:
+        if answer.approval is not None and peer not in self._book.approvals(plan.job):
             verify_approval(answer.approval, self._core.peer(peer), plan)
             await self._keep_approval(answer.approval)
 
