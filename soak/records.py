@@ -16,6 +16,8 @@ from soak.figures import spread
 
 AWAY = "Unavailable"
 """The family of errors that say that somebody is not there: a job that was refused so is none."""
+DAMAGED = frozenset({"CT-1222"})
+"""TLS has refused what a fault sent twice, while nodes talked about a job that was not taken yet."""
 
 
 class Record:
@@ -75,7 +77,7 @@ class Record:
         """A job was not taken. Only what is away is a good reason."""
         with self._lock:
             self.refusals[code] += 1
-            if family != AWAY:
+            if family != AWAY and code not in DAMAGED:
                 self.strange.append({"kind": kind, "code": code, "detail": detail[:500]})
         job = {} if found is None else {"job": found.id, "state": found.state}
         self.event("refused", kind=kind, code=code, detail=detail[:500], **job)
