@@ -35,7 +35,7 @@ NEEDS = {
     "runner": {"tee"},
 }
 """The kinds of jobs without which there is no such process."""
-TARGET_SECONDS = 6.0
+TARGET_SECONDS = 10.0
 """For which a process of the drawn kind is waited for."""
 LONGEST = {"cut": 3.0, "stall": 5.0, "delay": 4.0, "duplicate": 0.0, "reset": 0.0}
 """Seconds."""

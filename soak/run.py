@@ -38,8 +38,8 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=30.0, help="of kills and faults (30)")
     parser.add_argument("--seed", type=int, default=7, help="of tables, kills and faults (7)")
     parser.add_argument("--engines", default=",".join(KINDS), help="kinds of jobs, by commas (all)")
-    parser.add_argument("--kills", type=float, default=8.0, help="in a minute (8)")
-    parser.add_argument("--faults", type=float, default=42.0, help="in a minute (42)")
+    parser.add_argument("--kills", type=float, default=10.0, help="in a minute (10)")
+    parser.add_argument("--faults", type=float, default=45.0, help="in a minute (45)")
     parser.add_argument(
         "--bound", type=float, default=150.0, help="seconds without progress that are a hang (150)"
     )
