@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import Awaitable, Callable
 
 from coterie.crypto import now, timestamp
-from coterie.errors import UNEXPECTED, CoterieError, Unavailable, from_record
+from coterie.errors import UNEXPECTED, CoterieError, from_record
 
+from .attempts import survives
 from .core import Core
 from .errors import JOB_UNKNOWN, PEER_SILENT
-from .failures import log_unexpected
+from .failures import is_away, log_unexpected
 from .jobbook import JobBook
 from .messages import HeadAnswer, HeadOffer, JobAnswer, JobQuestion
 from .network import Network
@@ -95,6 +97,12 @@ class Closing:
         finally:
             self._following.discard(job)
 
+    def _patience(self, job: str) -> float:
+        """Seconds for which a participant that is away is waited for: it may begin the job again."""
+        settings = self._core.home.settings
+        again = settings.resume.attempts and survives(json.loads(self._book.row(job).plan))
+        return settings.resume.wait if again else settings.patience
+
     def _finishing(self, job: str) -> bool:
         """Whether it is: it can be over meanwhile, or have lost something and be begun again."""
         return self._book.state(job) == "finishing"
@@ -113,8 +121,10 @@ class Closing:
                 continue
             try:
                 answer = await self._network.ask(peer, JobQuestion(job=job), JobAnswer)
-            except Unavailable:
-                if clock() - heard > self._core.home.settings.patience:
+            except CoterieError as error:
+                if not is_away(error):
+                    raise
+                if clock() - heard > self._patience(job):
                     await self._gone(job, peer, PEER_SILENT(peer, party=peer))
                 continue
             heard = clock()
@@ -162,13 +172,10 @@ class Closing:
                     self._core.ledger.record_countersignature, identity, answer.countersignature
                 )
                 return peer
-            except Unavailable as error:
-                if clock() > deadline:
+            except CoterieError as error:
+                if not is_away(error) or clock() > deadline:
                     log.warning("%s has not countersigned: %s", peer, error, extra={"job": offer.job})
                     return None
-            except CoterieError as error:
-                log.warning("%s does not countersign: %s", peer, error, extra={"job": offer.job})
-                return None
             await asyncio.sleep(RETRY_SECONDS)
 
     async def answer_head(self, peer: str, offer: HeadOffer) -> HeadAnswer:

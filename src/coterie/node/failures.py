@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from coterie.errors import BadInput, CoterieError, from_record
+from coterie.errors import BadInput, CoterieError, Unavailable, from_record
 from coterie.jobs import CANCELLED
 
 from .messages import Failure, JobEnd
@@ -16,6 +16,7 @@ __all__ = [
     "error_view",
     "failure_for_peers",
     "failure_of",
+    "is_away",
     "log_unexpected",
     "own_word_first",
     "places",
@@ -33,6 +34,13 @@ peer has told of it.
 def log_unexpected(where: str, error: BaseException) -> None:
     """Log a failure that nobody foresaw by its type and place. Its message may quote data and is left out."""
     log.error("%s: %s at %s", where, type(error).__name__, places(error))
+
+
+def is_away(error: CoterieError) -> bool:
+    """Whether a question to a peer may be answered if it is asked again later: nobody was there, or the
+    connection's bytes were damaged on their way, which TLS has refused (CT-1222).
+    """
+    return isinstance(error, Unavailable) or error.code == "CT-1222"
 
 
 def places(error: BaseException) -> str:

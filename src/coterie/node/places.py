@@ -15,11 +15,12 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from coterie.errors import Unavailable
+from coterie.errors import CoterieError
 
 from .attempts import UNDER_WAY
 from .core import Core
 from .errors import JOB_STATE, NO_PLACE, NOT_INITIATOR, PEER_SILENT
+from .failures import is_away
 from .jobbook import JobBook
 from .messages import JobPlace, PlaceAnswer
 from .network import Network
@@ -88,7 +89,9 @@ class Places:
         while self._book.state(job) == "proposed":
             try:
                 answer = await self._network.ask_soon(party, JobPlace(job=job), PlaceAnswer)
-            except Unavailable as error:
+            except CoterieError as error:
+                if not is_away(error):
+                    raise
                 if loop.time() > deadline:
                     raise PEER_SILENT(error.detail, party=party) from None
                 await asyncio.sleep(ASK_SECONDS)

@@ -7,7 +7,7 @@ import logging
 
 from coterie.agreement import Agreement
 from coterie.data import DatasetFacts
-from coterie.errors import CoterieError, NotAgreed, PeerIncompatible, Unavailable
+from coterie.errors import CoterieError, NotAgreed, PeerIncompatible
 from coterie.jobs import (
     PLAN_DIFFERS,
     Approval,
@@ -39,6 +39,7 @@ from .errors import (
     PROPOSAL_ALTERED,
     SEALING_SLOW,
 )
+from .failures import is_away
 from .jobbook import JobBook, mode_of
 from .measured import measured
 from .messages import (
@@ -169,10 +170,11 @@ class Proposals:
                 plan = await self._planning.derive(proposal, agreement)
                 await self._planning.require(proposal, plan, agreement)
                 await self._propose(proposal, plan, agreement)
-            except Unavailable:  # the job waits for whoever is away, until a person cancels it
-                await asyncio.sleep(ABSENT_PAUSE)
             except CoterieError as error:
-                await self._refuse(job, error)
+                if is_away(error):  # the job waits for whoever is away, until a person cancels it
+                    await asyncio.sleep(ABSENT_PAUSE)
+                else:
+                    await self._refuse(job, error)
             else:
                 return
 

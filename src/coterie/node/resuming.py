@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Protocol
 
 from coterie.crypto import now, timestamp
-from coterie.errors import UNEXPECTED, CoterieError, Unavailable, from_record
+from coterie.errors import UNEXPECTED, CoterieError, from_record
 from coterie.jobs import Approval, checkpoint_folder, last_common, marks
 
 from .attempts import LOSSES, survives
 from .core import Core
 from .errors import ATTEMPT_REFUSED, JOB_STATE, NODE_STOPPED, NOT_AGAIN, NOT_INITIATOR, PEER_SILENT
-from .failures import failure_for_peers, log_unexpected
+from .failures import failure_for_peers, is_away, log_unexpected
 from .jobbook import JobBook
 from .messages import JobAgain, JobBroke, JobStand, Ok, StandAnswer
 from .network import Network
@@ -226,7 +226,9 @@ class Resuming:
         again = JobAgain(job=job, attempt=number, mark=mark)
         try:
             await asyncio.gather(*(self._network.ask(peer, again, Ok) for peer in others))
-        except Unavailable as error:
+        except CoterieError as error:
+            if not is_away(error):
+                raise
             await self._break(job, PEER_SILENT(error.detail, party=error.party))
             return
         await self._launch(job)
@@ -240,9 +242,11 @@ class Resuming:
         while not self._book.over(job):
             try:
                 answer = await self._network.ask(peer, stand, StandAnswer)
-            except Unavailable as error:
+            except CoterieError as error:
                 if error.code == NOT_AGAIN.code:
                     raise from_record(stand.failure.model_dump()) from error
+                if not is_away(error):
+                    raise
                 self._require_time(job, peer)
             else:
                 waiting.discard(peer)

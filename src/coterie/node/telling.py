@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from coterie.errors import CoterieError, Unavailable
+from coterie.errors import CoterieError
 
 from .core import Core
 from .errors import NOT_PARTICIPANT, PEER_SILENT
-from .failures import log_unexpected
+from .failures import is_away, log_unexpected
 from .jobbook import JobBook
 from .messages import JobProgress, JobStart, Ok
 from .network import Network
@@ -47,7 +47,9 @@ class Telling:
             try:
                 await self._network.ask(peer, message, Ok)
                 return
-            except Unavailable as error:
+            except CoterieError as error:
+                if not is_away(error):
+                    raise
                 if asyncio.get_running_loop().time() > deadline:
                     raise PEER_SILENT(error.detail, party=peer) from None
             await asyncio.sleep(RETRY_SECONDS)
