@@ -28,12 +28,14 @@ def test_a_stage_is_asked_for_dealt_and_taken_in(
     plan = lender("job", "plan", str(spec))
     assert "In the tape file of payments, dealt before the run: ≤ " in plan.out
     assert lender("job", "submit", str(spec)).status == 0
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         said = lender("job", "status").out
+        told = " ".join(said.split())  # lines are broken where the window ends
         heading = next((line.split() for line in said.splitlines() if line.startswith("party")), [])
         # Columns that say nothing are left out: also who waits for whom, once both wait for files alone.
-        if "waiting for the tape file of stage 2" in said and heading == ["party", "state", "step", "doing"]:
+        if told.count("waiting for the tape file of stage 2") == 2:
+            assert heading == ["party", "state", "step", "last", "progress", "doing"]
             break
         assert time.monotonic() < deadline, said
         time.sleep(0.1)

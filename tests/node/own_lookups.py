@@ -22,7 +22,7 @@ from tests.node.conftest import Daemon
 def copied(daemon: Daemon, folder: Path) -> Path:
     """A copy of a node's home: what it would find if it started now."""
     target = folder / daemon.name
-    shutil.copytree(daemon.home, target, ignore=shutil.ignore_patterns("jobs"))
+    shutil.copytree(daemon.home, target, ignore=shutil.ignore_patterns("jobs", "sockets"))
     (target / "jobs").mkdir()
     return target
 
