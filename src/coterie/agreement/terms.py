@@ -52,7 +52,7 @@ ResultKind = Literal[
     "reasons",
     "pipeline",
 ]
-Approval = Literal["automatic", "person"]
+Approval = Literal["automatic", "person", "two-persons"]
 
 V = TypeVar("V")
 H = TypeVar("H", bound=Hashable)
@@ -148,7 +148,8 @@ class Terms(_Document):
     expires: Timestamp
     max_runs: Count
     approval: ByName[Approval] = {}
-    """Whether a party's node approves jobs within the terms by itself; if nothing is said, a person does."""
+    """Whether a party's node approves jobs within the terms by itself; if nothing is said, a person does, or
+    two who are not the one that submitted the job. Two must sign these terms then, too."""
     id_key: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
     """Commitment to the 32-byte key of the id hashes, which the owners of the datasets and who may look ids
     up share outside of the terms: no two of them can work with different keys. The drafter's node fills it
@@ -186,6 +187,11 @@ class Terms(_Document):
 
     def approval_of(self, party: str) -> Approval:
         return self.approval.get(party, "person")
+
+    def persons_of(self, party: str) -> int:
+        """How many people of a party must say yes to a job, and to these terms; a node by itself counts as
+        one."""
+        return 2 if self.approval_of(party) == "two-persons" else 1
 
     def dataset(self, owner: str, name: str) -> DatasetTerms | None:
         return next((d for d in self.datasets if (d.owner, d.name) == (owner, name)), None)

@@ -148,6 +148,7 @@ def _standing(view: AgreementView) -> Iterator[tuple[str, object]]:
     yield "drafted by", view.drafted_by
     yield "signed by", ", ".join(view.signed_by) or "nobody yet"
     yield "still to sign", ", ".join(view.missing)
+    yield "said yes here", ", ".join(view.persons)
     yield "not reached yet", ", ".join(view.not_offered_to) if view.state != "draft" else ""
     yield "runs", f"{view.runs_used} of {view.terms.get('max_runs', '?')} used"
     for budget in view.privacy:

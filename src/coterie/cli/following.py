@@ -15,7 +15,7 @@ from rich.text import Text
 from coterie.client import Client
 from coterie.crypto import now, parse_timestamp
 from coterie.errors import CoterieError
-from coterie.node import AttemptView, DropoutsView, JobView, LostView, ParticipantView
+from coterie.node import ApprovalView, AttemptView, DropoutsView, JobView, LostView, ParticipantView
 
 from .output import amount, cell, console, drawn_table, duration, facts, short, state_text, table, when
 from .waiting import all_wait_for, last_progress, stalls, waits
@@ -155,10 +155,16 @@ def _moving(view: JobView) -> RenderableType:
 
 def _awaited(view: JobView) -> str:
     """What keeps a proposed job from starting. Only its initiator hears of the others' approvals at once."""
-    persons = [one.party for one in view.approvals if (one.state, one.mode) == ("waiting", "person")]
-    if persons:
-        return f"the approval of {', '.join(persons)}: coterie job approve {view.id[:12]}"
+    asked = [one for one in view.approvals if one.state == "waiting" and one.mode != "automatic"]
+    if asked:
+        return f"the approval of {', '.join(map(_persons, asked))}: coterie job approve {view.id[:12]}"
     return f"{view.initiator} to start it"
+
+
+def _persons(one: ApprovalView) -> str:
+    if one.mode == "person":
+        return one.party
+    return f"{one.party} ({'one more person' if one.persons else 'two people'})"
 
 
 def _participants(view: JobView, notable: float) -> RenderableType:

@@ -218,6 +218,10 @@ def _people(body: Body) -> str:
     return f"{body['event']}: user {body['user']}{roles}, by {body['by']}"
 
 
+def _consent(body: Body) -> str:
+    return f"{body['by']} said yes to {body['matter']}" + f", which takes {body['of']}" * (body["of"] > 1)
+
+
 SENTENCES: dict[str, Callable[[Body], str]] = {
     "agreement": _agreement,
     "plan": _plan,
@@ -235,6 +239,7 @@ SENTENCES: dict[str, Callable[[Body], str]] = {
     "lookup": _lookup,
     "schema": _schema,
     "people": _people,
+    "consent": _consent,
     "sealed": _sealed,
     "grant": _grant,
     "release": _release,

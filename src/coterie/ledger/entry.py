@@ -44,6 +44,7 @@ Kind = Literal[
     "privacy",
     "schema",
     "people",
+    "consent",
 ]
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]

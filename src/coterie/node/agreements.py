@@ -30,6 +30,8 @@ from .messages import AgreementPull, AgreementPush, Ok
 from .modules import Modules
 from .network import Network
 from .outbox import Outbox
+from .people.consents import Consents
+from .people.roles import Principal
 from .privacy import Budgets
 from .store import AgreementRow, RevocationRow, RunRow
 from .views import AgreementState, AgreementView, RevocationView
@@ -59,6 +61,7 @@ class Agreements:
         budgets: Budgets,
         modules: Modules,
         datasets: Datasets,
+        consents: Consents,
     ) -> None:
         self._core = core
         self._network = network
@@ -66,6 +69,7 @@ class Agreements:
         self._budgets = budgets
         self._modules = modules
         self._datasets = datasets
+        self._consents = consents
         self.on_revoked: Callable[[str], Awaitable[None]] | None = None
         """Told the id of an agreement that was just revoked."""
 
@@ -103,14 +107,20 @@ class Agreements:
         await self._push(agreement.id)
         return self.show(row.id)
 
-    async def sign(self, name: str) -> AgreementView:
-        """Sign in this party's name. :raises CoterieError: CT-16xx, CT-4063, CT-5040, CT-5041, CT-5044."""
+    async def sign(self, name: str, by: Principal) -> AgreementView:
+        """A person's yes: signs in this party's name, if the terms ask for no more people.
+
+        :raises CoterieError: CT-16xx, CT-4063, CT-5040, CT-5041, CT-5044, CT-5127, CT-5128.
+        """
         row, agreement = self._find(name)
         self._refuse_ended(row, agreement)
         if agreement.terms.id_key and self._core.name in owners(agreement.terms) and row.id_key is None:
             raise KEY_MISSING(agreement.terms.name)
         self._modules.require(agreement.terms)
         signed = agreement.sign(self._core.identity, self._core.keys())
+        needed = agreement.terms.persons_of(self._core.name)
+        if await self._consents.give(f"agreement {row.id}", by, "agree", needed) < needed:
+            return self.show(row.id)
         await self._core.record("agreement", {**_about(signed), "event": "signed", "party": self._core.name})
         await self._keep(signed)
         self._mark_offered(row.id)
@@ -413,6 +423,7 @@ class Agreements:
             runs_used=self.runs_used(row.id),
             key_here=row.id_key is not None,
             privacy=self._budgets.views(row.id, terms),
+            persons=tuple(self._consents.given(f"agreement {row.id}", "agree")),
         )
 
 

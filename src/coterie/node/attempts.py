@@ -36,6 +36,10 @@ LOSSES = frozenset(
 """What ends an attempt, and not the job: somebody who was there is not."""
 
 
+MISSED = 32
+"""Attempts that others may have begun while this node was away: of more in a row at one step no operator's
+patience tells, and each costs whoever dials a hash."""
+
 UNDER_WAY = ("starting", "running", "finishing", "resuming")
 """States of a job that links are made for."""
 
@@ -131,7 +135,9 @@ class Attempts:
         return self.in_vain(job) > self._core.home.settings.resume.attempts
 
     def job_of(self, link: str) -> tuple[str, int] | None:
-        """Job and attempt that links of this name belong to: one that was, is, or may be next."""
+        """Job and attempt that links of this name belong to: one that was, is, or may come. Others may have
+        begun some of which this node was not told, as it was away.
+        """
         with self._core.store.session() as session:
             if session.get(JobRow, link) is not None:
                 return link, 0
@@ -140,9 +146,9 @@ class Attempts:
                 return row.job, row.number
             active = session.scalars(select(JobRow.id).where(JobRow.state.in_(UNDER_WAY))).all()
         for job in active:
-            following = self.number(job) + 1
-            if link_name(job, following) == link:
-                return job, following
+            for number in range(1, self.number(job) + 1 + MISSED):
+                if link_name(job, number) == link:
+                    return job, number
         return None
 
     def views(self, job: str, steps: Sequence[str]) -> tuple[AttemptView, ...]:

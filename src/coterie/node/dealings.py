@@ -98,7 +98,7 @@ class Dealings:
         for name in plan.participants:
             if name not in given:
                 raise JOB_STATE(f"{name} has not approved it", party=name)
-            verify_approval(given[name], self._core.public(name), plan)
+            verify_approval(given[name], self._core.public(name), plan, agreement.terms.persons_of(name))
         await self._planning.require(request.proposal, plan, agreement)
         try:
             return await self._apart(derive_stage, request, agreement.terms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -18,9 +18,9 @@ from .errors import JOB_UNKNOWN
 from .failures import error_view, failure_of
 from .lost_views import DropoutsView, LostView
 from .messages import Failure
-from .store import ApprovalRow, JobRow, ResultRow
+from .store import ApprovalRow, ConsentRow, JobRow, ResultRow
 from .unfinished import kept_step
-from .views import ApprovalView, JobState, JobView, ParticipantView, PlanView, ResultView
+from .views import ApprovalMode, ApprovalView, JobState, JobView, ParticipantView, PlanView, ResultView
 from .watching.pulses import Pulses
 
 __all__ = ["OVER", "JobBook", "mode_of"]
@@ -34,7 +34,7 @@ Lost = tuple[str, str, str, str | None]
 OVER: tuple[JobState, ...] = ("done", "failed", "refused", "cancelled")
 
 
-def mode_of(terms: Terms, party: str) -> Literal["automatic", "person"]:
+def mode_of(terms: Terms, party: str) -> ApprovalMode:
     """Who approves at ``party``. A service that is no party, such as a dealer, has agreed by running."""
     return "automatic" if party in terms.services else terms.approval_of(party)
 
@@ -252,6 +252,10 @@ class JobBook:
     def _view(self, row: JobRow) -> JobView:
         with self._core.store.session() as session:
             approvals = list(session.scalars(select(ApprovalRow).where(ApprovalRow.job == row.id)))
+            said = select(func.count()).where(
+                ConsentRow.matter == f"job {row.id}", ConsentRow.asked.is_(False)
+            )
+            persons = {self._core.name: int(session.scalar(said) or 0)}
         state: Any = row.state
         failure = Failure.model_validate(row.error) if row.error else None
         if row.id in self._unsaved:
@@ -273,7 +277,13 @@ class JobBook:
             steps=tuple(step.name for step in proposal.spec.steps),
             approvals=tuple(
                 ApprovalView.model_validate(
-                    {"party": a.party, "state": a.state, "mode": a.mode, "time": a.time}
+                    {
+                        "party": a.party,
+                        "state": a.state,
+                        "mode": a.mode,
+                        "time": a.time,
+                        "persons": persons.get(a.party, 0),
+                    }
                 )
                 for a in sorted(approvals, key=lambda one: row.participants.index(one.party))
             ),

@@ -15,7 +15,7 @@ from coterie.jobs import Approval, Proposal
 from coterie.ledger import Countersignature, Entry, SignedHead
 from coterie.tee import DatasetRecord
 
-from .views import JobState, ParticipantView, Role
+from .views import ApprovalMode, JobState, ParticipantView, Role
 from .watching.views import StallView
 
 __all__ = [
@@ -208,7 +208,7 @@ class Propose(Message):
 class ProposeAnswer(Message):
     """The plan is the same here and within the agreement. ``approval`` is None where a person is asked."""
 
-    mode: Literal["automatic", "person"]
+    mode: ApprovalMode
     approval: Approval | None
 
 

@@ -10,12 +10,10 @@ from coterie.data import DatasetFacts
 from coterie.errors import CoterieError, NotAgreed, PeerIncompatible
 from coterie.jobs import (
     PLAN_DIFFERS,
-    Approval,
     Deposits,
     JobSpec,
     Plan,
     Proposal,
-    approve,
     check_kept,
     check_parties,
     facts_of,
@@ -23,16 +21,15 @@ from coterie.jobs import (
     plan_difference,
     propose,
     roles_of,
-    verify_approval,
 )
 from coterie.tee import DatasetRecord, require_tee
 
 from .agreements import Agreements
+from .approving import Approving
 from .core import Core
 from .datasets import Datasets
 from .errors import (
     HUB_HOLDS_NO_DATA,
-    JOB_STATE,
     NOT_HOST,
     NOT_INITIATOR,
     NOT_PARTICIPANT,
@@ -43,12 +40,10 @@ from .failures import is_away
 from .jobbook import JobBook, mode_of
 from .measured import measured
 from .messages import (
-    ApprovalPush,
     FactsAnswer,
     FactsQuestion,
     KeptAnswer,
     KeptQuestion,
-    Ok,
     Propose,
     ProposeAnswer,
     SealAnswer,
@@ -56,7 +51,7 @@ from .messages import (
 )
 from .modules import Modules
 from .network import Network
-from .outbox import Outbox
+from .people.roles import Principal
 from .pipelines import Pipelines
 from .planning import Planning
 from .runs import Runs
@@ -77,13 +72,12 @@ ABSENT_PAUSE = 2.0
 
 
 class Proposals:
-    """Submitting, checking and approving jobs."""
+    """Submitting and checking jobs."""
 
     def __init__(
         self,
         core: Core,
         network: Network,
-        outbox: Outbox,
         agreements: Agreements,
         datasets: Datasets,
         planning: Planning,
@@ -93,10 +87,10 @@ class Proposals:
         kept: Deposits,
         pipelines: Pipelines,
         modules: Modules,
+        approving: Approving,
     ) -> None:
         self._core = core
         self._network = network
-        self._outbox = outbox
         self._agreements = agreements
         self._datasets = datasets
         self._planning = planning
@@ -106,6 +100,7 @@ class Proposals:
         self._deposits = kept
         self._pipelines = pipelines
         self._modules = modules
+        self._approving = approving
         self._receiving: dict[str, asyncio.Lock] = {}
 
     # -- at the initiator
@@ -130,23 +125,24 @@ class Proposals:
         plan = await self._planning.derive(proposal, agreement)
         return view.model_copy(update={"privacy": await self._planning.privacy(plan, agreement)})
 
-    async def submit(self, text: str) -> str:
+    async def submit(self, text: str, by: Principal) -> str:
         """Propose a job; gives its id once every participant has checked it.
 
         :raises CoterieError: why this or another party refuses it; the job is over then, at everybody.
         """
-        return await self._submit(parse_spec(text))
+        return await self._submit(parse_spec(text), by)
 
-    async def again(self, job: str) -> str:
+    async def again(self, job: str, by: Principal) -> str:
         """Propose a known job once more, as it was written. It goes on where the other broke off, if that can
         be.
 
         :raises CoterieError: CT-5050, and those of :meth:`submit`.
         """
-        return await self._submit(self._book.proposal(job).spec)
+        return await self._submit(self._book.proposal(job).spec, by)
 
-    async def _submit(self, spec: JobSpec) -> str:
+    async def _submit(self, spec: JobSpec, by: Principal) -> str:
         proposal, plan, agreement = await self._prepare(spec)
+        self._approving.submitted(proposal.job, by)
         self._book.add(proposal, plan, agreement.terms)
         await self._record_plan(proposal, plan)
         try:
@@ -193,7 +189,7 @@ class Proposals:
             await self._take_answer(peer, answer, plan)
         automatic = mode_of(agreement.terms, self._core.name) == "automatic"
         if automatic and self._core.name not in self._book.approvals(proposal.job):
-            await self._approve_own(plan)
+            await self._approving.approve_own(plan)
         self._runs.try_start(proposal.job)
 
     async def _prepare(self, spec: JobSpec) -> tuple[Proposal, Plan, Agreement]:
@@ -268,9 +264,8 @@ class Proposals:
             raise answer.at(party=peer)
         if isinstance(answer, BaseException):
             raise answer
-        if answer.approval is not None and peer not in self._book.approvals(plan.job):
-            verify_approval(answer.approval, self._core.peer(peer), plan)
-            await self._keep_approval(answer.approval)
+        if answer.approval is not None:
+            await self._approving.take(peer, answer.approval, plan)
 
     # -- at the other participants
 
@@ -357,7 +352,7 @@ class Proposals:
                 await asyncio.to_thread(self._deposits.find, agreement.id, record.dataset, record.digest)
         self._book.add(proposal, plan, agreement.terms)
         await self._record_plan(proposal, plan)
-        approval = await self._approve_own(plan) if mode == "automatic" else None
+        approval = await self._approving.approve_own(plan) if mode == "automatic" else None
         return ProposeAnswer(mode=mode, approval=approval)
 
     def _repeated(self, peer: str, proposal: Proposal, mode: str) -> ProposeAnswer:
@@ -389,50 +384,6 @@ class Proposals:
             if proposal.sealed.get(me) != record:
                 raise PLAN_DIFFERS(f"dataset {own.name!r} of {me}, its sealed form", party=me)
         return proposal.model_copy(update={"facts": {**proposal.facts, me: own}})
-
-    async def receive_approval(self, peer: str, message: ApprovalPush) -> Ok:
-        """A participant's person has approved. :raises CoterieError: CT-4014, CT-5050, CT-5054."""
-        approval = message.approval
-        if peer not in self._book.row(approval.job).participants:
-            raise NOT_PARTICIPANT(peer, party=peer)
-        plan = await self._plan_of(approval.job)
-        verify_approval(approval, self._core.peer(peer), plan)
-        if not self._book.over(approval.job):
-            if peer not in self._book.approvals(approval.job):
-                await self._keep_approval(approval)
-            self._runs.try_start(approval.job)
-        return Ok()
-
-    # -- what a steward does
-
-    async def approve(self, job: str) -> None:
-        """Approve in this party's name, if the agreement still allows it.
-
-        :raises CoterieError: CT-5050, CT-5051, CT-16xx.
-        """
-        if self._book.state(job) != "proposed":
-            raise JOB_STATE(f"it is {self._book.state(job)}")
-        if self._core.name in self._book.approvals(job):
-            raise JOB_STATE(f"{self._core.name} has approved it already")
-        plan = await self._plan_of(job)
-        agreement = self._agreements.get(plan.agreement)
-        await self._planning.require(self._book.proposal(job), plan, agreement)
-        approval = await self._approve_own(plan)
-        await self._outbox.send(self._book.others(job), f"approval {job}", ApprovalPush(approval=approval))
-        self._runs.try_start(job)
-
-    async def _plan_of(self, job: str) -> Plan:
-        proposal = self._book.proposal(job)
-        return await self._planning.derive(proposal, self._agreements.get(proposal.agreement))
-
-    async def _approve_own(self, plan: Plan) -> Approval:
-        approval = approve(self._core.identity, plan)
-        await self._keep_approval(approval)
-        return approval
-
-    async def _keep_approval(self, approval: Approval) -> None:
-        await self._core.record("approval", approval.model_dump())
-        self._book.approve(approval.job, approval)
 
     async def _record_plan(self, proposal: Proposal, plan: Plan) -> None:
         body = {

@@ -167,7 +167,8 @@ class Runs:
             raise JOB_STATE(f"{absent[0]} has not approved it", party=absent[0])
         known = self._book.approvals(job)
         for name in row.participants:
-            verify_approval(given[name], self._core.public(name), plan)
+            persons = agreement.terms.persons_of(name)
+            verify_approval(given[name], self._core.public(name), plan, persons)
             if name not in known:
                 self._book.approve(job, given[name])
                 await self._core.record("approval", given[name].model_dump())

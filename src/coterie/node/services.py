@@ -8,6 +8,7 @@ from coterie.crypto import now, timestamp
 
 from . import messages
 from .agreements import Agreements
+from .approving import Approving
 from .attested import Attested
 from .begins import Begins
 from .core import VERSION, Core
@@ -60,6 +61,7 @@ class Services:
     pipelines: Pipelines
     modules: Modules
     proposals: Proposals
+    approving: Approving
     runs: Runs
     holdings: Holdings
     keeping: Keeping
@@ -78,12 +80,14 @@ class Services:
     @classmethod
     def of(cls, core: Core) -> Services:
         """All services on one core, answering peers. :raises CoterieError: CT-5068."""
+        tokens = Tokens(core.store, core.home.token_file.read_text(encoding="ascii").strip())
+        people = People(core, tokens)
         network = Network(core)
         outbox = Outbox(core, network)
         datasets = Datasets(core)
         budgets = Budgets(core)
         modules = Modules(core)
-        agreements = Agreements(core, network, outbox, budgets, modules, datasets)
+        agreements = Agreements(core, network, outbox, budgets, modules, datasets, people.consents)
         planning = Planning(core, agreements, budgets)
         book = JobBook(core)
         tapes = Tapes(core, agreements, book)
@@ -111,8 +115,7 @@ class Services:
             core.on_entry.append(traces.entry)
         core.store.took = tallies.store.add
         readiness = Readiness(core, network)
-        tokens = Tokens(core.store, core.home.token_file.read_text(encoding="ascii").strip())
-        people = People(core, tokens)
+        approving = Approving(core, outbox, agreements, planning, book, runs, people.consents)
         made = cls(
             core=core,
             network=network,
@@ -128,7 +131,6 @@ class Services:
             proposals=Proposals(
                 core,
                 network,
-                outbox,
                 agreements,
                 datasets,
                 planning,
@@ -138,7 +140,9 @@ class Services:
                 attested.kept,
                 pipelines,
                 modules,
+                approving,
             ),
+            approving=approving,
             runs=runs,
             holdings=holdings,
             keeping=Keeping(core, agreements, sealings, attested),
@@ -170,7 +174,7 @@ class Services:
         network.answer(messages.SealedDrop, self.holdings.receive_drop)
         network.answer(messages.SealedDropped, self.holdings.receive_dropped)
         network.answer(messages.Propose, self.proposals.receive)
-        network.answer(messages.ApprovalPush, self.proposals.receive_approval)
+        network.answer(messages.ApprovalPush, self.approving.receive)
         network.answer(messages.JobPlace, self.runs.places.receive)
         network.answer(messages.JobStart, self.runs.receive_start)
         network.answer(messages.JobBroke, self.runs.resuming.receive_broke)

@@ -41,6 +41,7 @@ __all__ = [
     "AgreementRow",
     "ApprovalRow",
     "AttemptRow",
+    "ConsentRow",
     "DatasetRow",
     "InvitationRow",
     "JobRow",
@@ -303,6 +304,16 @@ class SessionRow(Row):
     user: Mapped[str] = mapped_column(index=True)
     created: Mapped[str]
     expires: Mapped[str]
+
+
+class ConsentRow(Row):
+    """One person's yes to a matter that takes several; or, where ``asked``, who asked for it."""
+
+    __tablename__ = "consents"
+    matter: Mapped[str] = mapped_column(primary_key=True)
+    user: Mapped[str] = mapped_column(primary_key=True)
+    asked: Mapped[bool]
+    time: Mapped[str]
 
 
 class RefusedCallRow(Row):

@@ -241,6 +241,8 @@ class AgreementView(View):
     """This node holds the key of the id hashes (a dealer never does)."""
     privacy: tuple[PrivacyView, ...] = ()
     """Of each dataset that has a budget."""
+    persons: tuple[str, ...] = ()
+    """Of this party's people, those who have said yes, where it takes several."""
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -248,13 +250,19 @@ class AgreementView(View):
         return tuple(name for name in self.signers if name not in self.signed_by)
 
 
+ApprovalMode = Literal["automatic", "person", "two-persons"]
+"""Who says yes to a job in a party's name: its node, a person, or two."""
+
+
 class ApprovalView(View):
     """Where one participant's approval of the plan stands."""
 
     party: str
     state: Literal["waiting", "approved", "refused"]
-    mode: Literal["automatic", "person"]
+    mode: ApprovalMode
     time: str | None = None
+    persons: int = 0
+    """How many of this party's people have said yes, where it takes several."""
 
 
 class WaitingView(View):

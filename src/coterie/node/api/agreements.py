@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from coterie.node.module_views import AgreedModuleView
 from coterie.node.views import AgreementView
 
-from .access import services_of
+from .access import caller_of, services_of
 
 __all__ = ["routes"]
 
@@ -59,7 +59,7 @@ async def offer(request: Request, name: str) -> AgreementView:
 
 @routes.post("/{name}/sign")
 async def sign(request: Request, name: str) -> AgreementView:
-    return await services_of(request).agreements.sign(name)
+    return await services_of(request).agreements.sign(name, caller_of(request))
 
 
 @routes.post("/{name}/sync")

@@ -12,7 +12,7 @@ from coterie.node.errors import NOT_FOUND
 from coterie.node.jobbook import result_view
 from coterie.node.views import JobView, PlanView, ResultView
 
-from .access import services_of
+from .access import caller_of, services_of
 from .agreements import ReasonBody
 
 __all__ = ["routes"]
@@ -36,7 +36,7 @@ async def jobs(request: Request) -> list[JobView]:
 @routes.post("")
 async def submit(request: Request, body: SpecBody) -> JobView:
     services = services_of(request)
-    return services.book.view(await services.proposals.submit(body.spec))
+    return services.book.view(await services.proposals.submit(body.spec, caller_of(request)))
 
 
 @routes.post("/preview")
@@ -57,7 +57,7 @@ async def plan(request: Request, job: str) -> PlanView:
 @routes.post("/{job}/approve")
 async def approve(request: Request, job: str) -> JobView:
     services = services_of(request)
-    await services.proposals.approve(job)
+    await services.approving.approve(job, caller_of(request))
     return services.book.view(job)
 
 
@@ -72,7 +72,7 @@ async def refuse(request: Request, job: str, body: ReasonBody) -> JobView:
 async def again(request: Request, job: str) -> JobView:
     """The job as it is submitted once more, under another id."""
     services = services_of(request)
-    return services.book.view(await services.proposals.again(job))
+    return services.book.view(await services.proposals.again(job, caller_of(request)))
 
 
 @routes.post("/{job}/cancel")

@@ -35,3 +35,22 @@ PASSWORD_WEAK = define(
     "CT-5125", BadInput, "The password will not do", "Take 12 characters or more, at most 256, not the name."
 )
 SESSION_OVER = define("CT-5126", NotAgreed, "The session is over", "Sign in again by `coterie login NAME`.")
+
+PERSON_UNKNOWN = define(
+    "CT-5127",
+    NotAgreed,
+    "More than one person must say yes, and the node does not know who this is",
+    "Sign in by `coterie login NAME` as a user of role steward: tokens are nobody's in particular.",
+)
+CONSENT_REPEATED = define(
+    "CT-5128",
+    NotAgreed,
+    "This person has said yes already",
+    "Another user of role steward must say yes, too.",
+)
+OWN_JOB = define(
+    "CT-5129",
+    NotAgreed,
+    "Who submitted a job cannot be one of those who approve it",
+    "Ask two other users of role steward.",
+)

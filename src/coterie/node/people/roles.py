@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -14,6 +14,7 @@ __all__ = [
     "Permission",
     "Principal",
     "UserRole",
+    "permitted",
 ]
 
 UserRole = Literal["analyst", "steward", "operator", "auditor"]
@@ -175,4 +176,9 @@ class Principal:
 
     def may(self, permission: Permission) -> bool:
         """Whether one of the roles permits it."""
-        return any(permission in OF_ROLE[role] for role in self.roles)
+        return permitted(self.roles, permission)
+
+
+def permitted(roles: Iterable[str], permission: Permission) -> bool:
+    """Whether one of the roles permits it."""
+    return any(permission in OF_ROLE[role] for role in roles)

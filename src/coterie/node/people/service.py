@@ -7,6 +7,7 @@ from coterie.node.core import Core
 from coterie.node.errors import NOT_AUTHENTICATED, NOT_PERMITTED
 from coterie.node.tokens import ADMIN_TOKEN, Tokens
 
+from .consents import Consents
 from .limits import CallRates, SignInDelays, network_of
 from .refusals import Refusals
 from .roles import OF_ROLE, ROUTES, Principal
@@ -24,6 +25,7 @@ class People:
         self._rates = CallRates(settings)
         self._strangers = CallRates(settings)
         self.users = Users(core, SignInDelays(settings))
+        self.consents = Consents(core, self.users)
         self.refusals = Refusals(core.store)
 
     def identify(self, authorization: str | None) -> Principal:

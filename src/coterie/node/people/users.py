@@ -24,7 +24,7 @@ from coterie.node.store import SessionRow, UserRow
 
 from .errors import PASSWORD_WEAK, SESSION_OVER, SIGN_IN_REFUSED, USER_EXISTS, USER_UNKNOWN
 from .limits import SignInDelays
-from .roles import NAMED_ROLES, Principal, UserRole
+from .roles import NAMED_ROLES, Permission, Principal, UserRole, permitted
 from .views import NewSession, UserView
 
 __all__ = ["USER_NAME", "Users"]
@@ -147,6 +147,12 @@ class Users:
             raise SIGN_IN_REFUSED("the user may also be disabled")
         self._delays.succeeded(address)
         await self.set_password(name, new, by)
+
+    def may(self, name: str, permission: Permission) -> bool:
+        """Whether a user, signed in or not, is permitted that now."""
+        with self._store.session() as session:
+            row = session.get(UserRow, name)
+        return row is not None and not row.disabled and permitted(row.roles, permission)
 
     def find(self, secret: str) -> Principal | None:
         """Whose session this is; None where it is none.
