@@ -8,6 +8,7 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyTuple};
+use zeroize::Zeroizing;
 
 /// Below this many words a kernel stays on the calling thread: waking others costs some 10 µs.
 pub const SERIAL_WORDS: usize = 1 << 15;
@@ -51,13 +52,13 @@ pub fn count(name: &str, factors: &[u64]) -> PyResult<usize> {
     }
 }
 
-/// A seed of 16 bytes.
-pub fn seed(bytes: &Bound<'_, PyAny>) -> PyResult<[u8; 16]> {
+/// A seed of 16 bytes, which is overwritten when it is dropped.
+pub fn seed(bytes: &Bound<'_, PyAny>) -> PyResult<Zeroizing<[u8; 16]>> {
     let Ok(bytes) = bytes.cast::<PyBytes>() else {
         return Err(PyTypeError::new_err("a seed must be bytes"));
     };
     match bytes.as_bytes().try_into() {
-        Ok(seed) => Ok(seed),
+        Ok(seed) => Ok(Zeroizing::new(seed)),
         Err(_) => refuse(format!(
             "a seed must be 16 bytes, not {}",
             bytes.as_bytes().len()
@@ -65,9 +66,14 @@ pub fn seed(bytes: &Bound<'_, PyAny>) -> PyResult<[u8; 16]> {
     }
 }
 
-/// Any number of seeds.
-pub fn seeds(list: &[Bound<'_, PyAny>]) -> PyResult<Vec<[u8; 16]>> {
-    list.iter().map(seed).collect()
+/// Any number of seeds, as [`seed`].
+pub fn seeds(list: &[Bound<'_, PyAny>]) -> PyResult<Zeroizing<Vec<[u8; 16]>>> {
+    // Of its size from the start: a vector that grows leaves copies behind.
+    let mut all = Zeroizing::new(Vec::with_capacity(list.len()));
+    for one in list {
+        all.push(*seed(one)?);
+    }
+    Ok(all)
 }
 
 /// An array of the given element type, any shape and layout.

@@ -268,7 +268,7 @@ fn chunks_look_up<'py>(
     let span = Span::new(opened.len().into_pyobject(py)?.as_any(), offset)?;
     let minus = whole("minus", minus)?;
     let given = optional("table", table)?;
-    let stream = Stream::new(&seed_of(seed)?, whole("id", id)?);
+    let stream = Stream::new(&*seed_of(seed)?, whole("id", id)?);
     let dealt = Dealt::new("table", &given, stream, &span, planes)?;
     let mut out = fresh::<u64>(py, &[results * words_of(span.n)])?;
     let (m, array) = (opened.as_slice()?, out.as_slice_mut()?);

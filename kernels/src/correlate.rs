@@ -8,6 +8,7 @@
 use numpy::{PyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use rayon::prelude::*;
+use zeroize::Zeroize;
 
 use crate::arrays::{contiguous, count, finished, fresh, refuse, whole};
 use crate::gf128::{WIDTH, rows, rows_mut};
@@ -51,6 +52,7 @@ fn correlate(group: usize, seeds: &[[u8; WIDTH]], offset: u8, u: &mut [u64], v: 
             }
         }
     }
+    drawn.zeroize();
 }
 
 /// u and v of every group.

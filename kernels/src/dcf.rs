@@ -280,7 +280,7 @@ fn dcf_eval<'py>(
     let corrections = contiguous::<u64>("corrections", corrections)?;
     let (shape, key, minus) = (Shape::new(bits)?, seed_of(key)?, whole("minus", minus)?);
     let span = Span::new(opened.len().into_pyobject(py)?.as_any(), offset)?;
-    let stream = Stream::new(&seed_of(seed)?, whole("id", id)?);
+    let stream = Stream::new(&*seed_of(seed)?, whole("id", id)?);
     if corrections.len() != shape.all_words(span.n) {
         let (expected, found) = (shape.all_words(span.n), corrections.len());
         return refuse(format!(

@@ -40,7 +40,10 @@ impl<'a> Shares<'a> {
                 "shares must have {size} elements, not {}",
                 given.len()
             )),
-            (None, Some(seed)) => Ok(Shares::Expanded(Box::new(Stream::new(&seed_of(seed)?, id)))),
+            (None, Some(seed)) => Ok(Shares::Expanded(Box::new(Stream::new(
+                &*seed_of(seed)?,
+                id,
+            )))),
             _ => refuse("give either shares or a seed"),
         }
     }

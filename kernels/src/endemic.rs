@@ -159,7 +159,7 @@ fn endemic_take<'py>(
     let [_, WIDTH] = secrets.shape() else {
         return refuse("secrets must have shape (n, 32)");
     };
-    let Some(point) = decode(&bytes32("point", point)?) else {
+    let Some(point) = decode(&*bytes32("point", point)?) else {
         return refuse("point is not the canonical encoding of an element other than the identity");
     };
     let mut out = fresh::<u8>(py, secrets.shape())?;

@@ -235,7 +235,7 @@ fn scaled<'py>(
     y: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
     let x = rows_of::<WIDTH>("x", x)?;
-    let by = u128::from_le_bytes(bytes16(by)?);
+    let by = u128::from_le_bytes(*bytes16(by)?);
     let y = y.map(|y| rows_of::<WIDTH>("y", y)).transpose()?;
     if y.as_ref().is_some_and(|y| y.shape() != x.shape()) {
         return refuse("x and y must have one shape");
@@ -312,7 +312,7 @@ fn gf128_polynomial<'py>(
     at: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let x = rows_of::<WIDTH>("x", x)?;
-    let at = u128::from_le_bytes(bytes16(at)?);
+    let at = u128::from_le_bytes(*bytes16(at)?);
     let given = rows(x.as_slice()?);
     let sum = py.detach(|| {
         let pieces: Vec<_> = given
@@ -332,7 +332,7 @@ fn gf128_powers<'py>(
     base: &Bound<'py, PyAny>,
     exponents: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
-    let base = u128::from_le_bytes(bytes16(base)?);
+    let base = u128::from_le_bytes(*bytes16(base)?);
     let exponents = contiguous::<u64>("exponents", exponents)?;
     let given = exponents.as_slice()?;
     let mut out = fresh::<u8>(py, &[given.len(), WIDTH])?;

@@ -14,6 +14,7 @@ use aes::{Aes128, Block};
 use numpy::{PyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use rayon::prelude::*;
+use zeroize::Zeroize;
 
 use crate::arrays::{contiguous, finished, fresh, refuse, rows_of, seed as bytes16, whole};
 use crate::gf128::{WIDTH, rows, rows_mut};
@@ -54,10 +55,10 @@ fn keys(session: &Aes128, tree: usize, level: usize) -> [Aes128; 2] {
 fn grow(keys: &[Aes128; 2], nodes: &mut [Node], parents: usize, children: usize) -> [Node; 2] {
     let mut sums = [0u128; 2];
     let mut sides = [[Block::default(); BATCH]; 2];
+    let mut given = [[0; WIDTH]; BATCH];
     // From the last batch on: children lie behind their parents.
     for first in (0..parents).step_by(BATCH).rev() {
         let count = BATCH.min(parents - first);
-        let mut given = [[0; WIDTH]; BATCH];
         given[..count].copy_from_slice(&nodes[first..first + count]);
         for (side, key) in sides.iter_mut().zip(keys) {
             let blocks = &mut side[..count];
@@ -81,6 +82,12 @@ fn grow(keys: &[Aes128; 2], nodes: &mut [Node], parents: usize, children: usize)
             *last = left.to_ne_bytes();
         }
     }
+    // These are seeds of leaves that only one side shall know.
+    given.zeroize();
+    sides
+        .as_flattened_mut()
+        .iter_mut()
+        .for_each(|node| node.0.zeroize());
     sums.map(u128::to_ne_bytes)
 }
 
@@ -147,7 +154,7 @@ fn ggm_trees<'py>(
     session: &Bound<'py, PyAny>,
 ) -> PyResult<(Bound<'py, PyArrayDyn<u8>>, Bound<'py, PyArrayDyn<u8>>)> {
     let (roots, width) = (rows_of::<WIDTH>("roots", roots)?, width_of(width)?);
-    let session = Aes128::new(&Array::from(bytes16(session)?));
+    let session = Aes128::new(&Array::from(*bytes16(session)?));
     let (count, depth) = (roots.shape()[0], depth_of(width));
     let mut leaves = fresh::<u8>(py, &[count, width, WIDTH])?;
     let mut sums = fresh::<u8>(py, &[count, depth, 2, WIDTH])?;
@@ -180,7 +187,7 @@ fn ggm_punctured<'py>(
     session: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
     let (totals, width) = (rows_of::<WIDTH>("totals", totals)?, width_of(width)?);
-    let session = Aes128::new(&Array::from(bytes16(session)?));
+    let session = Aes128::new(&Array::from(*bytes16(session)?));
     let points = contiguous::<u64>("points", points)?;
     let sums = contiguous::<u8>("sums", sums)?;
     let (count, depth) = (totals.shape()[0], depth_of(width));

@@ -115,7 +115,7 @@ fn guard_eval<'py>(
     let top = within("top", top, 3, 48)?;
     let words = count("opened", &[opened.len() as u64, WORDS as u64])?;
     let id = whole("id", id)?;
-    let coins = Stream::new(&seed_of(coins)?, whole("coins_id", coins_id)?);
+    let coins = Stream::new(&*seed_of(coins)?, whole("coins_id", coins_id)?);
     let coins_offset = whole("coins_offset", coins_offset)?;
     if coins_offset.checked_add(words as u64).is_none() {
         return refuse("coins_offset is too large");
@@ -127,7 +127,7 @@ fn guard_eval<'py>(
     let tables = match (&given, seed) {
         (Some(array), None) if array.len() == words => Tables::Given(array.as_slice()?),
         (Some(_), None) => return refuse("shares must be two words for each element of opened"),
-        (None, Some(bytes)) => Tables::Expanded(Box::new(Stream::new(&seed_of(bytes)?, id))),
+        (None, Some(bytes)) => Tables::Expanded(Box::new(Stream::new(&*seed_of(bytes)?, id))),
         _ => return refuse("either shares or seed must be given"),
     };
     let rows = opened.as_slice()?;

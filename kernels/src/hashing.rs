@@ -8,6 +8,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use rayon::prelude::*;
+use zeroize::Zeroizing;
 
 use crate::arrays::{contiguous, finished, fresh, refuse};
 use crate::blake::Cuts;
@@ -18,13 +19,13 @@ pub const WIDTH: usize = 32;
 /// Items of a piece of parallel work: some 100 ns each, large against the cost of a task.
 const PIECE: usize = 1024;
 
-/// 32 bytes of Python's: a key or a scalar.
-pub fn bytes32(name: &str, value: &Bound<'_, PyAny>) -> PyResult<[u8; WIDTH]> {
+/// 32 bytes of Python's: a key or a scalar, so they are overwritten when they are dropped.
+pub fn bytes32(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Zeroizing<[u8; WIDTH]>> {
     let Ok(bytes) = value.cast::<PyBytes>() else {
         return Err(PyTypeError::new_err(format!("{name} must be bytes")));
     };
     match bytes.as_bytes().try_into() {
-        Ok(array) => Ok(array),
+        Ok(array) => Ok(Zeroizing::new(array)),
         Err(_) => refuse(format!(
             "{name} must be {WIDTH} bytes, not {}",
             bytes.as_bytes().len()

@@ -11,6 +11,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use rayon::prelude::*;
+use zeroize::Zeroizing;
 
 use crate::arrays::{CHUNK_WORDS, finished, fresh, refuse, rows_of, within};
 use crate::blake::Hashes;
@@ -43,7 +44,7 @@ pub struct ItemHash(Aes128);
 impl ItemHash {
     /// Of a session, for this purpose.
     pub fn new(purpose: &str, session: &Item) -> Self {
-        let key = blake3::derive_key(purpose, session);
+        let key = Zeroizing::new(blake3::derive_key(purpose, session));
         let (keys, _) = key.as_chunks::<ITEM>();
         ItemHash(Aes128::new(&Array::from(keys[0])))
     }
@@ -128,7 +129,7 @@ fn oprf_tags<'py>(
         return refuse("v and items must have the same shape");
     }
     let session: [u8; ITEM] = key("session", session)?;
-    let key = blake3::derive_key(VALUE, &session);
+    let key = Zeroizing::new(blake3::derive_key(VALUE, &session));
     let mut out = fresh::<u8>(py, &[items.shape()[0], TAG])?;
     let (v, items) = (slice(&v)?, slice(&items)?);
     let (tags, _) = out.as_slice_mut()?.as_chunks_mut::<TAG>();

@@ -318,7 +318,7 @@ fn expanded(
     n: &Bound<'_, PyAny>,
     d: &Bound<'_, PyAny>,
 ) -> PyResult<(Expanded, [usize; 2])> {
-    let stream = Stream::new(&seed_of(seed)?, whole("id", id)?);
+    let stream = Stream::new(&*seed_of(seed)?, whole("id", id)?);
     let (n, d) = (whole("n", n)?, whole("d", d)?);
     count("n * d", &[n, d])?;
     let shape = [count("n", &[n])?, count("d", &[d])?];

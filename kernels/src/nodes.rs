@@ -65,7 +65,7 @@ fn nodes_open<'py>(
     let nodes = contiguous::<u64>("nodes", nodes)?;
     let (given, planes) = (nodes.as_slice()?, level.opened);
     span.check("nodes", given.len(), level.planes)?;
-    let stream = Stream::new(&seed_of(seed)?, whole("id", id)?);
+    let stream = Stream::new(&*seed_of(seed)?, whole("id", id)?);
     let mut out = fresh::<u64>(py, &[planes * words_of(span.n)])?;
     let array = out.as_slice_mut()?;
     let (cpu, span, level) = (Cpu::best(), &span, &level);
@@ -244,8 +244,8 @@ fn nodes_join<'py>(
         sent.push(array.as_slice()?);
     }
     let given = optional("products", products)?;
-    let stream = Stream::new(&seed_of(seed)?, whole("mask_id", mask_id)?);
-    let dealt_stream = Stream::new(&seed_of(seed)?, whole("id", id)?);
+    let stream = Stream::new(&*seed_of(seed)?, whole("mask_id", mask_id)?);
+    let dealt_stream = Stream::new(&*seed_of(seed)?, whole("id", id)?);
     let dealt = Dealt::new("products", &given, dealt_stream, &span, level.dealt)?;
     let mut out = fresh::<u64>(py, &[level.results * words_of(span.n)])?;
     let (given, array) = (nodes.as_slice()?, out.as_slice_mut()?);

@@ -7,6 +7,7 @@
 use numpy::PyArrayDyn;
 use pyo3::prelude::*;
 use rayon::prelude::*;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::arrays::{count, finished, fresh, refuse, seed as seed_of, whole};
 use crate::prg::Stream;
@@ -23,13 +24,21 @@ const MOST: u64 = 1 << 44;
 /// The most scales that a Laplace variable is away from zero.
 const FARTHEST: u128 = 1000;
 
-/// Random bits, 32 at a time.
+/// Random bits, 32 at a time. Noise that is known can be taken off again: its words are overwritten in the end.
 struct Coins {
     stream: Stream,
     at: u64,
     words: [u64; BATCH],
     used: usize,
 }
+
+impl Drop for Coins {
+    fn drop(&mut self) {
+        self.words.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Coins {}
 
 impl Coins {
     fn new(seed: &[u8; 16], id: u64) -> Self {
@@ -188,6 +197,13 @@ mod tests {
     use super::*;
 
     /// Fractions whose first digits are a drawn word's are decided by the words after it.
+    fn is_wiped<T: ZeroizeOnDrop>() {}
+
+    #[test]
+    fn is_overwritten_when_it_is_dropped() {
+        is_wiped::<Coins>();
+    }
+
     #[test]
     fn chances_are_exact_fractions() {
         let mut coins = Coins::new(&[5; 16], 0);

@@ -13,6 +13,7 @@ use aes::{Aes128, Block};
 use numpy::{PyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use rayon::prelude::*;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::arrays::{
     CHUNK_WORDS, SERIAL_WORDS, contiguous, count, finished, fresh, refuse, seed as seed_of,
@@ -39,13 +40,15 @@ pub const NUMBERS: [u64; 2 * MAX_GROUP] = {
 #[cfg(target_endian = "big")]
 compile_error!("words are read in little-endian order without conversion");
 
-/// PRG(seed, id).
+/// PRG(seed, id). Its cipher overwrites its keys when it is dropped.
 pub struct Stream {
     /// Its cipher.
     pub cipher: Aes128,
     /// The first half of its counter blocks.
     pub id: u64,
 }
+
+impl ZeroizeOnDrop for Stream {}
 
 impl Stream {
     /// The stream of a seed with an id.
@@ -152,6 +155,7 @@ pub fn fill_sum(streams: &[Stream], offset: u64, out: &mut [u64]) {
         }
         at = at.wrapping_add(batch.len() as u64);
     }
+    scratch.zeroize();
 }
 
 /// Hands out pieces of an array, whole units but for the last, with the index of their first item: to all cores,
@@ -182,7 +186,7 @@ fn prg_u64<'py>(
     n: &Bound<'py, PyAny>,
     offset: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyArrayDyn<u64>>> {
-    let stream = Stream::new(&seed_of(seed)?, whole("id", id)?);
+    let stream = Stream::new(&*seed_of(seed)?, whole("id", id)?);
     let n = count("n", &[whole("n", n)?])?;
     let start = offset.map_or(Ok(0), |offset| whole("offset", offset))?;
     if start.checked_add(n as u64).is_none() {
@@ -281,6 +285,14 @@ mod tests {
             stream.fill(offset as u64, &mut part);
             assert_eq!(part, whole[offset..offset + length]);
         }
+    }
+
+    fn is_wiped<T: zeroize::ZeroizeOnDrop>() {}
+
+    #[test]
+    fn is_overwritten_when_it_is_dropped() {
+        is_wiped::<Stream>();
+        is_wiped::<Aes128>();
     }
 
     #[test]

@@ -10,7 +10,7 @@ use numpy::{PyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::arrays::{finished, fresh, refuse, rows_of};
 use crate::elements::{Elements, Scalars, multiply};
@@ -30,9 +30,8 @@ pub fn decode(row: &Row) -> Option<RistrettoPoint> {
 
 /// A canonical scalar that is not zero.
 pub fn scalar_of(value: &Bound<'_, PyAny>) -> PyResult<Zeroizing<Scalar>> {
-    let mut bytes = bytes32("scalar", value)?;
-    let scalar = Option::<Scalar>::from(Scalar::from_canonical_bytes(bytes)).map(Zeroizing::new);
-    bytes.zeroize();
+    let bytes = bytes32("scalar", value)?;
+    let scalar = Option::<Scalar>::from(Scalar::from_canonical_bytes(*bytes)).map(Zeroizing::new);
     match scalar {
         Some(scalar) if *scalar != Scalar::ZERO => Ok(scalar),
         Some(_) => refuse("scalar must not be zero"),

@@ -121,7 +121,7 @@ fn voprf_key<'py>(
     seed: &Bound<'py, PyAny>,
     info: &[u8],
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
-    let seed = Zeroizing::new(bytes32("seed", seed)?);
+    let seed = bytes32("seed", seed)?;
     if info.len() > 65535 {
         return refuse("info must be at most 65535 bytes");
     }

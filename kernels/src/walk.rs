@@ -4,6 +4,7 @@
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 use aes::{Aes128, Block};
 use pyo3::prelude::*;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::arrays::within;
 use crate::planes::words_of;
@@ -137,7 +138,7 @@ pub fn next_bit<S: Wide>(numbers: &mut Words) -> S::Bits {
     S::spread(S::down::<63>(bits))
 }
 
-/// One party's place in the trees of a batch.
+/// One party's place in the trees of a batch. What it holds is overwritten when it is dropped.
 pub struct Walk {
     /// s.
     pub seeds: Blocks,
@@ -146,6 +147,16 @@ pub struct Walk {
     /// Bit 0: the share of bit k that comes with the first block.
     pub extra: Lanes,
 }
+
+impl Drop for Walk {
+    fn drop(&mut self) {
+        self.seeds.zeroize();
+        self.t.zeroize();
+        self.extra.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Walk {}
 
 impl Walk {
     /// At the roots, which come from a stream.
@@ -178,5 +189,17 @@ impl Walk {
             S::put(S::xor(S::get(seed), number), block);
         }
         hash::<S>(cipher, input, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_wiped<T: ZeroizeOnDrop>() {}
+
+    #[test]
+    fn is_overwritten_when_it_is_dropped() {
+        is_wiped::<Walk>();
     }
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import BaseModel, ConfigDict
 
-from coterie.crypto import digest, open_regular
+from coterie.crypto import Identity, digest, open_regular
 from coterie.node import Home, registered_dataset, seal_table
 
 from .errors import FILE_EXISTS
@@ -132,7 +132,7 @@ def open_container(
     if signed is None:
         note("No record lies beside the container: that it is the one you mean, its key alone says.")
     else:
-        signed.verify(home.identity().public)
+        signed.verify(Identity.public_of(home.path))
     root = None if signed is None else signed.root_bytes
     preamble = open_file(file, output.absolute(), KeyStore(home.keys).key, root=root)
     if not state.as_json:

@@ -68,11 +68,11 @@ def _from_outside(state: State, away: CoterieError) -> list[Check]:
 
 def _keys(home: Home) -> Check:
     try:
-        identity = Identity.load(home.path)
+        public = Identity.public_of(home.path)
     except CoterieError as error:
         detail = f"{error.code} {error.title}: {error.detail}"
         return Check(name="keys", status="fail", detail=detail, next_step=error.next_step)
-    return Check(name="keys", status="ok", detail=f"{identity.name}, {identity.public.fingerprint}")
+    return Check(name="keys", status="ok", detail=f"{public.name}, {public.fingerprint}")
 
 
 def _port(home: Home, away: CoterieError) -> Check:

@@ -11,6 +11,7 @@ from coterie import hub as hub_room
 from coterie import node as node_room
 from coterie.crypto import Identity
 
+from . import keys
 from .output import facts, note, show
 from .state import state_of
 
@@ -46,7 +47,7 @@ def _made(context: typer.Context, home: node_room.Home) -> None:
         f"{settings.role.capitalize()} {settings.name} is made",
         (
             ("home", home.path),
-            ("fingerprint", Identity.load(home.path).public.fingerprint),
+            ("fingerprint", Identity.public_of(home.path).fingerprint),
             ("listens on", settings.listen),
             ("peers dial", settings.address or nobody),
             ("next", state_of(context).command(f"{settings.role} start")),
@@ -110,9 +111,13 @@ def _show(context: typer.Context) -> None:
 
 app.command("start")(_start)
 app.command("show")(_show)
+app.command("protect")(keys.protect)
+app.command("unprotect")(keys.unprotect)
 app.command("backup")(_backup)
 app.command("restore")(_restore)
 hub_app.command("start")(_start)
+hub_app.command("protect")(keys.protect)
+hub_app.command("unprotect")(keys.unprotect)
 hub_app.command("backup")(_backup)
 hub_app.command("restore")(_restore)
 hub_app.command("show")(_show)

@@ -1,7 +1,7 @@
 """Identities, signatures, canonical documents, secret randomness, durable files."""
 
 from coterie.crypto.document import canonical, digest, now, parse_json, parse_timestamp, timestamp
-from coterie.crypto.errors import CANNOT_READ
+from coterie.crypto.errors import BAD_PASSPHRASE, CANNOT_READ, NO_PASSPHRASE
 from coterie.crypto.files import (
     Draft,
     append,
@@ -22,19 +22,24 @@ from coterie.crypto.identity import (
     signed_bytes,
     verify_signature,
 )
+from coterie.crypto.keyfile import Passphrase, check_passphrase
 from coterie.crypto.keystore import Identity
+from coterie.crypto.memory import keep_memory_private
 from coterie.crypto.randomness import equal, hmac_sha256, random_key, random_seed
 from coterie.crypto.sealing import SEALED_KEY, SealingStream, UnsealingStream, seal_key, sealed_size
 
 __all__ = [
+    "BAD_PASSPHRASE",
     "CANNOT_READ",
     "NAME_PATTERN",
+    "NO_PASSPHRASE",
     "SEALED_KEY",
     "Draft",
     "Headed",
     "Identity",
     "Known",
     "PartyName",
+    "Passphrase",
     "PublicIdentity",
     "SealingStream",
     "Signer",
@@ -43,9 +48,11 @@ __all__ = [
     "atomic_write",
     "canonical",
     "check_name",
+    "check_passphrase",
     "digest",
     "equal",
     "hmac_sha256",
+    "keep_memory_private",
     "now",
     "open_regular",
     "parse_json",

@@ -37,6 +37,26 @@ BAD_NAME = define(
     "Not a party name",
     "Use 1 to 31 characters a-z, 0-9 and '-', the first of them a letter.",
 )
+NO_PASSPHRASE = define(
+    "CT-1107",
+    BadInput,
+    "The node's keys are encrypted, and no passphrase was given",
+    "Name a file with it in node.yaml (`passphrase`), hand over a credential `passphrase`, set "
+    "COTERIE_PASSPHRASE, or start it at a terminal.",
+)
+WRONG_PASSPHRASE = define(
+    "CT-1108",
+    BadInput,
+    "The passphrase does not open a key file",
+    "Give the one that it was protected with; if it is the right one, the file was altered: restore "
+    "identity/ from a backup. After `coterie node protect` was cut off, run it again.",
+)
+BAD_PASSPHRASE = define(
+    "CT-1109",
+    BadInput,
+    "Not a usable passphrase",
+    "Choose one line of at least 12 characters, such as six random words.",
+)
 BAD_JSON = define(
     "CT-1110",
     BadInput,

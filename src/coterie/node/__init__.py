@@ -13,6 +13,7 @@ from .lookup_views import LookupTableView, LookupView
 from .lost_views import DropoutsView, LostView
 from .module_views import AgreedModuleView, ModuleView
 from .observed_views import ReadyCheck, ReadyView
+from .passphrase import read_secret_line
 from .people.roles import UserRole
 from .people.views import NewSession, RefusedCallView, SessionView, UserView
 from .pipeline_views import PipelineView
@@ -121,6 +122,7 @@ __all__ = [
     "awaited_parties",
     "backup_node",
     "init_node",
+    "read_secret_line",
     "registered_dataset",
     "restore_node",
     "run_node",

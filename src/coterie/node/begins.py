@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 from coterie.agreement import Agreement
@@ -59,6 +60,8 @@ class Begins:
         )
         return Begin(
             home=home.path,
+            identity=self._core.identity.public,
+            key=base64.b64encode(self._core.identity.handed_over()),
             assignment=assignment,
             peers=tuple(self._peer(name) for name in self._book.others(job)),
             listens=home.settings.address is not None,

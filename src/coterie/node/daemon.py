@@ -20,6 +20,7 @@ from pathlib import Path
 
 import uvicorn
 
+from coterie.crypto import Identity, keep_memory_private
 from coterie.ledger import Ledger
 from coterie.wire import ClientHello, FrontDoor, Splice, Turnstile, read_link_name
 
@@ -55,8 +56,10 @@ class ApiServer(uvicorn.Server):
 class Node:
     """The running node of one home."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, api: ssl.SSLContext) -> None:
+        """:param api: what the REST API is served by."""
         self.services = services
+        self._api_tls = api
         self._core = services.core
         self._turnstile = Turnstile(self._core.identity, self._core.peers)
 
@@ -102,7 +105,6 @@ class Node:
     @contextlib.asynccontextmanager
     async def _api(self, path: Path) -> AsyncIterator[None]:
         """The REST API behind a Unix socket that only this process's front door knows of."""
-        identity = self._core.identity
         config = uvicorn.Config(
             build_app(self.services),
             http=ApiConnection,
@@ -115,13 +117,9 @@ class Node:
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
-            ssl_keyfile=identity.api_key_path,
-            ssl_certfile=identity.api_certificate_path,
         )
         config.load()
-        if config.ssl is None:  # it has a certificate
-            raise AssertionError
-        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
+        config.ssl = self._api_tls  # not by files: that of the key may be encrypted
         server = ApiServer(config)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
             listener.bind(str(path))
@@ -169,16 +167,16 @@ def _caller(raw: socket.socket) -> str:
         return "gone"
 
 
-async def serve(home: Home, store: Store, ledger: Ledger) -> None:
+async def serve(home: Home, identity: Identity, api: ssl.SSLContext, store: Store, ledger: Ledger) -> None:
     """Run until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_loop_trouble)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    core = Core(home, home.identity(), store, ledger)
+    core = Core(home, identity, store, ledger)
     notifier = Notifier()
-    async with Node(Services.of(core)).running(), notifier.serving():
+    async with Node(Services.of(core), api).running(), notifier.serving():
         await stop.wait()
         log.info("stopping")
 
@@ -202,10 +200,12 @@ def run(path: Path) -> None:
     _log_to(home)
     with HomeLock(home):
         identity = home.identity()
+        api = identity.api_context(home.passphrase)
+        home.passphrase.forget()  # nothing needs it any more
         store = Store(home.store_place, home.store_password(), owner=identity.public.key)
         try:
             with Ledger(home.ledger, identity) as ledger:
-                asyncio.run(serve(home, store, ledger))
+                asyncio.run(serve(home, identity, api, store, ledger))
         finally:
             store.close()
 
@@ -215,7 +215,7 @@ def _keep_to_oneself() -> None:
     their memory, which has keys in it, to the disk.
     """
     os.umask(0o077)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    keep_memory_private()
 
 
 def _allow_descriptors() -> None:

@@ -52,14 +52,14 @@ class Doctor:
 
     def _keys(self) -> Check:
         try:
-            identity = Identity.load(self._core.home.path)
+            public = Identity.public_of(self._core.home.path)
         except CoterieError as error:
             return _fail("keys", f"{error.code} {error.title}: {error.detail}", error.next_step)
-        if identity.public != self._core.identity.public:
+        if public != self._core.identity.public:
             return _fail(
                 "keys", "the keys on disk are not the ones in use", "Restart the node, or restore identity/."
             )
-        return _ok("keys", f"{identity.name}, {identity.public.fingerprint}")
+        return _ok("keys", f"{public.name}, {public.fingerprint}")
 
     def _rights(self) -> Check:
         home = self._core.home

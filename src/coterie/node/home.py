@@ -32,6 +32,7 @@ import re
 import secrets
 import ssl
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Literal, Self
@@ -39,10 +40,11 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from coterie.crypto import Identity, PartyName, atomic_write, check_name, read_at_most, write_error
+from coterie.crypto import Identity, PartyName, atomic_write, check_name, write_error
 
 from .errors import HOME_EXISTS, HOME_IN_USE, HOME_MISSING, SETTINGS_INVALID, STORE_PASSWORD
 from .observing import LogSettings, ReadySettings, StallSettings, TraceSettings
+from .passphrase import PassphraseOf, read_secret_line
 from .people.settings import PeopleSettings
 from .postgres_url import PostgresUrl
 from .resume_settings import ResumeSettings
@@ -64,7 +66,6 @@ __all__ = [
 # As in coterie.tee, which loads Arrow and the verifiers: a command that only reads settings needs neither.
 Platform = Literal["sim", "swtpm", "tdx", "snp", "gramine", "nitro"]
 Profile = Literal["production", "development"]
-_LONGEST_PASSWORD = 4096
 _LARGEST_SETTINGS = 64 * 1024
 NOT_WRITTEN = {
     "profile",
@@ -73,6 +74,7 @@ NOT_WRITTEN = {
     "tee",
     "store",
     "store_password",
+    "passphrase",
     "log",
     "ready",
     "people",
@@ -163,6 +165,9 @@ class Settings(BaseModel):
     store_password: Path | None = None
     """A file with the password of that database; below the home, where it begins with no slash."""
 
+    passphrase: Path | None = None
+    """A file with the passphrase of the key files; below the home, where it begins with no slash."""
+
     @field_validator("store")
     @classmethod
     def _is_store(cls, value: str) -> str:
@@ -238,20 +243,13 @@ class Home:
         """
         if self.settings.store_password is None:
             return None
-        path = self.path / self.settings.store_password
-        try:
-            status = path.stat()
-            # A credential of systemd's is root's; its access list shows as rights of the group.
-            handed_over = path.parent == Path(os.environ.get("CREDENTIALS_DIRECTORY") or "/nowhere")
-            known = status.st_uid in (os.geteuid(), 0)
-            if not known or status.st_mode & (0o007 if handed_over else 0o077):
-                raise STORE_PASSWORD(f"{path.name}: others have rights to it")
-            text = read_at_most(path, _LONGEST_PASSWORD).decode().strip()
-        except (OSError, ValueError) as error:
-            raise STORE_PASSWORD(f"{path.name}: it cannot be read") from error
-        if not text or len(text) > _LONGEST_PASSWORD or not text.isprintable():
-            raise STORE_PASSWORD(f"{path.name}: not a single line of text")
-        return text
+        return read_secret_line(self.path / self.settings.store_password, STORE_PASSWORD)
+
+    @cached_property
+    def passphrase(self) -> PassphraseOf:
+        """Of the key files, where they are encrypted."""
+        named = self.settings.passphrase
+        return PassphraseOf(None if named is None else self.path / named)
 
     @property
     def ledger(self) -> Path:
@@ -316,7 +314,7 @@ class Home:
         return folder
 
     def identity(self) -> Identity:
-        return Identity.load(self.path)
+        return Identity.load(self.path, self.passphrase)
 
 
 class HomeLock:

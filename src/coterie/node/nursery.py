@@ -29,6 +29,8 @@ from typing import NoReturn
 
 from pydantic import BaseModel
 
+from coterie.crypto import keep_memory_private
+
 from .arrow import arrow_without_pandas
 
 __all__ = ["Forked", "Nursery", "main"]
@@ -260,6 +262,7 @@ def _build(model: type[BaseModel]) -> None:
 
 def main() -> int:
     """Import, then fork. In a worker: run its job."""
+    keep_memory_private()  # what the node has set for itself ends where another program begins
     gc.disable()  # nothing of what is imported goes again
     arrow_without_pandas()
     from . import worker

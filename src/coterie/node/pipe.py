@@ -66,6 +66,9 @@ class Begin(Record):
 
     op: Literal["begin"] = "begin"
     home: Path
+    identity: PublicIdentity
+    key: Base64Bytes = Field(repr=False)
+    """The party's own, raw: the file in the home may be encrypted, and no worker knows the passphrase."""
     assignment: Assignment
     peers: tuple[Peer, ...]
     listens: bool

@@ -74,9 +74,9 @@ class Readiness:
         return ReadyCheck(name="store", ready=True)
 
     def _keys(self) -> ReadyCheck:
-        """Those on the disk, which workers load, are the ones in use."""
+        """Those on the disk, with which the node starts again, are the ones in use."""
         try:
-            there = Identity.load(self._core.home.path).public == self._core.identity.public
+            there = Identity.public_of(self._core.home.path) == self._core.identity.public
         except CoterieError as error:
             return ReadyCheck(name="keys", ready=False, code=error.code)
         return ReadyCheck(name="keys", ready=there)

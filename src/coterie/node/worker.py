@@ -107,6 +107,7 @@ class WorkerHost:
         pipe: Pipe,
         mesh: LinkMesh,
         home: Path,
+        identity: Identity,
         dealer: PublicIdentity | None,
         *,
         attested: bool,
@@ -114,6 +115,7 @@ class WorkerHost:
         """:param attested: whether a process signs tape files in the dealer's place."""
         self._pipe = pipe
         self._home = home
+        self._identity = identity
         self._dealer = dealer
         self._attested = attested
         self._mesh = mesh
@@ -155,10 +157,10 @@ class WorkerHost:
         if self._dealer is None or not place.exists():
             return None
         if not self._attested:
-            return TapeFile.open(place, Identity.load(self._home), self._dealer)
+            return TapeFile.open(place, self._identity, self._dealer)
         head = peek(place)
         try:
-            return TapeFile.open(place, Identity.load(self._home), accepted_signer(self._home, head))
+            return TapeFile.open(place, self._identity, accepted_signer(self._home, head))
         except CoterieError:
             if peek(place) == head:
                 raise
@@ -178,7 +180,7 @@ class WorkerHost:
 
     def unwrap(self, wrapped: bytes, info: bytes) -> bytes:
         """With the key of this party. Errors: CT-2211."""
-        return unwrap_at_party(wrapped, Identity.load(self._home), info)
+        return unwrap_at_party(wrapped, self._identity, info)
 
     def _call(self, number: int, record: Record) -> tuple[bytes, ...]:
         self._pipe.send(record)
@@ -264,7 +266,7 @@ def report_often(host: WorkerHost, ended: threading.Event) -> None:
 
 def run(begin: Begin, pipe: Pipe, links: socket.socket) -> None:
     """:raises CoterieError: whatever ended the job."""
-    identity = Identity.load(begin.home)
+    identity = Identity.taken(begin.home, begin.identity, begin.key)
     peers = {one.identity.name: PeerAddress(one.identity, one.host, one.port) for one in begin.peers}
     job, attempt = begin.assignment.proposal.job, begin.assignment.attempt
     dealer = begin.assignment.terms.dealer
@@ -272,7 +274,7 @@ def run(begin: Begin, pipe: Pipe, links: socket.socket) -> None:
     link = link_name(job, attempt)
     mesh = LinkMesh(identity, link, peers, listens=begin.listens, windows=dealt, patience=begin.patience)
     attested = begin.assignment.terms.dealer_tee is not None
-    host = WorkerHost(pipe, mesh, begin.home, begin.dealer, attested=attested)
+    host = WorkerHost(pipe, mesh, begin.home, identity, begin.dealer, attested=attested)
     logs.set_up(begin.log, [logging.StreamHandler(sys.stderr)], identity.name, job, host.step)
     ended = threading.Event()
     for target, arguments in (

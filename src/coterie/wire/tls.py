@@ -67,7 +67,7 @@ def open_server_context(identity: Identity, protocol: str) -> ssl.SSLContext:
 def _context(side: int, identity: Identity, protocol: str) -> ssl.SSLContext:
     context = ssl.SSLContext(side)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(identity.certificate_path, identity.key_path)
+    identity.use_in(context)
     context.set_alpn_protocols([protocol])
     return context
 
