@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from coterie.crypto import Identity
+from coterie.ledger import read_entries, verify
+from coterie.node.messages import Hello, HelloAnswer
 from coterie.node.passphrase import CREDENTIAL, VARIABLE, PassphraseOf
+from coterie.wire import KeptClient, PeerAddress
 from tests.crypto.test_keyfile import forms, search
 from tests.installed import as_installed
 from tests.node.conftest import BEHAVIOUR, CUSTOMERS, Daemon, Trio, ended, refused, write_tables
@@ -127,3 +132,48 @@ def test_where_a_passphrase_comes_from(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "file").chmod(0o640)
     with refused("CT-1107"):
         PassphraseOf(tmp_path / "file")()
+
+
+def test_a_revoked_key_counts_nowhere_any_more(trio: Trio) -> None:
+    lender, payments = trio.lender.client, trio.payments.client
+    agreement = trio.agree(max_runs="100")
+    host, _, port = trio.lender.address.rpartition(":")
+    there = PeerAddress(Identity.public_of(trio.lender.home), host, int(port))
+    thief = KeptClient(Identity.load(trio.payments.home, OTHER.encode))
+    loop = asyncio.new_event_loop()
+
+    def call() -> HelloAnswer:
+        return loop.run_until_complete(thief.call(there, "hello", Hello(), HelloAnswer))
+
+    assert call().name == "lender"
+    job = lender.submit(trio.job(agreement, STEPS))
+    trio.lender.worker()
+    lender.revoke_peer("payments", "the disk was stolen")
+    view = ended(lender, job.id)
+    assert (view.state, view.error and view.error.code) == ("cancelled", "CT-5140")
+    deadline = time.monotonic() + 60
+    while trio.lender.workers():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with refused("CT-1220"):
+        call()  # on the connection that was open
+    with refused("CT-1221"):
+        call()
+    for restart in (False, True):
+        if restart:
+            assert trio.lender.stop() == 0
+            trio.lender.start()
+            trio.lender.await_up()
+        assert lender.agreement(agreement.id).state == "suspended"
+        assert [one.name for one in lender.peers()] == ["hub"]
+        with refused("CT-5140"):
+            lender.submit(trio.job(agreement))
+        with refused("CT-5140"):
+            payments.accept(str(lender.invite(hours=1).text))
+    with refused("CT-1221"):
+        call()
+    loop.close()
+    (entry,) = read_entries(trio.lender.home / "ledger", "key")
+    assert entry.body["event"] == "peer revoked"
+    assert entry.body["fingerprint"] == Identity.public_of(trio.payments.home).fingerprint
+    assert verify(trio.lender.home / "ledger").ok

@@ -95,6 +95,23 @@ def remove(context: typer.Context, name: PeerName) -> None:
     say(f"{name} is no peer any more.")
 
 
+@app.command()
+def revoke(
+    context: typer.Context,
+    name: PeerName,
+    reason: Annotated[str, typer.Option(help="One line for this party's own ledger.")],
+) -> None:
+    """Declare a peer's key lost or stolen.
+
+    At once, and for good: its connections are refused, agreements with it are suspended, jobs under them end.
+    """
+    with state_of(context).client() as client:
+        client.revoke_peer(name, reason)
+    say(
+        f"The key of {name} is revoked. With a new key it can be introduced again; sign agreements anew then."
+    )
+
+
 @app.command("invitations")
 def list_invitations(context: typer.Context) -> None:
     """The invitations that this node has made."""

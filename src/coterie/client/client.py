@@ -117,6 +117,10 @@ class Client(ModuleCalls, PeopleCalls, SchemaCalls):
         """Forget a peer's key: it is refused from now on."""
         self._call("DELETE", f"/peers/{_part(name)}")
 
+    def revoke_peer(self, name: str, reason: str) -> None:
+        """Declare a peer's key lost or stolen: for good, nothing of it counts here any more."""
+        self._call("POST", f"/peers/{_part(name)}/revoke", {"reason": reason})
+
     # -- datasets
 
     def add_dataset(self, spec: str, folder: Path | None = None) -> DatasetView:

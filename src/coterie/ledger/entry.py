@@ -44,6 +44,7 @@ Kind = Literal[
     "privacy",
     "schema",
     "people",
+    "key",
     "consent",
 ]
 

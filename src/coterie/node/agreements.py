@@ -161,7 +161,7 @@ class Agreements:
         """An agreement that all have signed; where signatures are missing, the others are asked once.
 
         :param ask: the peer to get it from where it is not known here at all.
-        :raises CoterieError: CT-5040, CT-5041.
+        :raises CoterieError: CT-5040, CT-5041; CT-5140 where a party's key was revoked.
         """
         try:
             row, agreement = self._find(name)
@@ -175,6 +175,7 @@ class Agreements:
             row, agreement = self._find(row.id)
         if agreement.missing:
             raise self._never_in_force(row, agreement)
+        self._core.require_keys(agreement.terms)
         return agreement
 
     def revocations(self, agreement: str) -> tuple[Revocation, ...]:
@@ -387,7 +388,7 @@ class Agreements:
                 [row] if row else list(session.scalars(select(AgreementRow).where(AgreementRow.name == name)))
             )
         found = [(one, Agreement.from_bytes(one.document.encode())) for one in rows]
-        live = [pair for pair in found if self._state(*pair) not in ("revoked", "expired")]
+        live = [pair for pair in found if self._state(*pair) not in ("revoked", "expired", "suspended")]
         chosen = live if len(found) > 1 and live else found
         if not chosen:
             raise AGREEMENT_UNKNOWN(repr(name[:80]), party=self._core.name)
@@ -400,6 +401,8 @@ class Agreements:
             return "revoked"
         if now() > parse_timestamp(agreement.terms.expires):
             return "expired"
+        if self._core.revoked(agreement.terms):
+            return "suspended"
         if not agreement.missing:
             return "active"
         return "offered" if row.offered else "draft"

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from coterie.agreement import Terms
 from coterie.crypto import Identity, PublicIdentity
 from coterie.errors import CoterieError
 from coterie.ledger import Entry, Kind, Ledger
@@ -19,7 +20,8 @@ from .allowance import Allowance
 from .errors import PEER_UNKNOWN
 from .failures import log_unexpected
 from .home import Home
-from .store import PeerRow, Store
+from .keyring.errors import KEY_REVOKED
+from .store import PeerRow, RevokedKeyRow, Store
 
 __all__ = ["VERSION", "Core"]
 
@@ -71,9 +73,25 @@ class Core:
         """The pinned identity. :raises CoterieError: CT-5020."""
         with self.store.session() as session:
             row = session.get(PeerRow, name)
+            if row is None:
+                for revoked in session.scalars(select(RevokedKeyRow).where(RevokedKeyRow.name == name)):
+                    raise KEY_REVOKED(f"{name}, on {revoked.time}", party=name)
         if row is None:
             raise PEER_UNKNOWN(repr(name[:40]), party=name[:40])
         return PublicIdentity(name=row.name, key=row.key, certificate=row.certificate)
+
+    def revoked(self, terms: Terms) -> CoterieError | None:
+        """Why these terms are suspended: they name a key that was revoked here."""
+        named = {key: name for name, key in (*terms.parties.items(), *terms.services.items())}
+        with self.store.session() as session:
+            for row in session.scalars(select(RevokedKeyRow).where(RevokedKeyRow.key.in_(named))):
+                return KEY_REVOKED(f"{row.name} in {terms.name!r}, on {row.time}", party=row.name)
+        return None
+
+    def require_keys(self, terms: Terms) -> None:
+        """:raises CoterieError: CT-5140 where a key in these terms was revoked."""
+        if error := self.revoked(terms):
+            raise error
 
     def address(self, name: str) -> PeerAddress:
         """Where a peer is. :raises CoterieError: CT-5020."""

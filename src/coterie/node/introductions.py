@@ -11,8 +11,9 @@ from .core import Core
 from .errors import NO_ADDRESS, NOT_FOUND, PEER_IN_USE, PEER_IS_SELF, PEER_KEY_DIFFERS, PEER_UNKNOWN
 from .home import api_door, split_address
 from .jobbook import JobBook
+from .keyring.errors import KEY_REVOKED
 from .network import Network
-from .store import InvitationRow, PeerRow
+from .store import InvitationRow, PeerRow, RevokedKeyRow
 from .views import IdentityView, InvitationView, PeerView
 
 __all__ = ["Introductions"]
@@ -98,6 +99,9 @@ class Introductions:
         self._pin(peer)
 
     def _refuse_other_key(self, peer: PeerAddress) -> None:
+        with self._core.store.session() as session:
+            if session.get(RevokedKeyRow, peer.identity.key) is not None:
+                raise KEY_REVOKED(f"{peer.name}, {peer.identity.fingerprint}", party=self._core.name)
         known = self._core.keys().get(peer.name)
         if known is not None and known != peer.identity.key:
             raise PEER_KEY_DIFFERS(f"{peer.name!r} at {self._core.name!r}", party=peer.name)

@@ -92,6 +92,7 @@ class Planning:
             comes of the proposal (CT-4030, CT-2270), and CT-2233 where simulated platforms do not count here;
             CT-2431. It is in the ledger then.
         """
+        self._core.require_keys(agreement.terms)
         revocations = self._agreements.revocations(agreement.id)
         runs, keys = self._agreements.runs_used(agreement.id, but=proposal.job), self._core.keys()
 

@@ -367,6 +367,12 @@ class Schemas:
             if run.mesh is not None:
                 run.mesh.die(NODE_STOPPED(self._core.name, party=self._core.name))
 
+    def forsake(self, party: str, error: CoterieError) -> None:
+        """End the comparisons that go on with a party."""
+        for run in list(self._runs.values()):
+            if run.mesh is not None and party in run.parties:
+                run.mesh.die(error)
+
     # -- what there was
 
     async def runs(self) -> list[SchemaRunView]:

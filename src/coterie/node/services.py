@@ -19,6 +19,7 @@ from .holdings import Holdings
 from .introductions import Introductions
 from .jobbook import JobBook
 from .keeping import Keeping
+from .keyring.revoking import Revoking
 from .looking import Looking
 from .lookups import Lookups
 from .modules import Modules
@@ -71,6 +72,7 @@ class Services:
     schemas: Schemas
     dealings: Dealings
     unfinished: UnfinishedSteps
+    revoking: Revoking
     doctor: Doctor
     readiness: Readiness
     stalls: Stalls
@@ -99,6 +101,7 @@ class Services:
         runs.closing.before_done = pipelines.keep
         holdings = Holdings(core, outbox, agreements, book, sealings)
         unfinished = UnfinishedSteps(core, agreements)
+        schemas = Schemas(core, network, datasets)
 
         async def revoked(agreement: str) -> None:
             await runs.agreement_revoked(agreement)
@@ -149,9 +152,10 @@ class Services:
             tapes=tapes,
             lookups=Lookups(core, agreements, datasets),
             looking=Looking(core, network, agreements),
-            schemas=Schemas(core, network, datasets),
+            schemas=schemas,
             dealings=Dealings(core, agreements, planning),
             unfinished=unfinished,
+            revoking=Revoking(core, runs, schemas),
             doctor=Doctor(core, network),
             readiness=readiness,
             stalls=Stalls(core, outbox, book, runs.end),

@@ -55,6 +55,7 @@ __all__ = [
     "RefusedCallRow",
     "ResultRow",
     "RevocationRow",
+    "RevokedKeyRow",
     "RunRow",
     "SessionRow",
     "Store",
@@ -85,6 +86,16 @@ class PeerRow(Row):
     host: Mapped[str | None]
     port: Mapped[int | None]
     added: Mapped[str]
+
+
+class RevokedKeyRow(Row):
+    """A key that was a peer's, and was declared lost or stolen. It never counts again."""
+
+    __tablename__ = "revoked_keys"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    reason: Mapped[str]
+    time: Mapped[str]
 
 
 class InvitationRow(Row):

@@ -49,7 +49,7 @@ __all__ = [
 
 Role = Literal["node", "hub"]
 TokenRole = Literal["admin", "analyst", "steward", "operator", "auditor", "reader", "monitor"]
-AgreementState = Literal["draft", "offered", "active", "expired", "revoked"]
+AgreementState = Literal["draft", "offered", "active", "expired", "revoked", "suspended"]
 JobState = Literal[
     "proposed", "starting", "running", "resuming", "finishing", "done", "failed", "refused", "cancelled"
 ]

@@ -53,6 +53,12 @@ class NewTokenBody(Body):
     role: TokenRole = "analyst"
 
 
+class RevokePeerBody(Body):
+    """Declare a peer's key lost or stolen."""
+
+    reason: str = Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
+
+
 class InviteBody(Body):
     """Ask for an invitation."""
 
@@ -162,6 +168,11 @@ async def accept(request: Request, body: AcceptBody) -> PeerView:
 @routes.delete("/peers/{name}")
 async def remove_peer(request: Request, name: str) -> None:
     services_of(request).introductions.remove(name)
+
+
+@routes.post("/peers/{name}/revoke")
+async def revoke_peer(request: Request, name: str, body: RevokePeerBody) -> None:
+    await services_of(request).revoking.revoke(name, body.reason)
 
 
 @routes.get("/datasets")

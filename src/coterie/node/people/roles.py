@@ -100,6 +100,7 @@ ROUTES: Mapping[tuple[str, str], Permission] = {
     ("GET", "/v1/peers"): "look",
     ("POST", "/v1/peers"): "peers",
     ("DELETE", "/v1/peers/{name}"): "peers",
+    ("POST", "/v1/peers/{name}/revoke"): "peers",
     ("GET", "/v1/datasets"): "look",
     ("POST", "/v1/datasets"): "data",
     ("GET", "/v1/datasets/{name}"): "look",
