@@ -6,6 +6,7 @@ import json
 import shutil
 import tracemalloc
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coterie.crypto import Identity, canonical
-from coterie.ledger import Ledger, Report, peer_heads, verify
+from coterie.ledger import Countersignature, Ledger, Report, peer_heads, verify
 from coterie.ledger.entry import Entry
 
 from .conftest import fill
@@ -380,3 +381,28 @@ def test_a_file_of_nothing_but_damage(filled: Path) -> None:
     report = verify(filled)
     assert len(report.findings) == 1000
     assert "more damage" in report.notes[0]
+
+
+def test_what_a_key_signs_after_it_was_revoked_is_found(
+    tmp_path: Path, lender: Identity, payments: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = [datetime(2026, 11, 24, 4, 0, tzinfo=UTC)]
+    monkeypatch.setattr("coterie.ledger.ledger.now", lambda: moment[0])
+    with Ledger(tmp_path / "lender", lender) as ours, Ledger(tmp_path / "payments", payments) as theirs:
+        fill(theirs)
+        ours.countersign(payments.public, theirs.head())
+        revoked = {"event": "peer revoked", "party": "payments", "key": payments.public.key}
+        ours.append("key", revoked)
+        report = verify(tmp_path / "payments", peers=[tmp_path / "lender"])
+        assert (report.ok, report.countersigned) == (True, {"lender": 9})
+        assert found(tmp_path / "lender") == set()
+        moment[0] += timedelta(hours=1)
+        theirs.append("job", {"job": "1" * 32, "state": "done"})
+        theirs.append("job", {"job": "2" * 32, "state": "done"})
+        assert found(tmp_path / "payments", peers=[tmp_path / "lender"]) == {("identity", 10)}
+        ours.countersign(payments.public, theirs.head())
+        theirs.countersign(lender.public, ours.head())
+        ours.record_countersignature(
+            payments.public, Countersignature.make(payments, ours.head(), datetime.now(UTC))
+        )
+    assert found(tmp_path / "lender") == {("identity", 3), ("identity", 4)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from .files import Line, claimed_number, parse_entry, read_entries, read_head, r
 from .report import Damage, Finding, Report
 
 __all__ = ["peer_heads", "verify"]
+
+REVOKED = "peer revoked"
+"""Event of an entry ``key``: from it on, what a peer's key has signed counts no more."""
 
 
 def verify(
@@ -85,6 +89,8 @@ class _Check:
     def __init__(self, directory: Path, party: PublicIdentity) -> None:
         self._directory = directory
         self._party = party
+        self._revoked: dict[str, int] = {}
+        """Keys of peers, and the entry that revokes them."""
         self._chain = Chain(first_link(party))
         self._findings: list[Finding] = []
         self._notes: list[str] = []
@@ -107,6 +113,7 @@ class _Check:
             if entry.signed_by(self._party):
                 self._chain.entry(line.number, entry)
                 self._countersignature(entry)
+                self._revocation(entry)
                 return
             reason = f"'{self._party.name}' did not sign it"
         except ValueError as error:
@@ -136,6 +143,7 @@ class _Check:
             name = read_party(directory).name
         except ValueError:
             name = str(directory)
+        self._hold_against_revocations(directory, name)
         noted = _noted_heads(directory, self._party.name)
         if not noted:
             self._notes.append(f"the ledger of '{name}' has no head of '{self._party.name}'")
@@ -149,6 +157,22 @@ class _Check:
             else:
                 self.seen_elsewhere(head, f"'{name}'")
                 self._cover(name, head)
+
+    def _hold_against_revocations(self, directory: Path, peer: str) -> None:
+        """What a key has signed after a peer revoked it is not the party's word."""
+        for entry in read_entries(directory, "key"):
+            if entry.body.get("event") != REVOKED or entry.body.get("key") != self._party.key:
+                continue
+            self._notes.append(f"'{peer}' revoked the key of '{self._party.name}' at {entry.time}")
+            for line in read_lines(self._directory):
+                with contextlib.suppress(ValueError):  # what is damaged was found before
+                    own = parse_entry(line.content)
+                    if own.time > entry.time:
+                        told = (
+                            f"here begins what the key has signed since '{peer}' revoked it, at {entry.time}"
+                        )
+                        self.find("identity", own.seq, told)
+                        break
 
     def seen_elsewhere(self, head: SignedHead, source: str) -> None:
         """Somebody else holds this head: the ledger must have its entry."""
@@ -194,12 +218,25 @@ class _Check:
         except (ValidationError, CoterieError):
             self.find("changed", entry.seq, "it holds no countersignature")
             return
+        self._counts(entry, peer.key)
         if not (made.signed_by(peer) and made.head.signed_by(self._party) and made.head.seq < entry.seq):
             self.find("changed", entry.seq, f"its countersignature by '{peer.name}' does not hold")
         elif self._chain.hash_of(made.head.seq) not in (None, made.head.hash):
             self.find("rewritten", made.head.seq, f"'{peer.name}' countersigned another entry of this number")
         else:
             self._cover(peer.name, made.head)
+
+    def _revocation(self, entry: Entry) -> None:
+        """A peer's key that is revoked, and heads of such a key that were noted afterwards."""
+        if entry.kind == "key" and entry.body.get("event") == REVOKED:
+            self._revoked.setdefault(str(entry.body.get("key")), entry.seq)
+        elif entry.kind == "head":
+            party = entry.body.get("party")
+            self._counts(entry, str(party.get("key")) if isinstance(party, dict) else "")
+
+    def _counts(self, entry: Entry, key: str) -> None:
+        if (since := self._revoked.get(key)) is not None:
+            self.find("identity", entry.seq, f"it is of a key that was revoked at entry {since}")
 
     def _cover(self, peer: str, head: SignedHead) -> None:
         self._countersigned[peer] = max(self._countersigned.get(peer, 0), head.seq)
