@@ -201,7 +201,11 @@ def test_no_attempt_is_begun_twice_or_by_others(trio: Trio) -> None:
         assert said(hub, trio.lender, "job/broke", late) is None
         assert trio.payments.client.job(job.id).attempts == ()
         assert said(lender, trio.payments, "job/stand", stand(1)) is None
-        again = JobAgain(job=job.id, attempt=1, mark="0" * 64)
+        assert said(lender, trio.payments, "job/stand", stand(2)) is None
+        late_again = JobAgain(job=job.id, attempt=1, mark=None)
+        assert said(lender, trio.payments, "job/again", late_again) == "CT-5066", "it came late"
+        assert trio.payments.client.job(job.id).state == "resuming", "and takes no other attempt's place"
+        again = JobAgain(job=job.id, attempt=2, mark="0" * 64)
         assert said(lender, trio.payments, "job/again", again) == "CT-5066", "it has kept no such step"
         check_ended(trio, job, "failed", "CT-5066", "payments")
     settle(trio)

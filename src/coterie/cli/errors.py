@@ -23,6 +23,15 @@ SESSION_UNREADABLE = define(
     "Sign in again by `coterie login NAME`, or remove it by `coterie logout`.",
 )
 NOT_SIGNED_IN = define("CT-6007", BadInput, "Nobody has signed in here", "Sign in by `coterie login NAME`.")
+BROWSER_FAILED = define(
+    "CT-6010",
+    BadInput,
+    "The browser did not come back with a sign-in",
+    "Sign in again, with a browser on this machine; the provider must allow http://127.0.0.1 with any port.",
+)
+NAME_OR_PROVIDER = define(
+    "CT-6011", BadInput, "It is not said who signs in", "Give the user's name, or --oidc, and not both."
+)
 NO_NODE_NAMED = define(
     "CT-6008",
     BadInput,

@@ -219,7 +219,8 @@ def _people(body: Body) -> str:
 
 
 def _consent(body: Body) -> str:
-    return f"{body['by']} said yes to {body['matter']}" + f", which takes {body['of']}" * (body["of"] > 1)
+    several = f", which takes {body['of']}" if body["of"] > 1 else ""
+    return f"{body['by']} said yes to {body['matter']}{several}"
 
 
 SENTENCES: dict[str, Callable[[Body], str]] = {

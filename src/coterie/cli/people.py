@@ -12,7 +12,8 @@ from coterie.client import Client
 from coterie.errors import CoterieError
 from coterie.node import Home, UserRole, api_door
 
-from .errors import NO_NODE_NAMED, NOT_SIGNED_IN
+from .browser import sign_in_by_browser
+from .errors import NAME_OR_PROVIDER, NO_NODE_NAMED, NOT_SIGNED_IN
 from .output import note, say, show, table, when
 from .sessions import KeptSession, forget_session, keep_session, read_session
 from .state import State, state_of
@@ -59,16 +60,26 @@ def _owner(state: State) -> Client:
 
 
 @app.command()
-def add(context: typer.Context, name: Name, role: Roles, password_stdin: FromStdin = False) -> None:
-    """Let a person in, with a password of 12 characters or more."""
+def add(
+    context: typer.Context,
+    name: Name,
+    role: Roles,
+    password_stdin: FromStdin = False,
+    oidc: Annotated[
+        str | None,
+        typer.Option(metavar="SUBJECT", help="Who it is to the identity provider, in place of a password."),
+    ] = None,
+) -> None:
+    """Let a person in, with a password of 12 characters or more, or at the identity provider."""
     state = state_of(context)
-    password = _password("Password", password_stdin, twice=True)
+    password = _password("Password", password_stdin, twice=True) if oidc is None else None
     with _owner(state) as client:
-        made = client.add_user(name, _values(role), password)
+        made = client.add_user(name, _values(role), password, subject=oidc)
         fingerprint = client.identity().api_fingerprint
     if not show(state, made):
         say(f"{made.name} is {', '.join(made.roles)} here now.")
-        note(f"Next: coterie login {made.name} --url {client.url} --fingerprint {fingerprint}")
+        who = made.name if oidc is None else "--oidc"
+        note(f"Next: coterie login {who} --url {client.url} --fingerprint {fingerprint}")
 
 
 @app.command("list")
@@ -147,15 +158,19 @@ def refused(
 
 def login(
     context: typer.Context,
-    name: Name,
+    name: Annotated[str | None, typer.Argument(help="The user's name; none with --oidc.")] = None,
     url: Annotated[str | None, typer.Option(help="The node's address: https://host:port.")] = None,
     fingerprint: Annotated[
         str | None, typer.Option(help="Of the node's API certificate, from `coterie node show`.")
     ] = None,
     password_stdin: FromStdin = False,
+    oidc: Annotated[bool, typer.Option("--oidc", help="At the identity provider, by a browser.")] = False,
+    browser: Annotated[bool, typer.Option(help="Open a browser, or only print the address.")] = True,
 ) -> None:
     """Sign in. Commands with this --home are then yours, until the session ends or `coterie logout`."""
     state = state_of(context)
+    if (name is None) != oidc:
+        raise NAME_OR_PROVIDER("neither is given" if name is None else "both are given")
     if url is None or fingerprint is None:
         kept = read_session(state.home)
         if kept is not None:
@@ -167,7 +182,10 @@ def login(
             raise NO_NODE_NAMED(f"{state.home} is no node's home, and nobody has signed in here before")
     # No token is known yet; the call that needs none is the only one that is made.
     with Client(url, "none", fingerprint) as client:
-        made = client.sign_in(name, _password(f"Password of {name}", password_stdin))
+        if name is None:
+            made = sign_in_by_browser(client, opens=browser)
+        else:
+            made = client.sign_in(name, _password(f"Password of {name}", password_stdin))
     keep_session(
         state.home, KeptSession(url=url, fingerprint=fingerprint, name=made.name, secret=made.secret)
     )

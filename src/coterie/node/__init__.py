@@ -15,7 +15,7 @@ from .module_views import AgreedModuleView, ModuleView
 from .observed_views import ReadyCheck, ReadyView
 from .passphrase import read_secret_line
 from .people.roles import UserRole
-from .people.views import NewSession, RefusedCallView, SessionView, UserView
+from .people.views import NewSession, ProviderView, RefusedCallView, SessionView, UserView
 from .pipeline_views import PipelineView
 from .privacy_views import PrivacyView
 from .schema_views import CommonColumnView, SchemaOfferView, SchemaRunView
@@ -99,6 +99,7 @@ __all__ = [
     "PlanView",
     "PrivacyView",
     "Profile",
+    "ProviderView",
     "ReadyCheck",
     "ReadyView",
     "RefusedCallView",

@@ -80,6 +80,8 @@ class Resuming:
         self._moving: dict[str, asyncio.Lock] = {}
         self._seeing: set[str] = set()
         """Jobs whose next attempt this node, their initiator, prepares."""
+        self._prepared: dict[str, int] = {}
+        """By job, the attempt that its initiator prepared last: messages of those before it may come late."""
         self._stopping = False
 
     @contextlib.asynccontextmanager
@@ -224,12 +226,16 @@ class Resuming:
         mark = last_common([marks(self._folder(job)), *kept])
         await self._begin(job, number, mark)
         again = JobAgain(job=job, attempt=number, mark=mark)
-        try:
-            await asyncio.gather(*(self._network.ask(peer, again, Ok) for peer in others))
-        except CoterieError as error:
-            if not is_away(error):
-                raise
-            await self._break(job, PEER_SILENT(error.detail, party=error.party))
+        told = await asyncio.gather(
+            *(self._network.ask(peer, again, Ok) for peer in others), return_exceptions=True
+        )
+        failed = [one for one in told if isinstance(one, BaseException)]
+        away = [one for one in failed if isinstance(one, CoterieError) and is_away(one)]
+        for one in failed:
+            if one not in away:
+                raise one
+        if away:
+            await self._break(job, PEER_SILENT(away[0].detail, party=away[0].party))
             return
         await self._launch(job)
 
@@ -276,6 +282,7 @@ class Resuming:
             self._require(peer, job, message.attempt)
             if not self.may(job):
                 raise NOT_AGAIN(party=self._core.name)
+            self._prepared[job] = message.attempt
             await self._running.check(job, message.approvals)
             await self._break(job, from_record(message.failure.model_dump()))
             await self._running.halt(job)
@@ -293,10 +300,14 @@ class Resuming:
         job = message.job
         async with self.moving(job):
             self._require(peer, job, message.attempt)
+            if message.attempt < self._prepared.get(job, 0):
+                told = f"attempt {message.attempt}, and {self._prepared[job]} is prepared"
+                raise ATTEMPT_REFUSED(told, party=self._core.name)
             if self._book.state(job) != "resuming":
                 raise JOB_STATE(f"at {self._core.name} it is {self._book.state(job)}", party=self._core.name)
             try:
                 await self._begin(job, message.attempt, message.mark)
+                self._prepared.pop(job, None)  # from here on the attempt's own number says it
                 await self._launch(job)
             except CoterieError as error:
                 await self._running.end(job, "failed", error)

@@ -59,6 +59,7 @@ __all__ = [
     "RunRow",
     "SessionRow",
     "Store",
+    "SubjectRow",
     "TokenRow",
     "UserRow",
 ]
@@ -315,6 +316,16 @@ class SessionRow(Row):
     user: Mapped[str] = mapped_column(index=True)
     created: Mapped[str]
     expires: Mapped[str]
+
+
+class SubjectRow(Row):
+    """Who a user is to the identity provider. It was one of that issuer; another's says nothing of it."""
+
+    __tablename__ = "subjects"
+    user: Mapped[str] = mapped_column(primary_key=True)
+    issuer: Mapped[str]
+    subject: Mapped[str]
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
 
 
 class ConsentRow(Row):

@@ -29,6 +29,7 @@ from coterie.node.errors import (
 from coterie.node.failures import error_view, log_unexpected
 from coterie.node.people.errors import (
     CALLS_SLOWED,
+    PROVIDER_REFUSED,
     SESSION_OVER,
     SIGN_IN_REFUSED,
     SIGN_IN_SLOWED,
@@ -51,9 +52,9 @@ OPEN_TO_ALL = frozenset({"/healthz", "/readyz", "/v1/health", "/v1/openapi.json"
 CHEAP = frozenset({"/healthz", "/readyz"})
 """Asked by monitors, however often: answered of what is known already."""
 
-SIGN_IN = ("POST", "/v1/session")
-"""The one call with a body that needs no token."""
-SIGN_IN_BYTES = 4096
+SIGN_IN = frozenset({("POST", "/v1/session"), ("POST", "/v1/session/oidc"), ("GET", "/v1/session/oidc")})
+"""Calls that need no token and are not cheap."""
+SIGN_IN_BYTES = 8192
 SIGN_IN_SECONDS = 10.0
 SIGN_INS_AT_ONCE = 32
 """In places of their own, which take none from those who have a token."""
@@ -67,7 +68,9 @@ _STATUS = {
     "Bug": 500,
 }
 _STATUS_OF_CODE = {
-    **dict.fromkeys((code.code for code in (NOT_AUTHENTICATED, SESSION_OVER, SIGN_IN_REFUSED)), 401),
+    **dict.fromkeys(
+        (code.code for code in (NOT_AUTHENTICATED, SESSION_OVER, SIGN_IN_REFUSED, PROVIDER_REFUSED)), 401
+    ),
     **dict.fromkeys((code.code for code in (CALLS_SLOWED, SIGN_IN_SLOWED)), 429),
     REQUEST_TOO_LARGE.code: 413,
     **dict.fromkeys(
@@ -182,7 +185,7 @@ class Guard:
                 if scope["path"] not in CHEAP:
                     self._services.people.count_stranger(_address(scope))
                 await self._handle(scope, b"", receive, send)
-            elif (scope["method"], scope["path"]) == SIGN_IN:
+            elif (scope["method"], scope["path"]) in SIGN_IN:
                 await self._sign_in(scope, receive, send)
             else:
                 await self._called(scope, receive, send)
@@ -206,6 +209,8 @@ class Guard:
     async def _sign_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._signing_in >= SIGN_INS_AT_ONCE:
             raise OVERLOADED(f"{SIGN_INS_AT_ONCE} sign-ins at most")
+        if scope["method"] == "GET":  # the others wait by themselves where they fail
+            self._services.people.count_stranger(_address(scope))
         self._signing_in += 1
         try:
             body = await read_body(receive, SIGN_IN_BYTES, SIGN_IN_SECONDS)

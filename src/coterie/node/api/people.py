@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from coterie.node.errors import REQUEST_INVALID
 from coterie.node.people.roles import UserRole
 from coterie.node.people.service import secret_of
-from coterie.node.people.views import NewSession, RefusedCallView, SessionView, UserView
+from coterie.node.people.views import NewSession, ProviderView, RefusedCallView, SessionView, UserView
 
 from .access import caller_of, services_of
 
@@ -34,12 +34,22 @@ class SignInBody(_Body):
     password: Password
 
 
+class CodeBody(_Body):
+    """What the identity provider gave to the browser, and what it was asked with."""
+
+    code: Annotated[str, Field(min_length=1, max_length=4096, repr=False)]
+    verifier: Annotated[str, Field(pattern=r"^[A-Za-z0-9._~-]{43,128}$", repr=False)]
+    redirect: Annotated[str, Field(max_length=100)]
+    nonce: Annotated[str, Field(max_length=200)]
+
+
 class UserBody(_Body):
-    """A new user."""
+    """A new user, who signs in by a password or at the identity provider."""
 
     name: Name
     roles: Roles
-    password: Password
+    password: Password | None = None
+    subject: Annotated[str, Field(min_length=1, max_length=255)] | None = None
 
 
 class RolesBody(_Body):
@@ -68,6 +78,21 @@ def _address(request: Request) -> str:
 async def sign_in(request: Request, body: SignInBody) -> NewSession:
     """Needs no token. Tries that fail make the address wait."""
     return await services_of(request).people.users.sign_in(body.name, body.password, _address(request))
+
+
+@routes.get("/session/oidc")
+async def provider(request: Request) -> ProviderView:
+    """Needs no token: how to sign in at the identity provider, once, within ten minutes."""
+    return await services_of(request).people.provider().offer()
+
+
+@routes.post("/session/oidc")
+async def sign_in_elsewhere(request: Request, body: CodeBody) -> NewSession:
+    """Needs no token. Tries that fail make the address wait, as those with passwords do."""
+    people = services_of(request).people
+    return await people.sign_in_elsewhere(
+        body.code, body.verifier, body.redirect, body.nonce, _address(request)
+    )
 
 
 @routes.get("/session")
@@ -100,7 +125,7 @@ async def list_users(request: Request) -> list[UserView]:
 @routes.post("/users")
 async def add_user(request: Request, body: UserBody) -> UserView:
     users = services_of(request).people.users
-    return await users.add(body.name, body.roles, body.password, caller_of(request))
+    return await users.add(body.name, body.roles, body.password, caller_of(request), body.subject)
 
 
 @routes.post("/users/{name}/roles")

@@ -54,3 +54,27 @@ OWN_JOB = define(
     "Who submitted a job cannot be one of those who approve it",
     "Ask two other users of role steward.",
 )
+PROVIDER_REFUSED = define(
+    "CT-5130",
+    NotAgreed,
+    "The sign-in at the identity provider does not hold",
+    "Sign in again; where it happens again, ask the provider's administrators, and see the node's log.",
+)
+PROVIDER_AWAY = define(
+    "CT-5131",
+    Unavailable,
+    "The identity provider cannot be asked",
+    "Try again; the node's owner checks `people.oidc` in node.yaml, and the way to the provider.",
+)
+PROVIDER_UNSET = define(
+    "CT-5132",
+    BadInput,
+    "No identity provider is known to this node",
+    "Sign in by `coterie login NAME`; the node's owner names a provider as `people.oidc` in node.yaml.",
+)
+SUBJECT_UNKNOWN = define(
+    "CT-5133",
+    NotAgreed,
+    "The identity provider knows this person, the node does not",
+    "Ask the node's owner for `coterie user add NAME --role … --oidc SUBJECT`, with the subject named here.",
+)

@@ -159,7 +159,14 @@ ROUTES: Mapping[tuple[str, str], Permission] = {
 }
 """By method and path. A call that is not here is nobody's, the owner's neither."""
 
-OPEN: frozenset[tuple[str, str]] = frozenset({("GET", "/v1/health"), ("POST", "/v1/session")})
+OPEN: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("GET", "/v1/health"),
+        ("POST", "/v1/session"),
+        ("GET", "/v1/session/oidc"),
+        ("POST", "/v1/session/oidc"),
+    }
+)
 """Calls that need no token: whether the node is up, and signing in."""
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from coterie.errors import CoterieError
 from coterie.node.core import Core
 from coterie.node.errors import NOT_AUTHENTICATED, NOT_PERMITTED
 from coterie.node.tokens import ADMIN_TOKEN, Tokens
 
 from .consents import Consents
+from .errors import PROVIDER_UNSET
 from .limits import CallRates, SignInDelays, network_of
 from .refusals import Refusals
 from .roles import OF_ROLE, ROUTES, Principal
 from .users import Users
+from .views import NewSession
+
+if TYPE_CHECKING:
+    from .provider import Provider
 
 __all__ = ["People", "secret_of"]
 
@@ -25,6 +32,11 @@ class People:
         self._rates = CallRates(settings)
         self._strangers = CallRates(settings)
         self.users = Users(core, SignInDelays(settings))
+        self._provider: Provider | None = None
+        if settings.oidc is not None:
+            from .provider import Provider
+
+            self._provider = Provider(settings.oidc, core.home.path)
         self.consents = Consents(core, self.users)
         self.refusals = Refusals(core.store)
 
@@ -65,6 +77,23 @@ class People:
         able = [role for role in OF_ROLE if permission is not None and permission in OF_ROLE[role]]
         needed = " or ".join(role for role in able if role != "reader") or "nobody"
         raise NOT_PERMITTED(f"it needs role {needed}; this is {caller.label}: {', '.join(caller.roles)}")
+
+    def provider(self) -> Provider:
+        """The identity provider. :raises CoterieError: CT-5132."""
+        if self._provider is None:
+            raise PROVIDER_UNSET("node.yaml has no `people.oidc`")
+        return self._provider
+
+    async def sign_in_elsewhere(
+        self, code: str, verifier: str, redirect: str, nonce: str, address: str
+    ) -> NewSession:
+        """A session for whom the identity provider has signed in: see :meth:`Provider.subject`.
+
+        :raises CoterieError: CT-5120, CT-5121, CT-5130 to CT-5133.
+        """
+        self.users.delays.begin(address)
+        subject = await self.provider().subject(code, verifier, redirect, nonce)
+        return await self.users.sign_in_as(subject, address)
 
     def refused(self, caller: Principal | None, route: str, error: CoterieError, address: str) -> None:
         """Write a refused call down."""

@@ -15,14 +15,23 @@ from typing import TypeVar
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import ARGON2_VERSION
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
+from sqlalchemy.orm import Session
 
 from coterie.crypto import now, parse_timestamp, timestamp
 from coterie.node.core import Core
 from coterie.node.errors import OVERLOADED, REQUEST_INVALID
-from coterie.node.store import SessionRow, UserRow
+from coterie.node.store import SessionRow, SubjectRow, UserRow
 
-from .errors import PASSWORD_WEAK, SESSION_OVER, SIGN_IN_REFUSED, USER_EXISTS, USER_UNKNOWN
+from .errors import (
+    PASSWORD_WEAK,
+    PROVIDER_UNSET,
+    SESSION_OVER,
+    SIGN_IN_REFUSED,
+    SUBJECT_UNKNOWN,
+    USER_EXISTS,
+    USER_UNKNOWN,
+)
 from .limits import SignInDelays
 from .roles import NAMED_ROLES, Permission, Principal, UserRole, permitted
 from .views import NewSession, UserView
@@ -51,7 +60,9 @@ class Users:
     """Only the event loop's thread uses it; passwords are hashed beside it."""
 
     def __init__(self, core: Core, delays: SignInDelays) -> None:
-        self._core, self._store, self._delays = core, core.store, delays
+        self._core, self._store, self.delays = core, core.store, delays
+        oidc = core.home.settings.people.oidc
+        self._issuer = None if oidc is None else oidc.issuer
         self._hours = core.home.settings.people.session_hours
         self._places = asyncio.Semaphore(HASHED_AT_ONCE)
         self._waiting = 0
@@ -59,20 +70,43 @@ class Users:
 
     # -- what the owner does
 
-    async def add(self, name: str, roles: tuple[UserRole, ...], password: str, by: Principal) -> UserView:
-        """:raises CoterieError: CT-5012, CT-5124, CT-5125, CT-5017."""
+    async def add(
+        self,
+        name: str,
+        roles: tuple[UserRole, ...],
+        password: str | None,
+        by: Principal,
+        subject: str | None = None,
+    ) -> UserView:
+        """:param subject: who it is to the identity provider, in place of a password.
+
+        :raises CoterieError: CT-5012, CT-5124, CT-5125, CT-5017, CT-5132.
+        """
         if not USER_NAME.fullmatch(name):
             raise REQUEST_INVALID("name: lower-case letters, digits, dots and hyphens, a letter first")
+        if (password is None) == (subject is None):
+            raise REQUEST_INVALID("a user signs in by a password or at the identity provider")
         wanted = _checked(roles)
-        hashed = await self._hash(name, password)
+        # Who signs in elsewhere has a password that nobody knows.
+        hashed = _of_nobody() if password is None else await self._hash(name, password)
         with self._store.session() as session:
             if session.get(UserRow, name) is not None:
                 raise USER_EXISTS(name)
             session.add(
                 UserRow(name=name, roles=wanted, password=hashed, disabled=False, created=timestamp(now()))
             )
+            if subject is not None:
+                self._bind(session, name, subject)
         await self._record("added", name, by, roles=wanted)
         return self.view(name)
+
+    def _bind(self, session: Session, name: str, subject: str) -> None:
+        if self._issuer is None:
+            raise PROVIDER_UNSET("node.yaml has no `people.oidc`")
+        known = session.scalar(_of_subject(self._issuer, subject))
+        if known is not None:
+            raise USER_EXISTS(f"{known.user} is this subject")
+        session.add(SubjectRow(user=name, issuer=self._issuer, subject=subject))
 
     async def set_roles(self, name: str, roles: tuple[UserRole, ...], by: Principal) -> UserView:
         """They hold from the next call on. :raises CoterieError: CT-5012, CT-5123."""
@@ -83,7 +117,8 @@ class Users:
 
     async def set_password(self, name: str, password: str, by: Principal) -> UserView:
         """Ends the user's sessions. :raises CoterieError: CT-5123, CT-5125, CT-5017."""
-        self._row(name)
+        if self.view(name).subject is not None:
+            raise REQUEST_INVALID(f"{name} signs in at the identity provider")
         hashed = await self._hash(name, password)
         self._change(name, lambda row: setattr(row, "password", hashed))
         self._end_sessions(name)
@@ -109,6 +144,8 @@ class Users:
         live = select(func.count()).where(SessionRow.user == name, SessionRow.expires > timestamp(now()))
         with self._store.session() as session:
             count = int(session.scalar(live) or 0)
+            bound = session.get(SubjectRow, name)
+            subject = None if bound is None else bound.subject
         return UserView.model_validate(
             {
                 "name": row.name,
@@ -116,6 +153,7 @@ class Users:
                 "disabled": row.disabled,
                 "created": row.created,
                 "sessions": count,
+                "subject": subject,
             }
         )
 
@@ -127,7 +165,7 @@ class Users:
 
         :raises CoterieError: CT-5017, CT-5120, CT-5121.
         """
-        self._delays.begin(address)
+        self.delays.begin(address)
         with self._store.session() as session:
             row = session.get(UserRow, name[:100])
         known = row.password if row is not None else self._nobody
@@ -136,16 +174,31 @@ class Users:
             row = session.get(UserRow, name[:100])
             if row is None or row.disabled or row.password != known or not fits:
                 raise SIGN_IN_REFUSED("the user may also be disabled")
-        self._delays.succeeded(address)
+        self.delays.succeeded(address)
+        return self._begin(row)
+
+    async def sign_in_as(self, subject: str, address: str) -> NewSession:
+        """A session for whom the identity provider has signed in; the caller has begun the delay.
+
+        :raises CoterieError: CT-5120, CT-5133.
+        """
+        with self._store.session() as session:
+            bound = session.scalar(_of_subject(self._issuer or "", subject))
+            row = session.get(UserRow, bound.user) if bound is not None else None
+        if row is None:
+            raise SUBJECT_UNKNOWN(f"subject {subject!r}")
+        if row.disabled:
+            raise SIGN_IN_REFUSED("the user may also be disabled")
+        self.delays.succeeded(address)
         return self._begin(row)
 
     async def change_password(self, name: str, old: str, new: str, by: Principal, address: str) -> None:
         """The own one. Ends all sessions, this one too. :raises CoterieError: CT-5120, CT-5121, CT-5125."""
-        self._delays.begin(address)
+        self.delays.begin(address)
         known = self._row(name).password
         if not await self._beside(lambda: _fits(known, old)):
             raise SIGN_IN_REFUSED("the user may also be disabled")
-        self._delays.succeeded(address)
+        self.delays.succeeded(address)
         await self.set_password(name, new, by)
 
     def may(self, name: str, permission: Permission) -> bool:
@@ -234,6 +287,10 @@ class Users:
                 return await asyncio.to_thread(work)
         finally:
             self._waiting -= 1
+
+
+def _of_subject(issuer: str, subject: str) -> Select[SubjectRow]:
+    return select(SubjectRow).where(SubjectRow.issuer == issuer, SubjectRow.subject == subject)
 
 
 def _checked(roles: tuple[UserRole, ...]) -> list[str]:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .roles import UserRole
 
-__all__ = ["NewSession", "RefusedCallView", "SessionView", "UserView"]
+__all__ = ["NewSession", "ProviderView", "RefusedCallView", "SessionView", "UserView"]
 
 
 class _View(BaseModel):
@@ -22,6 +22,8 @@ class UserView(_View):
     created: str
     sessions: int
     """That are open now."""
+    subject: str | None = None
+    """Who this is to the identity provider; None for who signs in by a password."""
 
 
 class SessionView(_View):
@@ -39,6 +41,16 @@ class NewSession(SessionView):
     """A session that has just begun; its secret is here and nowhere else."""
 
     secret: str = Field(repr=False)
+
+
+class ProviderView(_View):
+    """What a browser is sent to the identity provider with (OpenID Connect Core 1.0, 3.1.2.1)."""
+
+    issuer: str
+    authorization_endpoint: str
+    client_id: str
+    scope: str
+    nonce: str
 
 
 class RefusedCallView(_View):
