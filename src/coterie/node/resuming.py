@@ -229,11 +229,10 @@ class Resuming:
         told = await asyncio.gather(
             *(self._network.ask(peer, again, Ok) for peer in others), return_exceptions=True
         )
-        failed = [one for one in told if isinstance(one, BaseException)]
-        away = [one for one in failed if isinstance(one, CoterieError) and is_away(one)]
-        for one in failed:
-            if one not in away:
-                raise one
+        away = [one for one in told if isinstance(one, CoterieError) and is_away(one)]
+        for answer in told:
+            if isinstance(answer, BaseException) and answer not in away:
+                raise answer
         if away:
             await self._break(job, PEER_SILENT(away[0].detail, party=away[0].party))
             return
