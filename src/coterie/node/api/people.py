@@ -48,7 +48,7 @@ class UserBody(_Body):
 
     name: Name
     roles: Roles
-    password: Password | None = None
+    password: Annotated[str | None, Field(max_length=1000, repr=False)] = None
     subject: Annotated[str, Field(min_length=1, max_length=255)] | None = None
 
 
