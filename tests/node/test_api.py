@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from coterie.client import Client
-from coterie.node import api_door
+from coterie.errors import CoterieError
+from coterie.node import Check, api_door
+from coterie.node.doctor import SLOW_STORE, Doctor
+from coterie.node.errors import STORE_UNUSABLE
 from tests.node.conftest import Trio, refused
 
 
@@ -36,7 +44,7 @@ def test_health_needs_no_token_and_everything_else_does(trio: Trio) -> None:
     assert (status, json.loads(body)["status"]) == (200, "ok")
     paths = json.loads(raw(trio, "/openapi.json")[1])["paths"]
     for path, methods in paths.items():
-        if "get" in methods and path not in ("/v1/health", "/healthz", "/readyz"):
+        if "get" in methods and path not in ("/v1/health", "/healthz", "/readyz", "/v1/session/oidc"):
             status, body = raw(trio, path.removeprefix("/v1").replace("{job}", "x").replace("{name}", "x"))
             assert (path, status, json.loads(body)["code"]) == (path, 401, "CT-5010")
 
@@ -124,10 +132,18 @@ def test_components_and_version(trio: Trio) -> None:
 
 def test_the_doctor_finds_a_healthy_node_healthy_and_names_what_is_not(trio: Trio) -> None:
     checks = {one.name: one for one in trio.lender.client.doctor()}
-    assert {"keys", "rights", "disk", "ledger", "port", "address", "peer hub", "clock of payments"} <= set(
-        checks
-    )
-    own = {"keys", "rights", "disk", "ledger", "port", "address", "peer hub", "peer payments"}
+    assert {
+        "keys",
+        "rights",
+        "disk",
+        "ledger",
+        "store",
+        "port",
+        "address",
+        "peer hub",
+        "clock of payments",
+    } <= set(checks)
+    own = {"keys", "rights", "disk", "ledger", "store", "port", "address", "peer hub", "peer payments"}
     assert {name for name, one in checks.items() if one.status == "fail"} & own == set()
     key = trio.lender.home / "identity" / "api-key.pem"
     key.chmod(0o644)
@@ -138,6 +154,24 @@ def test_the_doctor_finds_a_healthy_node_healthy_and_names_what_is_not(trio: Tri
     assert rights.status == "fail"
     assert str(key) in rights.detail
     assert rights.next_step
+
+
+def test_the_doctor_names_a_store_that_takes_no_change_or_takes_long() -> None:
+    @contextmanager
+    def session(error: CoterieError | None) -> Iterator[Any]:
+        if error is None:
+            time.sleep(SLOW_STORE + 0.1)
+        yield SimpleNamespace(merge=lambda row: row)
+        if error is not None:
+            raise error  # as a full disk shows: when the change is committed
+
+    def check(error: CoterieError | None) -> Check:
+        store = SimpleNamespace(session=lambda: session(error))
+        return Doctor(cast("Any", SimpleNamespace(store=store)), cast("Any", None))._store()
+
+    full = check(STORE_UNUSABLE("disk I/O error"))
+    assert (full.status, full.detail[:7], bool(full.next_step)) == ("fail", "CT-5005", True)
+    assert check(None).status == "warn"
 
 
 def test_datasets(trio: Trio, tmp_path: Path) -> None:

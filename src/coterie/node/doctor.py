@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
+import time
 from collections.abc import Callable
 
-from coterie.crypto import Identity, now, parse_timestamp
+from coterie.crypto import Identity, now, parse_timestamp, timestamp
 from coterie.errors import CoterieError
 from coterie.ledger import verify
 
@@ -15,6 +16,7 @@ from .core import VERSION, Core
 from .home import split_address
 from .messages import Hello, HelloAnswer
 from .network import Network
+from .store import ReadyRow
 from .views import Check
 
 __all__ = ["Doctor"]
@@ -29,9 +31,12 @@ CLOCK_FAIL = 120.0
 
 DIAL_SECONDS = 3.0
 
+SLOW_STORE = 0.5
+"""Seconds for one small change."""
+
 
 class Doctor:
-    """Examines; changes nothing."""
+    """Examines; changes nothing but one row of the store, which is there for that."""
 
     def __init__(self, core: Core, network: Network) -> None:
         self._core = core
@@ -41,6 +46,7 @@ class Doctor:
         """All checks, the own ones first."""
         local: tuple[Callable[[], Check], ...] = (self._keys, self._rights, self._disk, self._ledger)
         found = [await asyncio.to_thread(check) for check in local]
+        found.append(self._store())
         found.append(await asyncio.to_thread(self._port))
         found.append(await asyncio.to_thread(self._address))
         peers = sorted(set(self._core.keys()) - {self._core.name})
@@ -91,6 +97,22 @@ class Doctor:
             detail = f"{len(report.findings)} findings; entry {first.entry}: {first.detail}"
             return _fail("ledger", detail, "Keep the files as they are and run `coterie audit verify`.")
         return _ok("ledger", f"{report.entries} entries hold")
+
+    def _store(self) -> Check:
+        """By a change that is committed, and its time: a database far away makes everything slow."""
+        begun = time.monotonic()
+        try:
+            with self._core.store.session() as session:
+                session.merge(ReadyRow(id=1, time=f"{timestamp(now())} {time.monotonic_ns()}"))
+        except CoterieError as error:
+            return _fail("store", f"{error.code} {error.title}: {error.detail}", error.next_step)
+        took = time.monotonic() - begun
+        told = f"a change took {took * 1000:.0f} ms"
+        if took > SLOW_STORE:
+            return _warn(
+                "store", told, "Look at the database and the way to it: each step of a job waits for it."
+            )
+        return _ok("store", told)
 
     def _port(self) -> Check:
         settings = self._core.home.settings
